@@ -1,0 +1,1 @@
+"""Asyncio services that act on the domain; owns the ports they need."""

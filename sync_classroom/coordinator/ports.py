@@ -1,0 +1,360 @@
+"""What the coordinator needs from outside: a store, a bus, a relay. `app.py` hands them over.
+
+Each Protocol has at least two implementations (SQLite and PostgreSQL, in process and Redis, a real
+relay and a recorded one in tests); nothing else is abstracted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
+from ..domain.facts import Fact
+from ..domain.floor import Floor
+from ..domain.ids import (
+    OccurrenceId,
+    TerminalId,
+    UserId,
+)
+from ..domain.lesson import LessonRun
+from ..domain.roster import Roster
+from ..domain.timetable import Change, Occurrence
+
+# ---------------------------------------------------------------------------- store
+
+
+class RosterStore(Protocol):
+    """Schools, classrooms, classes, teachers, terms, bell sets and day exceptions."""
+
+    async def load_roster(self) -> Roster:
+        """Read the whole roster."""
+        ...
+
+    async def apply_roster(self, roster: Roster) -> RosterChange:
+        """Insert what is new and update what differs, in one transaction; delete nothing."""
+        ...
+
+
+class TimetableStore(Protocol):
+    """Occurrences and what was changed about them."""
+
+    async def add_occurrence(self, occurrence: Occurrence, *, key: str, gap_s: int) -> Occurrence:
+        """Store a new occurrence unless a room, teacher or class is already taken.
+
+        The check and the insert are one transaction, safe against simultaneous callers. `gap_s` is
+        the set-up gap in seconds kept between two uses of one resource. `key` is the caller's
+        idempotency key: the same key returns the occurrence stored first. Raises
+        `domain.conflicts.ClashError` listing the clashes, and stores nothing then.
+        """
+        ...
+
+    async def get_occurrence(self, occurrence: OccurrenceId) -> Occurrence | None:
+        """One occurrence with seats and changes, or None."""
+        ...
+
+    async def occurrences_between(self, from_at: datetime, to_at: datetime) -> Sequence[Occurrence]:
+        """Occurrences whose planned window touches `[from_at, to_at)`, by start then id."""
+        ...
+
+    async def occurrences_on(self, first: date, last: date) -> Sequence[Occurrence]:
+        """Occurrences whose civil date lies in `[first, last]`, by start then id."""
+        ...
+
+    async def add_change(self, occurrence: OccurrenceId, change: Change, *, key: str) -> Occurrence:
+        """Append a change record (idempotent by `key`); raises KeyError for an unknown id."""
+        ...
+
+
+class LessonStore(Protocol):
+    """The life of occurrences, optimistic by `version`."""
+
+    async def get_run(self, occurrence: OccurrenceId) -> LessonRun | None:
+        """The run, or None while nothing has happened yet."""
+        ...
+
+    async def runs_of(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """The runs that exist of these occurrences."""
+        ...
+
+    async def unfinished_runs(self) -> Sequence[LessonRun]:
+        """Runs that are open or live."""
+        ...
+
+    async def save_run(self, run: LessonRun) -> LessonRun | None:
+        """Store `run` if the stored version equals `run.version`; return it with the next version.
+
+        Returns None if another writer was first: read again and decide again.
+        """
+        ...
+
+    async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
+        """The floor, or None if nobody has touched it."""
+        ...
+
+    async def save_floor(self, floor: Floor) -> Floor | None:
+        """As `save_run`."""
+        ...
+
+
+class FactStore(Protocol):
+    """Append-only evidence."""
+
+    async def append_facts(
+        self, facts: Sequence[Fact], *, received_at: datetime, cursor: tuple[str, str] | None = None
+    ) -> int:
+        """Append facts whose id is new and, in the same transaction, remember a journal cursor.
+
+        `cursor` is `(relay id, opaque position)`. Returns how many were new.
+        """
+        ...
+
+    async def journal_cursor(self, relay: str) -> str | None:
+        """The last remembered journal position of a relay."""
+        ...
+
+    async def facts_of(self, occurrences: Sequence[OccurrenceId]) -> Sequence[Fact]:
+        """Every fact about these occurrences."""
+        ...
+
+    async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
+        """`journal_gap` facts that touch `[from_at, to_at)`."""
+        ...
+
+    async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
+        """`host_media` facts of one occurrence that end after `from_at`."""
+        ...
+
+
+class TerminalStore(Protocol):
+    """Enrolment codes and enrolled devices."""
+
+    async def add_code(self, code: EnrolmentCode) -> None:
+        """Store a fresh enrolment code."""
+        ...
+
+    async def redeem_code(
+        self, code_hash: bytes, terminal: Terminal, *, now: datetime
+    ) -> Terminal | None:
+        """Use the code once: store `terminal` with the code's classroom, revoke that classroom's
+        former terminal. None if the code is unknown, used or expired. One transaction."""
+        ...
+
+    async def terminal_by_token(self, token_hash: bytes) -> Terminal | None:
+        """The terminal that holds this token and is not revoked."""
+        ...
+
+    async def terminals(self) -> Sequence[Terminal]:
+        """Every terminal that is not revoked, by classroom id."""
+        ...
+
+    async def touch_terminal(
+        self,
+        terminal: TerminalId,
+        *,
+        seen_at: datetime,
+        page_version: str | None = None,
+        selfcheck: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remember when it was last seen and, if given, its version and self-check."""
+        ...
+
+    async def revoke_terminal(self, terminal: TerminalId, *, now: datetime) -> bool:
+        """Withdraw a device's token; False if there was nothing to withdraw."""
+        ...
+
+
+class AccountStore(Protocol):
+    """People and their sessions."""
+
+    async def add_user(self, user: User) -> None:
+        """Store a new account; ValueError if the login is taken."""
+        ...
+
+    async def update_user(self, user: User) -> None:
+        """Store changed fields; KeyError for an unknown id."""
+        ...
+
+    async def users(self) -> Sequence[User]:
+        """Every account, by login."""
+        ...
+
+    async def user_by_login(self, login: str) -> User | None:
+        """One account by its case-folded login."""
+        ...
+
+    async def user_by_id(self, user: UserId) -> User | None:
+        """One account."""
+        ...
+
+    async def add_session(self, session: Session) -> None:
+        """Store a session."""
+        ...
+
+    async def session_by_token(self, token_hash: bytes) -> tuple[Session, User] | None:
+        """The session and its user, whatever its age."""
+        ...
+
+    async def drop_sessions(
+        self,
+        *,
+        token_hash: bytes | None = None,
+        user: UserId | None = None,
+        expired_at: datetime | None = None,
+    ) -> int:
+        """Delete one session, all of a user, or all that expired; returns how many."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Which coordinator runs the alarm clock."""
+
+    async def hold_lease(self, holder: str, *, for_s: float) -> Lease:
+        """Take or renew the lease if it is free, expired or ours; return the lease in force."""
+        ...
+
+    async def release_lease(self, holder: str) -> None:
+        """Give the lease up if it is ours."""
+        ...
+
+
+class Store(
+    RosterStore,
+    TimetableStore,
+    LessonStore,
+    FactStore,
+    TerminalStore,
+    AccountStore,
+    LeaseStore,
+    Protocol,
+):
+    """One database behind all of the above."""
+
+    async def ready(self) -> bool:
+        """Whether the database answers."""
+        ...
+
+    async def close(self) -> None:
+        """Release every connection."""
+        ...
+
+
+# ---------------------------------------------------------------------------- bus
+
+
+class Bus(Protocol):
+    """Signalling between coordinators: at most once, nothing that must not be lost."""
+
+    async def publish(self, channel: str, message: Mapping[str, Any]) -> None:
+        """Send a JSON-able message to every subscriber of the channel, this process included."""
+        ...
+
+    def subscribe(
+        self, channel: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """Messages from now on; `{"type": "resync"}` stands for an unknown number lost."""
+        ...
+
+    async def close(self) -> None:
+        """End every subscription."""
+        ...
+
+
+# ---------------------------------------------------------------------------- relay
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which source feeds each slot of a subscriber, by order of its m-lines; None is an idle slot.
+
+    Source names: `camera`, `screen`, or `seat:<seat id>`.
+    """
+
+    audio: tuple[str | None, ...] = ("camera",)
+    video: tuple[str | None, ...] = ("camera", "screen")
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSpec:
+    """A room as the coordinator wants it. `layouts` maps peer name to layout; `*` is the default.
+
+    Peer names: `host`, a seat id, or `viewer:<anything>`.
+    """
+
+    room: str
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """One WHIP or WHEP session as the relay sees it now; totals since it connected."""
+
+    room: str
+    peer: str
+    direction: str
+    source: str | None
+    connected: bool
+    path: str
+    rtt_ms: float | None
+    packets: int
+    bytes: int
+    loss: float | None
+    jitter_ms: float | None
+    last_media_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """The relay's own view: identity, boot, rooms and peers."""
+
+    relay: str
+    boot: str
+    draining: bool
+    rooms: tuple[str, ...]
+    peers: tuple[PeerStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """Journal records after a cursor, and the cursor to confirm them with."""
+
+    records: tuple[Mapping[str, Any], ...]
+    cursor: str
+    more: bool
+
+
+class RelayDownError(Exception):
+    """The relay's control API cannot be reached or did not answer in time."""
+
+
+class RelayControl(Protocol):
+    """The relay's control API. Every method raises `RelayDownError` when it cannot be reached."""
+
+    async def status(self, room: str | None = None) -> RelayStatus:
+        """Identity and peers, of one room or of all."""
+        ...
+
+    async def put_room(self, spec: RoomSpec) -> None:
+        """Make the room or replace its layouts; idempotent, takes effect at once."""
+        ...
+
+    async def delete_room(self, room: str) -> None:
+        """Close every session of the room and write its last samples; unknown rooms are fine."""
+        ...
+
+    async def kick(self, room: str, peer: str) -> None:
+        """Close the sessions of one peer."""
+        ...
+
+    async def journal(self, after: str | None, limit: int) -> JournalPage:
+        """Records after the cursor, oldest first."""
+        ...
+
+    async def confirm_journal(self, cursor: str) -> None:
+        """Allow the relay to forget everything up to the cursor."""
+        ...

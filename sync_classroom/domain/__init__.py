@@ -1,0 +1,1 @@
+"""What is true: roster, timetable, lesson life-cycle, evidence, coverage. Pure."""

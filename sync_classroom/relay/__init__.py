@@ -1,0 +1,1 @@
+"""The media plane: forwards encoded WebRTC media and journals what was delivered."""

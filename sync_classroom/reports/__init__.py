@@ -1,0 +1,1 @@
+"""Charts and documents drawn from domain figures."""

@@ -1,0 +1,1 @@
+"""Virtual terminals: real WebRTC clients that speak only the public protocol."""

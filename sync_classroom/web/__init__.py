@@ -1,0 +1,1 @@
+"""HTTP API, WebSocket, pages and access control."""
