@@ -1,0 +1,24 @@
+"""What the stored facts prove: one lesson's timeline, a period's coverage."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ..domain.ids import OccurrenceId
+from .views import Timeline
+
+if TYPE_CHECKING:
+    from ..domain.coverage import Coverage
+
+
+class EvidenceService:
+    """Figures computed from plan and facts, always again, never stored."""
+
+    async def timeline(self, occurrence: OccurrenceId) -> Timeline | None:
+        """What each seat of a lesson received and what that counts for; None if unknown."""
+        raise NotImplementedError
+
+    async def coverage(self, first: date, last: date) -> Coverage:
+        """Every measure over the civil days `[first, last]`; ValueError if last < first."""
+        raise NotImplementedError

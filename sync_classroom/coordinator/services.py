@@ -1,0 +1,67 @@
+"""The one object the web is built on: every service of this coordinator, made by `app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from .accounts import AccountService
+    from .board import TerminalBoard
+    from .desk import LessonDesk
+    from .enrolment import EnrolmentService
+    from .evidence import EvidenceService
+    from .floor import FloorService
+    from .hub import TerminalHub
+    from .lessons import LessonService
+    from .media_watch import MediaWatch
+    from .ports import Bus, Store
+    from .roster import RosterService
+    from .runner import LessonRunner
+
+Clock = Callable[[], datetime]
+"""Aware UTC now; services take it as an argument so that tests can turn it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What services and pages need to know of the configuration.
+
+    `public_url` is how browsers reach the coordinator, `relay_url` how terminals reach WHIP and
+    WHEP (both without a trailing slash). `secure`: browsers come by HTTPS, so cookies carry
+    `Secure` and the `__Host-` prefix. `ice_servers` are handed to terminals as they are.
+    `trusted_proxies` are addresses or networks whose `X-Forwarded-For` is believed.
+    """
+
+    public_url: str
+    relay_url: str
+    secure: bool
+    version: str
+    boot: str
+    ice_servers: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    trusted_proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything `web.app.build_app` may use. `media` is what the relay reports just now."""
+
+    settings: ServiceSettings
+    clock: Clock
+    zone: ZoneInfo
+    store: Store
+    bus: Bus
+    roster: RosterService
+    lessons: LessonService
+    evidence: EvidenceService
+    desk: LessonDesk
+    floor: FloorService
+    runner: LessonRunner
+    media: MediaWatch
+    accounts: AccountService
+    enrolment: EnrolmentService
+    hub: TerminalHub
+    board: TerminalBoard
