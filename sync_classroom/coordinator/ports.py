@@ -200,6 +200,10 @@ class AccountStore(Protocol):
         """The session and its user, whatever its age."""
         ...
 
+    async def extend_session(self, token_hash: bytes, *, expires_at: datetime) -> None:
+        """Let a session live until `expires_at`; a session that is gone stays gone."""
+        ...
+
     async def drop_sessions(
         self,
         *,
