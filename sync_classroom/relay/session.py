@@ -38,7 +38,8 @@ class MediaLine:
     """One m-line of an offer after negotiation. `extensions` maps URI to the agreed id (1–14).
 
     `slot` counts the accepted lines of the same kind, from 0. `ssrc`, `rtx_ssrc` are what a
-    publisher announced, if it did. A line that is not `accepted` is answered with port 0.
+    publisher announced, if it did. A line that is not `accepted` is answered with port 0 and has
+    slot -1. `protocol`, `formats` and `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
     """
 
     index: int
@@ -50,11 +51,17 @@ class MediaLine:
     extensions: Mapping[str, int] = field(default_factory=dict)
     ssrc: int | None = None
     rtx_ssrc: int | None = None
+    protocol: str = "UDP/TLS/RTP/SAVPF"
+    formats: tuple[str, ...] = ()
+    reduced_size_rtcp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A parsed and negotiated offer. `fingerprints` are (hash name in lower case, `AA:BB:…`)."""
+    """A parsed and negotiated offer. `fingerprints` are (hash name in lower case, `AA:BB:…`).
+
+    `bundle` says whether the offer has a BUNDLE group; without one only one line is accepted.
+    """
 
     direction: Direction
     lines: tuple[MediaLine, ...]
@@ -62,6 +69,7 @@ class Offer:
     ice_pwd: str
     fingerprints: tuple[tuple[str, str], ...]
     setup: str = "actpass"
+    bundle: bool = True
 
 
 @dataclass(frozen=True, slots=True)
