@@ -1,0 +1,162 @@
+"""Every file of deploy/ as far as a machine without Docker or Windows can check it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sync_classroom.config import ENV_PREFIX, Settings
+
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+
+
+def _tool(name: str) -> str:
+    """Path of a program; without it the test is skipped with a clear line, under CI it fails."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if path is None:
+        message = f"{name} is not installed: the file it checks was not checked"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+def _setting_names() -> set[str]:
+    return {
+        f"{ENV_PREFIX}{table}__{key}".upper()
+        for table, field in Settings.model_fields.items()
+        for key in getattr(field.annotation, "model_fields", {})
+    } | {f"{ENV_PREFIX}CONFIG"}
+
+
+def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
+    nginx = _tool("nginx")
+    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
+    subprocess.run(
+        [_tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=class.example", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    site = (DEPLOY / "nginx/sync-classroom.conf").read_text("utf-8")
+    site = site.replace("/etc/sync-classroom/tls", str(tmp_path))
+    (tmp_path / "site.conf").write_text(site, encoding="utf-8")
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{ access_log off; include {tmp_path}/site.conf; }}\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [nginx, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("unit", ["sync-classroom.service", "sync-classroom-relay.service"])
+def test_systemd_accepts_the_unit(unit: str, tmp_path: Path) -> None:
+    analyze = _tool("systemd-analyze")
+    for path in (DEPLOY / "systemd").iterdir():
+        text = path.read_text("utf-8")
+        # The program lives where an installation puts it; here any executable stands in its place.
+        text = text.replace("/opt/sync-classroom/bin/sync-classroom", "/bin/true")
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", "--recursive-errors=no", tmp_path / unit],
+        capture_output=True, text=True, check=False,
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert unit not in done.stderr, done.stderr
+
+
+def test_compose_file_names_only_known_settings_and_files() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    assert set(compose["services"]) == {"postgres", "relay", "coordinator", "nginx"}
+    for service in compose["services"].values():
+        for name in service.get("environment", {}):
+            assert not name.startswith(ENV_PREFIX) or name in _setting_names(), name
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            if source.startswith("./"):
+                assert (DEPLOY / source).exists(), source
+            elif not source.startswith("$"):
+                assert source in compose["volumes"], source
+
+
+def test_docker_accepts_the_compose_file() -> None:
+    docker = shutil.which("docker")
+    if (
+        docker is None
+        or subprocess.run(
+            [docker, "compose", "version"], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("docker compose is not on this machine: compose.yaml was read as YAML only")
+    done = subprocess.run(
+        [docker, "compose", "-f", DEPLOY / "compose.yaml", "config", "--quiet"],
+        capture_output=True, text=True, check=False,
+        env=os.environ | {"HOST_IP": "192.0.2.10", "POSTGRES_PASSWORD": "x",
+                          "PUBLIC_NAME": "class.example", "TLS_DIR": "/etc/ssl"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_dockerfile_copies_what_exists_and_names_known_settings() -> None:
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    root = DEPLOY.parent
+    for line in re.findall(r"^COPY (?!--)(.+)$", text, re.M):
+        *sources, _target = line.split()
+        for source in sources:
+            assert (root / source).exists(), source
+    for name in re.findall(rf"\b({ENV_PREFIX}\w+)=", text):
+        assert name in _setting_names(), name
+
+
+def test_units_name_known_settings() -> None:
+    for path in (DEPLOY / "systemd").iterdir():
+        for name in re.findall(rf"\b({ENV_PREFIX}\w+)=", path.read_text("utf-8")):
+            assert name in _setting_names(), (path.name, name)
+
+
+@pytest.mark.parametrize("script", ["kiosk/terminal.sh", "setup.sh"])
+def test_shell_scripts_parse(script: str) -> None:
+    subprocess.run(["sh", "-n", DEPLOY / script], check=True)
+
+
+def test_kiosk_script_starts_the_browser_on_the_terminal_page(tmp_path: Path) -> None:
+    seen = tmp_path / "arguments"
+    browser = tmp_path / "chromium"
+    browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {seen}\n')
+    browser.chmod(0o755)
+    subprocess.run(
+        ["sh", DEPLOY / "kiosk/terminal.sh", "https://class.example"], check=True, timeout=20,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+        | {"SYNC_CLASSROOM_ONCE": "1"},
+    )  # fmt: skip
+    arguments = seen.read_text().splitlines()
+    assert arguments[-1] == "https://class.example/terminal"
+    assert "--kiosk" in arguments
+    assert "--autoplay-policy=no-user-gesture-required" in arguments
+
+
+def test_kiosk_script_refuses_an_address_without_camera() -> None:
+    done = subprocess.run(
+        ["sh", DEPLOY / "kiosk/terminal.sh", "http://10.0.0.1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "http://10.0.0.1 is not https" in done.stderr
+
+
+def test_windows_script_is_balanced_and_opens_the_terminal_page() -> None:
+    text = (DEPLOY / "kiosk/terminal.ps1").read_text("utf-8")
+    bare = re.sub(r"'[^']*'|\"(?:`.|[^\"`])*\"|#.*", "", text)
+    for opening, closing in ("()", "{}", "[]"):
+        assert bare.count(opening) == bare.count(closing), opening
+    assert '"$Server/terminal"' in text
