@@ -77,7 +77,7 @@ class LessonService:
         actor: str,
         key: str,
     ) -> Occurrence:
-        """Withdraw a lesson, or one seat of it. ProblemError if unknown, over, or without reason."""
+        """Withdraw a lesson, or one seat of it. ProblemError if unknown, over or no reason."""
         raise NotImplementedError
 
     async def list_views(self, first: date, last: date) -> list[LessonView]:

@@ -1,0 +1,268 @@
+"""The relay's journal becomes facts: at least once from the relay, exactly once in the store.
+
+Page by page: map records to facts, append them together with the cursor in one transaction, then
+let the relay forget. A crash between any two steps repeats a page, and repeated ids are ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import structlog
+from prometheus_client import Counter
+
+from ..domain.facts import Fact, HostMedia, JournalGap, SeatMedia
+from ..domain.ids import FactId, OccurrenceId, SeatId, checked
+from ..domain.timetable import Occurrence
+from .media_watch import HOST_PEER, HOST_SOURCES
+from .ports import Bus, JournalPage, RelayControl, RelayDownError
+from .services import Clock
+
+log = structlog.get_logger(__name__)
+
+BUSY_S: Final = 2.0
+IDLE_S: Final = 10.0
+# A page of this many records is a few hundred kilobytes, one transaction of some milliseconds.
+PAGE_RECORDS: Final = 500
+# Seats of lessons seen lately; a day has far fewer, and a forgotten one is read again.
+KNOWN_LESSONS: Final = 2000
+
+CHECK_ROOM: Final = "check:"
+
+FACTS = Counter("sync_classroom_journal_facts_total", "Facts made from journal records.", ["kind"])
+SKIPPED = Counter(
+    "sync_classroom_journal_skipped_total",
+    "Journal records that make no fact, by reason.",
+    ["reason"],
+)
+
+LateMedia = Callable[[OccurrenceId, datetime], Awaitable[None]]
+"""Called with an occurrence and the earliest host media of a page, once the facts are stored."""
+
+
+class EvidenceStore(Protocol):
+    """What the ingest needs of `ports.Store`."""
+
+    async def journal_cursor(self, relay: str) -> str | None:
+        """See `ports.FactStore`."""
+        ...
+
+    async def append_facts(
+        self, facts: Sequence[Fact], *, received_at: datetime, cursor: tuple[str, str] | None = None
+    ) -> int:
+        """See `ports.FactStore`."""
+        ...
+
+    async def get_occurrence(self, occurrence: OccurrenceId) -> Occurrence | None:
+        """See `ports.TimetableStore`."""
+        ...
+
+
+def _instant(record: Mapping[str, Any], name: str) -> datetime:
+    at = datetime.fromisoformat(str(record[name]))
+    if at.tzinfo is None:
+        raise ValueError(f"{name!r} has no offset")
+    return at
+
+
+def _count(record: Mapping[str, Any], name: str) -> int:
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name!r} is not a count: {value!r}")
+    return value
+
+
+def _span(record: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    from_at, to_at = _instant(record, "from"), _instant(record, "to")
+    if to_at < from_at:
+        raise ValueError(f"ends before it begins: {record['from']!r}, {record['to']!r}")
+    return from_at, to_at
+
+
+@dataclass(slots=True)
+class _Page:
+    """What one journal page came to."""
+
+    facts: list[Fact] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+
+class JournalIngest:
+    """Pulls one relay's journal. `late` is told of host media so that a run may catch up with it.
+
+    `busy` says whether anything lives now, `leading` whether this coordinator is to pull at all.
+    """
+
+    def __init__(
+        self,
+        store: EvidenceStore,
+        bus: Bus,
+        relay: RelayControl,
+        *,
+        relay_id: str,
+        clock: Clock,
+        busy: Callable[[], bool],
+        leading: Callable[[], bool],
+        late: LateMedia | None = None,
+        busy_s: float = BUSY_S,
+        idle_s: float = IDLE_S,
+        page_records: int = PAGE_RECORDS,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._relay = relay
+        self._relay_id = relay_id
+        self._clock = clock
+        self._busy = busy
+        self._leading = leading
+        self._late = late
+        self._busy_s = busy_s
+        self._idle_s = idle_s
+        self._page_records = page_records
+        self._seats: dict[OccurrenceId, frozenset[SeatId]] = {}
+
+    async def run(self) -> None:
+        """Pull for ever; whatever goes wrong is tried again, nothing is lost by waiting."""
+        while True:
+            try:
+                if self._leading():
+                    await self.pull()
+            except RelayDownError as error:
+                log.info("journal.relay_unreachable", error=str(error))
+            except Exception:  # a store that is away; the relay keeps what is not confirmed
+                log.exception("journal.pull_failed")
+            await asyncio.sleep(self._busy_s if self._busy() else self._idle_s)
+
+    async def pull(self) -> int:
+        """Take everything the relay has; returns how many facts were new.
+
+        Raises RelayDownError, or what the store raises; what was appended until then stays.
+        """
+        cursor = await self._store.journal_cursor(self._relay_id)
+        new = 0
+        more = True
+        while more:
+            page = await self._relay.journal(cursor, self._page_records)
+            if page.cursor == cursor or not page.records:
+                break
+            new += await self._take(page)
+            cursor, more = page.cursor, page.more
+        return new
+
+    async def _take(self, page: JournalPage) -> int:
+        taken = _Page()
+        for record in page.records:
+            await self._map(record, taken)
+        new = await self._store.append_facts(
+            taken.facts, received_at=self._clock(), cursor=(self._relay_id, page.cursor)
+        )
+        await self._relay.confirm_journal(page.cursor)
+        for fact in taken.facts:
+            FACTS.labels(type(fact).__name__).inc()
+        for reason, count in taken.skipped.items():
+            SKIPPED.labels(reason).inc(count)
+        if new:
+            await self._spread(taken.facts)
+        return new
+
+    async def _spread(self, facts: Sequence[Fact]) -> None:
+        """Refresh whoever looks at these lessons, and let late host media be heard."""
+        host: dict[OccurrenceId, datetime] = {}
+        touched: dict[OccurrenceId, None] = {}
+        for fact in facts:
+            if isinstance(fact, (HostMedia, SeatMedia)):
+                touched[fact.occurrence] = None
+            if isinstance(fact, HostMedia) and fact.packets > 0:
+                first = host.get(fact.occurrence, fact.from_at)
+                host[fact.occurrence] = min(first, fact.from_at)
+        if self._late is not None:
+            for occurrence, from_at in host.items():
+                await self._late(occurrence, from_at)
+        for occurrence in touched:
+            await self._bus.publish(
+                "lesson", {"type": "changed", "occurrence": occurrence, "what": "evidence"}
+            )
+
+    async def _map(self, record: Mapping[str, Any], page: _Page) -> None:
+        try:
+            kind = record["kind"]
+            if kind == "publish":
+                await self._publish(record, page)
+            elif kind == "subscribe":
+                await self._subscribe(record, page)
+            elif kind == "gap":
+                span = _span(record)
+                page.facts.append(JournalGap(_fact_id(record), self._relay_id, *span))
+            else:
+                page.skip("boot" if kind == "boot" else "unknown_kind")
+        except (KeyError, ValueError, TypeError) as error:
+            # Evidence we cannot read must not hold up the evidence behind it.
+            page.skip("malformed")
+            log.warning("journal.malformed", record=dict(record), error=str(error))
+
+    async def _publish(self, record: Mapping[str, Any], page: _Page) -> None:
+        seats = await self._lesson(record, page)
+        if seats is None:
+            return
+        if record["peer"] != HOST_PEER or record["source"] not in HOST_SOURCES:
+            page.skip("not_evidence")  # a seat's own picture proves nothing about the lesson
+            return
+        page.facts.append(
+            HostMedia(
+                _fact_id(record),
+                OccurrenceId(record["room"]),
+                *_span(record),
+                packets=_count(record, "packets"),
+                bytes=_count(record, "bytes"),
+            )
+        )
+
+    async def _subscribe(self, record: Mapping[str, Any], page: _Page) -> None:
+        seats = await self._lesson(record, page)
+        if seats is None:
+            return
+        seat = SeatId(str(record["peer"]))
+        if seat not in seats:
+            page.skip("not_evidence")  # the host's own view of the rooms, or a viewer
+            return
+        page.facts.append(
+            SeatMedia(
+                _fact_id(record),
+                OccurrenceId(record["room"]),
+                seat,
+                *_span(record),
+                sent=_count(record, "sent"),
+                acked=_count(record, "acked"),
+                bytes=_count(record, "bytes"),
+            )
+        )
+
+    async def _lesson(self, record: Mapping[str, Any], page: _Page) -> frozenset[SeatId] | None:
+        """The seats of the record's lesson; None (and counted) if the room is no lesson."""
+        room = str(record["room"])
+        if room.startswith(CHECK_ROOM):
+            page.skip("check_room")
+            return None
+        known = self._seats.get(OccurrenceId(room))
+        if known is None:
+            occurrence = await self._store.get_occurrence(OccurrenceId(checked(room)))
+            if occurrence is None:
+                page.skip("unknown_room")
+                log.warning("journal.unknown_room", room=room, id=record.get("id"))
+                return None
+            known = frozenset(seat.id for seat in occurrence.seats)
+            if len(self._seats) >= KNOWN_LESSONS:
+                self._seats.pop(next(iter(self._seats)))
+            self._seats[occurrence.id] = known
+        return known
+
+
+def _fact_id(record: Mapping[str, Any]) -> FactId:
+    return FactId(checked(str(record["id"])))

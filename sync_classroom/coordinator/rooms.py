@@ -1,0 +1,110 @@
+"""Which picture and voice goes where: a lesson's relay room, laid out from its floor.
+
+The layout is a pure function of occurrence, floor and who is connected, so that any coordinator
+arrives at the same one; `Rooms` keeps the relay at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from ..domain.floor import Floor
+from ..domain.ids import OccurrenceId, SeatId
+from ..domain.timetable import Occurrence
+from .ports import Layout, RelayControl, RelayDownError, RoomSpec
+
+log = structlog.get_logger(__name__)
+
+# docs/terminal-protocol.md "Media": a host offers 13 video lines, one of them the called-on seat.
+WALL_SLOTS: Final = 12
+EVERYONE: Final = "*"
+
+ROOMS_FAILED = Counter(
+    "sync_classroom_room_commands_failed_total", "Room commands the relay did not take."
+)
+
+
+def wall(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> tuple[SeatId, ...]:
+    """The seats whose pictures the host sees, by wall slot, at most `WALL_SLOTS`.
+
+    Connected seats in plan order. Where there are more than slots, the called-on seat and raised
+    hands (in order) take the last slots from seats that want nothing, so that a hand going up
+    moves one picture and not twelve.
+    """
+    seats = [s.id for s in occurrence.active_seats if s.id in online]
+    shown = seats[:WALL_SLOTS]
+    wanted = [floor.called_on] if floor.called_on is not None else []
+    wanted += [hand.seat for hand in floor.hands]
+    urgent = [s for s in dict.fromkeys(wanted) if s in seats][:WALL_SLOTS]
+    free = [i for i in reversed(range(len(shown))) if shown[i] not in urgent]
+    for seat in urgent:
+        if seat not in shown:
+            shown[free.pop(0)] = seat
+    return tuple(shown)
+
+
+def layouts(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> dict[str, Layout]:
+    """The room's layouts as docs/terminal-protocol.md's table of slots has them."""
+    called = f"seat:{floor.called_on}" if floor.called_on is not None else None
+    voice = None if floor.muted else called
+    pictures = [f"seat:{seat}" for seat in wall(occurrence, floor, online)]
+    pictures += [None] * (WALL_SLOTS - len(pictures))
+    return {
+        EVERYONE: Layout(audio=("camera", voice), video=("camera", "screen", called)),
+        "host": Layout(audio=(voice,), video=(called, *pictures)),
+    }
+
+
+class Rooms:
+    """Makes, lays out and closes relay rooms; remembers what this relay boot was told."""
+
+    def __init__(self, relay: RelayControl) -> None:
+        self._relay = relay
+        self._boot: str | None = None
+        self._placed: dict[OccurrenceId, dict[str, Layout]] = {}
+
+    def booted(self, boot: str) -> bool:
+        """Take note of the relay's boot id; whether it is another one than before."""
+        if boot == self._boot:
+            return False
+        again = self._boot is not None
+        self._boot = boot
+        self._placed.clear()
+        return again
+
+    def forget(self, occurrence: OccurrenceId) -> None:
+        """Assume nothing about a room, so that the next `place` speaks to the relay."""
+        self._placed.pop(occurrence, None)
+
+    async def place(self, occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> bool:
+        """Bring the room to its layout; False if the relay could not be told (try again later)."""
+        wanted = layouts(occurrence, floor, online)
+        if self._placed.get(occurrence.id) == wanted:
+            return True
+        boot = self._boot
+        try:
+            await self._relay.put_room(RoomSpec(occurrence.id, wanted))
+        except RelayDownError as error:
+            self._failed("put", occurrence.id, error)
+            return False
+        if boot == self._boot:  # else it may be the former relay that took it
+            self._placed[occurrence.id] = wanted
+        return True
+
+    async def close(self, occurrence: OccurrenceId) -> bool:
+        """Delete the room; False if the relay could not be told."""
+        self.forget(occurrence)
+        try:
+            await self._relay.delete_room(occurrence)
+        except RelayDownError as error:
+            self._failed("delete", occurrence, error)
+            return False
+        return True
+
+    def _failed(self, what: str, occurrence: OccurrenceId, error: RelayDownError) -> None:
+        ROOMS_FAILED.inc()
+        log.warning("room.command_failed", what=what, occurrence=occurrence, error=str(error))
