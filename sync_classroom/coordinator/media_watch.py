@@ -59,6 +59,7 @@ class MediaWatch:
         self._taken_at = float("-inf")
         self._peers: Mapping[_Key, tuple[PeerStatus, ...]] = {}
         self._publishing: Mapping[str, frozenset[str]] = {}
+        self._silent = False
         self._generation = 0
         self._updated = asyncio.Condition()
         self._nudged = asyncio.Event()
@@ -126,6 +127,7 @@ class MediaWatch:
             RELAY_DOWN.inc()
             log.info("relay.unreachable", error=str(error))
             status = None
+        self._silent = status is None  # a relay that is gone comes back soon: ask often
         if status is not None or self._monotonic() - self._taken_at > FRESH_S:
             self._accept(status)
         async with self._updated:
@@ -142,7 +144,8 @@ class MediaWatch:
             self._nudged.clear()
 
     def _quiet_s(self) -> float:
-        return self._busy_s if self._status is not None and self._status.rooms else self._idle_s
+        busy = self._silent or (self._status is not None and bool(self._status.rooms))
+        return self._busy_s if busy else self._idle_s
 
     def _accept(self, status: RelayStatus | None) -> None:
         peers: dict[_Key, list[PeerStatus]] = {}

@@ -7,14 +7,15 @@ arrives at the same one; `Rooms` keeps the relay at it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from prometheus_client import Counter
 
 from ..domain.floor import Floor
-from ..domain.ids import OccurrenceId, SeatId
+from ..domain.ids import ClassroomId, OccurrenceId, SeatId
 from ..domain.timetable import Occurrence
+from .media_watch import MediaWatch
 from .ports import Layout, RelayControl, RelayDownError, RoomSpec
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ def layouts(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) ->
     """The room's layouts as docs/terminal-protocol.md's table of slots has them."""
     called = f"seat:{floor.called_on}" if floor.called_on is not None else None
     voice = None if floor.muted else called
-    pictures = [f"seat:{seat}" for seat in wall(occurrence, floor, online)]
+    pictures: list[str | None] = [f"seat:{seat}" for seat in wall(occurrence, floor, online)]
     pictures += [None] * (WALL_SLOTS - len(pictures))
     return {
         EVERYONE: Layout(audio=("camera", voice), video=("camera", "screen", called)),
@@ -59,11 +60,21 @@ def layouts(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) ->
     }
 
 
+class Connected(Protocol):
+    """Which classrooms have a terminal connected, over all coordinators."""
+
+    def online(self) -> frozenset[ClassroomId]:
+        """Classrooms whose terminal is connected now."""
+        ...
+
+
 class Rooms:
     """Makes, lays out and closes relay rooms; remembers what this relay boot was told."""
 
-    def __init__(self, relay: RelayControl) -> None:
+    def __init__(self, relay: RelayControl, media: MediaWatch, terminals: Connected) -> None:
         self._relay = relay
+        self._media = media
+        self._terminals = terminals
         self._boot: str | None = None
         self._placed: dict[OccurrenceId, dict[str, Layout]] = {}
 
@@ -76,13 +87,28 @@ class Rooms:
         self._placed.clear()
         return again
 
+    def placed(self, occurrence: OccurrenceId) -> bool:
+        """Whether this boot of the relay was told a layout of the room."""
+        return occurrence in self._placed
+
     def forget(self, occurrence: OccurrenceId) -> None:
         """Assume nothing about a room, so that the next `place` speaks to the relay."""
         self._placed.pop(occurrence, None)
 
-    async def place(self, occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> bool:
+    def online(self, occurrence: Occurrence) -> frozenset[SeatId]:
+        """Seats whose terminal is connected here or whose picture reaches the relay.
+
+        The second alone is true while terminals have not yet found a restarted coordinator.
+        """
+        terminals = self._terminals.online()
+        publishing = self._media.publishing(occurrence.id)
+        return frozenset(
+            s.id for s in occurrence.active_seats if s.classroom in terminals or s.id in publishing
+        )
+
+    async def place(self, occurrence: Occurrence, floor: Floor) -> bool:
         """Bring the room to its layout; False if the relay could not be told (try again later)."""
-        wanted = layouts(occurrence, floor, online)
+        wanted = layouts(occurrence, floor, self.online(occurrence))
         if self._placed.get(occurrence.id) == wanted:
             return True
         boot = self._boot
