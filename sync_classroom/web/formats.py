@@ -1,0 +1,134 @@
+"""How instants, durations, rates and dates are written for people, in either language.
+
+Lengths are whole seconds and never rounded; a rate is shown to a tenth of a percent and is 100.0
+or 0.0 only when it is exactly that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from ..domain.roster import Roster, Term
+from .i18n import Tongue
+
+NOTHING: Final = "—"
+_WEEKDAYS_ZH: Final = "一二三四五六日"
+_WEEKDAYS_EN: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS_EN: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate as it is written: `percent` ("96.4 %" or "—") and `fraction` ("(241/250)")."""
+
+    percent: str
+    fraction: str
+    share: float | None
+
+
+def rate(numerator: int, denominator: int) -> Rate:
+    """Write `numerator / denominator`; an empty denominator is "—", never 0 or 100 %."""
+    fraction = f"({numerator}/{denominator})"
+    if denominator == 0:
+        return Rate(NOTHING, fraction, None)
+    # Tenths of a percent, half up, in whole numbers: no float decides what a bureau reads.
+    tenths = (2000 * numerator + denominator) // (2 * denominator)
+    if tenths == 1000 and numerator < denominator:
+        tenths = 999
+    if tenths == 0 and numerator > 0:
+        tenths = 1
+    return Rate(f"{tenths // 10}.{tenths % 10} %", fraction, numerator / denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Writes values in one language and one civil zone."""
+
+    tongue: Tongue
+    zone: ZoneInfo
+
+    @property
+    def _zh(self) -> bool:
+        return self.tongue.code == "zh"
+
+    def clock(self, at: datetime | None, *, seconds: bool = False) -> str:
+        """`09:40`, or `09:40:05`; "—" for no instant."""
+        if at is None:
+            return NOTHING
+        return at.astimezone(self.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+    def span(self, from_at: datetime, to_at: datetime, *, seconds: bool = False) -> str:
+        """`09:40–10:20`."""
+        first, last = (self.clock(at, seconds=seconds) for at in (from_at, to_at))
+        return f"{first}–{last}"
+
+    def stamp(self, at: datetime | None) -> str:
+        """`11月23日 09:40`, `23 Nov 09:40`; "—" for no instant."""
+        if at is None:
+            return NOTHING
+        return f"{self.day(at.astimezone(self.zone).date(), weekday=False)} {self.clock(at)}"
+
+    def day(self, day: date, *, weekday: bool = True, term: Term | None = None) -> str:
+        """`11月23日 周一 第13周`, `Mon 23 Nov · week 13`; the week only inside `term`."""
+        week = week_of(term, day)
+        if self._zh:
+            parts = [f"{day.month}月{day.day}日"]
+            if weekday:
+                parts.append(f"周{_WEEKDAYS_ZH[day.weekday()]}")
+            if week is not None:
+                parts.append(f"第{week}周")
+            return " ".join(parts)
+        text = f"{day.day} {_MONTHS_EN[day.month - 1]}"
+        if weekday:
+            text = f"{_WEEKDAYS_EN[day.weekday()]} {text}"
+        return text if week is None else f"{text} · week {week}"
+
+    def date_range(self, first: date, last: date) -> str:
+        """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`."""
+        if self._zh:
+            year = "" if last.year == first.year else f"{last.year}年"
+            return (
+                f"{first.year}年{first.month}月{first.day}日–{year}{last.month}月{last.day}日"
+            )
+        year = "" if last.year == first.year else f" {first.year}"
+        return (
+            f"{first.day} {_MONTHS_EN[first.month - 1]}{year} –"
+            f" {last.day} {_MONTHS_EN[last.month - 1]} {last.year}"
+        )
+
+    def duration(self, seconds: int) -> str:
+        """`38 分 12 秒`, `1 小时 02 分 05 秒`; English `38 min 12 s`. Whole seconds, exact."""
+        hours, rest = divmod(seconds, 3600)
+        minutes, left = divmod(rest, 60)
+        h, m, s = ("小时", "分", "秒") if self._zh else ("h", "min", "s")
+        if hours:
+            return f"{hours} {h} {minutes:02} {m} {left:02} {s}"
+        if minutes:
+            return f"{minutes} {m} {left:02} {s}"
+        return f"{left} {s}"
+
+    def ratio(self, value: float | None) -> str:
+        """ρ to three places, cut and not rounded, so that 0.7999 never reads as 0.800."""
+        if value is None:
+            return NOTHING
+        return f"{int(value * 1000 + 1e-9) / 1000:.3f}"
+
+
+def week_of(term: Term | None, day: date) -> int | None:
+    """The teaching week `day` is in, counted from the term's first Monday; None outside."""
+    if term is None or not term.first_day <= day <= term.last_day:
+        return None
+    return (day - term.week1_monday).days // 7 + 1
+
+
+def term_on(roster: Roster, day: date) -> Term | None:
+    """The term `day` belongs to."""
+    return next(
+        (t for t in roster.terms.values() if t.first_day <= day <= t.last_day),
+        None,
+    )

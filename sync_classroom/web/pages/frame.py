@@ -1,0 +1,259 @@
+"""What surrounds every page: language, navigation, messages, and the answers a page can give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+import jinja2
+from aiohttp import web
+
+from ...coordinator.services import Services
+from ...domain.accounts import Role, User
+from ...domain.problems import ProblemError, ProblemKind
+from ...domain.roster import Roster
+from ..formats import Format
+from ..i18n import HTML_LANG, Tongue, mark, negotiate, tongue
+from ..keys import SERVICES, USER
+from ..static import static_url
+from .forms import Form
+from .words import ROLE_WORDS
+
+LANGUAGE_COOKIE: Final = "language"
+TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+_MACROS: Final = ("shape", "chip", "rate", "input", "select", "error", "described", "empty")
+
+# A page that has done something says so once, by a code in the address (`?done=`): no state is
+# kept between the redirect and the page, and a reload does nothing twice.
+DONE: Final = {
+    "lesson": mark("课次已安排,相关教室的终端会马上看到。"),
+    "lesson-cancelled": mark("课次已取消,相关教室已收到通知。"),
+    "seat-cancelled": mark("这间教室已从本课次中取消。"),
+    "revoked": mark("终端已吊销;这间教室要重新注册才能上课。"),
+    "user-added": mark("账号已建立,可以登录了。"),
+    "user-saved": mark("账号已保存。"),
+    "user-disabled": mark("账号已停用,已登录的浏览器也已退出。"),
+    "user-enabled": mark("账号已恢复。"),
+    "password": mark("密码已更改。"),
+    "saved": mark("已保存。"),
+    "signed-out": mark("已退出。"),
+}
+
+STATUS: Final = {
+    ProblemKind.INVALID: 422,
+    ProblemKind.NOT_FOUND: 404,
+    ProblemKind.CONFLICT: 409,
+    ProblemKind.FORBIDDEN: 403,
+    ProblemKind.UNAUTHENTICATED: 401,
+    ProblemKind.TOO_MANY: 429,
+    ProblemKind.UNAVAILABLE: 503,
+}
+
+_NAV: Final = (
+    ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
+    ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
+    ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),
+    ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),
+    ("/people", mark("用户"), frozenset({Role.ADMIN})),
+)
+HOME: Final = {
+    Role.ADMIN: "/today",
+    Role.OPERATOR: "/today",
+    Role.TEACHER: "/today",
+    Role.REVIEWER: "/coverage",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One entry of the main navigation."""
+
+    href: str
+    text: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """What `base.html` shows around the content."""
+
+    html_lang: str
+    other_language: str
+    other_html_lang: str
+    other_language_name: str
+    here: str
+    nav: Sequence[NavItem]
+    user: User | None
+    role_word: str
+    done: str | None
+    problem: str | None
+    zone: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One request for a page, with everything a handler needs to answer it."""
+
+    request: web.Request
+    services: Services
+    tongue: Tongue
+    format: Format
+
+    @classmethod
+    def of(cls, request: web.Request) -> Frame:
+        """The frame of a request; the language is chosen here."""
+        services = request.app[SERVICES]
+        user = request.get(USER)
+        spoken = tongue(
+            negotiate(
+                cookie=request.cookies.get(LANGUAGE_COOKIE),
+                user=user.language if user else None,
+                accept=request.headers.get("Accept-Language", ""),
+            )
+        )
+        return cls(request, services, spoken, Format(spoken, services.zone))
+
+    @property
+    def user(self) -> User:
+        """The signed-in person; only for pages whose roles say there is one."""
+        return self.request[USER]
+
+    @property
+    def roster(self) -> Roster:
+        """The roster as last read."""
+        return self.services.roster.current()
+
+    @property
+    def now(self) -> datetime:
+        """Aware UTC now."""
+        return self.services.clock()
+
+    @property
+    def today(self) -> date:
+        """The civil date in the programme's zone."""
+        return self.now.astimezone(self.services.zone).date()
+
+    def t(self, message: str, **values: object) -> str:
+        """A sentence in the page's language with its values filled in (plain text)."""
+        text = self.tongue.gettext(message)
+        return text % values if values else text
+
+    def say(self, problem: ProblemError) -> str:
+        """A problem in the page's language."""
+        return self.tongue.pick(problem.zh, problem.en)
+
+    def may(self, *roles: Role) -> bool:
+        """Whether the signed-in person has one of these roles."""
+        user = self.request.get(USER)
+        return user is not None and user.role in roles
+
+    def link(self, **changes: object) -> str:
+        """This page's address with some query values set, or dropped where None."""
+        query = {k: v for k, v in self.request.query.items() if k != "done"}
+        for name, value in changes.items():
+            if value is None:
+                query.pop(name, None)
+            else:
+                query[name] = str(value)
+        return self.request.path + (f"?{urlencode(query)}" if query else "")
+
+    def render(
+        self, template: str, *, status: int = 200, problem: str | None = None, **values: Any
+    ) -> web.Response:
+        """The page made of `template`. Pages show live things, so nobody keeps a copy."""
+        html = environment(self.tongue.code).get_template(template).render(
+            page=self._info(problem), format=self.format, frame=self, **values
+        )
+        response = web.Response(text=html, content_type="text/html", status=status)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "Cookie, Accept-Language"
+        return response
+
+    def problem(self, error: ProblemError) -> web.Response:
+        """A whole page for a problem that belongs to no field."""
+        response = self.render(
+            "problem.html",
+            status=STATUS[error.kind],
+            text=self.say(error),
+            code=error.code,
+            retry=self.request.method == "GET" and error.kind is not ProblemKind.NOT_FOUND,
+        )
+        if error.retry_after_s is not None:
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+
+    def _info(self, problem: str | None) -> PageInfo:
+        other = "en" if self.tongue.code == "zh" else "zh"
+        user = self.request.get(USER)
+        path = self.request.path
+        return PageInfo(
+            html_lang=self.tongue.html_lang,
+            other_language=other,
+            other_html_lang=HTML_LANG[other],
+            other_language_name="English" if other == "en" else "中文",
+            here=self.link() if self.request.method == "GET" else path,
+            nav=tuple(
+                NavItem(href, text, path.startswith(href) or _inside(path, href))
+                for href, text, roles in _NAV
+                if user is not None and user.role in roles
+            ),
+            user=user,
+            role_word=ROLE_WORDS[user.role] if user else "",
+            done=DONE.get(self.request.query.get("done", "")),
+            problem=problem,
+            zone=str(self.services.zone),
+            version=self.services.settings.version,
+        )
+
+
+def _inside(path: str, href: str) -> bool:
+    return href == "/today" and path.startswith("/lessons")
+
+
+@cache
+def environment(language: str) -> jinja2.Environment:
+    """The templates in one language; a name that is not there is an error, never empty text."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    spoken = tongue(language)
+    env.install_gettext_callables(  # type: ignore[attr-defined]
+        spoken.gettext, spoken.ngettext, newstyle=True
+    )
+    env.globals["static"] = static_url
+    parts = env.get_template("_parts.html").module
+    for name in _MACROS:
+        env.globals[name] = getattr(parts, name)
+    return env
+
+
+def see_other(path: str, *, done: str | None = None) -> web.Response:
+    """Answer a form that did its work: go and look (POST, redirect, GET)."""
+    if done is not None:
+        path += ("&" if "?" in path else "?") + urlencode({"done": done})
+    return web.Response(status=303, headers={"Location": path, "Cache-Control": "no-store"})
+
+
+def local_path(text: str, default: str = "/") -> str:
+    """`text` if it is an address of this site, else `default`: no page sends anybody elsewhere."""
+    parts = urlsplit(text)
+    plain = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    if not plain or parts.scheme or parts.netloc or "\\" in text:
+        return default
+    return text
+
+
+async def posted(request: web.Request) -> Form:
+    """The posted form."""
+    return Form.of(await request.post())

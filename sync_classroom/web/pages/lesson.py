@@ -1,0 +1,245 @@
+"""One lesson: what was planned, what became of it, who received how much of it; and withdrawing it.
+
+The evidence picture is drawn by `timeline_chart`; this module finds the words for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+
+from ...coordinator.views import LessonView, SeatView, Timeline
+from ...domain.accounts import Role
+from ...domain.ids import OccurrenceId, SeatId
+from ...domain.lesson import LessonState
+from ...domain.problems import ProblemError, ProblemKind
+from ...domain.timetable import Change, ChangeKind
+from ..formats import Rate, rate, term_on
+from ..i18n import mark
+from ..timeline_chart import Chart, Gap, SeatRow, draw
+from .forms import Form
+from .frame import Frame, posted, see_other
+from .route import ADMIN, SIGNED_IN, PageRoute
+from .words import CAUSE_WORDS, END_WORDS, LESSON_WORDS, SEAT_NOW, SEAT_WORDS, Word
+from .words import lesson_code, seat_now
+
+_CHANGE_WORDS = {
+    ChangeKind.CANCELLED: mark("整节取消"),
+    ChangeKind.MOVED: mark("调课"),
+    ChangeKind.SEAT_CANCELLED: mark("取消一间教室"),
+}
+_GAP_WORDS = {
+    "host": mark("主讲没有画面和声音"),
+    "journal": mark("这段时间的证据已遗失,不能判断"),
+    "line": mark("线路:已发送,终端没有确认收到"),
+    "offline": mark("终端不在线,没有可以发送的对象"),
+}
+# What the reason field holds at most; a reason is a sentence, not a letter.
+REASON_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GapWords:
+    """A gap with its sentence, as a tooltip and as its accessible name."""
+
+    gap: Gap
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """A seat's line of the picture with its words and figures."""
+
+    row: SeatRow
+    word: Word
+    now: Word
+    cause: str | None
+    gaps: tuple[GapWords, ...]
+    share: Rate
+    expected: int | None
+    withdrawn_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LifeStep:
+    """One step of the lesson's life: `at` None when it has not come to that."""
+
+    text: str
+    at: datetime | None
+    note: str
+    current: bool
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """The lesson named in the address."""
+    return await _page(Frame.of(request), Form())
+
+
+async def cancel(request: web.Request) -> web.StreamResponse:
+    """Withdraw the lesson, or one seat of it, with a reason."""
+    frame = Frame.of(request)
+    form = await posted(request)
+    reason, seat = form.text("reason"), form.text("seat")
+    key = form.text("key")
+    if not reason:
+        form.wrong("reason", frame.t("请写明原因,例如「停电」;它会出现在报告里。"))
+    elif len(reason) > REASON_MAX:
+        form.wrong("reason", frame.t("原因最多 %(n)s 个字。", n=REASON_MAX))
+    if form.text("excused") not in ("yes", "no"):
+        form.wrong("excused", frame.t("请选择这次取消算不算有因。"))
+    if not form.ok:
+        return await _page(frame, form, status=422)
+    try:
+        await frame.services.lessons.cancel(
+            _occurrence(request),
+            seat=SeatId(seat) if seat else None,
+            excused=form.text("excused") == "yes",
+            reason=reason,
+            actor=str(frame.user.id),
+            key=key or secrets.token_hex(16),
+        )
+    except ProblemError as problem:
+        if problem.kind is ProblemKind.NOT_FOUND:
+            return frame.problem(problem)
+        form.wrong(problem.field if problem.field in ("reason", "seat") else "form", frame.say(problem))
+        return await _page(frame, form, status=409)
+    return see_other(request.path.removesuffix("/cancel"), done="seat-cancelled" if seat else "lesson-cancelled")
+
+
+def _occurrence(request: web.Request) -> OccurrenceId:
+    return OccurrenceId(request.match_info["occurrence"])
+
+
+async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
+    timeline = await frame.services.evidence.timeline(_occurrence(frame.request))
+    if timeline is None:
+        return frame.problem(
+            ProblemError(
+                "lesson_not_found",
+                "没有这个课次。请从「今天」重新打开,或检查网址。",
+                "There is no such lesson. Open it again from Today, or check the address.",
+                kind=ProblemKind.NOT_FOUND,
+            )
+        )
+    view = timeline.view
+    chart = draw(timeline, frame.now)
+    state = lesson_code(view)
+    rows = tuple(_row(frame, timeline, chart, row) for row in chart.rows)
+    return frame.render(
+        "lesson.html",
+        status=status,
+        problem=form.errors.get("form"),
+        view=view,
+        o=view.occurrence,
+        form=form,
+        key=form.text("key") or secrets.token_hex(16),
+        word=LESSON_WORDS[state],
+        term=term_on(view.roster, view.occurrence.date),
+        life=_life(frame, view),
+        changes=[_change(frame, view, c) for c in view.occurrence.changes],
+        chart=chart,
+        rows=rows,
+        planned=state is LessonState.PLANNED,
+        host_rate=rate(chart.host_s, chart.window_s),
+        may_cancel=frame.may(Role.ADMIN) and frame.now < view.occurrence.ends_at
+        and state in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE),
+        reason_max=REASON_MAX,
+        live=state in (LessonState.OPEN, LessonState.LIVE),
+        percent=lambda part, whole: rate(part, whole).percent,
+    )
+
+
+def _row(frame: Frame, timeline: Timeline, chart: Chart, row: SeatRow) -> EvidenceRow:
+    view, seat = timeline.view, row.seat
+    settled = chart.over or row.line.state in ("held", "moved") or row.line.state.startswith("cancelled")
+    now = SEAT_NOW[seat_now(view, seat)]
+    reason = next(
+        (c.reason for c in view.occurrence.changes if c.seat in (None, seat.seat.id)), None
+    )
+    return EvidenceRow(
+        row=row,
+        word=SEAT_WORDS[row.line.state] if settled else now,
+        now=now,
+        cause=CAUSE_WORDS.get(row.line.cause or "") if chart.over else None,
+        gaps=tuple(GapWords(g, _gap_sentence(frame, row, g)) for g in row.gaps),
+        share=rate(row.line.credited_s, chart.window_s),
+        expected=_expected(seat),
+        withdrawn_reason=reason if seat.withdrawn else None,
+    )
+
+
+def _expected(seat: SeatView) -> int | None:
+    if seat.seat.expected is not None:
+        return seat.seat.expected
+    return seat.school_class.enrolment if seat.school_class else None
+
+
+def _gap_sentence(frame: Frame, row: SeatRow, gap: Gap) -> str:
+    bar = gap.bar
+    words = frame.t(_GAP_WORDS[gap.why])
+    if gap.why == "line":
+        share = rate(gap.acked, gap.sent)
+        words = frame.t(
+            "%(words)s(发出 %(sent)s 个包,确认 %(acked)s 个,%(share)s)",
+            words=words, sent=gap.sent, acked=gap.acked, share=share.percent,
+        )  # fmt: skip
+    return frame.t(
+        "%(room)s %(span)s,%(long)s:%(words)s",
+        room=row.seat.classroom.name,
+        span=frame.format.span(bar.from_at, bar.to_at, seconds=True),
+        long=frame.format.duration(bar.seconds),
+        words=words,
+    )
+
+
+def _life(frame: Frame, view: LessonView) -> tuple[LifeStep, ...]:
+    """planned → open → live → ended with instants, or where it left that path."""
+    run, state = view.run, lesson_code(view)
+    steps = [
+        LifeStep(frame.t("计划"), view.occurrence.starts_at, "", state is LessonState.PLANNED),
+        LifeStep(frame.t("候课"), run.opened_at, "", state is LessonState.OPEN),
+        LifeStep(frame.t("上课"), run.live_at, "", state is LessonState.LIVE),
+    ]
+    if state is LessonState.CANCELLED:
+        last = view.occurrence.changes[-1] if view.occurrence.changes else None
+        steps.append(LifeStep(frame.t("已取消"), last.at if last else None, "", True))
+    elif state is LessonState.MISSED:
+        steps.append(LifeStep(frame.t("未上"), run.ended_at, frame.t("主讲画面一直没有到达"), True))
+    else:
+        note = frame.t(END_WORDS[run.end_reason]) if run.end_reason else ""
+        if run.extended_s:
+            longer = frame.t("延长 %(long)s", long=frame.format.duration(run.extended_s))
+            note = f"{note} · {longer}" if note else longer
+        steps.append(LifeStep(frame.t("下课"), run.ended_at, note, state is LessonState.ENDED))
+    return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWords:
+    """One change record in words."""
+
+    change: Change
+    what: str
+    seat: str
+    excused: str
+    to: OccurrenceId | None
+
+
+def _change(frame: Frame, view: LessonView, change: Change) -> ChangeWords:
+    names = {s.seat.id: f"{s.school.name} {s.classroom.name}" for s in view.seats}
+    return ChangeWords(
+        change,
+        frame.t(_CHANGE_WORDS[change.kind]),
+        names.get(change.seat, str(change.seat)) if change.seat else "",
+        frame.t("有因") if change.excused else frame.t("无因"),
+        change.to,
+    )
+
+
+ROUTES = (
+    PageRoute("lesson", "GET", "/lessons/{occurrence}", show, SIGNED_IN),
+    PageRoute("lesson-cancel", "POST", "/lessons/{occurrence}/cancel", cancel, ADMIN),
+)

@@ -1,0 +1,174 @@
+"""One day's lessons with what every seat is doing now; the page fetches its live part again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from ...coordinator.views import LessonView, SeatView
+from ...domain.accounts import Role
+from ...domain.ids import SchoolId
+from ...domain.lesson import LessonState
+from ..formats import term_on
+from .forms import parse_day
+from .frame import HOME, Frame, see_other
+from .route import ANYBODY, SCHOOL, PageRoute
+from .words import LESSON_WORDS, SEAT_NOW, Word, lesson_code, seat_now
+
+
+# One of each shape is enough to read the page by; the exact word is on every mark.
+_LEGEND: Final = ("receiving", "weak", "offline", "absent", "called_on", "withdrawn", "over")
+
+
+@dataclass(frozen=True, slots=True)
+class SeatCell:
+    """One remote classroom of a lesson: a mark with its full sentence."""
+
+    word: Word
+    room: str
+    present: int | None
+    hand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolCells:
+    """The seats of one school in a lesson."""
+
+    school: str
+    cells: tuple[SeatCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LessonRow:
+    """One lesson of the day."""
+
+    view: LessonView
+    word: Word
+    groups: tuple[SchoolCells, ...]
+    due: int
+    reached: int
+    present: int | None
+    running_s: int | None
+    period: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """The day in one line."""
+
+    lessons: int
+    live: int
+    seats: int
+    reached: int
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """Send everybody to where their work is."""
+    frame = Frame.of(request)
+    return see_other(HOME[frame.user.role] if frame.may(*HOME) else "/sign-in")
+
+
+async def today(request: web.Request) -> web.StreamResponse:
+    """The day of `?date=` (default today), of one school with `?school=`, live part alone with
+    `?part=live`."""
+    frame = Frame.of(request)
+    roster = frame.roster
+    day = parse_day(request.query.get("date", "")) or frame.today
+    school = SchoolId(request.query.get("school", ""))
+    views = await frame.services.lessons.list_views(day, day)
+    shown = [v for v in views if school not in roster.schools or _concerns(v, school)]
+    rows = tuple(lesson_row(v, frame) for v in shown)
+    live_only = request.query.get("part") == "live"
+    term = term_on(roster, day)
+    return frame.render(
+        "_today_live.html" if live_only else "today.html",
+        day=day,
+        term=term,
+        is_today=day == frame.today,
+        previous=_step(frame, day, -1),
+        following=_step(frame, day, 1),
+        jump=frame.link(date=None, part=None),
+        part=frame.link(part="live"),
+        school=school if school in roster.schools else "",
+        schools=roster.schools.values(),
+        rows=rows,
+        hidden=len(views) - len(shown),
+        totals=_totals(rows),
+        may_plan=frame.may(Role.ADMIN),
+        clear=frame.link(school=None, part=None),
+        legend=tuple(SEAT_NOW[code] for code in _LEGEND),
+    )
+
+
+def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
+    """One lesson as the day's list shows it."""
+    state = lesson_code(view)
+    groups: dict[str, list[SeatCell]] = {}
+    for seat in view.seats:
+        groups.setdefault(seat.school.name, []).append(_cell(view, seat))
+    counted = [s.present for s in view.due_seats if s.present is not None]
+    live_at = view.run.live_at if state is LessonState.LIVE else None
+    return LessonRow(
+        view=view,
+        word=LESSON_WORDS[state],
+        groups=tuple(SchoolCells(name, tuple(cells)) for name, cells in groups.items()),
+        due=len(view.due_seats),
+        reached=_reached(view, state),
+        present=sum(counted) if counted else None,
+        running_s=int((frame.now - live_at).total_seconds()) if live_at else None,
+        period=_period_of(view, frame.services.zone),
+    )
+
+
+def _cell(view: LessonView, seat: SeatView) -> SeatCell:
+    return SeatCell(
+        SEAT_NOW[seat_now(view, seat)], seat.classroom.name, seat.present, seat.hand_at is not None
+    )
+
+
+def _reached(view: LessonView, state: LessonState) -> int:
+    """Seats that receive during a lesson; before it, seats that are there."""
+    if state is LessonState.LIVE:
+        return sum(s.receiving for s in view.due_seats)
+    return sum(s.online for s in view.due_seats)
+
+
+def _period_of(view: LessonView, zone: ZoneInfo) -> int | None:
+    """Which 节次 of the host school begins with the lesson, if one does."""
+    start = view.occurrence.starts_at.astimezone(zone).time()
+    for bells in view.roster.bell_sets.values():
+        if bells.school == view.occurrence.host.school:
+            for period in bells.periods:
+                if period.start == start:
+                    return period.no
+    return None
+
+
+def _concerns(view: LessonView, school: SchoolId) -> bool:
+    return view.occurrence.host.school == school or any(s.school.id == school for s in view.seats)
+
+
+def _totals(rows: Sequence[LessonRow]) -> DayTotals:
+    states = Counter(lesson_code(r.view) for r in rows)
+    live = [r for r in rows if lesson_code(r.view) is LessonState.LIVE]
+    return DayTotals(
+        len(rows), states[LessonState.LIVE], sum(r.due for r in live), sum(r.reached for r in live)
+    )
+
+
+def _step(frame: Frame, day: date, by: int) -> str:
+    if (by < 0 and day <= date.min + timedelta(days=1)) or (by > 0 and day >= date(9999, 12, 30)):
+        return frame.link(part=None)
+    return frame.link(date=day + timedelta(days=by), part=None)
+
+
+ROUTES = (
+    PageRoute("home", "GET", "/", home, ANYBODY),
+    PageRoute("today", "GET", "/today", today, SCHOOL),
+)

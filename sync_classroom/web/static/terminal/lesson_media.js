@@ -1,0 +1,404 @@
+/**
+ * Which media sessions a lesson needs, and with what quality: the host's camera and courseware up
+ * and the rooms down; a room's own picture up and the teacher down. Knows nothing of the page.
+ */
+
+import { MediaLink } from "./media.js";
+import { prefer } from "./session.js";
+
+/** @typedef {import("./types.js").Lesson} Lesson */
+/** @typedef {import("./types.js").Grants} Grants */
+/** @typedef {import("./devices.js").Devices} Devices */
+/** @typedef {import("./media.js").LinkStatus} LinkStatus */
+
+/**
+ * Encoder settings by what is sent. A room's picture is captured large once and scaled down, so
+ * that being called on costs no new negotiation and no new camera.
+ * @type {Record<string, RTCRtpEncodingParameters>}
+ */
+export const ENCODINGS = {
+  camera: { maxBitrate: 2_500_000, maxFramerate: 25 },
+  screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
+  seat: { maxBitrate: 150_000, maxFramerate: 15, scaleResolutionDownBy: 4 },
+  called: { maxBitrate: 1_500_000, maxFramerate: 25, scaleResolutionDownBy: 1 },
+};
+/** Width that a quiet room's picture is scaled to. */
+const SEAT_WIDTH = 320;
+/** Sound of a voice and of courseware, bit/s. */
+const AUDIO_BITRATE = 48_000;
+
+/**
+ * The seat's encoding for a camera of this width: 320 across when quiet, whole when called on.
+ * @param {boolean} called
+ * @param {number} width of the captured picture
+ * @returns {RTCRtpEncodingParameters}
+ */
+export function seatEncoding(called, width) {
+  if (called) return ENCODINGS.called ?? {};
+  return { ...ENCODINGS.seat, scaleResolutionDownBy: Math.max(1, width / SEAT_WIDTH) };
+}
+
+/**
+ * One source going up. Tracks may come, go and change while the session stays.
+ */
+export class Publication {
+  /**
+   * @param {object} options
+   * @param {string} options.source
+   * @param {string} options.room
+   * @param {() => Grants} options.grants
+   * @param {RTCIceServer[]} options.iceServers
+   * @param {(status: LinkStatus) => void} options.changed
+   */
+  constructor({ source, room, grants, iceServers, changed }) {
+    this.source = source;
+    /** @type {Record<"audio" | "video", MediaStreamTrack | null>} */
+    this.tracks = { audio: null, video: null };
+    /** @type {Record<"audio" | "video", RTCRtpSender | null>} */
+    this.senders = { audio: null, video: null };
+    this.called = false;
+    this.link = new MediaLink({
+      direction: "publish",
+      relay: grants().url,
+      room,
+      token: () => grants().publish.find((g) => g.source === source)?.token ?? "",
+      iceServers,
+      prepare: (pc) => this.prepare(pc),
+      opened: (pc) => this.opened(pc),
+      changed,
+      expected: () => true,
+    });
+  }
+
+  /** @returns {RTCRtpEncodingParameters} */
+  encoding() {
+    if (this.source !== "seat") return ENCODINGS[this.source] ?? {};
+    return seatEncoding(this.called, this.tracks.video?.getSettings().width ?? 1280);
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  prepare(pc) {
+    const { audio, video } = this.tracks;
+    // Both lines are always offered, so that a microphone opened later needs no new session.
+    prefer(
+      pc.addTransceiver(audio ?? "audio", {
+        direction: "sendonly",
+        sendEncodings: [{ maxBitrate: AUDIO_BITRATE }],
+      }),
+      "audio",
+      "send",
+    );
+    prefer(
+      pc.addTransceiver(video ?? "video", {
+        direction: "sendonly",
+        sendEncodings: [this.encoding()],
+      }),
+      "video",
+      "send",
+    );
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  opened(pc) {
+    const [audio, video] = pc.getTransceivers();
+    this.senders = { audio: audio?.sender ?? null, video: video?.sender ?? null };
+    // A track may have changed between the offer and the answer.
+    void this.place("audio");
+    void this.place("video");
+    void this.tune();
+  }
+
+  /** @param {"audio" | "video"} kind */
+  async place(kind) {
+    const sender = this.senders[kind];
+    if (!sender || sender.track === this.tracks[kind]) return;
+    try {
+      await sender.replaceTrack(this.tracks[kind]);
+    } catch (error) {
+      // The session was closed meanwhile; its successor is prepared with the present tracks.
+      console.debug("track not placed", kind, error);
+    }
+  }
+
+  /** @param {"audio" | "video"} kind @param {MediaStreamTrack | null} track */
+  async put(kind, track) {
+    this.tracks[kind] = track;
+    await this.place(kind);
+    if (kind === "video") await this.tune();
+  }
+
+  /** @param {boolean} called */
+  async call(called) {
+    if (called === this.called) return;
+    this.called = called;
+    await this.tune();
+  }
+
+  async tune() {
+    const sender = this.senders.video;
+    const parameters = sender?.getParameters();
+    const encoding = parameters?.encodings[0];
+    if (!sender || !parameters || !encoding) return;
+    Object.assign(encoding, this.encoding());
+    // Under a weak line letters stay sharp and a room stays moving.
+    parameters.degradationPreference =
+      this.source === "screen" ? "maintain-resolution" : "balanced";
+    try {
+      await sender.setParameters(parameters);
+    } catch (error) {
+      console.debug("encoder settings not taken", this.source, error);
+    }
+  }
+}
+
+/**
+ * What comes down: fixed slots, filled by the relay.
+ */
+export class Subscription {
+  /**
+   * @param {object} options
+   * @param {string} options.room
+   * @param {() => Grants} options.grants
+   * @param {RTCIceServer[]} options.iceServers
+   * @param {() => boolean} options.expected
+   * @param {(status: LinkStatus) => void} options.changed
+   * @param {(slots: {audio: MediaStreamTrack[], video: MediaStreamTrack[]}) => void} options.tracks
+   */
+  constructor({ room, grants, iceServers, expected, changed, tracks }) {
+    this.counts = { audio: grants().subscribe?.audio ?? 0, video: grants().subscribe?.video ?? 0 };
+    this.onTracks = tracks;
+    /** Mids of the present session in slot order. */
+    this.mids = { audio: /** @type {string[]} */ ([]), video: /** @type {string[]} */ ([]) };
+    this.link = new MediaLink({
+      direction: "subscribe",
+      relay: grants().url,
+      room,
+      token: () => grants().subscribe?.token ?? "",
+      iceServers,
+      prepare: (pc) => this.prepare(pc),
+      opened: (pc) => this.opened(pc),
+      changed,
+      expected,
+    });
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  prepare(pc) {
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      for (let slot = 0; slot < this.counts[kind]; slot += 1) {
+        prefer(pc.addTransceiver(kind, { direction: "recvonly" }), kind, "receive");
+      }
+    }
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  opened(pc) {
+    const all = pc.getTransceivers();
+    /** @type {{audio: MediaStreamTrack[], video: MediaStreamTrack[]}} */
+    const slots = { audio: [], video: [] };
+    this.mids = { audio: [], video: [] };
+    for (const { receiver, mid } of all) {
+      const kind = receiver.track.kind === "audio" ? "audio" : "video";
+      slots[kind].push(receiver.track);
+      this.mids[kind].push(mid ?? "");
+    }
+    this.onTracks(slots);
+  }
+
+  /**
+   * Statistics of one slot, or null before anything came.
+   * @param {"audio" | "video"} kind
+   * @param {number} slot
+   */
+  slot(kind, slot) {
+    const mid = this.mids[kind][slot];
+    return mid === undefined ? null : (this.link.status.slots[mid] ?? null);
+  }
+}
+
+/**
+ * @typedef {object} LessonEvents
+ * @property {() => void} changed any status changed
+ * @property {(slots: {audio: MediaStreamTrack[], video: MediaStreamTrack[]}) => void} tracks
+ * @property {(stream: MediaStream | null) => void} own our own picture for the preview
+ * @property {(stream: MediaStream | null) => void} screen our courseware for the preview
+ */
+
+/** Everything that one lesson sends and receives, from entering it to leaving it. */
+export class LessonMedia {
+  /**
+   * @param {Lesson} lesson with grants
+   * @param {Devices} devices
+   * @param {RTCIceServer[]} iceServers
+   * @param {LessonEvents} events
+   */
+  constructor(lesson, devices, iceServers, events) {
+    this.lesson = lesson;
+    this.devices = devices;
+    this.iceServers = iceServers;
+    this.events = events;
+    this.hostMedia = true;
+    this.stopped = false;
+    this.cameraOn = true;
+    this.voiceOn = true;
+    /** @type {MediaStream | null} */
+    this.screenStream = null;
+    /** @type {Publication | null} */
+    this.screen = null;
+    const room = lesson.id;
+    const grants = () => /** @type {Grants} */ (this.lesson.grants);
+    const { changed, tracks } = events;
+    this.up = new Publication({
+      source: lesson.role === "host" ? "camera" : "seat",
+      room,
+      grants,
+      iceServers,
+      changed,
+    });
+    this.down = new Subscription({
+      room,
+      grants,
+      iceServers,
+      changed,
+      tracks,
+      expected: () => this.lesson.role === "remote" && this.hostMedia,
+    });
+    this.onCamera = (/** @type {MediaStreamTrack | null} */ track) => this.camera(track);
+    this.onMicrophone = (/** @type {MediaStreamTrack | null} */ track) => this.microphone(track);
+    this.micHeld = false;
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  camera(track) {
+    if (this.stopped) return;
+    if (track) track.enabled = this.cameraOn;
+    void this.up.put("video", track);
+    this.events.own(track ? new MediaStream([track]) : null);
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  microphone(track) {
+    if (this.stopped) return;
+    if (track) track.enabled = this.voiceOn;
+    void this.up.put("audio", track);
+    this.events.changed();
+  }
+
+  async start() {
+    this.down.link.start();
+    const camera = this.devices.hold("camera", this.onCamera);
+    if (this.lesson.role === "host") {
+      this.micHeld = true;
+      await Promise.all([camera, this.devices.hold("microphone", this.onMicrophone)]);
+    } else {
+      await camera;
+    }
+    // Without any device the session is opened all the same: being there is worth something, and
+    // a camera plugged in later is placed into it.
+    if (!this.stopped) this.up.link.start();
+  }
+
+  stop() {
+    this.stopped = true;
+    this.stopScreen();
+    this.up.link.stop();
+    this.down.link.stop();
+    this.devices.release("camera", this.onCamera);
+    this.devices.release("microphone", this.onMicrophone);
+    this.micHeld = false;
+  }
+
+  /**
+   * The plan came again, perhaps with fresh tokens.
+   * @param {Lesson} lesson
+   */
+  renew(lesson) {
+    if (lesson.grants) this.lesson = lesson;
+  }
+
+  /** The relay was started anew. @param {string} boot */
+  relayRestarted(boot) {
+    for (const link of this.links()) link.nudge(boot);
+  }
+
+  /** @param {boolean} present what the server says of the host's media */
+  hostIsThere(present) {
+    if (present && !this.hostMedia) this.down.link.hurry();
+    this.hostMedia = present;
+  }
+
+  links() {
+    return [this.up.link, this.down.link, ...(this.screen ? [this.screen.link] : [])];
+  }
+
+  /**
+   * A room that is called on: large picture and microphone; released: small and silent.
+   * @param {boolean} called
+   * @param {boolean} muted
+   */
+  async setCalled(called, muted) {
+    await this.up.call(called);
+    const wanted = called && !muted;
+    if (wanted === this.micHeld) return;
+    this.micHeld = wanted;
+    if (wanted) {
+      await this.devices.hold("microphone", this.onMicrophone);
+    } else {
+      this.devices.release("microphone", this.onMicrophone);
+      await this.up.put("audio", null);
+    }
+  }
+
+  /** @param {boolean} on */
+  setCamera(on) {
+    this.cameraOn = on;
+    if (this.up.tracks.video) this.up.tracks.video.enabled = on;
+    this.events.changed();
+  }
+
+  /** @param {boolean} on */
+  setVoice(on) {
+    this.voiceOn = on;
+    if (this.up.tracks.audio) this.up.tracks.audio.enabled = on;
+    this.events.changed();
+  }
+
+  /**
+   * Share the screen in a session of its own.
+   * @param {() => void} ended the browser's own "stop sharing" was pressed, or the window closed
+   */
+  async startScreen(ended) {
+    if (this.screen) return;
+    const stream = await this.devices.screen();
+    if (this.stopped) {
+      for (const track of stream.getTracks()) track.stop();
+      return;
+    }
+    const [video] = stream.getVideoTracks();
+    video?.addEventListener("ended", () => {
+      if (this.screenStream !== stream) return;
+      this.stopScreen();
+      ended();
+    });
+    this.screenStream = stream;
+    this.screen = new Publication({
+      source: "screen",
+      room: this.lesson.id,
+      grants: () => /** @type {Grants} */ (this.lesson.grants),
+      iceServers: this.iceServers,
+      changed: this.events.changed,
+    });
+    this.screen.tracks = { audio: stream.getAudioTracks()[0] ?? null, video: video ?? null };
+    this.screen.link.start();
+    this.events.screen(stream);
+  }
+
+  stopScreen() {
+    const stream = this.screenStream;
+    this.screenStream = null;
+    this.screen?.link.stop();
+    this.screen = null;
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    if (stream) this.events.screen(null);
+  }
+}

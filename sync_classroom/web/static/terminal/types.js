@@ -1,0 +1,103 @@
+/**
+ * The shapes of docs/terminal-protocol.md, for the type checker; no code.
+ *
+ * @typedef {"zh" | "en"} Language
+ * @typedef {"planned" | "open" | "live" | "ended" | "missed" | "cancelled"} LessonState
+ * @typedef {"good" | "weak" | "reconnecting"} LineState
+ *
+ * @typedef {object} PublishGrant
+ * @property {string} source `camera`, `screen` or `seat`
+ * @property {string} token
+ *
+ * @typedef {object} Grants
+ * @property {string} url origin (and path prefix) of the relay
+ * @property {string} expires_at
+ * @property {PublishGrant[]} publish
+ * @property {{token: string, audio: number, video: number}} [subscribe]
+ *
+ * @typedef {object} Seat
+ * @property {string} id
+ * @property {string} [school]
+ * @property {string} [classroom]
+ * @property {string | null} [class]
+ * @property {number | null} [expected]
+ *
+ * @typedef {object} Lesson
+ * @property {string} id
+ * @property {string} title
+ * @property {string} subject
+ * @property {number | null} [grade]
+ * @property {string} starts_at
+ * @property {string} ends_at
+ * @property {LessonState} state
+ * @property {"host" | "remote"} role
+ * @property {{school: string, classroom: string, teacher: string, class: string | null}} host
+ * @property {Seat | null} [seat]
+ * @property {Seat[]} [seats]
+ * @property {{kind: string, reason: string} | null} [change]
+ * @property {Grants | null} [grants]
+ *
+ * @typedef {object} LiveSeat
+ * @property {string} id
+ * @property {boolean} online
+ * @property {boolean} receiving
+ * @property {LineState | null} [line]
+ * @property {number | null} present
+ *
+ * @typedef {object} Live
+ * @property {string} id
+ * @property {LessonState} state
+ * @property {string | null} opened_at
+ * @property {string | null} live_at
+ * @property {string} ends_at
+ * @property {number} extended_s
+ * @property {string | null} [latest_end_at]
+ * @property {boolean} can_extend
+ * @property {boolean} host_media
+ * @property {string | null} called_on
+ * @property {boolean} muted
+ * @property {{seat: string, at: string}[]} hands
+ * @property {string[]} [wall]
+ * @property {LiveSeat[]} seats
+ *
+ * @typedef {object} Place
+ * @property {string} id
+ * @property {string} name
+ * @property {string} [role]
+ *
+ * @typedef {object} Welcome
+ * @property {string | number} now
+ * @property {string} server
+ * @property {string} boot
+ * @property {string} terminal
+ * @property {Place} classroom
+ * @property {Place} school
+ * @property {string} zone
+ * @property {RTCIceServer[]} ice_servers
+ * @property {Grants | null} check
+ * @property {{lessons: Lesson[]} | Lesson[]} plan
+ *
+ * @typedef {"ok" | "failed" | "unknown"} CheckState
+ *
+ * @typedef {object} CheckItem
+ * @property {CheckState} state
+ * @property {string} detail a key of strings.js, or empty
+ * @property {Record<string, string | number>} [params]
+ *
+ * @typedef {object} CheckPath
+ * @property {"udp" | "tcp" | "relay" | "none"} kind
+ * @property {number | null} rtt_ms
+ * @property {number | null} loss
+ *
+ * @typedef {object} CheckResult
+ * @property {boolean} running
+ * @property {number | null} at when it finished, ms
+ * @property {CheckItem} camera
+ * @property {CheckItem} microphone
+ * @property {CheckItem} speaker
+ * @property {CheckItem} clock
+ * @property {CheckItem} line
+ * @property {CheckPath} path
+ * @property {number | null} clock_offset_ms
+ */
+export {};
