@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+from .fields import Fields, shown
 from .ids import FactId, OccurrenceId, PushId, SeatId, TargetId, TeacherId
 
 
@@ -133,3 +136,160 @@ Fact = (
     | PushProgress
     | Adjustment
 )
+
+
+def parse_fact(values: Mapping[str, object]) -> Fact:
+    """Read one fact as written in `facts.ndjson`; fields nobody knows are passed over.
+
+    Raises MalformedError (a ValueError) naming the field: instants must carry an offset, counts be
+    whole numbers of 0 or more, and an interval must not end before it begins.
+    """
+    fields = Fields(values, "fact")
+    if "id" in values:
+        fields.where = f"fact {shown(values['id'])}"
+    kind = fields.values.get("kind")
+    parse = _PARSERS.get(kind) if isinstance(kind, str) else None
+    if parse is None:
+        names = ", ".join(_PARSERS)
+        raise fields.wrong("kind", f"以下之一：{names}", f"one of {names}")
+    return parse(fields, FactId(fields.ident("id")))
+
+
+def fact_to_dict(fact: Fact) -> dict[str, object]:
+    """The fact as a JSON-able object, with the field names of `facts.ndjson`."""
+    kind = fact.step.value if isinstance(fact, PushProgress) else _KINDS[type(fact)]
+    written: dict[str, object] = {"id": fact.id, "kind": kind}
+    for name in fact.__slots__:
+        if name in ("id", "step"):
+            continue
+        value = getattr(fact, name)
+        key = {"from_at": "from", "to_at": "to"}.get(name, name)
+        written[key] = value.isoformat() if isinstance(value, datetime) else value
+    return written
+
+
+def _interval(fields: Fields, first: str = "from", last: str = "to") -> tuple[datetime, datetime]:
+    from_at, to_at = fields.instant(first), fields.instant(last)
+    if to_at < from_at:
+        raise fields.wrong(last, f"不早于 {first} 的时刻", f"not before {first!r}")
+    return from_at, to_at
+
+
+def _occurrence(fields: Fields) -> OccurrenceId:
+    return OccurrenceId(fields.ident("occurrence"))
+
+
+def _seat(fields: Fields) -> SeatId:
+    return SeatId(fields.ident("seat"))
+
+
+def _host_media(fields: Fields, ident: FactId) -> HostMedia:
+    from_at, to_at = _interval(fields)
+    return HostMedia(
+        ident,
+        _occurrence(fields),
+        from_at,
+        to_at,
+        fields.count("packets"),
+        fields.count("bytes"),
+    )
+
+
+def _seat_media(fields: Fields, ident: FactId) -> SeatMedia:
+    from_at, to_at = _interval(fields)
+    return SeatMedia(
+        ident,
+        _occurrence(fields),
+        _seat(fields),
+        from_at,
+        to_at,
+        # A receiver may acknowledge more than was sent in the sample: it reports late.
+        fields.count("sent"),
+        fields.count("acked"),
+        fields.count("bytes"),
+    )
+
+
+def _participant_media(fields: Fields, ident: FactId) -> ParticipantMedia:
+    from_at, to_at = _interval(fields)
+    return ParticipantMedia(
+        ident,
+        _occurrence(fields),
+        TeacherId(fields.ident("teacher")),
+        from_at,
+        to_at,
+        fields.count("packets"),
+        fields.count("bytes"),
+    )
+
+
+def _headcount(fields: Fields, ident: FactId) -> Headcount:
+    return Headcount(
+        ident,
+        _occurrence(fields),
+        _seat(fields),
+        fields.instant("at"),
+        fields.count("present"),
+        fields.text("by"),
+    )
+
+
+def _interaction(fields: Fields, ident: FactId) -> Interaction:
+    return Interaction(
+        ident,
+        _occurrence(fields),
+        _seat(fields),
+        fields.instant("at"),
+        fields.choice("what", InteractionKind),
+    )
+
+
+def _journal_gap(fields: Fields, ident: FactId) -> JournalGap:
+    from_at, to_at = _interval(fields)
+    return JournalGap(ident, fields.text("relay"), from_at, to_at)
+
+
+def _push_progress(fields: Fields, ident: FactId) -> PushProgress:
+    return PushProgress(
+        ident,
+        fields.choice("kind", PushStep),
+        PushId(fields.ident("push")),
+        TargetId(fields.ident("target")),
+        fields.instant("at"),
+    )
+
+
+def _adjustment(fields: Fields, ident: FactId) -> Adjustment:
+    credit_from, credit_to = _interval(fields, "credit_from", "credit_to")
+    return Adjustment(
+        ident,
+        _occurrence(fields),
+        _seat(fields),
+        credit_from,
+        credit_to,
+        fields.instant("at"),
+        fields.text("by"),
+        fields.text("reason"),
+    )
+
+
+_PARSERS: Final[Mapping[str, Callable[[Fields, FactId], Fact]]] = {
+    "host_media": _host_media,
+    "seat_media": _seat_media,
+    "participant_media": _participant_media,
+    "headcount": _headcount,
+    "interaction": _interaction,
+    "journal_gap": _journal_gap,
+    **{step.value: _push_progress for step in PushStep},
+    "adjustment": _adjustment,
+}
+
+_KINDS: Final[Mapping[type, str]] = {
+    HostMedia: "host_media",
+    SeatMedia: "seat_media",
+    ParticipantMedia: "participant_media",
+    Headcount: "headcount",
+    Interaction: "interaction",
+    JournalGap: "journal_gap",
+    Adjustment: "adjustment",
+}
