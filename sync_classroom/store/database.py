@@ -1,0 +1,74 @@
+"""The store: every port of the coordinator over one database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
+
+from ..domain.problems import ProblemError
+from .accounts import AccountQueries
+from .engine import Transactions, make_engine, parse_place, prepare_file
+from .facts import FactQueries
+from .lease import LeaseQueries
+from .lessons import LessonQueries
+from .migrate import migrate
+from .roster import RosterQueries
+from .terminals import TerminalQueries
+from .timetable import TimetableQueries
+
+# A health check that takes longer than this has its answer.
+READY_TIMEOUT_S: Final = 2.0
+
+
+class Database(
+    RosterQueries,
+    TimetableQueries,
+    LessonQueries,
+    FactQueries,
+    TerminalQueries,
+    AccountQueries,
+    LeaseQueries,
+):
+    """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
+
+    @property
+    def shown(self) -> str:
+        """Where the data is, without any password: a file name or a PostgreSQL address."""
+        return self._database.place.shown
+
+    async def ready(self) -> bool:
+        """Whether the database answers within `READY_TIMEOUT_S`."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S), self._database.read() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (ProblemError, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Release every connection."""
+        await self._database.engine.dispose()
+
+
+async def open_store(url: str, *, data_dir: Path | None) -> Database:
+    """Open the database at `url`, bringing it to the newest version, and return the store.
+
+    `sqlite:///file` (relative to `data_dir`; folder and file are made, readable by the owner
+    only), `sqlite://` (in memory, for tests) or `postgresql://user:password@host/database`.
+    Raises ProblemError with code `database_url`, `database_driver_missing`, `database_file`,
+    `database_corrupt`, `database_locked`, `database_newer`, `database_refused` or
+    `database_unavailable`; no message contains the password.
+    """
+    place = parse_place(url, data_dir)
+    if place.file is not None:
+        await asyncio.to_thread(prepare_file, place.file)
+    database = Transactions(make_engine(place), place)
+    try:
+        await migrate(database)
+    except BaseException:
+        await database.engine.dispose()
+        raise
+    return Database(database)

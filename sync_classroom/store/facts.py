@@ -1,0 +1,213 @@
+"""Evidence in one wide table, appended in bulk and read back as the domain's facts.
+
+Which columns a kind fills, beside `id`, `kind` and `received_at`:
+
+    host_media         occurrence                 from_at to_at  packets bytes
+    seat_media         occurrence seat            from_at to_at  packets (sent) acked bytes
+    participant_media  occurrence teacher         from_at to_at  packets bytes
+    headcount          occurrence seat            from_at (at)   present by
+    interaction        occurrence seat            from_at (at)   what
+    journal_gap        relay                      from_at to_at
+    push_delivered …   push target                from_at (at)
+    adjustment         occurrence seat            from_at to_at (credit)  stated_at (at) by reason
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+
+from ..domain.facts import (
+    Adjustment,
+    Fact,
+    Headcount,
+    HostMedia,
+    Interaction,
+    InteractionKind,
+    JournalGap,
+    ParticipantMedia,
+    PushProgress,
+    PushStep,
+    SeatMedia,
+)
+from ..domain.ids import OccurrenceId
+from .queries import Queries, in_chunks, rows
+from .tables import facts, journal_cursors
+
+# Facts written by one transaction; more are split so that other writers get their turn. A relay's
+# page is far smaller.
+FACTS_PER_TRANSACTION: Final = 20_000
+
+Values = dict[str, Any]
+_EMPTY: Final[Values] = {
+    column.name: None for column in facts.columns if column.name not in ("seq", "received_at")
+}
+_ORDER: Final = (facts.c.occurrence, facts.c.from_at, facts.c.id)
+
+
+class FactQueries(Queries):
+    """`FactStore` of the coordinator's ports."""
+
+    async def append_facts(
+        self,
+        facts: Sequence[Fact],
+        *,
+        received_at: datetime,
+        cursor: tuple[str, str] | None = None,
+    ) -> int:
+        """Append facts whose id is new; returns how many were.
+
+        `cursor` (`(relay id, opaque position)`) is remembered in the same transaction as the last
+        fact, so that it never runs ahead of them.
+        """
+        added = 0
+        for part, is_last in _transactions(facts):
+            rows_ = [{**_encode(fact), "received_at": received_at} for fact in part]
+            async with self._database.write() as connection:
+                if rows_:
+                    statement = (
+                        self._insert(_TABLE)
+                        .on_conflict_do_nothing(index_elements=["id"])
+                        .returning(_TABLE.c.seq)
+                    )
+                    added += len((await connection.execute(statement, rows_)).all())
+                if is_last and cursor is not None:
+                    await connection.execute(self._remember(cursor, received_at))
+        return added
+
+    async def journal_cursor(self, relay: str) -> str | None:
+        """The last remembered journal position of a relay."""
+        statement = select(journal_cursors.c.position).where(journal_cursors.c.relay == relay)
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        return found[0].position if found else None
+
+    async def facts_of(self, occurrences: Sequence[OccurrenceId]) -> Sequence[Fact]:
+        """Every fact about these occurrences, by occurrence, time and id."""
+        found: list[Fact] = []
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(set(occurrences))):
+                wanted = _SELECT.where(_TABLE.c.occurrence.in_(chunk)).order_by(*_ORDER)
+                found.extend(_decode(row) for row in await rows(connection, wanted))
+        return found
+
+    async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
+        """`journal_gap` facts that touch `[from_at, to_at)`, by start."""
+        return await self._facts(
+            _SELECT.where(
+                _TABLE.c.kind == "journal_gap",
+                _TABLE.c.from_at < to_at,
+                _TABLE.c.to_at > from_at,
+            ).order_by(_TABLE.c.from_at, _TABLE.c.id)
+        )
+
+    async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
+        """`host_media` facts of one occurrence that end after `from_at`, by start."""
+        return await self._facts(
+            _SELECT.where(
+                _TABLE.c.occurrence == occurrence,
+                _TABLE.c.kind == "host_media",
+                _TABLE.c.to_at > from_at,
+            ).order_by(*_ORDER)
+        )
+
+    async def _facts(self, statement: Select[Any]) -> list[Fact]:
+        async with self._database.read() as connection:
+            return [_decode(row) for row in await rows(connection, statement)]
+
+    def _remember(self, cursor: tuple[str, str], received_at: datetime) -> Any:
+        relay, position = cursor
+        moved = {"position": position, "moved_at": received_at}
+        return (
+            self._insert(journal_cursors)
+            .values(relay=relay, **moved)
+            .on_conflict_do_update(index_elements=["relay"], set_=moved)
+        )
+
+
+_TABLE: Final = facts
+_SELECT: Final = select(*(facts.c[name] for name in _EMPTY))
+
+
+def _transactions(facts: Sequence[Fact]) -> Iterator[tuple[Sequence[Fact], bool]]:
+    """Pieces of `facts` and whether each is the last; one empty piece if there are none."""
+    for start in range(0, max(len(facts), 1), FACTS_PER_TRANSACTION):
+        end = start + FACTS_PER_TRANSACTION
+        yield facts[start:end], end >= len(facts)
+
+
+def _encode(fact: Fact) -> Values:
+    """A fact as a row; a window's instants are `from_at`, `to_at`, a moment's is `from_at`."""
+    row = {**_EMPTY, "id": fact.id}
+    match fact:
+        case HostMedia() | ParticipantMedia():
+            row |= _window(fact.from_at, fact.to_at)
+            row |= {
+                "kind": "host_media",
+                "occurrence": fact.occurrence,
+                "packets": fact.packets,
+                "bytes": fact.bytes,
+            }
+            if isinstance(fact, ParticipantMedia):
+                row |= {"kind": "participant_media", "teacher": fact.teacher}
+        case SeatMedia():
+            row |= _window(fact.from_at, fact.to_at)
+            row |= {"kind": "seat_media", "occurrence": fact.occurrence, "seat": fact.seat}
+            row |= {"packets": fact.sent, "acked": fact.acked, "bytes": fact.bytes}
+        case Headcount():
+            row |= {"kind": "headcount", "occurrence": fact.occurrence, "seat": fact.seat}
+            row |= {"from_at": fact.at, "present": fact.present, "by": fact.by}
+        case Interaction():
+            row |= {"kind": "interaction", "occurrence": fact.occurrence, "seat": fact.seat}
+            row |= {"from_at": fact.at, "what": fact.what.value}
+        case JournalGap():
+            row |= _window(fact.from_at, fact.to_at)
+            row |= {"kind": "journal_gap", "relay": fact.relay}
+        case PushProgress():
+            row |= {"kind": fact.step.value, "push": fact.push, "target": fact.target}
+            row |= {"from_at": fact.at}
+        case Adjustment():
+            row |= _window(fact.credit_from, fact.credit_to)
+            row |= {"kind": "adjustment", "occurrence": fact.occurrence, "seat": fact.seat}
+            row |= {"stated_at": fact.at, "by": fact.by, "reason": fact.reason}
+    return row
+
+
+def _window(from_at: datetime, to_at: datetime) -> Values:
+    return {"from_at": from_at, "to_at": to_at}
+
+
+def _decode(row: Any) -> Fact:
+    """The fact of a row; ValueError for a kind this version does not know."""
+    try:
+        make = _MAKE[row.kind]
+    except KeyError:
+        raise ValueError(f"fact {row.id!r} is of unknown kind {row.kind!r}") from None
+    return make(row)
+
+
+def _push(row: Any) -> Fact:
+    return PushProgress(row.id, PushStep(row.kind), row.push, row.target, row.from_at)
+
+
+_MAKE: Final[dict[str, Callable[[Any], Fact]]] = {
+    "host_media": lambda r: HostMedia(r.id, r.occurrence, r.from_at, r.to_at, r.packets, r.bytes),
+    "seat_media": lambda r: SeatMedia(
+        r.id, r.occurrence, r.seat, r.from_at, r.to_at, r.packets, r.acked, r.bytes
+    ),
+    "participant_media": lambda r: ParticipantMedia(
+        r.id, r.occurrence, r.teacher, r.from_at, r.to_at, r.packets, r.bytes
+    ),
+    "headcount": lambda r: Headcount(r.id, r.occurrence, r.seat, r.from_at, r.present, r.by),
+    "interaction": lambda r: Interaction(
+        r.id, r.occurrence, r.seat, r.from_at, InteractionKind(r.what)
+    ),
+    "journal_gap": lambda r: JournalGap(r.id, r.relay, r.from_at, r.to_at),
+    "adjustment": lambda r: Adjustment(
+        r.id, r.occurrence, r.seat, r.from_at, r.to_at, r.stated_at, r.by, r.reason
+    ),
+    **{step.value: _push for step in PushStep},
+}

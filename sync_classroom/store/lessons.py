@@ -1,0 +1,141 @@
+"""Lesson runs and floors: read, decide, write only if nobody wrote in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Table, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..domain.floor import Floor, RaisedHand
+from ..domain.ids import OccurrenceId, SeatId
+from ..domain.lesson import EndReason, LessonRun, LessonState
+from .columns import from_us, to_us
+from .queries import Queries, in_chunks, rows
+from .tables import floors, runs
+
+_UNFINISHED: Final = (LessonState.OPEN.value, LessonState.LIVE.value)
+
+
+class LessonQueries(Queries):
+    """`LessonStore` of the coordinator's ports."""
+
+    async def get_run(self, occurrence: OccurrenceId) -> LessonRun | None:
+        """The run, or None while nothing has happened yet."""
+        return (await self.runs_of([occurrence])).get(occurrence)
+
+    async def runs_of(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """The runs that exist of these occurrences."""
+        found: dict[OccurrenceId, LessonRun] = {}
+        async with self._database.read() as connection:
+            for chunk in in_chunks(list(occurrences)):
+                statement = select(runs).where(runs.c.occurrence.in_(chunk))
+                for row in await rows(connection, statement):
+                    found[row.occurrence] = _run(row)
+        return found
+
+    async def unfinished_runs(self) -> Sequence[LessonRun]:
+        """Runs that are open or live, by occurrence id."""
+        statement = select(runs).where(runs.c.state.in_(_UNFINISHED)).order_by(runs.c.occurrence)
+        async with self._database.read() as connection:
+            return [_run(row) for row in await rows(connection, statement)]
+
+    async def save_run(self, run: LessonRun) -> LessonRun | None:
+        """Store `run` if the stored version equals `run.version` (0: none is stored yet).
+
+        Returns it with the next version, or None if another writer was first. Raises KeyError for
+        an unknown occurrence.
+        """
+        values = {
+            "state": run.state.value,
+            "opened_at": run.opened_at,
+            "live_at": run.live_at,
+            "ended_at": run.ended_at,
+            "end_reason": None if run.end_reason is None else run.end_reason.value,
+            "extended_s": run.extended_s,
+            "host_lost_at": run.host_lost_at,
+        }
+        saved = await self._save(runs, run.occurrence, run.version, values)
+        return replace(run, version=run.version + 1) if saved else None
+
+    async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
+        """The floor, or None if nobody has touched it."""
+        statement = select(floors).where(floors.c.occurrence == occurrence)
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        return _floor(found[0]) if found else None
+
+    async def save_floor(self, floor: Floor) -> Floor | None:
+        """As `save_run`."""
+        values = {
+            "hands": [[h.seat, to_us(h.at)] for h in floor.hands],
+            "called_on": floor.called_on,
+            "called_at": floor.called_at,
+            "muted": floor.muted,
+            "present": dict(floor.present),
+        }
+        saved = await self._save(floors, floor.occurrence, floor.version, values)
+        return replace(floor, version=floor.version + 1) if saved else None
+
+    async def _save(
+        self, table: Table, occurrence: OccurrenceId, version: int, values: dict[str, Any]
+    ) -> bool:
+        """Write the next version over `version`; whether that version was the stored one."""
+        values = {**values, "version": version + 1}
+        try:
+            async with self._database.write() as connection:
+                if version == 0:
+                    return await self._first(connection, table, occurrence, values)
+                written = await connection.execute(
+                    update(table)
+                    .where(table.c.occurrence == occurrence, table.c.version == version)
+                    .values(**values)
+                )
+                return written.rowcount == 1
+        except IntegrityError as error:  # the only constraint that is left is the foreign key
+            raise KeyError(occurrence) from error
+
+    async def _first(
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        occurrence: OccurrenceId,
+        values: dict[str, Any],
+    ) -> bool:
+        written = await connection.execute(
+            self._insert(table)
+            .values(occurrence=occurrence, **values)
+            .on_conflict_do_nothing(index_elements=["occurrence"])
+        )
+        return written.rowcount == 1
+
+
+def _run(row: Any) -> LessonRun:
+    return LessonRun(
+        occurrence=row.occurrence,
+        state=LessonState(row.state),
+        opened_at=row.opened_at,
+        live_at=row.live_at,
+        ended_at=row.ended_at,
+        end_reason=None if row.end_reason is None else EndReason(row.end_reason),
+        extended_s=row.extended_s,
+        host_lost_at=row.host_lost_at,
+        version=row.version,
+    )
+
+
+def _floor(row: Any) -> Floor:
+    return Floor(
+        occurrence=row.occurrence,
+        hands=tuple(RaisedHand(SeatId(seat), from_us(us)) for seat, us in row.hands),
+        called_on=row.called_on,
+        called_at=row.called_at,
+        muted=row.muted,
+        present={SeatId(seat): present for seat, present in row.present.items()},
+        version=row.version,
+    )

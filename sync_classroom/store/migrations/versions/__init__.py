@@ -1,0 +1,1 @@
+"""One module per step, in order. A step that was released is never edited again."""

@@ -1,0 +1,211 @@
+"""The roster: loaded whole, applied by comparing, never deleted from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import time
+from typing import Any, Final
+
+from sqlalchemy import Table, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..domain.accounts import RosterChange
+from ..domain.problems import ProblemError
+from ..domain.roster import (
+    BellSet,
+    Classroom,
+    DayException,
+    Period,
+    Roster,
+    School,
+    SchoolClass,
+    SchoolRole,
+    Teacher,
+    Term,
+)
+from . import tables
+from .queries import Queries, rows
+
+Values = dict[str, Any]
+
+# Parents before children, as the foreign keys want them.
+_KINDS: Final[tuple[tuple[str, Table], ...]] = (
+    ("programme", tables.programme),
+    ("schools", tables.schools),
+    ("classrooms", tables.classrooms),
+    ("classes", tables.classes),
+    ("teachers", tables.teachers),
+    ("terms", tables.terms),
+    ("bell_sets", tables.bell_sets),
+    ("days", tables.day_exceptions),
+)
+
+
+class RosterQueries(Queries):
+    """`RosterStore` of the coordinator's ports."""
+
+    async def load_roster(self) -> Roster:
+        """Read the whole roster; an empty one before the first was applied."""
+        async with self._database.read() as connection:
+            stored = {kind: await _stored(connection, table) for kind, table in _KINDS}
+        programme = next(iter(stored["programme"].values()), None)
+        empty = Roster()
+        days = [_day(v) for v in stored["days"].values()]
+        return Roster(
+            timezone=programme["timezone"] if programme else empty.timezone,
+            target_classrooms=programme["target_classrooms"] if programme else 0,
+            schools={i: _school(v) for i, v in stored["schools"].items()},
+            classrooms={i: Classroom(**v) for i, v in stored["classrooms"].items()},
+            classes={i: SchoolClass(**v) for i, v in stored["classes"].items()},
+            teachers={i: Teacher(**v) for i, v in stored["teachers"].items()},
+            terms={i: Term(**v) for i, v in stored["terms"].items()},
+            bell_sets={i: _bell_set(v) for i, v in stored["bell_sets"].items()},
+            days=tuple(sorted(days, key=lambda d: (d.date, d.school or ""))),
+        )
+
+    async def apply_roster(self, roster: Roster) -> RosterChange:
+        """Insert what is new and update what differs, in one transaction; delete nothing.
+
+        Counts are by kind: the names of `Roster`'s fields, and `programme` for zone and target.
+        Raises ProblemError `roster_reference` if something refers to what is in neither the roster
+        nor the database; nothing is stored then.
+        """
+        wanted = _wanted(roster)
+        added: dict[str, int] = {}
+        updated: dict[str, int] = {}
+        unchanged: dict[str, int] = {}
+        try:
+            async with self._database.write() as connection:
+                for kind, table in _KINDS:
+                    counts = await _apply(connection, table, wanted[kind])
+                    added[kind], updated[kind], unchanged[kind] = counts
+        except IntegrityError as error:
+            raise ProblemError(
+                "roster_reference",
+                "名册中有一项引用了不存在的学校或作息表。请运行名册检查并改正引用的编号。",
+                "something in the roster refers to a school or bell set that does not exist:"
+                " check the roster and correct the id it refers to",
+            ) from error
+        return RosterChange(added=added, updated=updated, unchanged=unchanged)
+
+
+async def _stored(connection: AsyncConnection, table: Table) -> dict[Any, Values]:
+    statement = select(table).order_by(table.c.id)
+    return {row.id: dict(row._mapping) for row in await rows(connection, statement)}
+
+
+async def _apply(
+    connection: AsyncConnection, table: Table, wanted: Iterable[Values]
+) -> tuple[int, int, int]:
+    """Bring one table up to `wanted`; returns how many were added, updated, left alone."""
+    stored = await _stored(connection, table)
+    new: list[Values] = []
+    updated = unchanged = 0
+    for values in wanted:
+        before = stored.get(values["id"])
+        if before is None:
+            new.append(values)
+        elif before == values:
+            unchanged += 1
+        else:
+            updated += 1
+            await connection.execute(
+                update(table).where(table.c.id == values["id"]).values(**values)
+            )
+    if new:
+        await connection.execute(insert(table), new)
+    return len(new), updated, unchanged
+
+
+def _wanted(roster: Roster) -> Mapping[str, list[Values]]:
+    """The roster as rows, by kind."""
+    return {
+        "programme": [
+            {
+                "id": 1,
+                "timezone": roster.timezone,
+                "target_classrooms": roster.target_classrooms,
+            }
+        ],
+        "schools": [
+            {
+                "id": s.id,
+                "name": s.name,
+                "role": s.role.value,
+                "joined_on": s.joined_on,
+                "left_on": s.left_on,
+            }
+            for s in roster.schools.values()
+        ],
+        "classrooms": [
+            {
+                "id": c.id,
+                "school": c.school,
+                "name": c.name,
+                "commissioned_on": c.commissioned_on,
+                "retired_on": c.retired_on,
+                "capacity": c.capacity,
+            }
+            for c in roster.classrooms.values()
+        ],
+        "classes": [
+            {
+                "id": c.id,
+                "school": c.school,
+                "grade": c.grade,
+                "name": c.name,
+                "enrolment": c.enrolment,
+            }
+            for c in roster.classes.values()
+        ],
+        "teachers": [
+            {"id": t.id, "school": t.school, "name": t.name} for t in roster.teachers.values()
+        ],
+        "terms": [
+            {
+                "id": t.id,
+                "name": t.name,
+                "week1_monday": t.week1_monday,
+                "first_day": t.first_day,
+                "last_day": t.last_day,
+            }
+            for t in roster.terms.values()
+        ],
+        "bell_sets": [_bell_set_row(b) for b in roster.bell_sets.values()],
+        # A roster that names one day twice means the later line, as with every other kind.
+        "days": list({row["id"]: row for row in map(_day_row, roster.days)}.values()),
+    }
+
+
+def _bell_set_row(bell_set: BellSet) -> Values:
+    periods = [[p.no, p.start.isoformat(), p.end.isoformat()] for p in bell_set.periods]
+    return {"id": bell_set.id, "school": bell_set.school, "periods": periods}
+
+
+def _day_row(day: DayException) -> Values:
+    return {
+        "id": f"{day.school or '*'}/{day.date.isoformat()}",
+        "school": day.school,
+        "date": day.date,
+        "teaching": day.teaching,
+        "follows_weekday": day.follows_weekday,
+        "follows_week": day.follows_week,
+        "bell_set": day.bell_set,
+    }
+
+
+def _school(values: Values) -> School:
+    return School(**{**values, "role": SchoolRole(values["role"])})
+
+
+def _bell_set(values: Values) -> BellSet:
+    periods = tuple(
+        Period(no, time.fromisoformat(start), time.fromisoformat(end))
+        for no, start, end in values["periods"]
+    )
+    return BellSet(values["id"], values["school"], periods)
+
+
+def _day(values: Values) -> DayException:
+    return DayException(**{k: v for k, v in values.items() if k != "id"})
