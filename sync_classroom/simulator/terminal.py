@@ -1,0 +1,391 @@
+"""One virtual terminal: what a classroom's page does, said over the same public protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import aiohttp
+
+from .client import H264, Publisher, Receiver, SessionRefusedError
+from .recording import Recording, play
+from .transport import TransportError
+
+VERSION: Final = "simulator"
+#: Back-off between connection attempts; a server restart must be over within seconds.
+RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 3.0)
+#: Nobody publishes yet (409) or the room is not there: asked again soon, the bell has rung.
+NOT_YET_RETRY_S: Final = 0.25
+#: Live media that stays away so long means the session is dead, whatever ICE says.
+SILENCE_S: Final = 2.0
+TIME_INTERVAL_S: Final = 10.0
+LIVE_STATES: Final = frozenset({"open", "live"})
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a virtual classroom differs from a perfect one; times in seconds from its lesson's start.
+
+    `loss` is the share of packets lost on its line, `late_s` how late it is switched on, `leave_s`
+    when it is switched off for good, `blink_s` how often it loses everything and comes back,
+    `hand_s` when it raises its hand.
+    """
+
+    loss: float = 0.0
+    late_s: float = 0.0
+    leave_s: float | None = None
+    blink_s: float | None = None
+    hand_s: float | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one terminal has seen so far, over all its sessions."""
+
+    state: str = "off"
+    sessions: int = 0
+    packets: int = 0
+    bytes: int = 0
+    lost: int = 0
+    duplicates: int = 0
+    first_packet_s: float | None = None
+    connected_at: float | None = None
+    rtt_ms: float | None = None
+    errors: int = 0
+    last_error: str = ""
+
+
+class VirtualTerminal:
+    """Holds the WebSocket and, while a lesson runs, its media. `run()` until cancelled.
+
+    `recording` is what it publishes as host; `thumbnail` what it publishes as a remote classroom.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        server: str,
+        token: str,
+        *,
+        name: str,
+        behaviour: Behaviour = Behaviour(),
+        recording: Recording | None = None,
+        thumbnail: Recording | None = None,
+        seed: int = 0,
+        starts_by_itself: bool = True,
+    ) -> None:
+        self.name = name
+        self.tally = Tally()
+        self.lessons: dict[str, dict[str, Any]] = {}
+        self.live: dict[str, dict[str, Any]] = {}
+        self.clock_offset_ms = 0.0
+        self._http = http
+        self._server = server
+        self._token = token
+        self._behaviour = behaviour
+        self._recording = recording
+        self._thumbnail = thumbnail
+        self._random = random.Random(seed)  # noqa: S311 - a seeded simulation, no secret
+        self._starts_by_itself = starts_by_itself
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._boot = secrets.token_hex(8)
+        self._media: dict[str, asyncio.Task[None]] = {}
+        self._acks: dict[str, asyncio.Future[None]] = {}
+        self._reopen = asyncio.Event()
+        self._receiver: Receiver | None = None
+        self._ended: set[str] = set()
+
+    # ------------------------------------------------------------------ WebSocket
+
+    async def run(self) -> None:
+        """Be a terminal until cancelled."""
+        if self._behaviour.late_s:
+            self.tally.state = "late"
+            await asyncio.sleep(self._behaviour.late_s)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._talk_for_ever(tasks), name=f"{self.name} websocket")
+                if self._behaviour.leave_s is not None:
+                    leave = self._leave(self._behaviour.leave_s)
+                    tasks.create_task(leave, name=f"{self.name} leaver")
+        except* _LeftError:
+            self.tally.state = "left"
+
+    async def _leave(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        raise _LeftError
+
+    async def _talk_for_ever(self, tasks: asyncio.TaskGroup) -> None:
+        for attempt in itertools.count():
+            try:
+                async with self._http.ws_connect(
+                    urljoin(self._server, "/ws/terminal"), heartbeat=10, max_msg_size=1 << 20
+                ) as socket:
+                    self._socket = socket
+                    await self._talk(socket, tasks)
+            except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+                self._note(error)
+            finally:
+                self._socket = None
+            await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+
+    async def _talk(
+        self, socket: aiohttp.ClientWebSocketResponse, tasks: asyncio.TaskGroup
+    ) -> None:
+        await socket.send_json(
+            {"type": "hello", "token": self._token, "version": VERSION, "boot": self._boot}
+        )
+        clock = tasks.create_task(self._ask_time(socket), name=f"{self.name} clock")
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._heard(json.loads(message.data), tasks)
+        finally:
+            clock.cancel()
+        if socket.close_code == 4401:
+            raise _RevokedError(f"{self.name}: the server does not know this terminal's token")
+
+    async def _ask_time(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while not socket.closed:
+            await socket.send_json({"type": "time", "sent": time.time() * 1000})
+            await asyncio.sleep(TIME_INTERVAL_S)
+
+    def _heard(self, message: Mapping[str, Any], tasks: asyncio.TaskGroup) -> None:
+        kind = message["type"]
+        if kind == "welcome":
+            self.tally.state = "lobby"
+            self._planned(message["plan"], tasks)
+        elif kind == "plan":
+            self._planned(message["lessons"], tasks)
+        elif kind == "lesson":
+            self.live[message["id"]] = dict(message)
+            self._follow(message["id"], tasks)
+        elif kind == "relay":
+            self._reopen.set()
+        elif kind == "time":
+            now = time.time() * 1000
+            self.clock_offset_ms = message["now"] - (message["sent"] + now) / 2
+        elif kind == "ack":
+            if (waiting := self._acks.pop(message["id"], None)) and not waiting.done():
+                waiting.set_result(None)
+        elif kind == "error":
+            self.tally.errors += 1
+            self.tally.last_error = f"{message['code']}: {message['en']}"
+            waiting = self._acks.pop(message["id"] or "", None)
+            if waiting and not waiting.done():
+                waiting.set_exception(CommandRefusedError(message["code"], message["en"]))
+
+    async def command(self, kind: str, **fields: Any) -> None:
+        """Send a command and wait until it is acknowledged; raises CommandRefusedError."""
+        identity = secrets.token_hex(8)
+        waiting = self._acks[identity] = asyncio.get_running_loop().create_future()
+        while not waiting.done():
+            if self._socket is not None and not self._socket.closed:
+                await self._socket.send_json({"type": kind, "id": identity, **fields})
+            await asyncio.wait([waiting], timeout=2.0)
+        await waiting
+
+    # ------------------------------------------------------------------ lessons
+
+    def _planned(self, lessons: list[dict[str, Any]], tasks: asyncio.TaskGroup) -> None:
+        self.lessons = {lesson["id"]: lesson for lesson in lessons}
+        for lesson in lessons:
+            self._follow(lesson["id"], tasks)
+
+    def _state_of(self, lesson: str) -> str:
+        live = self.live.get(lesson)
+        planned = self.lessons.get(lesson)
+        return str((live or planned or {"state": "planned"})["state"])
+
+    def _follow(self, lesson: str, tasks: asyncio.TaskGroup) -> None:
+        """Media runs exactly while the lesson is open or live and still ours."""
+        wanted = self._state_of(lesson) in LIVE_STATES and lesson in self.lessons
+        task = self._media.get(lesson)
+        if wanted and (task is None or task.done()) and lesson not in self._ended:
+            role = self.lessons[lesson]["role"]
+            work = self._give(lesson) if role == "host" else self._attend(lesson)
+            self._media[lesson] = tasks.create_task(work, name=f"{self.name} {lesson}")
+        elif not wanted and task is not None and not task.done():
+            task.cancel()
+            self._ended.add(lesson)
+
+    async def _give(self, lesson: str) -> None:
+        """Host: press the button, publish the recording until told otherwise."""
+        if self._recording is None:
+            return
+        if self._starts_by_itself:
+            await self.command("start", lesson=lesson)
+        await self._publish(lesson, "camera", self._recording)
+
+    async def _publish(self, lesson: str, source: str, recording: Recording) -> None:
+        """Publish one source, and come back after anything."""
+        for attempt in itertools.count():
+            grants = self.lessons[lesson]["grants"]
+            token = next(g["token"] for g in grants["publish"] if g["source"] == source)
+            url = f"{grants['url']}/whip/{lesson}"
+            publisher = Publisher(self._http, url, token, audio=source == "camera", video=H264)
+            try:
+                await publisher.connect()
+            except (
+                aiohttp.ClientError,
+                SessionRefusedError,
+                TransportError,
+                TimeoutError,
+            ) as error:
+                self._note(error)
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                continue
+            self.tally.sessions += 1
+            if source == "camera":
+                self.tally.state = "publishing"
+            await self._while_it_lasts(publisher, play(recording, publisher), lambda: False)
+
+    async def _attend(self, lesson: str) -> None:
+        """Remote classroom: receive, show itself if it has a picture, raise its hand in time."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._receive(lesson), name=f"{self.name} receiver")
+            if self._thumbnail is not None:
+                tasks.create_task(self._show_itself(lesson), name=f"{self.name} own picture")
+            if self._behaviour.hand_s is not None:
+                hand = self._raise_hand(lesson, self._behaviour.hand_s)
+                tasks.create_task(hand, name=f"{self.name} hand")
+
+    async def _raise_hand(self, lesson: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            await self.command("hand", lesson=lesson, raised=True)
+        except CommandRefusedError as error:
+            self._note(error)
+
+    async def _show_itself(self, lesson: str) -> None:
+        """Publish the small picture of the room, for the host's wall."""
+        assert self._thumbnail is not None
+        await self._publish(lesson, "seat", self._thumbnail)
+
+    async def _receive(self, lesson: str) -> None:
+        """Receive, and come back after anything."""
+        loses = None
+        if self._behaviour.loss:
+            loses = lambda: self._random.random() < self._behaviour.loss  # noqa: E731
+        for attempt in itertools.count():
+            grants = self.lessons[lesson]["grants"]
+            subscribe = grants["subscribe"]
+            receiver = Receiver(
+                self._http,
+                f"{grants['url']}/whep/{lesson}",
+                subscribe["token"],
+                audio=subscribe["audio"],
+                video=subscribe["video"],
+                loses=loses,
+            )
+            try:
+                await receiver.connect()
+            except SessionRefusedError as refused:
+                if refused.status not in (404, 409):
+                    self._note(refused)
+                self.tally.state = "waiting"
+                await asyncio.sleep(NOT_YET_RETRY_S)
+                continue
+            except (aiohttp.ClientError, TransportError, TimeoutError) as error:
+                self._note(error)
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                continue
+            self.tally.sessions += 1
+            self.tally.state = "receiving"
+            self.tally.connected_at = time.monotonic()
+            self._receiver = receiver
+            await self._while_it_lasts(receiver, self._watch(lesson, receiver), self._blinks())
+
+    def _blinks(self) -> Callable[[], bool]:
+        """Whether this terminal should lose everything now, as after a pulled cable."""
+        started, every = time.monotonic(), self._behaviour.blink_s
+        return lambda: every is not None and time.monotonic() - started > every
+
+    async def _watch(self, lesson: str, receiver: Receiver) -> None:
+        """Returns when live media has been silent for too long."""
+        while True:
+            await asyncio.sleep(0.25)
+            live = self.live.get(lesson, {})
+            if live.get("host_media") is not False and receiver.silent_for_s() > SILENCE_S:
+                return
+
+    async def _while_it_lasts(
+        self, session: Publisher | Receiver, work: Any, blinks: Callable[[], bool]
+    ) -> None:
+        """Run a session until its work returns, the relay is new, or the cable is pulled."""
+        self._reopen.clear()
+        running = [
+            asyncio.create_task(session.run(), name=f"{self.name} session"),
+            asyncio.create_task(work, name=f"{self.name} media"),
+            asyncio.create_task(self._reopen.wait(), name=f"{self.name} relay boot"),
+        ]
+        try:
+            while not any(task.done() for task in running):
+                await asyncio.wait(running, timeout=0.25, return_when=asyncio.FIRST_COMPLETED)
+                if blinks():
+                    break
+        finally:
+            for task in running:
+                task.cancel()
+            results = await asyncio.gather(*running, return_exceptions=True)
+            self._count(session)
+            await asyncio.shield(session.close())
+        for result in results:
+            if isinstance(result, TransportError):
+                self._note(result)
+            elif isinstance(result, Exception):
+                raise result
+
+    # ------------------------------------------------------------------ figures
+
+    def figures(self) -> Tally:
+        """The tally with the running session included."""
+        now = Tally(**{f: getattr(self.tally, f) for f in Tally.__slots__})
+        if self._receiver is not None:
+            self._add(now, self._receiver)
+        return now
+
+    def _count(self, session: Publisher | Receiver) -> None:
+        if isinstance(session, Receiver):
+            self._add(self.tally, session)
+            self._receiver = None
+        self.tally.state = "lobby"
+
+    @staticmethod
+    def _add(tally: Tally, receiver: Receiver) -> None:
+        tally.packets += receiver.reports.packets
+        tally.bytes += receiver.reports.bytes
+        tally.lost += receiver.reports.lost
+        tally.duplicates += receiver.reports.duplicates
+        rtt = receiver.transport.rtt_s
+        tally.rtt_ms = None if rtt is None else rtt * 1000
+        if tally.first_packet_s is None:
+            tally.first_packet_s = receiver.first_packet_s
+
+    def _note(self, error: BaseException) -> None:
+        self.tally.errors += 1
+        self.tally.last_error = f"{type(error).__name__}: {error}"
+
+
+class CommandRefusedError(Exception):
+    """The server answered a command with `error`."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+
+
+class _LeftError(Exception):
+    """This terminal was switched off for good, as its behaviour says."""
+
+
+class _RevokedError(Exception):
+    """The token is not (any longer) valid; trying again is no use."""
