@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class RelaySettings:
     `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
     `media` listens on). `control` is a Unix socket path, or a loopback address with
     `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
+    `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
+    `<turn:turn.example>; rel="ice-server"`.
     """
 
     relay: str = "relay-1"
@@ -40,3 +44,39 @@ class RelaySettings:
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
     journal_max_mb: int = 512
+    ice_servers: tuple[str, ...] = ()
+
+
+def settings_to_json(settings: RelaySettings) -> dict[str, Any]:
+    """The settings as JSON-able values, for a relay in a process of its own."""
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(settings).items()
+    }
+
+
+def settings_from_json(values: Mapping[str, Any]) -> RelaySettings:
+    """The reverse of `settings_to_json`; missing fields take their defaults.
+
+    Raises ValueError naming a field that is unknown or of the wrong shape.
+    """
+    known = {field.name for field in fields(RelaySettings)}
+    taken: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"unknown relay setting {name!r}")
+        try:
+            taken[name] = _from_json(name, value)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"relay setting {name!r} cannot be {value!r}: {error}") from error
+    return RelaySettings(**taken)
+
+
+def _from_json(name: str, value: Any) -> Any:
+    if name in {"media", "http"} or (name == "control" and isinstance(value, Mapping)):
+        return Listen(str(value["host"]), int(value["port"]))
+    if name in {"tls_certificate", "tls_key", "control", "journal_dir"}:
+        return None if value is None else Path(value)
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    return value
