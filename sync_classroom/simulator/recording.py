@@ -170,6 +170,8 @@ def make_recording(
 
     Takes some seconds of CPU; call it in a thread. The file appears whole or not at all.
     """
+    if width % 2 or height % 2:
+        raise ValueError(f"{width}×{height}: a 4:2:0 picture has even width and height")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.mkv")
     with av.open(str(partial), "w", format="matroska") as container:

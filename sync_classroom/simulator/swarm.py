@@ -1,0 +1,167 @@
+"""Many virtual terminals at once: who they are, how each misbehaves, and what they all saw."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import quote, urljoin
+
+import aiohttp
+
+from .recording import Recording
+from .terminal import Behaviour, Tally, VirtualTerminal
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Shares of misbehaving terminals (0…1) and how badly they do; times in seconds."""
+
+    loss: float = 0.0
+    late: float = 0.0
+    leave: float = 0.0
+    blink: float = 0.0
+    hands: float = 0.0
+    late_s: float = 20.0
+    leave_s: float = 60.0
+    blink_s: float = 15.0
+    hand_s: float = 20.0
+
+
+def behaviours(count: int, mix: Mix, seed: int) -> list[Behaviour]:
+    """One behaviour for each terminal; the same seed gives the same classrooms."""
+    rng = random.Random(seed)  # noqa: S311 - a seeded simulation, no secret
+    made = []
+    for _ in range(count):
+        late, leave, blink, hand = (rng.random() for _ in range(4))
+        made.append(
+            Behaviour(
+                loss=mix.loss,
+                late_s=rng.uniform(0.2, 1.0) * mix.late_s if late < mix.late else 0.0,
+                leave_s=rng.uniform(0.5, 1.0) * mix.leave_s if leave < mix.leave else None,
+                blink_s=rng.uniform(0.5, 1.5) * mix.blink_s if blink < mix.blink else None,
+                hand_s=rng.uniform(0.2, 1.0) * mix.hand_s if hand < mix.hands else None,
+            )
+        )
+    return made
+
+
+class RequestRefusedError(Exception):
+    """The server refused an administrator's request; the text says why."""
+
+
+class Administrator:
+    """An administrator signed in over the public API, to enrol virtual terminals."""
+
+    def __init__(self, http: aiohttp.ClientSession, server: str) -> None:
+        self._http = http
+        self._server = server
+
+    @classmethod
+    async def sign_in(
+        cls, http: aiohttp.ClientSession, server: str, login: str, password: str
+    ) -> Self:
+        """Sign in; raises RequestRefusedError."""
+        self = cls(http, server)
+        await self.post("/api/session", {"login": login, "password": password})
+        return self
+
+    async def post(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """POST JSON and return the answer."""
+        answer: dict[str, Any] = await self._ask("POST", path, body, headers)
+        return answer
+
+    async def get(self, path: str) -> Any:
+        """GET JSON."""
+        return await self._ask("GET", path, None, None)
+
+    async def enrol(self, classroom: str, label: str) -> str:
+        """Make a code for a classroom and redeem it; returns the device token."""
+        made = await self.post(f"/api/terminals/{quote(classroom)}/code", {})
+        body = {"code": made["code"], "label": label}
+        return str((await self._ask("POST", "/api/terminal/enrol", body, None))["token"])
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
+        url = urljoin(self._server, path)
+        sent = {"Origin": self._server.rstrip("/"), **(headers or {})}
+        async with self._http.request(method, url, json=body, headers=sent) as response:
+            if response.status >= 400:
+                text = await response.text()
+                raise RequestRefusedError(f"{method} {path}: HTTP {response.status} {text[:300]}")
+            return await response.json() if response.status != 204 else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One terminal for the live table."""
+
+    name: str
+    tally: Tally
+
+
+class Swarm:
+    """Runs terminals until cancelled; one that fails for good is reported, the others go on."""
+
+    def __init__(self, terminals: Sequence[VirtualTerminal]) -> None:
+        self.terminals = tuple(terminals)
+        self.failures: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Run all of them."""
+        async with asyncio.TaskGroup() as tasks:
+            for terminal in self.terminals:
+                tasks.create_task(self._guard(terminal), name=terminal.name)
+
+    async def _guard(self, terminal: VirtualTerminal) -> None:
+        try:
+            await terminal.run()
+        except Exception as error:  # one broken terminal must not end the others
+            terminal.tally.state = "failed"
+            self.failures[terminal.name] = repr(error)
+
+    def rows(self) -> list[Row]:
+        """What every terminal has seen so far."""
+        return [Row(t.name, t.figures()) for t in self.terminals]
+
+    @property
+    def receiving(self) -> int:
+        """How many terminals have received at least one packet."""
+        return sum(1 for t in self.terminals if t.figures().packets)
+
+
+def make_terminals(
+    http: aiohttp.ClientSession,
+    server: str,
+    tokens: Mapping[str, str],
+    *,
+    recording: Recording | None,
+    thumbnail: Recording | None,
+    mix: Mix,
+    seed: int,
+) -> list[VirtualTerminal]:
+    """A virtual terminal for each classroom of `tokens` (name → device token)."""
+    return [
+        VirtualTerminal(
+            http,
+            server,
+            token,
+            name=name,
+            behaviour=behaviour,
+            recording=recording,
+            thumbnail=thumbnail,
+            seed=seed + index,
+        )
+        for index, ((name, token), behaviour) in enumerate(
+            zip(tokens.items(), behaviours(len(tokens), mix, seed), strict=True)
+        )
+    ]
