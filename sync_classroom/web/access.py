@@ -1,0 +1,166 @@
+"""Who may do what: one table from route name to roles, enforced before any handler runs.
+
+Pages bring their roles with them (`PageRoute.roles`); everything else stands here. A route that is
+in neither fails when the application is built, so nothing is open by being forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from ..domain.accounts import Role, Terminal
+from ..domain.problems import ProblemError, ProblemKind
+from .keys import SERVICES, USER
+from .origin import SAFE_METHODS, cookie_name, same_origin
+from .pages.route import ADMIN, ANYBODY, BUREAU, OFFICE, SIGNED_IN, PageRoute
+from .problems import by_status
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Roles = frozenset[Role] | None
+
+ROSTER_READERS: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})
+DEVICE: Final = frozenset({Role.DEVICE})
+TERMINAL: Final[web.RequestKey[Terminal]] = web.RequestKey("terminal", Terminal)
+TABLE: Final[web.AppKey[Mapping[str, Roles]]] = web.AppKey("access_table")
+
+SIGN_IN_PATH: Final = "/sign-in"
+# A session token is 43 letters; whatever is longer is not ours and costs no query.
+MAX_TOKEN_CHARS: Final = 128
+
+ACCESS: Final[Mapping[str, Roles]] = {
+    "api.session.create": ANYBODY,
+    "api.session.read": SIGNED_IN,
+    "api.session.delete": ANYBODY,
+    "api.session.password": SIGNED_IN,
+    "api.setup": ANYBODY,
+    "api.users.list": ADMIN,
+    "api.users.create": ADMIN,
+    "api.users.update": ADMIN,
+    "api.users.disable": ADMIN,
+    "api.users.enable": ADMIN,
+    "api.roster": ROSTER_READERS,
+    "api.lessons.list": SIGNED_IN,
+    "api.lessons.create": ADMIN,
+    "api.lessons.read": SIGNED_IN,
+    "api.lessons.timeline": SIGNED_IN,
+    "api.lessons.cancel": ADMIN,
+    "api.coverage": BUREAU,
+    "api.terminals.list": OFFICE,
+    "api.terminals.code": ADMIN,
+    "api.terminals.revoke": ADMIN,
+    "api.terminal.enrol": ANYBODY,
+    "api.terminal.self": DEVICE,
+    "api.events": SIGNED_IN,
+    "api.openapi": ANYBODY,
+    # The socket identifies the device by its first message, not by a header.
+    "ws.terminal": ANYBODY,
+    "static": ANYBODY,
+    "terminal.worker": ANYBODY,
+    "healthz": ANYBODY,
+    "readyz": ANYBODY,
+    # Its handler asks for loopback or the metrics token.
+    "metrics": ANYBODY,
+}
+# Files without people in them: no session is looked up.
+_IMPERSONAL: Final = frozenset({"static", "terminal.worker", "healthz", "readyz", "metrics"})
+
+
+def access_table(pages: Iterable[PageRoute]) -> dict[str, Roles]:
+    """The whole table; ValueError if a name occurs twice or a page is for devices."""
+    table = dict(ACCESS)
+    for page in pages:
+        if page.name in table:
+            raise ValueError(f"route name {page.name!r} is taken twice")
+        if page.roles is not None and Role.DEVICE in page.roles:
+            raise ValueError(f"page {page.name!r} lets devices in; devices read no pages")
+        table[page.name] = page.roles
+    return table
+
+
+def check_routes(app: web.Application, table: Mapping[str, Roles]) -> None:
+    """Raise RuntimeError unless every route of `app` has its line in the table."""
+    for route in app.router.routes():
+        if route.name is None or route.name not in table:
+            where = route.resource.canonical if route.resource else "?"
+            raise RuntimeError(
+                f"route {route.name!r} ({route.method} {where}) has no line in the access table"
+            )
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse other sites' pages, find out who asks, and compare with the table."""
+    if request.match_info.http_exception is not None:
+        return await handler(request)  # 404 or 405: there is nothing to guard
+    if request.method not in SAFE_METHODS and not same_origin(request):
+        raise cross_site()
+    name = request.match_info.route.name or ""
+    allowed = request.app[TABLE][name]
+    if name not in _IMPERSONAL:
+        await _identify(request, devices=allowed is not None and Role.DEVICE in allowed)
+    if allowed is None:
+        return await handler(request)
+    user = request.get(USER)
+    role = user.role if user else (Role.DEVICE if TERMINAL in request else None)
+    if role is None:
+        return _send_to_sign_in(request)
+    if role not in allowed:
+        raise ProblemError(
+            "forbidden",
+            "您的角色不能做这件事。需要的话请联系管理员。",
+            "Your role may not do this; ask an administrator if you need it.",
+            kind=ProblemKind.FORBIDDEN,
+            value=role.value,
+        )
+    return await handler(request)
+
+
+def cross_site() -> ProblemError:
+    """The refusal of a request that another site's page made."""
+    return ProblemError(
+        "cross_site",
+        "此请求来自其他网站的页面,已拒绝。请直接在本系统的页面上操作。",
+        "Another site's page made this request, so it was refused. Use this system's own pages.",
+        kind=ProblemKind.FORBIDDEN,
+        field="Origin",
+    )
+
+
+async def _identify(request: web.Request, *, devices: bool) -> None:
+    services = request.app[SERVICES]
+    token = request.cookies.get(cookie_name(request), "")
+    if 0 < len(token) <= MAX_TOKEN_CHARS:
+        user = await services.accounts.session(token)
+        if user is not None:
+            request[USER] = user
+            return
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if devices and scheme.lower() == "bearer" and 0 < len(bearer) <= MAX_TOKEN_CHARS:
+        terminal = await services.enrolment.terminal(bearer)
+        if terminal is not None:
+            request[TERMINAL] = terminal
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether a person looks at the answer (and not a program)."""
+    return not request.path.startswith(("/api/", "/ws/", "/static/", "/healthz", "/readyz"))
+
+
+def _send_to_sign_in(request: web.Request) -> web.StreamResponse:
+    if not wants_page(request):
+        problem = by_status(401)
+        problem.kind = ProblemKind.UNAUTHENTICATED
+        raise problem
+    target = SIGN_IN_PATH
+    if request.method == "GET" and request.path_qs != "/":
+        target += "?" + urlencode({"next": request.path_qs})
+    return web.Response(status=303, headers={"Location": target, "Cache-Control": "no-store"})
+
+
+def session_token(request: web.Request) -> str | None:
+    """The session cookie of this request, if there is one."""
+    return request.cookies.get(cookie_name(request)) or None
