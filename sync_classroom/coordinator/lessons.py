@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import date, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
 
-from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId, TeacherId
-from ..domain.timetable import Mode, Occurrence
-from .views import LessonView
+import structlog
 
-if TYPE_CHECKING:
-    from ..domain.accounts import Terminal
+from ..domain import lesson
+from ..domain.accounts import Terminal
+from ..domain.booking import NewLesson, SeatRequest, plan_lesson
+from ..domain.conflicts import ClashError
+from ..domain.floor import Floor
+from ..domain.ids import ClassroomId, OccurrenceId, SeatId
+from ..domain.lesson import LessonRules, LessonRun, LessonState
+from ..domain.problems import ProblemError, ProblemKind
+from ..domain.roster import Roster
+from ..domain.timetable import Change, ChangeKind, Occurrence, Seat
+from .floor import FloorService
+from .life import room_free_until
+from .media_watch import MediaWatch
+from .ports import Bus, LessonStore, TerminalStore, TimetableStore
+from .roster import RosterService
+from .services import Clock
+from .views import LessonView, SeatView
 
-SeatRequest = tuple[ClassroomId, ClassId | None, int | None]
-"""Classroom, its class if known, and the expected head count if known."""
+log = structlog.get_logger(__name__)
+
+__all__ = ["LessonService", "Line", "NewLesson", "Presence", "SeatRequest"]
+
+# A page asks for a week or a term; more than a school year is a slip of the pen.
+MAX_DAYS = 400
+MAX_REASON = 200
+
+_OVER = frozenset({LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED})
 
 
 class Line(Protocol):
-    """A terminal's own view of its line, as `hub.LineReport` holds it."""
+    """A terminal's own view of its line, as the hub holds it."""
 
     @property
     def state(self) -> str:
@@ -39,25 +61,37 @@ class Presence(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class NewLesson:
-    """What a person asks for. `starts_at` and `ends_at` are aware."""
-
-    title: str
-    subject: str
-    teacher: TeacherId
-    classroom: ClassroomId
-    starts_at: datetime
-    ends_at: datetime
-    periods: int = 1
-    grade: int | None = None
-    school_class: ClassId | None = None
-    seats: Sequence[SeatRequest] = ()
-    mode: Mode = Mode.LIVE
+class LessonsStore(TimetableStore, LessonStore, TerminalStore, Protocol):
+    """Plan, runs, floors and terminals."""
 
 
 class LessonService:
     """Creates, cancels and shows lessons."""
+
+    def __init__(
+        self,
+        store: LessonsStore,
+        bus: Bus,
+        *,
+        roster: RosterService,
+        floor: FloorService,
+        presence: Presence,
+        media: MediaWatch,
+        clock: Clock,
+        zone: ZoneInfo,
+        rules: LessonRules,
+        setup_gap_s: int = 0,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._roster = roster
+        self._floor = floor
+        self._presence = presence
+        self._media = media
+        self._clock = clock
+        self._zone = zone
+        self._rules = rules
+        self._setup_gap_s = setup_gap_s
 
     async def create(self, new: NewLesson, *, actor: str, key: str) -> Occurrence:
         """Plan a lesson; the same `key` returns the lesson made first.
@@ -65,7 +99,18 @@ class LessonService:
         Raises ProblemError naming the field, its value and the remedy, or ClashError listing what
         is already taken; nothing is stored then.
         """
-        raise NotImplementedError
+        roster = self._roster.current()
+        occurrence = plan_lesson(
+            new, roster, now=self._clock(), zone=self._zone, occurrence_id=_new_id
+        )
+        try:
+            stored = await self._store.add_occurrence(occurrence, key=key, gap_s=self._setup_gap_s)
+        except ClashError as error:
+            raise ClashError(error.clashes, names=_names(roster), zone=self._zone) from error
+        if stored.id == occurrence.id:
+            log.info("lesson.planned", occurrence=stored.id, by=actor, seats=len(stored.seats))
+        await self._bus.publish("plan", {"type": "changed"})
+        return stored
 
     async def cancel(
         self,
@@ -77,21 +122,200 @@ class LessonService:
         actor: str,
         key: str,
     ) -> Occurrence:
-        """Withdraw a lesson, or one seat of it. ProblemError if unknown, over or no reason."""
-        raise NotImplementedError
+        """Withdraw a lesson, or one seat of it. ProblemError if unknown, over or no reason.
+
+        Withdrawing what is withdrawn already changes nothing.
+        """
+        planned = await self._store.get_occurrence(occurrence)
+        if planned is None:
+            raise unknown_lesson(occurrence)
+        reason = _reason(reason)
+        if seat is not None and all(s.id != seat for s in planned.seats):
+            raise _unknown_seat(seat)
+        if planned.withdrawn or (seat is not None and planned.seat_withdrawn(seat)):
+            return planned
+        run = await self._store.get_run(occurrence)
+        if run is not None and run.state in _OVER:
+            raise ProblemError(
+                "lesson_over",
+                "课已结束，不能再取消。证据有误时，请添加更正记录。",
+                "The lesson is over and cannot be cancelled. If evidence is wrong, add an"
+                " adjustment.",
+                kind=ProblemKind.CONFLICT,
+                field="lesson",
+                value=occurrence,
+            )
+        kind = ChangeKind.CANCELLED if seat is None else ChangeKind.SEAT_CANCELLED
+        change = Change(kind, self._clock(), actor, reason, excused=excused, seat=seat)
+        changed = await self._store.add_change(occurrence, change, key=key)
+        log.info("lesson.withdrawn", occurrence=occurrence, seat=seat, by=actor, excused=excused)
+        if seat is not None:
+            await self._floor.withdraw(changed, seat)
+        await self._bus.publish("plan", {"type": "changed"})
+        return changed
 
     async def list_views(self, first: date, last: date) -> list[LessonView]:
         """Lessons whose date lies in `[first, last]`, by start then id."""
-        raise NotImplementedError
+        check_period(first, last)
+        return await self.views_of(await self._store.occurrences_on(first, last))
 
     async def view(self, occurrence: OccurrenceId) -> LessonView | None:
         """One lesson as it is now, or None."""
-        raise NotImplementedError
+        planned = await self._store.get_occurrence(occurrence)
+        return None if planned is None else (await self.views_of([planned]))[0]
 
-    async def views_of(
+    async def views_of(self, occurrences: Sequence[Occurrence]) -> list[LessonView]:
+        """Views of occurrences already at hand, in their order.
+
+        One query for all runs and one for all terminals; floors only of lessons that have begun.
+        """
+        runs = await self._store.runs_of([o.id for o in occurrences])
+        terminals = {t.classroom: t for t in await self._store.terminals()}
+        around = await self._around([o for o in occurrences if _extended(runs.get(o.id))])
+        views = []
+        for occurrence in occurrences:
+            run = runs.get(occurrence.id) or LessonRun(occurrence.id)
+            floor = None
+            if run.opened_at is not None:
+                floor = await self._store.get_floor(occurrence.id)
+            views.append(
+                self._view(occurrence, run, floor or Floor(occurrence.id), terminals, around)
+            )
+        return views
+
+    async def _around(self, extended: Sequence[Occurrence]) -> Sequence[Occurrence]:
+        """What may want the room of a lesson that runs on; asked only where one does."""
+        if not extended:
+            return ()
+        reach = timedelta(seconds=self._rules.max_extended_s + self._rules.grace_s + 1)
+        return await self._store.occurrences_between(
+            min(o.ends_at for o in extended), max(o.ends_at for o in extended) + reach
+        )
+
+    def _view(
         self,
-        occurrences: Sequence[Occurrence],
-        terminals: Mapping[ClassroomId, Terminal] | None = None,
-    ) -> list[LessonView]:
-        """Views of occurrences already at hand, with one query for each kind of thing."""
-        raise NotImplementedError
+        occurrence: Occurrence,
+        run: LessonRun,
+        floor: Floor,
+        terminals: Mapping[ClassroomId, Terminal],
+        around: Sequence[Occurrence],
+    ) -> LessonView:
+        roster = self._roster.current()
+        online = self._presence.online()
+        return LessonView(
+            occurrence=occurrence,
+            run=run,
+            roster=roster,
+            floor=floor,
+            ends_at=lesson.effective_end(
+                run, occurrence, self._rules, room_free_until(occurrence, around)
+            ),
+            seats=tuple(
+                self._seat_view(occurrence, seat, floor, roster, online, terminals)
+                for seat in occurrence.seats
+            ),
+            host_online=occurrence.host.classroom in online,
+            host_media=self._media.host_flowing(occurrence.id) is True,
+        )
+
+    def _seat_view(
+        self,
+        occurrence: Occurrence,
+        seat: Seat,
+        floor: Floor,
+        roster: Roster,
+        online: frozenset[ClassroomId],
+        terminals: Mapping[ClassroomId, Terminal],
+    ) -> SeatView:
+        classroom = roster.classrooms[seat.classroom]
+        session = self._media.receiver(occurrence.id, seat.id)
+        line = self._presence.line_of(seat.classroom)
+        terminal = terminals.get(seat.classroom)
+        return SeatView(
+            seat=seat,
+            classroom=classroom,
+            school=roster.schools[classroom.school],
+            school_class=(
+                roster.classes.get(seat.school_class) if seat.school_class is not None else None
+            ),
+            withdrawn=occurrence.seat_withdrawn(seat.id),
+            online=seat.classroom in online,
+            receiving=self._media.receiving(occurrence.id, seat.id),
+            line=line.state if line is not None else "unknown",
+            present=floor.present.get(seat.id),
+            hand_at=next((h.at for h in floor.hands if h.seat == seat.id), None),
+            called_on=floor.called_on == seat.id,
+            path=session.path if session is not None else None,
+            rtt_ms=session.rtt_ms if session is not None else None,
+            loss=session.loss if session is not None else None,
+            selfcheck=terminal.selfcheck if terminal is not None else None,
+            selfcheck_at=terminal.selfcheck_at if terminal is not None else None,
+        )
+
+
+def unknown_lesson(occurrence: str) -> ProblemError:
+    """There is no such lesson."""
+    return ProblemError(
+        "unknown_lesson",
+        f"没有课次“{occurrence[:96]}”。它可能已被删除，请回到课表重新选择。",
+        f"There is no lesson {occurrence[:96]!r}. Go back to the timetable and choose again.",
+        kind=ProblemKind.NOT_FOUND,
+        field="lesson",
+        value=occurrence[:96],
+    )
+
+
+def check_period(first: date, last: date) -> None:
+    """ProblemError unless `[first, last]` is a period of 1 to `MAX_DAYS` days."""
+    if last < first or (last - first).days >= MAX_DAYS:
+        raise ProblemError(
+            "period_invalid",
+            f"时段须从前到后，最多 {MAX_DAYS} 天。",
+            f"The period must run forwards and be {MAX_DAYS} days at most.",
+            field="to",
+            value=f"{first}…{last}",
+        )
+
+
+def _unknown_seat(seat: str) -> ProblemError:
+    return ProblemError(
+        "unknown_seat",
+        f"本课没有听讲席“{seat[:96]}”。请刷新页面后重选。",
+        f"This lesson has no seat {seat[:96]!r}. Reload the page and choose again.",
+        kind=ProblemKind.NOT_FOUND,
+        field="seat",
+        value=seat[:96],
+    )
+
+
+def _reason(reason: str) -> str:
+    text = reason.strip()
+    if not text or len(text) > MAX_REASON:
+        raise ProblemError(
+            "reason_missing",
+            f"请写明原因（最多 {MAX_REASON} 字），它会告知听课学校并写入记录。",
+            f"Give a reason of {MAX_REASON} characters at most; schools are told and it is kept.",
+            field="reason",
+            value=reason[: MAX_REASON + 1],
+        )
+    return text
+
+
+def _extended(run: LessonRun | None) -> bool:
+    return run is not None and run.extended_s > 0
+
+
+def _names(roster: Roster) -> dict[str, str]:
+    """Every id that may clash, with the name people know it by."""
+    names: dict[str, str] = {t.id: t.name for t in roster.teachers.values()}
+    for school_class in roster.classes.values():
+        names[school_class.id] = f"{roster.schools[school_class.school].name}{school_class.name}"
+    for classroom in roster.classrooms.values():
+        names[classroom.id] = f"{roster.schools[classroom.school].name}{classroom.name}"
+    return names
+
+
+def _new_id(day: date) -> OccurrenceId:
+    """`o-<yyyymmdd>-<8 of a-z2-7>`: 40 random bits, so that ids are not to be guessed or reused."""
+    random = base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
+    return OccurrenceId(f"o-{day:%Y%m%d}-{random}")

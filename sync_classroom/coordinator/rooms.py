@@ -131,6 +131,15 @@ class Rooms:
             return False
         return True
 
+    async def kick(self, occurrence: OccurrenceId, peer: str) -> bool:
+        """Close one peer's sessions; False if the relay could not be told."""
+        try:
+            await self._relay.kick(occurrence, peer)
+        except RelayDownError as error:
+            self._failed("kick", occurrence, error)
+            return False
+        return True
+
     def _failed(self, what: str, occurrence: OccurrenceId, error: RelayDownError) -> None:
         ROOMS_FAILED.inc()
         log.warning("room.command_failed", what=what, occurrence=occurrence, error=str(error))
