@@ -164,7 +164,9 @@ def fact_to_dict(fact: Fact) -> dict[str, object]:
             continue
         value = getattr(fact, name)
         key = {"from_at": "from", "to_at": "to"}.get(name, name)
-        written[key] = value.isoformat() if isinstance(value, datetime) else value
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        written[key] = value.value if isinstance(value, StrEnum) else value
     return written
 
 

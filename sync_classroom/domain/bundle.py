@@ -1,0 +1,287 @@
+"""The evidence bundle as data: `plan.json`, `facts.ndjson`, `rules.json` in and out.
+
+Whatever is read is refused by MalformedError (a ValueError) that names the record, the field and,
+for facts, the line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields as fields_of
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any, Final
+
+from .facts import Fact, parse_fact
+from .fields import Fields, MalformedError, shown
+from .ids import (
+    ClassId,
+    ClassroomId,
+    OccurrenceId,
+    PushId,
+    SchoolId,
+    SeatId,
+    TargetId,
+    TeacherId,
+    TermId,
+)
+from .roster import Roster
+from .roster_file import parse_roster, reference
+from .rules import DEFAULT, Rules
+from .timetable import (
+    Change,
+    ChangeKind,
+    Host,
+    Mode,
+    Occurrence,
+    Plan,
+    Push,
+    PushTarget,
+    Seat,
+)
+
+PLAN_SCHEMA: Final = "sync-classroom/plan/1"
+
+
+def parse_plan(values: Mapping[str, Any]) -> Plan:
+    """Read a plan; fields nobody knows are passed over, references must lead somewhere."""
+    root = Fields(values, "plan")
+    if root.values.get("schema") != PLAN_SCHEMA:
+        raise root.wrong("schema", f" {PLAN_SCHEMA}", repr(PLAN_SCHEMA))
+    roster = parse_roster(values, strict=False)
+    occurrences: dict[OccurrenceId, Occurrence] = {}
+    for each in root.records("occurrences"):
+        occurrence = _parse_occurrence(each, roster)
+        if occurrence.id in occurrences:
+            raise _twice(each)
+        occurrences[occurrence.id] = occurrence
+    pushes: dict[PushId, Push] = {}
+    for each in root.records("pushes"):
+        push = _parse_push(each, roster)
+        if push.id in pushes:
+            raise _twice(each)
+        pushes[push.id] = push
+    return Plan(roster, occurrences, pushes)
+
+
+def parse_rules(values: Mapping[str, Any]) -> Rules:
+    """Read `rules.json`; what it does not mention is as in the default rules.
+
+    Numbers must be 0 or more, ratios at most 1. Unknown names are refused: a figure must not be
+    printed under a rule that was not applied.
+    """
+    root = Fields(values, "rules")
+    root.only(*(f.name for f in fields_of(Rules)))
+    given: dict[str, Any] = {}
+    for name in root.values:
+        default = getattr(DEFAULT, name)
+        if isinstance(default, str):
+            # A version is a label, whether it is written as "2" or 2.
+            given[name] = str(root.values[name]) if root.has(name) else root.text(name)
+        elif isinstance(default, int):
+            given[name] = root.count(name)
+        else:
+            given[name] = _ratio(root, name)
+    return Rules(**given)
+
+
+def read_facts(lines: Iterable[str | bytes]) -> Iterator[Fact]:
+    """Read facts one line at a time, in their order; blank lines are passed over.
+
+    Raises MalformedError naming the line (from 1).
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line or line.isspace():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise MalformedError(
+                f"line {number}",
+                None,
+                f"不是 JSON：{shown(line)}",
+                f"is not JSON ({shown(str(error))}): {shown(line)}",
+                value=line,
+            ) from None
+        try:
+            fact = parse_fact(values)
+        except MalformedError as error:
+            raise error.within(f"line {number}") from None
+        yield fact
+
+
+def plan_to_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as a JSON-able object in the layout of `plan.json`."""
+    roster = plan.roster
+    return {
+        "schema": PLAN_SCHEMA,
+        "timezone": roster.timezone,
+        "target_classrooms": roster.target_classrooms,
+        "schools": [_written(s) for s in roster.schools.values()],
+        "classrooms": [_written(c) for c in roster.classrooms.values()],
+        "classes": [_written(c) for c in roster.classes.values()],
+        "teachers": [_written(t) for t in roster.teachers.values()],
+        "terms": [_written(t) for t in roster.terms.values()],
+        "days": [_written(d) for d in roster.days],
+        "bell_sets": [_written(b) for b in roster.bell_sets.values()],
+        "occurrences": [_written(o) for o in plan.occurrences.values()],
+        "pushes": [_written(p) for p in plan.pushes.values()],
+    }
+
+
+# `class` cannot be a name in Python.
+_RENAMED: Final = {"school_class": "class"}
+
+
+def _written(thing: Any) -> dict[str, Any]:
+    """A domain value as JSON: its fields, in their order, under the names of the file."""
+    return {_RENAMED.get(f.name, f.name): _plain(getattr(thing, f.name)) for f in fields_of(thing)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, time):
+        return value.isoformat("minutes")
+    if hasattr(value, "__dataclass_fields__"):
+        return _written(value)
+    return value
+
+
+def _twice(fields: Fields) -> MalformedError:
+    return MalformedError(
+        fields.where,
+        "id",
+        "重复；请给其中一个换编号",
+        "appears twice; give one of them another id",
+        value=fields.values.get("id"),
+    )
+
+
+def _ratio(root: Fields, name: str) -> float:
+    value = root.values[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise root.wrong(name, " 0 到 1 的数", "a number from 0 to 1")
+    return float(value)
+
+
+def _class_or_none(fields: Fields, roster: Roster) -> ClassId | None:
+    if not fields.has("class"):
+        return None
+    return ClassId(reference(fields, "class", roster.classes, "classes"))
+
+
+def _classroom(fields: Fields, roster: Roster) -> ClassroomId:
+    return ClassroomId(reference(fields, "classroom", roster.classrooms, "classrooms"))
+
+
+def _school(fields: Fields, roster: Roster) -> SchoolId:
+    return SchoolId(reference(fields, "school", roster.schools, "schools"))
+
+
+def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+    starts_at, ends_at = fields.instant("starts_at"), fields.instant("ends_at")
+    if ends_at <= starts_at:
+        raise fields.wrong("ends_at", "晚于 starts_at 的时刻", "later than starts_at")
+    term = None
+    if fields.has("term"):
+        term = TermId(reference(fields, "term", roster.terms, "terms"))
+    seats = tuple(_parse_seat(each, roster) for each in fields.records("seats"))
+    if len({s.id for s in seats}) < len(seats):
+        raise fields.wrong("seats", "编号各不相同的听讲席", "seats that all have different ids")
+    return Occurrence(
+        id=OccurrenceId(fields.ident("id")),
+        mode=fields.choice("mode", Mode),
+        title=fields.text("title"),
+        subject=fields.text("subject"),
+        date=fields.day("date"),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        periods=fields.count("periods"),
+        host=_parse_host(Fields(fields.values.get("host"), f"{fields.where}, host"), roster),
+        seats=seats,
+        grade=fields.count_or_none("grade"),
+        term=term,
+        participants=tuple(
+            _parse_participant(fields, t, roster) for t in fields.items("participants")
+        ),
+        changes=tuple(
+            _parse_change(each, {s.id for s in seats})
+            for each in fields.records("changes", named_by=None)
+        ),
+    )
+
+
+def _parse_host(fields: Fields, roster: Roster) -> Host:
+    return Host(
+        _school(fields, roster),
+        _classroom(fields, roster),
+        TeacherId(reference(fields, "teacher", roster.teachers, "teachers")),
+        _class_or_none(fields, roster),
+    )
+
+
+def _parse_seat(fields: Fields, roster: Roster) -> Seat:
+    return Seat(
+        SeatId(fields.ident("id")),
+        _classroom(fields, roster),
+        _class_or_none(fields, roster),
+        fields.count_or_none("expected"),
+    )
+
+
+def _parse_participant(fields: Fields, value: object, roster: Roster) -> TeacherId:
+    one = Fields({"participants": value}, fields.where)
+    return TeacherId(reference(one, "participants", roster.teachers, "teachers"))
+
+
+def _parse_change(fields: Fields, seats: set[SeatId]) -> Change:
+    kind = fields.choice("kind", ChangeKind)
+    seat = None
+    if kind is ChangeKind.SEAT_CANCELLED:
+        seat = SeatId(reference(fields, "seat", seats, "seats"))
+    to = fields.ident_or_none("to")
+    return Change(
+        kind=kind,
+        at=fields.instant("at"),
+        by=fields.text("by"),
+        reason=fields.text("reason"),
+        excused=fields.flag("excused", default=False),
+        seat=seat,
+        # The other end of a move may lie outside what was exported.
+        to=None if to is None else OccurrenceId(to),
+    )
+
+
+def _parse_push(fields: Fields, roster: Roster) -> Push:
+    targets = tuple(_parse_target(each, roster) for each in fields.records("targets"))
+    if len({t.id for t in targets}) < len(targets):
+        raise fields.wrong("targets", "编号各不相同的对象", "targets that all have different ids")
+    return Push(
+        id=PushId(fields.ident("id")),
+        resource=fields.text("resource"),
+        subject=fields.text("subject"),
+        reason=fields.text("reason"),
+        ordered_at=fields.instant("ordered_at"),
+        grade=fields.count_or_none("grade"),
+        targets=targets,
+    )
+
+
+def _parse_target(fields: Fields, roster: Roster) -> PushTarget:
+    classroom = _classroom(fields, roster) if fields.has("classroom") else None
+    teacher = None
+    if fields.has("teacher"):
+        teacher = TeacherId(reference(fields, "teacher", roster.teachers, "teachers"))
+    return PushTarget(
+        TargetId(fields.ident("id")),
+        _school(fields, roster),
+        classroom,
+        _class_or_none(fields, roster),
+        teacher,
+    )
