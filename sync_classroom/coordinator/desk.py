@@ -1,38 +1,207 @@
-"""What a classroom's terminal is told, and what it may do."""
+"""What a classroom's terminal is told about lessons; what it may do is in `commands`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
+from ..domain import lesson
+from ..domain.floor import Floor
 from ..domain.ids import ClassroomId, OccurrenceId
+from ..domain.lesson import LessonRun, LessonState
+from ..domain.messages import Command
+from ..domain.roster import Roster
+from ..domain.timetable import ChangeKind, Occurrence, Seat
+from .commands import LessonCommands, Part, part_of
+from .floor import FloorService
+from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
+from .lessons import Presence, unknown_lesson
+from .life import LessonLife, room_free_until
+from .media_watch import MediaWatch
+from .ports import LessonStore, TimetableStore
+from .rooms import Rooms, wall
+from .roster import RosterService
+from .services import Clock
 
-if TYPE_CHECKING:
-    from ..domain.messages import Message
+_BEFORE_END: Final = frozenset({LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE})
+
+
+class DeskStore(TimetableStore, LessonStore, Protocol):
+    """Plan, runs and floors."""
 
 
 class LessonDesk:
     """One terminal's side of the lessons: plan, live state, commands, tokens."""
 
+    def __init__(
+        self,
+        store: DeskStore,
+        life: LessonLife,
+        floor: FloorService,
+        commands: LessonCommands,
+        grants: Grants,
+        *,
+        roster: RosterService,
+        rooms: Rooms,
+        presence: Presence,
+        media: MediaWatch,
+        clock: Clock,
+        zone: ZoneInfo,
+    ) -> None:
+        self._store = store
+        self._life = life
+        self._floor = floor
+        self._commands = commands
+        self._grants = grants
+        self._roster = roster
+        self._rooms = rooms
+        self._presence = presence
+        self._media = media
+        self._clock = clock
+        self._zone = zone
+
     async def plan_for(self, classroom: ClassroomId) -> list[dict[str, Any]]:
-        """The `lessons` of the `plan` message: today's lessons of this classroom, by start."""
-        raise NotImplementedError
+        """The `lessons` of the `plan` message: today's lessons of this classroom, by start.
+
+        Today is the civil day in the programme's zone, with whatever still runs over from
+        yesterday and whatever its tokens are valid for already.
+        """
+        now = self._clock()
+        today = now.astimezone(self._zone).date()
+        begins = datetime.combine(today, time(), self._zone)
+        ends = datetime.combine(today + timedelta(days=1), time(), self._zone)
+        occurrences = await self._store.occurrences_between(
+            min(begins, now - TOKEN_AFTER), max(ends, now + TOKEN_BEFORE)
+        )
+        parts = [p for o in occurrences if (p := part_of(classroom, o)) is not None]
+        runs = await self._store.runs_of([p.occurrence.id for p in parts])
+        roster = self._roster.current()
+        return [self._lesson(part, runs.get(part.occurrence.id), roster) for part in parts]
 
     async def live_state(self, occurrence: OccurrenceId, *, for_host: bool) -> dict[str, Any]:
         """The `lesson` message of one lesson; ProblemError if there is no such lesson."""
-        raise NotImplementedError
+        planned = await self._planned(occurrence)
+        run = await self._store.get_run(occurrence) or LessonRun(occurrence)
+        floor = await self._floor.get(occurrence)
+        around: Sequence[Occurrence] = ()
+        if run.state is LessonState.LIVE or run.extended_s:
+            around = await self._life.neighbours(planned)
+        free_until = room_free_until(planned, around)
+        rules = self._life.rules
+        state: dict[str, Any] = {
+            "type": "lesson",
+            "id": occurrence,
+            "state": run.state.value,
+            "opened_at": self._instant(run.opened_at),
+            "live_at": self._instant(run.live_at),
+            "ends_at": self._instant(lesson.effective_end(run, planned, rules, free_until)),
+            "extended_s": run.extended_s,
+            "latest_end_at": self._instant(lesson.latest_end(run, planned, rules, free_until)),
+            "can_extend": lesson.can_extend(run, planned, rules, free_until),
+            "host_media": self._media.host_flowing(occurrence) is True,
+            "called_on": floor.called_on,
+            "muted": floor.muted,
+            "hands": [{"seat": h.seat, "at": self._instant(h.at)} for h in floor.hands],
+            "seats": self._seat_states(planned, floor),
+        }
+        if for_host:
+            state["wall"] = list(wall(planned, floor, self._rooms.online(planned)))
+        return state
 
     async def classrooms_of(
         self, occurrence: OccurrenceId
     ) -> tuple[ClassroomId, tuple[ClassroomId, ...]]:
         """Host classroom and the classrooms of the active seats: who must be told of a change."""
-        raise NotImplementedError
-
-    async def handle(self, classroom: ClassroomId, command: Message) -> None:
-        """Do what the terminal of `classroom` asks (`start`, `extend`, `end`, `hand`, `call`,
-        `mute`, `headcount`); ProblemError if it may not or cannot. Repeating a command's id does
-        nothing twice."""
-        raise NotImplementedError
+        planned = await self._planned(occurrence)
+        return planned.host.classroom, tuple(s.classroom for s in planned.active_seats)
 
     async def check_grants(self, classroom: ClassroomId) -> dict[str, Any]:
         """Grants for the self-check room, where a terminal hears and sees itself; 2 minutes."""
-        raise NotImplementedError
+        return self._grants.of_check(classroom)
+
+    async def handle(self, classroom: ClassroomId, command: Command) -> None:
+        """Do what the terminal asks, once per command id; see `LessonCommands.handle`."""
+        await self._commands.handle(classroom, command)
+
+    async def _planned(self, occurrence: OccurrenceId) -> Occurrence:
+        planned = await self._store.get_occurrence(occurrence)
+        if planned is None:
+            raise unknown_lesson(occurrence)
+        return planned
+
+    def _lesson(self, part: Part, run: LessonRun | None, roster: Roster) -> dict[str, Any]:
+        o, seat = part.occurrence, part.seat
+        withdrawn = o.withdrawn if seat is None else o.seat_withdrawn(seat.id)
+        state = run.state if run is not None else LessonState.PLANNED
+        if withdrawn and state in _BEFORE_END:
+            state = LessonState.CANCELLED
+        lesson_: dict[str, Any] = {
+            "id": o.id,
+            "title": o.title,
+            "subject": o.subject,
+            "grade": o.grade,
+            "starts_at": self._instant(o.starts_at),
+            "ends_at": self._instant(o.ends_at),
+            "state": state.value,
+            "role": "host" if seat is None else "remote",
+            "host": {
+                "school": roster.schools[o.host.school].name,
+                "classroom": roster.classrooms[o.host.classroom].name,
+                "teacher": roster.teachers[o.host.teacher].name,
+                "class": _class_name(o.host.school_class, roster),
+            },
+            "seat": None if seat is None else _seat(seat, roster),
+            "change": _change(part),
+        }
+        if seat is None:
+            lesson_["seats"] = [_seat(s, roster, place=True) for s in o.active_seats]
+        if not withdrawn:
+            lesson_["grants"] = (
+                self._grants.of_host(o) if seat is None else self._grants.of_seat(o, seat)
+            )
+        return lesson_
+
+    def _seat_states(self, planned: Occurrence, floor: Floor) -> list[dict[str, Any]]:
+        online = self._rooms.online(planned)
+        states = []
+        for seat in planned.active_seats:
+            line = self._presence.line_of(seat.classroom)
+            states.append(
+                {
+                    "id": seat.id,
+                    "online": seat.id in online,
+                    "receiving": self._media.receiving(planned.id, seat.id),
+                    "line": None if line is None else line.state,
+                    "present": floor.present.get(seat.id),
+                }
+            )
+        return states
+
+    def _instant(self, at: datetime | None) -> str | None:
+        return None if at is None else at.astimezone(self._zone).isoformat()
+
+
+def _seat(seat: Seat, roster: Roster, *, place: bool = False) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": seat.id}
+    if place:
+        classroom = roster.classrooms[seat.classroom]
+        shown["school"] = roster.schools[classroom.school].name
+        shown["classroom"] = classroom.name
+    shown["class"] = _class_name(seat.school_class, roster)
+    shown["expected"] = seat.expected
+    return shown
+
+
+def _class_name(school_class: str | None, roster: Roster) -> str | None:
+    return next((c.name for c in roster.classes.values() if c.id == school_class), None)
+
+
+def _change(part: Part) -> Mapping[str, str] | None:
+    """The change that concerns this classroom, the latest if several do."""
+    for change in reversed(part.occurrence.changes):
+        mine = part.seat is not None and change.seat == part.seat.id
+        if change.kind is not ChangeKind.SEAT_CANCELLED or mine:
+            return {"kind": change.kind.value, "reason": change.reason}
+    return None

@@ -1,0 +1,250 @@
+"""What a terminal may do in a lesson, each command once.
+
+Authority is the classroom's: only the host's terminal starts, extends, ends, calls on and mutes,
+only a seat's own terminal raises its hand or counts its pupils.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo
+
+from ..domain import lesson
+from ..domain.floor import Floor
+from ..domain.ids import ClassroomId, SeatId
+from ..domain.lesson import LessonRun, LessonState
+from ..domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Start
+from ..domain.problems import ProblemError, ProblemKind
+from ..domain.timetable import Occurrence, Seat
+from .floor import FloorService
+from .lessons import unknown_lesson
+from .life import LessonLife
+from .media_watch import MediaWatch
+from .ports import LessonStore, TimetableStore
+from .rooms import Rooms
+from .services import Clock
+
+# Repeats of a command come within seconds of a reconnect; this is hours of commands.
+REMEMBERED: Final = 4096
+
+_BEGUN: Final = frozenset({LessonState.OPEN, LessonState.LIVE})
+
+
+class CommandStore(TimetableStore, LessonStore, Protocol):
+    """Plan, runs and floors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a classroom is in one lesson: `seat` None means the host."""
+
+    occurrence: Occurrence
+    seat: Seat | None
+
+
+def part_of(classroom: ClassroomId, occurrence: Occurrence) -> Part | None:
+    """What a classroom is in a lesson; None if it takes no part. Withdrawn seats are parts too."""
+    if occurrence.host.classroom == classroom:
+        return Part(occurrence, None)
+    for seat in occurrence.seats:
+        if seat.classroom == classroom:
+            return Part(occurrence, seat)
+    return None
+
+
+class LessonCommands:
+    """Does what terminals ask."""
+
+    def __init__(
+        self,
+        store: CommandStore,
+        life: LessonLife,
+        floor: FloorService,
+        *,
+        rooms: Rooms,
+        media: MediaWatch,
+        clock: Clock,
+        zone: ZoneInfo,
+    ) -> None:
+        self._store = store
+        self._life = life
+        self._floor = floor
+        self._rooms = rooms
+        self._media = media
+        self._clock = clock
+        self._zone = zone
+        self._done: OrderedDict[tuple[ClassroomId, str], None] = OrderedDict()
+        self._doing: WeakValueDictionary[tuple[ClassroomId, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
+
+    async def handle(self, classroom: ClassroomId, command: Command) -> None:
+        """Do what the terminal of `classroom` asks; ProblemError if it may not or cannot.
+
+        A command repeated with the same id waits for the first and is then not done again, unless
+        the first failed.
+        """
+        key = (classroom, command.id)
+        lock = self._doing.setdefault(key, asyncio.Lock())
+        async with lock:
+            if key in self._done:
+                return
+            await self._do(classroom, command)
+            self._done[key] = None
+            while len(self._done) > REMEMBERED:
+                self._done.popitem(last=False)
+
+    async def _do(self, classroom: ClassroomId, command: Command) -> None:
+        planned = await self._planned(command)
+        part = part_of(classroom, planned)
+        if part is None:
+            raise unknown_lesson(command.lesson)  # another room's lessons are none of its business
+        if isinstance(command, (Hand, Headcount)):
+            await self._as_seat(part, command)
+        else:
+            await self._as_host(part, command)
+
+    async def _as_host(self, part: Part, command: Start | Extend | End | Call | Mute) -> None:
+        if part.seat is not None:
+            raise _forbidden("host_only", "只有主讲教室可以这样做。", "Only the host may do that.")
+        planned = part.occurrence
+        if isinstance(command, Start):
+            await self._start(planned)
+        elif isinstance(command, Extend):
+            await self._extend(planned)
+        elif isinstance(command, End):
+            step = await self._life.advance(planned.id, lesson.EndPressed())
+            self._live_or_over(planned, step.run if step is not None else None)
+        elif isinstance(command, Call):
+            await self._begun(planned)
+            if command.seat is not None and all(s.id != command.seat for s in planned.active_seats):
+                raise _unknown_seat(command.seat)
+            await self._floor.call_on(planned, command.seat, command=command.id)
+        else:
+            await self._begun(planned)
+            await self._floor.mute(planned, muted=command.muted)
+
+    async def _as_seat(self, part: Part, command: Hand | Headcount) -> None:
+        seat, planned = part.seat, part.occurrence
+        if seat is None:
+            raise _forbidden(
+                "seat_only", "只有听讲教室可以这样做。", "Only a remote classroom may do that."
+            )
+        if planned.seat_withdrawn(seat.id):
+            raise ProblemError(
+                "seat_withdrawn",
+                "本教室已不参加这次课。请看今日课表。",
+                "This classroom no longer takes part in the lesson. See today's plan.",
+                kind=ProblemKind.FORBIDDEN,
+                field="lesson",
+                value=planned.id,
+            )
+        await self._begun(planned)
+        if isinstance(command, Headcount):
+            await self._floor.headcount(
+                planned, seat.id, command.present, by=f"seat:{seat.classroom}", command=command.id
+            )
+        elif command.raised:
+            await self._floor.raise_hand(planned, seat.id, command=command.id)
+        else:
+            await self._floor.lower_hand(planned, seat.id)
+
+    async def _start(self, planned: Occurrence) -> None:
+        """A wish: the lesson is live when media flows. What can be done is to have a room ready."""
+        run = await self._begun(planned)
+        if not self._rooms.placed(planned.id):
+            floor = await self._store.get_floor(planned.id)
+            await self._rooms.place(planned, floor or Floor(run.occurrence))
+        self._media.nudge()
+
+    async def _extend(self, planned: Occurrence) -> None:
+        run = await self._store.get_run(planned.id)
+        before = run.extended_s if run is not None else 0
+        step = await self._life.advance(planned.id, lesson.ExtendPressed())
+        run = step.run if step is not None else None
+        self._live_or_over(planned, run)
+        if run is not None and run.state is LessonState.LIVE and run.extended_s <= before:
+            raise ProblemError(
+                "cannot_extend",
+                "不能再延长：教室接着有课，或已到最长时间。请按时下课。",
+                "No more time: the room is booked next, or the limit is reached. Please finish.",
+                kind=ProblemKind.CONFLICT,
+                field="lesson",
+                value=planned.id,
+            )
+
+    async def _begun(self, planned: Occurrence) -> LessonRun:
+        """The run of an open or live lesson, brought up to now; ProblemError for any other."""
+        step = await self._life.advance(planned.id)
+        run = step.run if step is not None else LessonRun(planned.id)
+        if run.state is LessonState.PLANNED:
+            opens_at = planned.starts_at - timedelta(seconds=self._life.rules.lead_s)
+            raise self._too_early(planned, opens_at)
+        if run.state not in _BEGUN:
+            raise _over(planned)
+        return run
+
+    def _live_or_over(self, planned: Occurrence, run: LessonRun | None) -> None:
+        """After a press on "end" or "extend": ProblemError if there was no live lesson to press."""
+        state = run.state if run is not None else LessonState.PLANNED
+        if state in (LessonState.PLANNED, LessonState.OPEN):
+            raise ProblemError(
+                "lesson_not_live",
+                "还没有开始上课。请先打开摄像头，按“开始上课”。",
+                "The lesson is not live yet. Switch the camera on and press start.",
+                kind=ProblemKind.CONFLICT,
+                field="lesson",
+                value=planned.id,
+            )
+        if state in (LessonState.MISSED, LessonState.CANCELLED):
+            raise _over(planned)
+
+    def _too_early(self, planned: Occurrence, opens_at: datetime) -> ProblemError:
+        at = opens_at.astimezone(self._zone).strftime("%H:%M")
+        wait_s = max(1, int((opens_at - self._clock()).total_seconds()) + 1)
+        return ProblemError(
+            "lesson_not_open",
+            f"还没到时间，{at} 起可以进入。",
+            f"It is too early; the lesson opens at {at}.",
+            kind=ProblemKind.CONFLICT,
+            field="lesson",
+            value=planned.id,
+            retry_after_s=wait_s,
+        )
+
+    async def _planned(self, command: Command) -> Occurrence:
+        planned = await self._store.get_occurrence(command.lesson)
+        if planned is None:
+            raise unknown_lesson(command.lesson)
+        return planned
+
+
+def _forbidden(code: str, zh: str, en: str) -> ProblemError:
+    return ProblemError(code, zh, en, kind=ProblemKind.FORBIDDEN)
+
+
+def _unknown_seat(seat: SeatId) -> ProblemError:
+    return ProblemError(
+        "unknown_seat",
+        "这个教室不在本次课中，可能刚刚退出。请从列表中重新选择。",
+        "That classroom is not in this lesson; it may just have been withdrawn. Choose again.",
+        kind=ProblemKind.NOT_FOUND,
+        field="seat",
+        value=seat,
+    )
+
+
+def _over(planned: Occurrence) -> ProblemError:
+    return ProblemError(
+        "lesson_over",
+        "这次课已经结束或取消。请看今日课表。",
+        "This lesson is over or cancelled. See today's plan.",
+        kind=ProblemKind.CONFLICT,
+        field="lesson",
+        value=planned.id,
+    )

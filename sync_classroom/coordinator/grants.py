@@ -1,0 +1,110 @@
+"""The relay tokens a terminal holds: which room, direction and source, from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from ..domain.ids import ClassroomId
+from ..domain.timetable import Occurrence, Seat
+from .rooms import WALL_SLOTS
+from .services import Clock
+from .tokens import TokenMinter
+
+# docs/terminal-protocol.md: a terminal that loses the server runs today's lessons on its tokens.
+TOKEN_BEFORE: Final = timedelta(minutes=15)
+TOKEN_AFTER: Final = timedelta(minutes=30)
+CHECK_TOKEN: Final = timedelta(minutes=2)
+# The relay's clock may differ from ours a little.
+CHECK_SKEW: Final = timedelta(minutes=1)
+
+# docs/terminal-protocol.md "Media": m-lines a terminal offers, (audio, video).
+HOST_LINES: Final = (1, 1 + WALL_SLOTS)
+SEAT_LINES: Final = (2, 3)
+CHECK_LINES: Final = (1, 1)
+
+
+class Grants:
+    """Makes `grants` objects. The same lesson and seat always give the same tokens."""
+
+    def __init__(
+        self, tokens: TokenMinter, *, relay_url: str, clock: Clock, zone: ZoneInfo
+    ) -> None:
+        self._tokens = tokens
+        self._relay_url = relay_url
+        self._clock = clock
+        self._zone = zone
+
+    def of_host(self, occurrence: Occurrence) -> dict[str, Any]:
+        """What the host may do in its lesson: camera and screen out, called-on and wall in."""
+        return self._grants(
+            occurrence.id,
+            ("host", "host"),
+            ("camera", "screen"),
+            HOST_LINES,
+            (occurrence.starts_at - TOKEN_BEFORE, occurrence.ends_at + TOKEN_AFTER),
+            makes_room=True,
+        )
+
+    def of_seat(self, occurrence: Occurrence, seat: Seat) -> dict[str, Any]:
+        """What a seat may do: its own picture and voice out, the lesson in."""
+        return self._grants(
+            occurrence.id,
+            (seat.id, seat.id),
+            ("seat",),
+            SEAT_LINES,
+            (occurrence.starts_at - TOKEN_BEFORE, occurrence.ends_at + TOKEN_AFTER),
+        )
+
+    def of_check(self, classroom: ClassroomId) -> dict[str, Any]:
+        """The self-check room, where a terminal hears and sees itself; 2 minutes.
+
+        It listens under another name than it speaks: a peer is never sent its own source.
+        """
+        now = self._clock()
+        room = f"check:{classroom}"
+        grants = self._grants(
+            room,
+            (room, f"viewer:{classroom}"),
+            ("camera",),
+            CHECK_LINES,
+            (now - CHECK_SKEW, now + CHECK_TOKEN),
+            makes_room=True,
+        )
+        return {"room": room, **grants}
+
+    def _grants(
+        self,
+        room: str,
+        peers: tuple[str, str],
+        sources: Sequence[Literal["camera", "screen", "seat"]],
+        lines: tuple[int, int],
+        valid: tuple[datetime, datetime],
+        *,
+        makes_room: bool = False,
+    ) -> dict[str, Any]:
+        speaks, listens = peers
+        not_before, expires = valid
+        publish = [
+            {
+                "source": source,
+                "token": self._tokens.publish(
+                    room,
+                    speaks,
+                    source,
+                    not_before=not_before,
+                    expires=expires,
+                    makes_room=makes_room,
+                ),
+            }
+            for source in sources
+        ]
+        subscribe = self._tokens.subscribe(room, listens, not_before=not_before, expires=expires)
+        return {
+            "url": self._relay_url,
+            "expires_at": expires.astimezone(self._zone).isoformat(),
+            "publish": publish,
+            "subscribe": {"token": subscribe, "audio": lines[0], "video": lines[1]},
+        }
