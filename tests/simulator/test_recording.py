@@ -56,7 +56,7 @@ def _encode(path: Path, codec: str, options: dict[str, str], seconds: int = 2) -
         for index in range(10 * seconds):
             frame = VideoFrame(160, 120, "yuv420p")
             for plane in frame.planes:
-                plane.update(bytes([(index * 7) % 255]) * plane.buffer_size)
+                plane.update(bytes([index + 60]) * plane.buffer_size)
             frame.pts, frame.time_base = index, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -67,7 +67,7 @@ def _encode(path: Path, codec: str, options: dict[str, str], seconds: int = 2) -
     [
         ("vp8.webm", "libvpx", {}, 2, "its video is vp8, not H.264"),
         ("b.mkv", "libx264", {"bf": "2", "preset": "medium"}, 2, "B frames"),
-        ("gop.mkv", "libx264", {"bf": "0", "g": "999"}, 8, "between keyframes"),
+        ("gop.mkv", "libx264", {"x264-params": "bframes=0:keyint=999:scenecut=0"}, 8, "keyframes"),
     ],
 )  # fmt: skip
 def test_unsuitable_file_is_explained_with_a_remedy(
