@@ -92,9 +92,7 @@ class Format:
         """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`."""
         if self._zh:
             year = "" if last.year == first.year else f"{last.year}年"
-            return (
-                f"{first.year}年{first.month}月{first.day}日–{year}{last.month}月{last.day}日"
-            )
+            return f"{first.year}年{first.month}月{first.day}日–{year}{last.month}月{last.day}日"
         year = "" if last.year == first.year else f" {first.year}"
         return (
             f"{first.day} {_MONTHS_EN[first.month - 1]}{year} –"

@@ -67,21 +67,20 @@ def tongue(code: str) -> Tongue:
     for message in catalogue:
         if not message.id:
             continue  # the header
-        if isinstance(message.id, (tuple, list)):
-            one, many = message.string[0], message.string[1]
-            if one and many:
-                plural[message.id[0]] = (one, many)
-        elif isinstance(message.string, str) and message.string:
-            single[message.id] = message.string
+        key, text = message.id, message.string
+        if isinstance(key, str) and isinstance(text, str) and text:
+            single[key] = text
+        elif not isinstance(key, str) and isinstance(text, (tuple, list)) and all(text):
+            plural[key[0]] = (text[0], text[1])
     return Tongue("en", single, plural)
 
 
 def negotiate(*, cookie: str | None, user: str | None, accept: str) -> str:
-    """The language of a page: what was chosen here, else the account's, else the browser's.
+    """The language of a page: the account's, else what was chosen in this browser, else its own.
 
     `accept` is the Accept-Language header; whoever asks for neither gets Chinese.
     """
-    for choice in (cookie, user):
+    for choice in (user, cookie):
         if choice in LANGUAGES:
             return choice
     wanted: list[tuple[float, str]] = []

@@ -112,9 +112,7 @@ class _Axis:
 
     def bar(self, interval: Interval, kind: str) -> Bar:
         first, last = interval
-        return Bar(
-            self.x(first), _percent(self.share(last) - self.share(first)), kind, first, last
-        )
+        return Bar(self.x(first), _percent(self.share(last) - self.share(first)), kind, first, last)
 
 
 def _percent(share: float) -> str:
@@ -130,9 +128,7 @@ def draw(timeline: Timeline, now: datetime) -> Chart:
     seen = window if over else cut(window, lesson.starts_at, now)
     axis = _axis(timeline, now)
     views = {s.seat.id: s for s in timeline.view.seats}
-    rows = tuple(
-        _row(axis, timeline, views[line.seat], line, seen) for line in timeline.seats
-    )
+    rows = tuple(_row(axis, timeline, views[line.seat], line, seen) for line in timeline.seats)
     crowd, most = _crowd(axis, [line.delivered for line in timeline.seats])
     inside = [i for i in (cut(h, *window) for h in timeline.host) if i is not None]
     return Chart(

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from aiohttp import web
+
+from ...domain.problems import ProblemError
+from . import door, lesson, lesson_form, people, roster, terminals, today
+from .frame import Frame
 from .route import PageRoute
 
-__all__ = ["PageRoute", "page_routes"]
+__all__ = ["PageRoute", "page_routes", "problem_page"]
 
 
 def page_routes() -> tuple[PageRoute, ...]:
-    """Every page address with its handler and roles, in no particular order."""
-    return ()
+    """Every page address with its handler and roles; fixed paths before those with a variable."""
+    return (
+        *today.ROUTES,
+        *door.ROUTES,
+        *lesson_form.ROUTES,
+        *lesson.ROUTES,
+        *terminals.ROUTES,
+        *roster.ROUTES,
+        *people.ROUTES,
+    )
+
+
+def problem_page(request: web.Request, error: ProblemError) -> web.Response:
+    """A whole page saying what is wrong and what to do, for a problem no page dealt with."""
+    return Frame.of(request).problem(error)

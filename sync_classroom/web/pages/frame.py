@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,6 +21,7 @@ from ...domain.roster import Roster
 from ..formats import Format
 from ..i18n import HTML_LANG, Tongue, mark, negotiate, tongue
 from ..keys import SERVICES, USER
+from ..problems import STATUS_OF
 from ..static import static_url
 from .forms import Form
 from .words import ROLE_WORDS
@@ -42,16 +44,6 @@ DONE: Final = {
     "password": mark("密码已更改。"),
     "saved": mark("已保存。"),
     "signed-out": mark("已退出。"),
-}
-
-STATUS: Final = {
-    ProblemKind.INVALID: 422,
-    ProblemKind.NOT_FOUND: 404,
-    ProblemKind.CONFLICT: 409,
-    ProblemKind.FORBIDDEN: 403,
-    ProblemKind.UNAUTHENTICATED: 401,
-    ProblemKind.TOO_MANY: 429,
-    ProblemKind.UNAVAILABLE: 503,
 }
 
 _NAV: Final = (
@@ -167,8 +159,10 @@ class Frame:
         self, template: str, *, status: int = 200, problem: str | None = None, **values: Any
     ) -> web.Response:
         """The page made of `template`. Pages show live things, so nobody keeps a copy."""
-        html = environment(self.tongue.code).get_template(template).render(
-            page=self._info(problem), format=self.format, frame=self, **values
+        html = (
+            environment(self.tongue.code)
+            .get_template(template)
+            .render(page=self._info(problem), format=self.format, frame=self, **values)
         )
         response = web.Response(text=html, content_type="text/html", status=status)
         response.headers["Cache-Control"] = "no-store"
@@ -179,7 +173,7 @@ class Frame:
         """A whole page for a problem that belongs to no field."""
         response = self.render(
             "problem.html",
-            status=STATUS[error.kind],
+            status=STATUS_OF[error.kind],
             text=self.say(error),
             code=error.code,
             retry=self.request.method == "GET" and error.kind is not ProblemKind.NOT_FOUND,
@@ -252,6 +246,11 @@ def local_path(text: str, default: str = "/") -> str:
     if not plain or parts.scheme or parts.netloc or "\\" in text:
         return default
     return text
+
+
+def once(frame: Frame, form: Form) -> str:
+    """The form's idempotency key, made the user's own; a form without one gets a fresh key."""
+    return f"{frame.user.id}:{form.text('key')[:64] or secrets.token_hex(16)}"
 
 
 async def posted(request: web.Request) -> Form:

@@ -5,7 +5,6 @@ The evidence picture is drawn by `timeline_chart`; this module finds the words f
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,10 +20,18 @@ from ..formats import Rate, rate, term_on
 from ..i18n import mark
 from ..timeline_chart import Chart, Gap, SeatRow, draw
 from .forms import Form
-from .frame import Frame, posted, see_other
+from .frame import Frame, once, posted, see_other
 from .route import ADMIN, SIGNED_IN, PageRoute
-from .words import CAUSE_WORDS, END_WORDS, LESSON_WORDS, SEAT_NOW, SEAT_WORDS, Word
-from .words import lesson_code, seat_now
+from .words import (
+    CAUSE_WORDS,
+    END_WORDS,
+    LESSON_WORDS,
+    SEAT_NOW,
+    SEAT_WORDS,
+    Word,
+    lesson_code,
+    seat_now,
+)
 
 _CHANGE_WORDS = {
     ChangeKind.CANCELLED: mark("整节取消"),
@@ -83,7 +90,6 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     form = await posted(request)
     reason, seat = form.text("reason"), form.text("seat")
-    key = form.text("key")
     if not reason:
         form.wrong("reason", frame.t("请写明原因,例如「停电」;它会出现在报告里。"))
     elif len(reason) > REASON_MAX:
@@ -98,15 +104,19 @@ async def cancel(request: web.Request) -> web.StreamResponse:
             seat=SeatId(seat) if seat else None,
             excused=form.text("excused") == "yes",
             reason=reason,
-            actor=str(frame.user.id),
-            key=key or secrets.token_hex(16),
+            actor=frame.user.login,
+            key=once(frame, form),
         )
     except ProblemError as problem:
         if problem.kind is ProblemKind.NOT_FOUND:
             return frame.problem(problem)
-        form.wrong(problem.field if problem.field in ("reason", "seat") else "form", frame.say(problem))
+        form.wrong(
+            problem.field if problem.field in ("reason", "seat") else "form", frame.say(problem)
+        )
         return await _page(frame, form, status=409)
-    return see_other(request.path.removesuffix("/cancel"), done="seat-cancelled" if seat else "lesson-cancelled")
+    return see_other(
+        request.path.removesuffix("/cancel"), done="seat-cancelled" if seat else "lesson-cancelled"
+    )
 
 
 def _occurrence(request: web.Request) -> OccurrenceId:
@@ -128,14 +138,14 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
     chart = draw(timeline, frame.now)
     state = lesson_code(view)
     rows = tuple(_row(frame, timeline, chart, row) for row in chart.rows)
-    return frame.render(
+        key=form.text("key") or secrets.token_hex(16),
         "lesson.html",
         status=status,
         problem=form.errors.get("form"),
         view=view,
         o=view.occurrence,
         form=form,
-        key=form.text("key") or secrets.token_hex(16),
+        key=once(frame, form),
         word=LESSON_WORDS[state],
         term=term_on(view.roster, view.occurrence.date),
         life=_life(frame, view),
@@ -144,7 +154,8 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         rows=rows,
         planned=state is LessonState.PLANNED,
         host_rate=rate(chart.host_s, chart.window_s),
-        may_cancel=frame.may(Role.ADMIN) and frame.now < view.occurrence.ends_at
+        may_cancel=frame.may(Role.ADMIN)
+        and frame.now < view.occurrence.ends_at
         and state in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE),
         reason_max=REASON_MAX,
         live=state in (LessonState.OPEN, LessonState.LIVE),
@@ -154,7 +165,9 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
 
 def _row(frame: Frame, timeline: Timeline, chart: Chart, row: SeatRow) -> EvidenceRow:
     view, seat = timeline.view, row.seat
-    settled = chart.over or row.line.state in ("held", "moved") or row.line.state.startswith("cancelled")
+    settled = (
+        chart.over or row.line.state in ("held", "moved") or row.line.state.startswith("cancelled")
+    )
     now = SEAT_NOW[seat_now(view, seat)]
     reason = next(
         (c.reason for c in view.occurrence.changes if c.seat in (None, seat.seat.id)), None

@@ -21,7 +21,6 @@ from .frame import HOME, Frame, see_other
 from .route import ANYBODY, SCHOOL, PageRoute
 from .words import LESSON_WORDS, SEAT_NOW, Word, lesson_code, seat_now
 
-
 # One of each shape is enough to read the page by; the exact word is on every mark.
 _LEGEND: Final = ("receiving", "weak", "offline", "absent", "called_on", "withdrawn", "over")
 
