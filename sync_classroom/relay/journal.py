@@ -172,7 +172,7 @@ class Journal:
             self._gap = None
             try:
                 records = await self._in_thread(lambda: self._write(batch, gap))
-            except OSError as error:
+            except Exception as error:  # whatever it is, media flow on and the loss is on record
                 self._give_up(batch, gap, error)
                 return
             self.written += records
@@ -181,7 +181,7 @@ class Journal:
             self.failing = False
 
     def _give_up(
-        self, batch: tuple[Sample, ...], gap: tuple[datetime, datetime] | None, error: OSError
+        self, batch: tuple[Sample, ...], gap: tuple[datetime, datetime] | None, error: Exception
     ) -> None:
         """Count what could not be written; the gap covers it and what was missing before."""
         for sample in batch:

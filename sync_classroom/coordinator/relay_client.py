@@ -1,0 +1,208 @@
+"""The relay's control API over a Unix socket or loopback HTTP; `ports.RelayControl`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import BaseConnector, ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp.connector import UnixConnector
+
+from .ports import JournalPage, Layout, PeerStatus, RelayDownError, RelayStatus, RoomSpec
+
+#: The relay answers within milliseconds; this long means it is gone or stuck.
+TIMEOUT_S: Final = 5.0
+#: A page of 5000 records has 2 MB; the status of 600 sessions 200 kB.
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+
+
+class RelayRefusedError(ValueError):
+    """The relay understood and refused (4xx): a fault of the caller. `code` is the relay's."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class RelayIdentity:
+    """Which relay process answers, and on which ports it serves."""
+
+    relay: str
+    boot: str
+    pid: int
+    version: str
+    settings: str
+    media_port: int
+    http_port: int
+    draining: bool
+    sessions: int
+
+
+class RelayClient:
+    """Control of one relay at a Unix socket path or a loopback `(host, port)` with a secret.
+
+    Every method raises `RelayDownError` when there is no answer in time, and `RelayRefusedError`
+    for a request the relay finds invalid.
+    """
+
+    def __init__(
+        self, control: Path | tuple[str, int], secret: str = "", *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._control = control
+        self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+        self._timeout = ClientTimeout(total=timeout_s)
+        self._session: ClientSession | None = None
+
+    async def status(self, room: str | None = None) -> RelayStatus:
+        """Identity and peers, of one room or of all."""
+        answer = await self._call("GET", "/status", query={"room": room} if room else None)
+        try:
+            peers = tuple(_peer(peer) for peer in answer["peers"])
+            return RelayStatus(
+                str(answer["relay"]),
+                str(answer["boot"]),
+                bool(answer["draining"]),
+                tuple(answer["rooms"]),
+                peers,
+            )
+        except (KeyError, TypeError) as error:
+            raise RelayDownError(f"the relay's status makes no sense: {error!r}") from error
+
+    async def identity(self) -> RelayIdentity:
+        """Which process answers at this address."""
+        answer = await self._call("GET", "/status")
+        try:
+            return RelayIdentity(
+                relay=str(answer["relay"]),
+                boot=str(answer["boot"]),
+                pid=int(answer["pid"]),
+                version=str(answer["version"]),
+                settings=str(answer["settings"]),
+                media_port=int(answer["media_port"]),
+                http_port=int(answer["http_port"]),
+                draining=bool(answer["draining"]),
+                sessions=len(answer["peers"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RelayDownError(f"the relay's status makes no sense: {error!r}") from error
+
+    async def put_room(self, spec: RoomSpec) -> None:
+        """Make the room or replace its layouts; idempotent, takes effect at once."""
+        layouts = {peer: _layout(layout) for peer, layout in spec.layouts.items()}
+        await self._call("PUT", f"/rooms/{_part(spec.room)}", {"layouts": layouts})
+
+    async def delete_room(self, room: str) -> None:
+        """Close every session of the room and write its last samples; unknown rooms are fine."""
+        await self._call("DELETE", f"/rooms/{_part(room)}")
+
+    async def kick(self, room: str, peer: str) -> None:
+        """Close the sessions of one peer."""
+        await self._call("DELETE", f"/rooms/{_part(room)}/peers/{_part(peer)}")
+
+    async def journal(self, after: str | None, limit: int) -> JournalPage:
+        """Records after the cursor, oldest first."""
+        query = {"limit": str(limit)} | ({"after": after} if after is not None else {})
+        answer = await self._call("GET", "/journal", query=query)
+        try:
+            records = tuple(answer["records"])
+            return JournalPage(records, str(answer["cursor"]), bool(answer["more"]))
+        except (KeyError, TypeError) as error:
+            raise RelayDownError(f"the relay's journal makes no sense: {error!r}") from error
+
+    async def confirm_journal(self, cursor: str) -> None:
+        """Allow the relay to forget everything up to the cursor."""
+        await self._call("POST", "/journal/confirm", {"cursor": cursor})
+
+    async def put_keys(self, keys: Sequence[Mapping[str, str]]) -> None:
+        """Replace the public keys tokens may be signed with."""
+        await self._call("PUT", "/keys", {"keys": [dict(key) for key in keys]})
+
+    async def drain(self) -> None:
+        """Take no new rooms."""
+        await self._call("POST", "/drain")
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # -------------------------------------------------------------------- one call
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            async with self._connected().request(
+                method, f"{self._base()}{path}", params=query, json=body, allow_redirects=False
+            ) as response:
+                data = await response.content.read(MAX_ANSWER_BYTES + 1)
+                while len(data) <= MAX_ANSWER_BYTES and (
+                    more := await response.content.read(MAX_ANSWER_BYTES)
+                ):
+                    data += more
+                status = response.status
+        except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise RelayDownError(f"no answer from the relay: {error!r}") from error
+        if len(data) > MAX_ANSWER_BYTES:
+            raise RelayDownError("the relay's answer is too long")
+        if status == 204:
+            return {}
+        return _answer(status, data)
+
+    def _connected(self) -> ClientSession:
+        if self._session is None:
+            connector: BaseConnector
+            if isinstance(self._control, Path):
+                connector = UnixConnector(str(self._control), limit=8)
+            else:
+                connector = TCPConnector(limit=8)
+            self._session = ClientSession(
+                connector=connector, headers=self._headers, timeout=self._timeout
+            )
+        return self._session
+
+    def _base(self) -> str:
+        if isinstance(self._control, Path):
+            return "http://relay"
+        host, port = self._control
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _answer(status: int, data: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise RelayDownError(f"the relay answered {status} without JSON")
+    if status == 200:
+        return answer
+    code, text = str(answer.get("code")), str(answer.get("en"))
+    if status in {401, 403} or status >= 500:
+        raise RelayDownError(f"the relay answered {status} {code}: {text}")
+    raise RelayRefusedError(status, code, text)
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _layout(layout: Layout) -> dict[str, Any]:
+    return {name: list(slots) for name, slots in asdict(layout).items()}
+
+
+def _peer(peer: Mapping[str, Any]) -> PeerStatus:
+    return PeerStatus(**{name: peer[name] for name in PeerStatus.__slots__})

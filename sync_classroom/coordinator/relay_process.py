@@ -1,0 +1,333 @@
+"""The relay as a process of its own: spawned, adopted, watched, replaced; it outlives us.
+
+A coordinator that starts finds a relay of its settings and version already forwarding and takes it
+over; media never notices. A relay of other settings is left alone while anybody is connected,
+takes no new rooms meanwhile, and is replaced when it is empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter
+
+from .. import __version__
+from ..domain.problems import ProblemError, ProblemKind
+from .ports import RelayDownError
+from .relay_client import RelayClient, RelayIdentity
+
+log = structlog.get_logger(__name__)
+
+#: Imports take half a second, several on a machine that is starting up; more means it hangs.
+START_S: Final = 30.0
+#: Sessions are closed and their last samples written within a second; more means it hangs.
+STOP_S: Final = 10.0
+#: Waits before the first, second, … respawn in a row: terminals are to be back within 5 s, and a
+#: relay that dies at once must not eat the machine.
+BACKOFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+#: A relay that ran for this long and then died is not dying at once.
+STEADY_S: Final = 30.0
+#: How often an outdated relay is asked whether it is empty now.
+IDLE_POLL_S: Final = 2.0
+#: How often the death of a process that is not our child is looked for where there is no pidfd.
+DEATH_POLL_S: Final = 0.5
+
+RESPAWNS: Final = Counter(
+    "sync_classroom_relay_respawns_total", "Times the relay process died and was started again."
+)
+
+BootCallback = Callable[[str], Awaitable[None]]
+
+
+class RelayProcess:
+    """Keeps one relay running. `start`, then `watch` in a task; `stop` only when it is to end.
+
+    `settings` are the relay's as JSON (see relay/settings.py), with `control` the Unix socket path
+    at which it is found again. `on_boot` is awaited with the boot id whenever another start of the
+    relay begins to serve, the first included. The secret and keys travel by standard input.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        on_boot: BootCallback,
+        log_level: str = "info",
+        log_file: Path | None = None,
+    ) -> None:
+        self._settings = dict(settings)
+        self._control = Path(str(settings["control"]))
+        self._digest = settings_digest(settings)
+        self._on_boot = on_boot
+        self._log_level = log_level
+        self._log_file = log_file
+        self.client = RelayClient(self._control)
+        self.identity: RelayIdentity | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._outdated = False
+        self._stopping = False
+
+    async def start(self) -> RelayIdentity:
+        """Adopt the running relay or spawn one; return once it serves.
+
+        Raises ProblemError when it cannot start, with what to change.
+        """
+        found = await self._find()
+        if found is None:
+            return await self._spawn()
+        same = found.version == __version__ and found.settings == self._digest
+        if not same and found.sessions == 0:
+            log.info("relay_replaced", boot=found.boot, version=found.version)
+            await _end(found.pid)
+            return await self._spawn()
+        if not same:
+            log.warning("relay_outdated", boot=found.boot, sessions=found.sessions)
+            await self.client.drain()
+        self._outdated = not same
+        log.info("relay_adopted", boot=found.boot, pid=found.pid)
+        await self._serve(found)
+        return found
+
+    async def watch(self) -> None:
+        """Start the relay again whenever it dies, until `stop`; owned by a task of the caller."""
+        failures = 0
+        while True:
+            began = time.monotonic()
+            await self._until_gone()
+            if self._stopping:
+                return
+            failures = 0 if time.monotonic() - began >= STEADY_S else failures
+            RESPAWNS.inc()
+            log.error("relay_died", pid=self.identity.pid if self.identity else None)
+            while True:
+                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                failures += 1
+                try:
+                    await self.start()
+                    break
+                except ProblemError as error:
+                    log.error("relay_respawn_failed", code=error.code, problem=error.en)
+                except RelayDownError as error:
+                    log.error("relay_respawn_failed", problem=str(error))
+
+    async def stop(self) -> None:
+        """End the relay; it closes its sessions and writes their last samples first."""
+        self._stopping = True
+        if self._child is not None and self._child.poll() is None:
+            await _end(self._child.pid)
+            self._child.wait()
+        elif (found := await self._find()) is not None:
+            await _end(found.pid)
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the relay and leave it running."""
+        if self._child is not None and self._child.poll() is None:
+            # It is meant to outlive us; without this, Popen warns that nobody waited for it.
+            self._child.returncode = 0
+        self._child = None
+        await self.client.close()
+
+    # -------------------------------------------------------------------- starting
+
+    async def _find(self) -> RelayIdentity | None:
+        """The relay that answers at the control socket, if one does."""
+        if not self._control.is_socket():
+            return None
+        try:
+            return await self.client.identity()
+        except RelayDownError as error:
+            log.info("relay_not_answering", control=str(self._control), error=str(error))
+            return None
+
+    async def _spawn(self) -> RelayIdentity:
+        told = json.dumps(
+            {
+                "settings": self._settings,
+                "digest": self._digest,
+                "log_level": self._log_level,
+                "log_file": str(self._log_file) if self._log_file is not None else None,
+            }
+        )
+        child = self._popen()
+        self._child = child
+        try:
+            async with asyncio.timeout(START_S):
+                report = await asyncio.to_thread(_tell, child, told.encode())
+        except BaseException as error:
+            child.kill()  # ends the thread that reads its report, too
+            child.wait()
+            if isinstance(error, TimeoutError):
+                raise _problem({}, "timeout") from error
+            raise
+        if "ready" not in report:
+            raise _problem(report, await asyncio.to_thread(child.wait))
+        self._outdated = False
+        found = await self.client.identity()
+        log.info("relay_spawned", boot=found.boot, pid=found.pid)
+        await self._serve(found)
+        return found
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        """The child, in a session of its own: neither Ctrl-C on our terminal nor our death is its.
+
+        asyncio's subprocesses are no use here: they kill the child when their loop goes away.
+        """
+        errors: Any = None
+        if self._log_file is not None:
+            # What Python itself says of a crash; standard error of ours would die with us.
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            errors = self._log_file.with_suffix(".stderr").open("wb")
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sync_classroom.relay.server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        finally:
+            if errors is not None:
+                errors.close()
+
+    async def _serve(self, found: RelayIdentity) -> None:
+        self.identity = found
+        keys = self._settings.get("keys") or ()
+        if keys:
+            await self.client.put_keys(keys)
+        try:
+            await self._on_boot(found.boot)
+        except Exception:  # whatever the rooms' owner makes of it, the relay is to be watched
+            log.exception("relay_boot_callback_failed", boot=found.boot)
+
+    # -------------------------------------------------------------------- watching
+
+    async def _until_gone(self) -> None:
+        """Return when the relay has died, ending an outdated one as soon as it is empty."""
+        assert self.identity is not None
+        pid = self.identity.pid
+        if not self._outdated:
+            await self._death(pid)
+            return
+        death = asyncio.create_task(self._death(pid), name="relay-death")
+        try:
+            while not death.done():
+                await asyncio.wait({death}, timeout=IDLE_POLL_S)
+                with contextlib.suppress(RelayDownError):
+                    if not death.done() and (await self.client.identity()).sessions == 0:
+                        await _end(pid)
+        finally:
+            death.cancel()
+
+    async def _death(self, pid: int) -> None:
+        async with _pidfd(pid) as gone:
+            await gone.wait()
+        if self._child is not None and self._child.pid == pid:
+            self._child.wait()  # it has ended: this only reaps it
+
+
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    """What two starters compare relay settings by; keys and secret may differ."""
+    compared = {k: v for k, v in settings.items() if k not in {"keys", "control_secret"}}
+    text = json.dumps(compared, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _tell(child: subprocess.Popen[bytes], told: bytes) -> dict[str, Any]:
+    """Hand the child its settings and read its one line; {} if it died without one."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdin, contextlib.suppress(BrokenPipeError):
+        child.stdin.write(told)
+        child.stdin.flush()
+    with child.stdout:
+        line = child.stdout.readline()
+    try:
+        report = json.loads(line)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _problem(report: Mapping[str, Any], status: int | str) -> ProblemError:
+    found = report.get("problem")
+    if isinstance(found, dict):
+        return ProblemError(
+            str(found["code"]),
+            str(found["zh"]),
+            str(found["en"]),
+            kind=ProblemKind(found["kind"]),
+            field=found.get("field"),
+            value=found.get("value"),
+        )
+    return ProblemError(
+        "relay_not_started",
+        f"媒体服务未能启动(退出码 {status})。请查看它的日志。",
+        f"The relay did not start (exit status {status}). Its log says why.",
+        kind=ProblemKind.UNAVAILABLE,
+        value=status,
+    )
+
+
+async def _end(pid: int) -> None:
+    """SIGTERM, and SIGKILL if it does not go; returns when the process is gone."""
+    try:
+        async with _pidfd(pid) as gone:
+            os.kill(pid, signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await gone.wait()
+            except TimeoutError:
+                log.error("relay_killed", pid=pid)
+                os.kill(pid, signal.SIGKILL)
+                await gone.wait()
+    except ProcessLookupError:
+        return
+
+
+@contextlib.asynccontextmanager
+async def _pidfd(pid: int) -> AsyncIterator[asyncio.Event]:
+    """An event that is set when the process, child or not, has ended."""
+    gone = asyncio.Event()
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        gone.set()
+        yield gone
+        return
+    except (AttributeError, OSError):  # no pidfd on this system
+        poll = asyncio.create_task(_poll(pid, gone), name="relay-pid-poll")
+        try:
+            yield gone
+        finally:
+            poll.cancel()
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, gone.set)
+    try:
+        yield gone
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+async def _poll(pid: int, gone: asyncio.Event) -> None:
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            gone.set()
+            return
+        await asyncio.sleep(DEATH_POLL_S)

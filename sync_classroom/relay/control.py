@@ -1,0 +1,259 @@
+"""The control API without HTTP: rooms, kicks, status, journal, keys, drain.
+
+See docs/relay-interface.md. A bad request changes nothing. On a Unix socket the file's permissions
+are the lock; on loopback TCP every request carries the shared secret, because any program and any
+web page on the machine can reach a loopback port.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .journal import Journal
+from .room import Layout
+from .tokens import TokenVerifier, is_name
+from .whip import HttpProblem, Reply, Request
+
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+
+#: 200 layouts of 15 slots with long names fit.
+MAX_CONTROL_BYTES: Final = 1024 * 1024
+#: Slots of one kind; an offer has at most this many m-lines.
+MAX_SLOTS: Final = 32
+#: Layouts of one room: one a peer, and no room has more.
+MAX_LAYOUTS: Final = 512
+DEFAULT_PAGE: Final = 500
+MAX_PAGE: Final = 5000
+JSON: Final = "application/json"
+
+_SOURCE = re.compile(r"camera|screen|seat:[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who and where this relay is. `settings` is a digest its starter gave it, to know it by."""
+
+    relay: str
+    boot: str
+    pid: int
+    version: str
+    settings: str = ""
+    media_port: int = 0
+    http_port: int = 0
+
+
+Handler = Callable[[Request, tuple[str, ...]], Awaitable[Reply]]
+
+
+class Control:
+    """Answers control requests. `secret` None: no secret is asked for (Unix socket)."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        journal: Journal,
+        verifier: TokenVerifier,
+        identity: Identity,
+        *,
+        secret: str | None,
+        metrics: Callable[[], Reply],
+    ) -> None:
+        self._endpoint = endpoint
+        self._journal = journal
+        self._verifier = verifier
+        self._identity = identity
+        self._secret = secret
+        self._metrics = metrics
+        # The first pattern that matches the path decides; unknown methods of it are 405.
+        self._routes: tuple[tuple[re.Pattern[str], Mapping[str, Handler]], ...] = (
+            (re.compile(r"/status"), {"GET": self._status}),
+            (re.compile(r"/rooms/([^/]+)"), {"PUT": self._put_room, "DELETE": self._delete_room}),
+            (re.compile(r"/rooms/([^/]+)/peers/([^/]+)"), {"DELETE": self._drop_peer}),
+            (re.compile(r"/journal"), {"GET": self._page}),
+            (re.compile(r"/journal/confirm"), {"POST": self._confirm}),
+            (re.compile(r"/keys"), {"PUT": self._keys}),
+            (re.compile(r"/drain"), {"POST": self._drain}),
+            (re.compile(r"/metrics"), {"GET": self._scrape}),
+            (re.compile(r"/healthz"), {"GET": self._health}),
+        )
+
+    async def answer(self, request: Request) -> Reply:
+        """The reply to any request on the control listener."""
+        try:
+            self._check_secret(request)
+            for pattern, methods in self._routes:
+                match = pattern.fullmatch(request.path)
+                if match is None:
+                    continue
+                if (handler := methods.get(request.method)) is None:
+                    raise HttpProblem(
+                        405,
+                        "method_not_allowed",
+                        f"此地址只接受 {', '.join(methods)}。",
+                        f"This address takes {', '.join(methods)} only.",
+                        {"Allow": ", ".join(methods)},
+                    )
+                return await handler(request, match.groups())
+            raise HttpProblem(404, "not_found", "没有这个地址。", "There is no such address.")
+        except HttpProblem as refusal:
+            body = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
+            return _json(body, refusal.status, refusal.headers)
+
+    def _check_secret(self, request: Request) -> None:
+        if self._secret is None:
+            return
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        good = hmac.compare_digest(given.strip().encode(), self._secret.encode())
+        if scheme.lower() != "bearer" or not good or not self._secret:
+            raise HttpProblem(
+                401,
+                "control_secret",
+                "控制接口的密钥不正确。",
+                "The control secret is missing or wrong.",
+                {"WWW-Authenticate": 'Bearer realm="relay-control"'},
+            )
+
+    # -------------------------------------------------------------------- handlers
+
+    async def _status(self, request: Request, _: tuple[str, ...]) -> Reply:
+        room = request.query.get("room")
+        peers = [dataclasses.asdict(peer) for peer in self._endpoint.status(room)]
+        rooms = [name for name in self._endpoint.rooms() if room in (None, name)]
+        return _json(
+            {
+                **dataclasses.asdict(self._identity),
+                "draining": self._endpoint.draining,
+                "rooms": rooms,
+                "peers": peers,
+            }
+        )
+
+    async def _put_room(self, request: Request, names: tuple[str, ...]) -> Reply:
+        room = _name(names[0])
+        layouts = parse_layouts(_body(request).get("layouts", {}))
+        known = room in self._endpoint.rooms()
+        if self._endpoint.draining and not known:
+            raise HttpProblem(
+                503,
+                "relay_draining",
+                "媒体服务即将停止,不再接受新的课堂。",
+                "The relay is draining and takes no new rooms.",
+                {"Retry-After": "5"},
+            )
+        self._endpoint.put_room(room, layouts)
+        return Reply(204)
+
+    async def _delete_room(self, _: Request, names: tuple[str, ...]) -> Reply:
+        self._endpoint.delete_room(_name(names[0]))
+        # Its last samples are evidence: on disk before the caller thinks the room is gone.
+        await self._journal.flush()
+        return Reply(204)
+
+    async def _drop_peer(self, _: Request, names: tuple[str, ...]) -> Reply:
+        self._endpoint.drop_peer(_name(names[0]), _name(names[1]))
+        await self._journal.flush()
+        return Reply(204)
+
+    async def _page(self, request: Request, _: tuple[str, ...]) -> Reply:
+        text = request.query.get("limit", str(DEFAULT_PAGE))
+        if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_PAGE:
+            raise _invalid(f"limit 应为 1 到 {MAX_PAGE}", f"limit must be 1 to {MAX_PAGE}", text)
+        try:
+            page = await self._journal.page(request.query.get("after") or None, int(text))
+        except ValueError as error:
+            raise _invalid("游标无效", "the cursor is not valid", str(error)) from error
+        return _json({"records": page.records, "cursor": page.cursor, "more": page.more})
+
+    async def _confirm(self, request: Request, _: tuple[str, ...]) -> Reply:
+        try:
+            await self._journal.confirm(str(_body(request).get("cursor")))
+        except ValueError as error:
+            raise _invalid("游标无效", "the cursor is not valid", str(error)) from error
+        return Reply(204)
+
+    async def _keys(self, request: Request, _: tuple[str, ...]) -> Reply:
+        keys = _body(request).get("keys")
+        if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+            raise _invalid("keys 应为公钥列表", "keys must be a list of JWKs", keys)
+        if any("d" in key for key in keys):
+            raise _invalid("只接受公钥", "only public keys are taken", "d")
+        try:
+            self._verifier.replace_keys(keys)
+        except ValueError as error:
+            raise _invalid("公钥无效", "a key is not valid", str(error)) from error
+        return Reply(204)
+
+    async def _drain(self, _request: Request, _: tuple[str, ...]) -> Reply:
+        self._endpoint.draining = True
+        return Reply(204)
+
+    async def _scrape(self, _request: Request, _: tuple[str, ...]) -> Reply:
+        return self._metrics()
+
+    async def _health(self, _request: Request, _: tuple[str, ...]) -> Reply:
+        return _json({"boot": self._identity.boot})
+
+
+def parse_layouts(value: object) -> dict[str, Layout]:
+    """`{"*"|peer: {"audio": […], "video": […]}}` as layouts; HttpProblem 400 if it is not that."""
+    if not isinstance(value, dict) or len(value) > MAX_LAYOUTS:
+        raise _invalid(
+            "layouts 应为对象", f"layouts must be an object of at most {MAX_LAYOUTS}", value
+        )
+    layouts: dict[str, Layout] = {}
+    for peer, slots in value.items():
+        if peer != "*":
+            _name(peer)
+        if not isinstance(slots, dict) or set(slots) - {"audio", "video"}:
+            raise _invalid("布局只有 audio 与 video", "a layout has audio and video", slots)
+        layouts[peer] = Layout(
+            audio=_sources(slots.get("audio", [])), video=_sources(slots.get("video", []))
+        )
+    return layouts
+
+
+def _sources(value: object) -> tuple[str | None, ...]:
+    if not isinstance(value, list) or len(value) > MAX_SLOTS:
+        raise _invalid(
+            f"至多 {MAX_SLOTS} 个画面位", f"a list of at most {MAX_SLOTS} sources is needed", value
+        )
+    for source in value:
+        if source is not None and not (isinstance(source, str) and _SOURCE.fullmatch(source)):
+            raise _invalid("来源名无效", "not a source name", source)
+    return tuple(value)
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise _invalid("名称无效", "not a room or peer name", text)
+    return text
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        value = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise _invalid("请求内容不是 JSON", "the body is not JSON", str(error)) from error
+    if not isinstance(value, dict):
+        raise _invalid("请求内容应为 JSON 对象", "the body must be a JSON object", value)
+    return value
+
+
+def _invalid(zh: str, en: str, value: object) -> HttpProblem:
+    shown = repr(value)[:120]
+    return HttpProblem(400, "request_invalid", f"{zh}:{shown}。", f"{en}: {shown}.")
+
+
+def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(
+        status,
+        {"Content-Type": JSON, **(headers or {})},
+        json.dumps(body, ensure_ascii=False).encode(),
+    )

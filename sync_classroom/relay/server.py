@@ -1,0 +1,388 @@
+"""The relay process: endpoint, journal, public WHIP/WHEP listener, control listener.
+
+The only file of the relay that knows aiohttp's server side. Started by `sync-classroom relay`, or
+by the coordinator as `python -m sync_classroom.relay.server` with its settings on standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from .. import __version__
+from ..domain.problems import ProblemError
+from .control import MAX_CONTROL_BYTES, Control, Identity
+from .endpoint import Endpoint
+from .journal import Journal
+from .limits import RateLimiter
+from .listening import bind_private, check_loopback, check_open_address, load_tls, not_listening
+from .logs import configure_logs
+from .metrics import Metrics
+from .settings import Listen, RelaySettings, settings_from_json
+from .tokens import TokenVerifier
+from .whip import HttpProblem, Reply, Request, Signalling, body_limit, problem, too_large, with_cors
+
+log = structlog.get_logger(__name__)
+
+#: A body of 192 kB over a line worth having; slower is somebody holding connections open.
+BODY_S: Final = 10.0
+#: How long answers under way may take when the process is told to stop.
+SHUTDOWN_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Where a started relay can be reached. `control` is a path or `host:port`, or None."""
+
+    relay: str
+    boot: str
+    pid: int
+    version: str
+    media_port: int
+    http_port: int
+    control: str | None
+
+
+async def run(
+    settings: RelaySettings,
+    *,
+    ready: Callable[[ServerInfo], None] | None = None,
+    i_know: bool = False,
+    digest: str = "",
+) -> None:
+    """Serve until SIGTERM, SIGINT or cancellation; then close sessions and write what they moved.
+
+    `ready` is called once everything listens. `digest` is repeated in `/status` so that whoever
+    started this relay knows it again. Raises ProblemError for what a person can put right: a port
+    in use, a folder that cannot be written, open mode on a public address without `i_know`.
+    """
+    if settings.open_mode and not i_know:
+        check_open_address(settings.http)
+    boot = secrets.token_hex(4)
+    async with AsyncExitStack() as stack:
+        journal = Journal(
+            settings.journal_dir,
+            relay=settings.relay,
+            boot=boot,
+            version=__version__,
+            max_bytes=settings.journal_max_mb * 1_000_000,
+            sample_s=settings.sample_s,
+            wall=_now,
+        )
+        await journal.open()
+        stack.push_async_callback(journal.close)
+        endpoint = await _open_endpoint(settings, journal)
+        stack.push_async_callback(endpoint.close)
+        metrics = Metrics(endpoint, journal, boot=boot, version=__version__)
+        verifier = TokenVerifier(settings.keys)
+        signalling = Signalling(
+            endpoint, None if settings.open_mode else verifier, settings, wall=time.time
+        )
+        http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot))
+        identity = Identity(
+            settings.relay, boot, os.getpid(), __version__, digest, endpoint.port, http_port
+        )
+        reached = None
+        if settings.control is not None:
+            control = Control(
+                endpoint,
+                journal,
+                verifier,
+                identity,
+                secret=settings.control_secret if isinstance(settings.control, Listen) else None,
+                metrics=metrics.reply,
+            )
+            reached = await stack.enter_async_context(_controlled(settings, control, metrics))
+        stop = stack.enter_context(_stop_signals())
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(journal.run(), name="relay-journal")
+            info = ServerInfo(
+                settings.relay,
+                boot,
+                os.getpid(),
+                __version__,
+                endpoint.port,
+                http_port,
+                reached,
+            )
+            log.info("relay_ready", **asdict(info))
+            if ready is not None:
+                ready(info)
+            try:
+                await stop.wait()
+            finally:
+                writer.cancel()
+        log.info("relay_stopping", boot=boot)
+
+
+async def _open_endpoint(settings: RelaySettings, journal: Journal) -> Endpoint:
+    try:
+        return await Endpoint.open(settings, on_sample=journal.add)
+    except OSError as error:
+        raise not_listening("relay.media", settings.media, error) from error
+
+
+# ---------------------------------------------------------------------------- public listener
+
+
+@asynccontextmanager
+async def _public(
+    settings: RelaySettings, signalling: Signalling, metrics: Metrics, boot: str
+) -> AsyncIterator[int]:
+    """WHIP, WHEP and `/healthz`; yields the port."""
+    limiter = RateLimiter(time.monotonic)
+    metrics.watch_limiter(limiter)
+
+    async def answer(request: Request, address: str) -> Reply:
+        if request.path == "/healthz" and request.method in {"GET", "HEAD"}:
+            body = json.dumps({"boot": boot}).encode()
+            return Reply(200, with_cors({"Content-Type": "application/json"}), body)
+        if wait_s := limiter.wait_s(address):
+            raise HttpProblem(
+                429,
+                "too_many_requests",
+                "请求过于频繁,请稍后再试。",
+                "Too many requests from this address; try again later.",
+                {"Retry-After": str(wait_s)},
+            )
+        return signalling.answer(request)
+
+    handler = _handler(answer, body_limit, metrics, "public")
+    tls = load_tls(settings)
+    runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls)
+        try:
+            await site.start()
+        except OSError as error:
+            raise not_listening("relay.http", settings.http, error) from error
+        with _reload_on_hangup(settings, tls):
+            yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _handler(
+    answer: Callable[[Request, str], Awaitable[Reply]],
+    limit: Callable[[str], int],
+    metrics: Metrics,
+    listener: str,
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    """aiohttp's request in, `answer`'s reply out; bodies bounded in bytes and in time."""
+
+    async def handle(raw: web.BaseRequest) -> web.StreamResponse:
+        started = time.perf_counter()
+        most = limit(raw.method)
+        whole = False
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _read_body(raw, most)
+            whole = body is not None
+            if body is None:
+                reply = too_large(most)
+            else:
+                request = Request(
+                    raw.method,
+                    raw.path,
+                    {name.lower(): value for name, value in raw.headers.items()},
+                    dict(raw.query),
+                    body,
+                )
+                reply = await answer(request, _address(raw))
+        except HttpProblem as refusal:
+            reply = problem(refusal)
+        except TimeoutError:
+            reply = problem(
+                HttpProblem(408, "body_slow", "请求内容传输过慢。", "The body came too slowly.")
+            )
+        except Exception:
+            log.exception("request_failed", method=raw.method, path=raw.path)
+            reply = problem(
+                HttpProblem(500, "internal", "内部错误,已记入日志。", "Internal error, logged.")
+            )
+        metrics.count_request(listener, raw.method, reply.status, time.perf_counter() - started)
+        response = web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+        if not whole:
+            response.force_close()  # what is left of the body is not worth reading
+        return response
+
+    return handle
+
+
+async def _read_body(request: web.BaseRequest, limit: int) -> bytes | None:
+    """The whole body, or None as soon as it is known to be longer than `limit`."""
+    if (request.content_length or 0) > limit:
+        return None
+    parts = bytearray()
+    async for part in request.content.iter_any():
+        parts += part
+        if len(parts) > limit:
+            return None
+    return bytes(parts)
+
+
+def _address(request: web.BaseRequest) -> str:
+    """Who asks: the peer, or what a reverse proxy on this machine says of its own peer."""
+    remote = request.remote or ""
+    if remote in {"127.0.0.1", "::1"}:
+        forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        return forwarded[:64] or remote
+    return remote
+
+
+@contextlib.contextmanager
+def _reload_on_hangup(settings: RelaySettings, tls: ssl.SSLContext | None) -> Iterator[None]:
+    """SIGHUP reads a renewed certificate; sessions are not touched."""
+
+    def reload() -> None:
+        assert tls is not None
+        assert settings.tls_certificate is not None
+        try:
+            tls.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except (OSError, ssl.SSLError) as error:
+            log.error("certificate_not_reloaded", error=str(error))  # the old one stays in use
+        else:
+            log.info("certificate_reloaded")
+
+    if tls is None:
+        yield
+        return
+    with _signals({signal.SIGHUP: reload}):
+        yield
+
+
+# ---------------------------------------------------------------------------- control listener
+
+
+@asynccontextmanager
+async def _controlled(
+    settings: RelaySettings, control: Control, metrics: Metrics
+) -> AsyncIterator[str]:
+    """The control API on its Unix socket or loopback port; yields where it is."""
+    assert settings.control is not None
+
+    async def answer(request: Request, _: str) -> Reply:
+        return await control.answer(request)
+
+    handler = _handler(answer, lambda _: MAX_CONTROL_BYTES, metrics, "control")
+    runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        if isinstance(settings.control, Listen):
+            check_loopback(settings.control, settings.control_secret)
+            site = web.TCPSite(runner, settings.control.host, settings.control.port)
+            try:
+                await site.start()
+            except OSError as error:
+                raise not_listening("control", settings.control, error) from error
+            yield f"{settings.control.host}:{runner.addresses[0][1]}"
+        else:
+            bound = bind_private(settings.control)
+            await web.SockSite(runner, bound).start()
+            try:
+                yield str(settings.control)
+            finally:
+                settings.control.unlink(missing_ok=True)
+    finally:
+        await runner.cleanup()
+
+
+# ---------------------------------------------------------------------------- process
+
+
+@contextlib.contextmanager
+def _signals(handlers: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    """Signal handlers for as long as the context lasts; none outside the main thread."""
+    loop = asyncio.get_running_loop()
+    installed = []
+    try:
+        for number, handler in handlers.items():
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, handler)
+                installed.append(number)
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    stop = asyncio.Event()
+    with _signals({signal.SIGTERM: stop.set, signal.SIGINT: stop.set}):
+        yield stop
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main() -> int:
+    """Run a relay as told by one JSON object on standard input; report once on standard output.
+
+    Input: `{"settings": {…}, "digest": "", "i_know": false, "log_level": "info", "log_file": path}`
+    (see `settings_from_json`). Output: one line, `{"ready": {…}}` or `{"problem": {…}}` with code,
+    zh, en and field; the exit status is 1 after a problem.
+    """
+    told = json.loads(sys.stdin.buffer.read())
+    file = told.get("log_file")
+    configure_logs(told.get("log_level", "info"), Path(file) if file else None)
+    try:
+        settings = settings_from_json(told["settings"])
+        asyncio.run(
+            run(
+                settings,
+                ready=lambda info: _report({"ready": asdict(info)}),
+                i_know=bool(told.get("i_know")),
+                digest=str(told.get("digest", "")),
+            )
+        )
+    except ProblemError as error:
+        log.error("relay_not_started", code=error.code, problem=error.en)
+        _report(
+            {
+                "problem": {
+                    "code": error.code,
+                    "zh": error.zh,
+                    "en": error.en,
+                    "kind": error.kind.value,
+                    "field": error.field,
+                    "value": str(error.value),
+                }
+            }
+        )
+        return 1
+    except Exception:
+        log.exception("relay_failed")
+        return 2
+    return 0
+
+
+def _report(what: Mapping[str, Any]) -> None:
+    """Tell the starter, who then stops listening: nothing is written to that pipe again."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(what, ensure_ascii=False).encode() + b"\n")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
