@@ -138,14 +138,14 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
     chart = draw(timeline, frame.now)
     state = lesson_code(view)
     rows = tuple(_row(frame, timeline, chart, row) for row in chart.rows)
-        key=form.text("key") or secrets.token_hex(16),
+    return frame.render(
         "lesson.html",
         status=status,
         problem=form.errors.get("form"),
         view=view,
         o=view.occurrence,
         form=form,
-        key=once(frame, form),
+        key=form.text("key") or secrets.token_hex(16),
         word=LESSON_WORDS[state],
         term=term_on(view.roster, view.occurrence.date),
         life=_life(frame, view),
