@@ -196,11 +196,11 @@ async def language(request: web.Request) -> web.StreamResponse:
 
 
 ROUTES = (
-    PageRoute("sign-in", "GET", "/sign-in", sign_in_form, ANYBODY),
-    PageRoute("sign-in-do", "POST", "/sign-in", sign_in, ANYBODY),
-    PageRoute("sign-out", "POST", "/sign-out", sign_out, ANYBODY),
+    PageRoute("signin", "GET", "/sign-in", sign_in_form, ANYBODY),
+    PageRoute("signin-submit", "POST", "/sign-in", sign_in, ANYBODY),
+    PageRoute("signout", "POST", "/sign-out", sign_out, ANYBODY),
     PageRoute("setup", "GET", "/setup", setup_form, ANYBODY),
-    PageRoute("setup-do", "POST", "/setup", setup, ANYBODY),
+    PageRoute("setup-submit", "POST", "/setup", setup, ANYBODY),
     PageRoute("account", "GET", "/account", account, SIGNED_IN),
     PageRoute("account-password", "POST", "/account/password", password, SIGNED_IN),
     PageRoute("language", "POST", "/language", language, ANYBODY),

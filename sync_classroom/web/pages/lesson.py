@@ -5,6 +5,7 @@ The evidence picture is drawn by `timeline_chart`; this module finds the words f
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
