@@ -1,0 +1,115 @@
+"""The lesson side of one coordinator put together: what drives, shows and serves lessons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from ..domain.lesson import LessonRules
+from .commands import LessonCommands
+from .desk import LessonDesk
+from .evidence import EvidenceService
+from .floor import FloorService
+from .grants import Grants
+from .journal import JournalIngest
+from .lease import LeaseKeeper
+from .lessons import LessonService, Presence
+from .life import LessonLife
+from .media_watch import BUSY_S, MediaWatch
+from .ports import Bus, RelayControl, Store
+from .rooms import Rooms
+from .roster import RosterService
+from .runner import SWEEP_S, LessonRunner
+from .services import Clock
+from .tokens import TokenMinter
+
+
+@dataclass(frozen=True, slots=True)
+class Booth:
+    """Services that are called, and those whose `run` is a task: roster, media, runner, ingest."""
+
+    roster: RosterService
+    media: MediaWatch
+    rooms: Rooms
+    life: LessonLife
+    floor: FloorService
+    runner: LessonRunner
+    ingest: JournalIngest
+    lessons: LessonService
+    desk: LessonDesk
+    evidence: EvidenceService
+
+
+async def build_booth(
+    store: Store,
+    bus: Bus,
+    relay: RelayControl,
+    lease: LeaseKeeper,
+    presence: Presence,
+    tokens: TokenMinter,
+    *,
+    clock: Clock,
+    zone: ZoneInfo,
+    rules: LessonRules,
+    relay_id: str,
+    relay_url: str,
+    sweep_s: float = SWEEP_S,
+    poll_s: float = BUSY_S,
+    setup_gap_s: int = 0,
+) -> Booth:
+    """Make the services and read the roster; starts nothing."""
+    roster = RosterService(store, bus)
+    await roster.load()
+    media = MediaWatch(relay, busy_s=poll_s)
+    rooms = Rooms(relay, media, presence)
+    life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
+    floor = FloorService(store, bus, rooms, clock=clock)
+    runner = LessonRunner(store, bus, life, rooms, media, lease, clock=clock, sweep_s=sweep_s)
+    ingest = JournalIngest(
+        store,
+        bus,
+        relay,
+        relay_id=relay_id,
+        clock=clock,
+        busy=lambda: media.status is not None and bool(media.status.rooms),
+        leading=lambda: lease.leading,
+        late=runner.late_media,
+    )
+    lessons = LessonService(
+        store,
+        bus,
+        roster=roster,
+        floor=floor,
+        presence=presence,
+        media=media,
+        clock=clock,
+        zone=zone,
+        rules=rules,
+        setup_gap_s=setup_gap_s,
+    )
+    commands = LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone)
+    desk = LessonDesk(
+        store,
+        life,
+        floor,
+        commands,
+        Grants(tokens, relay_url=relay_url, clock=clock, zone=zone),
+        roster=roster,
+        rooms=rooms,
+        presence=presence,
+        media=media,
+        clock=clock,
+        zone=zone,
+    )
+    return Booth(
+        roster,
+        media,
+        rooms,
+        life,
+        floor,
+        runner,
+        ingest,
+        lessons,
+        desk,
+        EvidenceService(store, lessons, roster),
+    )
