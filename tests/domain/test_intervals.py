@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -28,9 +29,7 @@ def seconds(spans: list[Span] | Spans) -> set[int]:
 
 def proper(spans: Spans) -> bool:
     """Sorted, not empty, not touching."""
-    return all(a < b for a, b in spans) and all(
-        x[1] < y[0] for x, y in zip(spans, spans[1:], strict=False)
-    )
+    return all(a < b for a, b in spans) and all(x[1] < y[0] for x, y in pairwise(spans))
 
 
 @given(_RAW)
