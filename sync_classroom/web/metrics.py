@@ -6,7 +6,7 @@ import hmac
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ..domain.problems import ProblemError, ProblemKind
@@ -65,8 +65,8 @@ class WebMetrics:
         self._seconds.labels(route).observe(seconds)
 
     def text(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self.registry)
+        """The exposition format, with what services count process-wide."""
+        return generate_latest(self.registry) + generate_latest(REGISTRY)
 
 
 METRICS: Final[web.AppKey[WebMetrics]] = web.AppKey("metrics", WebMetrics)

@@ -1,4 +1,4 @@
-"""Where a request comes from: address behind trusted proxies, TLS or not, own pages or another's."""
+"""Where a request comes from: its address behind proxies, TLS or not, our own page or another's."""
 
 from __future__ import annotations
 

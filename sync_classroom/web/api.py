@@ -1,0 +1,14 @@
+"""Every operation of the HTTP API, in the order of its documentation."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import api_lessons, api_people, api_terminals
+from .routes import ApiRoute
+
+ROUTES: Final[tuple[ApiRoute, ...]] = (
+    *api_people.ROUTES,
+    *api_lessons.ROUTES,
+    *api_terminals.ROUTES,
+)

@@ -1,0 +1,187 @@
+"""Tells the terminals of this process what changed: plans, live states, a relay that came back.
+
+The bus says *that* something changed; the feed reads *what* it is now and sends it whole. Whatever
+changes while it reads or rests is one more round, so a storm of changes costs five rounds a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+
+from ..coordinator.services import Services
+from ..domain.ids import ClassroomId, OccurrenceId
+from ..domain.problems import ProblemError
+
+log = structlog.get_logger(__name__)
+
+ROUND_S: Final = 0.2
+# Without any change: the day turns over, tokens of new lessons begin.
+PLAN_EVERY_S: Final = 300.0
+# States remembered to see that one changed; a coordinator has some dozens of lessons at once.
+MAX_STATES: Final = 1000
+RUNNING: Final = frozenset({"open", "live"})
+_CHANNELS: Final = ("lesson", "plan", "relay", "presence", "roster")
+
+
+class TerminalFeed:
+    """One per application. `run` owns the work; the sockets call `greet` for a new connection."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lessons: set[OccurrenceId] = set()
+        self._rooms: set[ClassroomId] = set()
+        self._all_plans = False
+        self._changed = asyncio.Event()
+        self._listening = {channel: asyncio.Event() for channel in _CHANNELS}
+        # What each classroom of this process was sent last, so that nothing is sent twice.
+        self._sent: dict[ClassroomId, list[dict[str, Any]]] = {}
+        self._states: OrderedDict[OccurrenceId, str] = OrderedDict()
+
+    async def listening(self) -> None:
+        """Wait until every channel is heard."""
+        for event in self._listening.values():
+            await event.wait()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for channel in _CHANNELS:
+                group.create_task(self._listen(channel), name=f"feed-{channel}")
+            group.create_task(self._rounds(), name="feed-rounds")
+            group.create_task(self._refresh(), name="feed-refresh")
+
+    async def plan_of(self, classroom: ClassroomId) -> list[dict[str, Any]]:
+        """A new connection's plan, remembered as sent."""
+        plan = await self._services.desk.plan_for(classroom)
+        self._sent[classroom] = plan
+        return plan
+
+    async def greet(self, plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The live states that follow a welcome: one for each lesson that is open or live."""
+        return [
+            await self._services.desk.live_state(
+                OccurrenceId(lesson["id"]), for_host=lesson["role"] == "host"
+            )
+            for lesson in plan
+            if lesson["state"] in RUNNING
+        ]
+
+    # ------------------------------------------------------------------ hearing
+
+    async def _listen(self, channel: str) -> None:
+        async with self._services.bus.subscribe(channel) as messages:
+            self._listening[channel].set()
+            async for message in messages:
+                self._hear(channel, message)
+
+    def _hear(self, channel: str, message: Mapping[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "resync":
+            self._all_plans = True
+            self._lessons.update(self._running_here())
+        elif channel == "lesson":
+            self._lessons.add(OccurrenceId(str(message.get("occurrence"))))
+        elif channel in ("plan", "roster"):
+            self._all_plans = True
+        elif channel == "relay":
+            boot = {"type": "relay", "boot": message.get("boot")}
+            for room in self._services.hub.here():
+                self._services.hub.tell_here(room, boot)
+            return
+        elif kind in ("joined", "left"):
+            # A room's lessons show who is there; they stand in the plans of the rooms here.
+            self._rooms.add(ClassroomId(str(message.get("classroom"))))
+        else:
+            return
+        self._changed.set()
+
+    def _running_here(self) -> set[OccurrenceId]:
+        """Lessons open or live in the plans sent to connected rooms."""
+        here = self._services.hub.here()
+        return {
+            OccurrenceId(lesson["id"])
+            for room, plan in self._sent.items()
+            if room in here
+            for lesson in plan
+            if lesson["state"] in RUNNING
+        }
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(PLAN_EVERY_S)
+            self._all_plans = True
+            self._changed.set()
+
+    # ------------------------------------------------------------------ telling
+
+    async def _rounds(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._round()
+            except Exception:  # the store or the relay is away: terminals keep what they have
+                log.exception("feed.round_failed")
+            await asyncio.sleep(ROUND_S)
+
+    async def _round(self) -> None:
+        lessons, self._lessons = self._lessons, set()
+        rooms, self._rooms = self._rooms, set()
+        all_plans, self._all_plans = self._all_plans, False
+        here = self._services.hub.here()
+        for gone in self._sent.keys() - here:
+            del self._sent[gone]
+        if rooms:
+            lessons |= await self._running_in(rooms)
+        stale: set[ClassroomId] = set(here) if all_plans else set()
+        for lesson in lessons:
+            stale |= await self._tell_lesson(lesson, here)
+        for room in stale & here:
+            await self._tell_plan(room)
+
+    async def _running_in(self, rooms: set[ClassroomId]) -> set[OccurrenceId]:
+        """Open or live lessons that any of these rooms takes part in, and rooms here too."""
+        found = set()
+        for lesson in self._running_here():
+            host, seats = await self._services.desk.classrooms_of(lesson)
+            if not rooms.isdisjoint((host, *seats)):
+                found.add(lesson)
+        return found
+
+    async def _tell_lesson(
+        self, lesson: OccurrenceId, here: frozenset[ClassroomId]
+    ) -> set[ClassroomId]:
+        """Send one lesson's state to its rooms; those whose plan is out of date by it."""
+        desk, hub = self._services.desk, self._services.hub
+        try:
+            host, seats = await desk.classrooms_of(lesson)
+            rooms = [room for room in seats if room in here]
+            state: dict[str, Any] | None = None
+            if host in here:
+                state = await desk.live_state(lesson, for_host=True)
+                hub.tell_here(host, state)
+            if rooms:
+                state = await desk.live_state(lesson, for_host=False)
+                for room in rooms:
+                    hub.tell_here(room, state)
+        except ProblemError as problem:
+            log.debug("feed.lesson_unknown", lesson=lesson, code=problem.code)
+            return set()
+        if state is None or self._states.get(lesson) == state["state"]:
+            return set()
+        self._states[lesson] = state["state"]
+        self._states.move_to_end(lesson)
+        if len(self._states) > MAX_STATES:
+            self._states.popitem(last=False)
+        return {host, *rooms}
+
+    async def _tell_plan(self, room: ClassroomId) -> None:
+        plan = await self._services.desk.plan_for(room)
+        if self._sent.get(room) != plan:
+            self._sent[room] = plan
+            self._services.hub.tell_here(room, {"type": "plan", "lessons": plan})
