@@ -59,6 +59,7 @@ class Held {
     this.holders = new Set();
     /** @type {Promise<void> | null} */
     this.taking = null;
+    /** @type {() => void} */
     this.listener = () => undefined;
   }
 
@@ -124,6 +125,22 @@ async function open(kind, deviceId) {
   return /** @type {MediaStreamTrack} */ (stream.getTracks()[0]);
 }
 
+/**
+ * The microphone as it is, without the processing that would hide a silent one.
+ * @param {string | null} deviceId
+ */
+export async function rawMicrophone(deviceId) {
+  if (!navigator.mediaDevices) throw new DeviceError("insecure", "not a secure context");
+  const off = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const wanted = { ...off, ...(deviceId ? { deviceId: { ideal: deviceId } } : {}) };
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: wanted });
+    return /** @type {MediaStreamTrack} */ (stream.getTracks()[0]);
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
 export class Devices {
   /**
    * @param {() => {camera: string | null, microphone: string | null}} chosen
@@ -156,7 +173,8 @@ export class Devices {
     held.holders.add(holder);
     const before = held.track;
     await held.take();
-    if (before && held.holders.has(holder)) holder(before);
+    // A track that was taken just now was told to every holder; one that was there was not.
+    if (before && before === held.track && held.holders.has(holder)) holder(before);
     if (this.list.length === 0) void this.enumerate();
     return held.track;
   }

@@ -39,6 +39,7 @@ const SAMPLES_MAX = 40;
  * @property {number | null} rttMs
  * @property {"udp" | "tcp" | "relay" | "none"} path
  * @property {number | null} sentLoss fraction the relay reports of what we send
+ * @property {number} level of the sound we send, 0…1
  * @property {Record<string, SlotStats>} slots by mid
  *
  * @typedef {object} SlotStats
@@ -60,6 +61,7 @@ function blank() {
     rttMs: null,
     path: "none",
     sentLoss: null,
+    level: 0,
     slots: {},
   };
 }
@@ -306,8 +308,8 @@ export function readStats(stats, now, connected, before) {
   let [bytes, received, lost, frames, freezes] = [0, 0, 0, 0, 0];
   /** @type {Record<string, SlotStats>} */
   const slots = {};
-  /** @type {{rttMs: number | null, path: LinkStatus["path"], sentLoss: number | null, slots: typeof slots}} */
-  const facts = { rttMs: null, path: "none", sentLoss: null, slots };
+  /** @type {{rttMs: number | null, path: LinkStatus["path"], sentLoss: number | null, level: number, slots: typeof slots}} */
+  const facts = { rttMs: null, path: "none", sentLoss: null, level: 0, slots };
   /** @type {any} */
   let pair = null;
   stats.forEach((/** @type {any} */ s) => {
@@ -319,6 +321,8 @@ export function readStats(stats, now, connected, before) {
       slots[s.mid] = slotStats(s, now, before[s.mid]);
     } else if (s.type === "remote-inbound-rtp" && s.kind === "video") {
       facts.sentLoss = s.fractionLost ?? null;
+    } else if (s.type === "media-source" && s.kind === "audio") {
+      facts.level = s.audioLevel ?? 0;
     } else if (s.type === "transport") {
       pair = stats.get(s.selectedCandidatePairId) ?? pair;
       bytes = s.bytesReceived ?? 0;

@@ -67,6 +67,19 @@ export async function openSession({ url, token, iceServers, prepare, signal }) {
   }
 }
 
+/**
+ * The room a token is for: the endpoint names it too, and the check room has no lesson's name.
+ * @param {string} token compact JWS
+ */
+export function roomOf(token) {
+  try {
+    const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    return String(JSON.parse(atob(payload)).room ?? "");
+  } catch {
+    return "";
+  }
+}
+
 /** @param {Response} response */
 function retryAfter(response) {
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);

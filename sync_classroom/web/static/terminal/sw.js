@@ -1,0 +1,102 @@
+/**
+ * Keeps the page's shell on the device, so that a terminal that boots while the server is away
+ * still opens and runs today's lessons. Static files never change under their versioned address:
+ * the kept copy is the file. The page itself is asked for first and kept as a second choice.
+ */
+
+/// <reference lib="webworker" />
+
+/** @type {ServiceWorkerGlobalScope} */
+const worker = /** @type {any} */ (self);
+
+const CACHE = "terminal-shell";
+const PAGE = "/terminal";
+/** A server that has not begun to answer by then is away, ms. */
+const PATIENCE_MS = 2_500;
+/** Files under `static/<version>/`; tests/web/test_terminal_page.py compares them with the folder. */
+const FILES = [
+  "tokens.css",
+  "terminal/terminal.css",
+  "terminal/check.js",
+  "terminal/connection.js",
+  "terminal/devices.js",
+  "terminal/dom.js",
+  "terminal/lesson_media.js",
+  "terminal/media.js",
+  "terminal/session.js",
+  "terminal/state.js",
+  "terminal/store.js",
+  "terminal/strings.js",
+  "terminal/terminal.js",
+  "terminal/types.js",
+  "terminal/views/frame.js",
+  "terminal/views/host.js",
+  "terminal/views/lobby.js",
+  "terminal/views/remote.js",
+];
+
+worker.addEventListener("install", (event) => {
+  event.waitUntil(keep().then(() => worker.skipWaiting()));
+});
+
+worker.addEventListener("activate", (event) => {
+  event.waitUntil(worker.clients.claim());
+});
+
+worker.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== worker.location.origin) return;
+  if (request.mode === "navigate" && url.pathname === PAGE) event.respondWith(page(request));
+  else if (url.pathname.startsWith("/static/")) event.respondWith(file(request));
+});
+
+/** The page and the files of the version it names. */
+async function keep() {
+  const response = await fetch(PAGE, { cache: "no-store" });
+  if (!response.ok) throw new Error(`the page answered ${response.status}`);
+  await keepPage(response);
+}
+
+/**
+ * Files first, page last: a page is only kept together with everything it needs.
+ * @param {Response} response
+ */
+async function keepPage(response) {
+  const cache = await caches.open(CACHE);
+  const html = await response.clone().text();
+  const base = /(\/static\/[^"']+\/)terminal\/terminal\.js/.exec(html)?.[1];
+  if (!base) throw new Error("the page names no version");
+  const urls = FILES.map((name) => base + name);
+  const missing = [];
+  for (const url of urls) if (!(await cache.match(url))) missing.push(url);
+  await cache.addAll(missing);
+  await cache.put(PAGE, response);
+  const wanted = new Set([PAGE, ...urls]);
+  for (const request of await cache.keys()) {
+    if (!wanted.has(new URL(request.url).pathname)) await cache.delete(request);
+  }
+}
+
+/** @param {Request} request */
+async function page(request) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(PAGE);
+  try {
+    const signal = kept ? AbortSignal.timeout(PATIENCE_MS) : null;
+    const response = await fetch(request, { signal });
+    // A proxy in front of a server that is away answers 502: the kept page serves better.
+    if (!response.ok && kept) return kept;
+    if (response.ok) keepPage(response.clone()).catch((error) => console.warn("shell not kept", error));
+    return response;
+  } catch (error) {
+    if (kept) return kept;
+    throw error;
+  }
+}
+
+/** @param {Request} request */
+async function file(request) {
+  const kept = await caches.match(request, { cacheName: CACHE });
+  return kept ?? fetch(request);
+}

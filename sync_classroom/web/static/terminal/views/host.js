@@ -1,0 +1,331 @@
+/** The teacher's panel: what the rooms see, the rooms, who wants to speak, and the one bar. */
+
+import { Picture, attr, enable, h, keyed, show, text } from "../dom.js";
+import { hostBar, handsOf, pressEnd, roomsOf } from "../state.js";
+
+/** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("../state.js").Room} Room */
+
+/** Rooms that the relay shows at once; slot 0 is whoever is called on. */
+export const WALL_SLOTS = 12;
+/** Rooms named in the line of weak ones; more would only be noise. */
+const WEAK_NAMED = 3;
+/** A picture older than this is no picture, ms. */
+const STALE_MS = 5_000;
+
+/** @type {Record<Room["line"], string>} */
+const LINE_SHAPES = {
+  good: "✔",
+  weak: "◐",
+  reconnecting: "◌",
+  offline: "✕",
+  waiting: "○",
+  unknown: "○",
+};
+
+/**
+ * @typedef {object} HostActions
+ * @property {() => void} end
+ * @property {() => void} arm
+ * @property {() => void} cancel
+ * @property {() => void} extend
+ * @property {(seat: string | null) => void} call
+ * @property {(muted: boolean) => void} mute
+ * @property {() => void} screen
+ * @property {() => void} camera
+ * @property {() => void} voice
+ */
+
+export class Host {
+  /** @param {HostActions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.preview = new Picture({ class: "picture preview", id: "preview" });
+    this.inset = new Picture({ class: "picture inset", id: "preview-camera" });
+    this.rooms = new Rooms(actions);
+    this.bar = new Bar(actions);
+    this.root = h(
+      "main",
+      { class: "host" },
+      h("section", { class: "shown" }, this.preview.root, this.inset.root),
+      this.rooms.root,
+      this.bar.root,
+    );
+    /** @type {MediaStreamTrack | null} */
+    this.own = null;
+    /** @type {MediaStreamTrack | null} */
+    this.screen = null;
+  }
+
+  /** @param {MediaStream | null} stream */
+  showOwn(stream) {
+    this.own = stream?.getVideoTracks()[0] ?? null;
+    this.place();
+  }
+
+  /** @param {MediaStream | null} stream */
+  showScreen(stream) {
+    this.screen = stream?.getVideoTracks()[0] ?? null;
+    this.place();
+  }
+
+  place() {
+    this.preview.show(this.screen ?? this.own);
+    this.inset.show(this.screen ? this.own : null);
+  }
+
+  /** @param {MediaStreamTrack[]} video slots of the subscription */
+  showRooms(video) {
+    this.rooms.tracks = video;
+  }
+
+  /** @param {Frame} frame */
+  update(frame) {
+    const { t, lesson, media } = frame;
+    if (!lesson) return;
+    const instead = this.own ? null : t("host.no_picture");
+    const off = media && !media.cameraOn ? t("host.camera_off") : instead;
+    this.preview.label(t("host.what_rooms_see"), this.screen ? null : off);
+    this.inset.label("", off);
+    show(this.inset.root, this.screen !== null);
+    this.rooms.update(frame);
+    this.bar.update(frame);
+  }
+}
+
+/** The wall, the queue, and the room that speaks. */
+class Rooms {
+  /** @param {HostActions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    /** @type {MediaStreamTrack[]} */
+    this.tracks = [];
+    /** @type {Map<string, Picture>} */
+    this.pictures = new Map();
+    this.title = h("h2");
+    this.present = h("span", { class: "sum" });
+    this.called = new Picture({ class: "picture called", id: "called" });
+    this.mute = h("button", { type: "button", id: "mute" });
+    this.release = h("button", { type: "button", id: "release", onclick: () => actions.call(null) });
+    this.floor = h(
+      "div",
+      { class: "floor" },
+      this.called.root,
+      h("div", { class: "row" }, this.mute, this.release),
+    );
+    this.muted = false;
+    this.mute.addEventListener("click", () => actions.mute(!this.muted));
+    this.wall = h("div", { class: "wall" });
+    this.handsTitle = h("h2");
+    this.hands = h("ol", { class: "hands" });
+    this.noHands = h("p", { class: "hint" });
+    this.weak = h("p", { class: "weak", role: "status" });
+    this.root = h(
+      "aside",
+      { class: "rooms" },
+      h("div", { class: "heading" }, this.title, this.present),
+      this.floor,
+      this.wall,
+      this.weak,
+      this.handsTitle,
+      this.hands,
+      this.noHands,
+    );
+  }
+
+  /** @param {Frame} frame */
+  update({ t, lesson, live, now, media }) {
+    if (!lesson) return;
+    const rooms = roomsOf(lesson, live, WALL_SLOTS);
+    const online = rooms.filter((r) => r.line !== "offline").length;
+    const present = rooms.reduce((sum, r) => sum + (r.present ?? 0), 0);
+    text(this.title, t("host.rooms", { online, total: rooms.length }));
+    text(this.present, present > 0 ? t("host.present", { count: present }) : "");
+    this.drawFloor(rooms.find((r) => r.called) ?? null, live?.muted ?? false, t, media);
+    keyed(
+      this.wall,
+      rooms,
+      (room) => room.id,
+      (room) => this.makeTile(room.id),
+      (node, room) => this.drawTile(node, room, t, media),
+    );
+    for (const id of this.pictures.keys()) {
+      if (!rooms.some((r) => r.id === id)) this.pictures.delete(id);
+    }
+    const weak = rooms.filter((r) => r.line === "weak").slice(0, WEAK_NAMED);
+    text(this.weak, weak.length ? t("host.weak_rooms", { rooms: weak.map((r) => r.name).join("、") }) : "");
+    show(this.weak, weak.length > 0);
+    const hands = handsOf(lesson, live, now);
+    text(this.handsTitle, t("host.hands"));
+    text(this.noHands, t("host.hands_none"));
+    show(this.noHands, hands.length === 0);
+    keyed(
+      this.hands,
+      hands,
+      (hand) => hand.seat,
+      ({ seat }) => this.makeHand(seat),
+      (node, hand) => drawHand(node, hand, t),
+    );
+  }
+
+  /**
+   * @param {Room | null} room
+   * @param {boolean} muted
+   * @param {Frame["t"]} t
+   * @param {Frame["media"]} media
+   */
+  drawFloor(room, muted, t, media) {
+    show(this.floor, room !== null);
+    this.muted = muted;
+    if (!room) {
+      this.called.show(null);
+      return;
+    }
+    this.called.show(this.tracks[0] ?? null);
+    const fresh = isFresh(media, 0);
+    this.called.label(`${room.name}  ${t("host.speaking")}`, fresh ? null : t("line.connecting"));
+    text(this.mute, t(muted ? "host.unmute" : "host.mute"));
+    attr(this.mute, "aria-pressed", String(muted));
+    text(this.release, t("host.release"));
+  }
+
+  /** @param {string} id */
+  makeTile(id) {
+    const picture = new Picture({ class: "picture" });
+    this.pictures.set(id, picture);
+    return h(
+      "button",
+      { type: "button", class: "tile", onclick: () => this.toggle(id) },
+      picture.root,
+      h("span", { class: "name" }),
+      h("span", { class: "count" }),
+      h("span", { class: "state" }),
+    );
+  }
+
+  /** A tile calls on its room, hand or no hand; the room that speaks sits down. @param {string} id */
+  toggle(id) {
+    const node = /** @type {HTMLElement | null} */ (
+      [...this.wall.children].find((c) => /** @type {HTMLElement} */ (c).dataset.key === id) ?? null
+    );
+    this.actions.call(node?.dataset.called === "" ? null : id);
+  }
+
+  /** @param {HTMLElement} node @param {Room} room @param {Frame["t"]} t @param {Frame["media"]} media */
+  drawTile(node, room, t, media) {
+    const [, name, count, state] = /** @type {HTMLElement[]} */ ([...node.children]);
+    if (!name || !count || !state) return;
+    const picture = this.pictures.get(room.id);
+    const slot = room.slot === null ? null : room.slot + 1;
+    picture?.show(slot === null ? null : (this.tracks[slot] ?? null));
+    const fresh = slot !== null && isFresh(media, slot);
+    const words = room.line === "waiting" ? t("seat.waiting") : room.line === "offline" ? t("seat.offline") : room.line === "reconnecting" ? t("line.connecting") : t(`line.${room.line}`);
+    picture?.label("", fresh ? null : words);
+    text(name, room.name);
+    text(count, room.present === null ? "" : String(room.present));
+    text(state, LINE_SHAPES[room.line]);
+    attr(state, "aria-label", words);
+    attr(state, "role", "img");
+    attr(node, "data-line", room.line);
+    attr(node, "data-called", room.called ? "" : null);
+    attr(node, "data-hand", room.hand === null ? null : String(room.hand));
+    attr(node, "title", `${room.name} · ${words}`);
+  }
+
+  /** @param {string} seat */
+  makeHand(seat) {
+    return h(
+      "li",
+      {},
+      h("span", { class: "place" }),
+      h("span", { class: "name" }),
+      h("time"),
+      h("button", { type: "button", class: "act", onclick: () => this.actions.call(seat) }),
+    );
+  }
+}
+
+/** @param {HTMLElement} node @param {ReturnType<typeof handsOf>[number]} hand @param {Frame["t"]} t */
+function drawHand(node, hand, t) {
+  const [place, name, waited, call] = /** @type {HTMLElement[]} */ ([...node.children]);
+  if (!place || !name || !waited || !call) return;
+  text(place, String(hand.place));
+  text(name, hand.name);
+  text(waited, hand.waited);
+  text(call, t("host.call"));
+  attr(node, "data-seat", hand.seat);
+}
+
+/** @param {Frame["media"]} media @param {number} slot */
+function isFresh(media, slot) {
+  const stats = media?.down.slot("video", slot);
+  if (!stats || stats.frames === 0) return false;
+  return media?.down.link.status.state === "down" || performance.now() - stats.movedAt < STALE_MS;
+}
+
+/** What the teacher does, and how far the lesson is. */
+class Bar {
+  /** @param {HostActions} actions */
+  constructor(actions) {
+    /** @type {ReturnType<typeof hostBar> | null} */
+    this.last = null;
+    /** @type {{armedAt: number | null, now: number}} */
+    this.moment = { armedAt: null, now: 0 };
+    this.screen = h("button", { type: "button", id: "screen", onclick: actions.screen });
+    this.camera = h("button", { type: "button", id: "camera", onclick: actions.camera });
+    this.level = h("meter", { min: 0, max: 1, "aria-hidden": "true" });
+    this.voiceLabel = h("span");
+    this.voice = h("button", { type: "button", id: "voice", onclick: actions.voice }, this.voiceLabel, this.level);
+    this.state = h("p", { class: "lesson-state", id: "lesson-state" });
+    this.left = h("p", { class: "left" });
+    this.extend = h("button", { type: "button", id: "extend", onclick: actions.extend });
+    this.end = h("button", {
+      type: "button",
+      class: "end",
+      id: "end",
+      onclick: () => {
+        if (!this.last) return;
+        const { armedAt, now } = this.moment;
+        const meaning = pressEnd(this.last, armedAt, now);
+        if (meaning === "cancel") actions.cancel();
+        else if (meaning === "arm") actions.arm();
+        else if (meaning === "end") actions.end();
+      },
+    });
+    this.root = h(
+      "footer",
+      { class: "bar" },
+      h("div", { class: "row" }, this.screen, this.camera, this.voice),
+      h("div", { class: "lesson" }, this.state, this.left),
+      h("div", { class: "row" }, this.extend, this.end),
+    );
+  }
+
+  /** @param {Frame} frame */
+  update(frame) {
+    const { t, lesson, inputs, host, media, now } = frame;
+    if (!lesson) return;
+    const bar = hostBar(lesson, inputs, host);
+    this.last = bar;
+    this.moment = { armedAt: host.armedAt, now };
+    text(this.state, t(bar.label.key, { time: bar.label.time }));
+    attr(this.state, "data-live", bar.live ? "" : null);
+    text(this.left, bar.left ? t("host.left", { time: bar.left }) : "");
+    text(this.extend, t("host.extend"));
+    show(this.extend, bar.extend);
+    enable(this.extend, bar.canExtend);
+    attr(this.extend, "title", bar.canExtend ? null : t("host.extend_not"));
+    text(this.end, t(bar.end));
+    attr(this.end, "data-armed", bar.armed ? "" : null);
+    const sharing = media?.screen !== null && media?.screen !== undefined;
+    text(this.screen, t(sharing ? "host.screen_stop" : "host.screen"));
+    attr(this.screen, "aria-pressed", String(sharing));
+    text(this.camera, t(media?.cameraOn === false ? "host.camera_off" : "host.camera"));
+    attr(this.camera, "aria-pressed", String(media?.cameraOn !== false));
+    text(this.voiceLabel, t(media?.voiceOn === false ? "host.microphone_off" : "host.microphone"));
+    attr(this.voice, "aria-pressed", String(media?.voiceOn !== false));
+    const level = media?.up.link.status.level ?? 0;
+    // Loudness is logarithmic: 1 % of full scale is already a voice.
+    this.level.value = level > 0 ? Math.max(0, 1 + Math.log10(level) / 2.5) : 0;
+  }
+}
