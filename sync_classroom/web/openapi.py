@@ -212,7 +212,7 @@ def _row(name: str, shape: dict[str, Any], required: bool) -> str:
 def _type(shape: dict[str, Any]) -> str:
     """A schema in a few words."""
     if "$ref" in shape:
-        return shape["$ref"].rsplit("/", 1)[-1]
+        return str(shape["$ref"]).rsplit("/", 1)[-1]
     if "anyOf" in shape:
         return " or ".join(_type(s) for s in shape["anyOf"])
     if "enum" in shape:

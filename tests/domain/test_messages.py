@@ -1,0 +1,193 @@
+"""What a terminal may say, and everything it may not."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_classroom.domain.messages import (
+    MAX_MESSAGE_BYTES,
+    MESSAGE_TYPES,
+    Call,
+    Check,
+    CheckPath,
+    End,
+    Extend,
+    Hand,
+    Headcount,
+    Hello,
+    Line,
+    Mute,
+    Selfcheck,
+    Start,
+    Time,
+    parse_message,
+    selfcheck_json,
+)
+
+OK = {"state": "ok", "detail": ""}
+SELFCHECK: dict[str, Any] = {
+    "type": "selfcheck",
+    "camera": OK,
+    "microphone": {"state": "failed", "detail": "被其他程序占用"},
+    "speaker": {"state": "unknown", "detail": ""},
+    "path": {"kind": "udp", "rtt_ms": 18.5, "loss": None},
+    "clock_offset_ms": -120,
+}
+GOOD: list[tuple[dict[str, Any], object]] = [
+    ({"type": "hello", "token": "t", "version": "1", "boot": "b"}, Hello("t", "1", "b")),
+    ({"type": "time", "sent": 1795000000000}, Time(1795000000000)),
+    (
+        SELFCHECK,
+        Selfcheck(
+            Check("ok", ""),
+            Check("failed", "被其他程序占用"),
+            Check("unknown", ""),
+            CheckPath("udp", 18.5, None),
+            -120,
+        ),
+    ),
+    ({"type": "start", "id": "1", "lesson": "o-1"}, Start("1", "o-1")),
+    ({"type": "extend", "id": "1", "lesson": "o-1"}, Extend("1", "o-1")),
+    ({"type": "end", "id": "1", "lesson": "o-1"}, End("1", "o-1")),
+    ({"type": "hand", "id": "1", "lesson": "o-1", "raised": True}, Hand("1", "o-1", True)),
+    ({"type": "call", "id": "1", "lesson": "o-1", "seat": "s-1"}, Call("1", "o-1", "s-1")),
+    ({"type": "call", "id": "1", "lesson": "o-1", "seat": None}, Call("1", "o-1", None)),
+    ({"type": "mute", "id": "1", "lesson": "o-1", "muted": False}, Mute("1", "o-1", False)),
+    ({"type": "headcount", "id": "1", "lesson": "o-1", "present": 41}, Headcount("1", "o-1", 41)),
+    (
+        {"type": "line", "lesson": "o", "state": "weak", "kbps": 800.5, "loss": 0.1, "frames": 120},
+        Line("o", "weak", 800.5, 0.1, 120),
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "value"), GOOD, ids=lambda x: str(x)[:40])
+def test_every_message_becomes_its_value(raw: dict[str, Any], value: object) -> None:
+    assert parse_message(json.dumps(raw)) == value
+
+
+def test_every_type_of_the_protocol_is_shown_above() -> None:
+    assert {raw["type"] for raw, _ in GOOD} == MESSAGE_TYPES
+
+
+@pytest.mark.parametrize(("raw", "value"), GOOD, ids=lambda x: str(x)[:40])
+def test_a_message_with_a_field_too_many_or_too_few_is_refused(
+    raw: dict[str, Any], value: object
+) -> None:
+    with pytest.raises(ValueError, match="unknown field 'extra'"):
+        parse_message(json.dumps(raw | {"extra": 1}))
+    for missing in raw:
+        with pytest.raises(ValueError, match="lacks"):
+            parse_message(json.dumps({k: v for k, v in raw.items() if k != missing}))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"type": "hello", "token": 1, "version": "1", "boot": "b"},
+        {"type": "hello", "token": "", "version": "1", "boot": "b"},
+        {"type": "hello", "token": "x" * 129, "version": "1", "boot": "b"},
+        {"type": "hello", "token": "\ud800", "version": "1", "boot": "b"},
+        {"type": "hello", "token": "a\x00b", "version": "1", "boot": "b"},
+        {"type": "time", "sent": True},
+        {"type": "time", "sent": "1"},
+        {"type": "time", "sent": -1},
+        {"type": "time", "sent": 2**60},
+        {"type": "start", "id": "x" * 65, "lesson": "o"},
+        {"type": "start", "id": "1", "lesson": "../etc"},
+        {"type": "start", "id": "1", "lesson": None},
+        {"type": "hand", "id": "1", "lesson": "o", "raised": 1},
+        {"type": "call", "id": "1", "lesson": "o", "seat": 5},
+        {"type": "call", "id": "1", "lesson": "o", "seat": ""},
+        {"type": "headcount", "id": "1", "lesson": "o", "present": -1},
+        {"type": "headcount", "id": "1", "lesson": "o", "present": 201},
+        {"type": "headcount", "id": "1", "lesson": "o", "present": 41.0},
+        {"type": "headcount", "id": "1", "lesson": "o", "present": True},
+        {"type": "line", "lesson": "o", "state": "fine", "kbps": 1, "loss": 0, "frames": 1},
+        {"type": "line", "lesson": "o", "state": "good", "kbps": 1, "loss": 1.1, "frames": 1},
+        SELFCHECK | {"camera": "ok"},
+        SELFCHECK | {"camera": {"state": "ok"}},
+        SELFCHECK | {"camera": {"state": "broken", "detail": ""}},
+        SELFCHECK | {"camera": {"state": "ok", "detail": "x" * 201}},
+        SELFCHECK | {"camera": {"state": "ok", "detail": "", "more": 1}},
+        SELFCHECK | {"path": {"kind": "ipx", "rtt_ms": 1, "loss": 0}},
+        SELFCHECK | {"path": None},
+        {"type": "shutdown"},
+        {"type": ["hello"]},
+        {"type": None},
+        {},
+    ],
+    ids=lambda raw: json.dumps(raw)[:60],
+)
+def test_a_wrong_value_is_refused(raw: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_message(json.dumps(raw))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "[]",
+        "null",
+        '"hello"',
+        "1" * 5000,
+        '{"type": "time", "sent": NaN}',
+        '{"type": "time", "sent": Infinity}',
+        '{"type": "time", "sent": 1e999}',
+        '{"type": "time", "sent": ' + "1" * 5000 + "}",
+        '{"type": "time", "type": "hello", "sent": 1}',
+        '{"type": "time", "sent": 1',
+        "[" * 16000,
+        '{"a":' * 3000,
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_is_not_json_of_an_object_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_message(text)
+
+
+def test_size_is_counted_in_bytes_not_letters() -> None:
+    padding = "字" * (MAX_MESSAGE_BYTES // 3)
+    with pytest.raises(ValueError, match="longer than 16384 bytes"):
+        parse_message(json.dumps({"type": padding}, ensure_ascii=False))
+    with pytest.raises(ValueError, match="unknown message type"):
+        parse_message(json.dumps({"type": padding[:5000]}, ensure_ascii=False))
+
+
+def test_a_stored_selfcheck_is_the_message_without_its_type() -> None:
+    parsed = parse_message(json.dumps(SELFCHECK))
+    assert isinstance(parsed, Selfcheck)
+    assert {"type": "selfcheck", **selfcheck_json(parsed)} == SELFCHECK
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=10,
+)
+
+
+@given(st.text(max_size=200) | JSON.map(json.dumps))
+def test_rubbish_raises_value_error_and_nothing_else(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_message(text)
+
+
+@given(st.sampled_from([raw for raw, _ in GOOD]), st.data())
+def test_a_field_of_any_json_is_taken_or_refused_as_a_value_error(
+    raw: dict[str, Any], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(raw)))
+    changed = raw | {name: data.draw(JSON)}
+    with suppress(ValueError):
+        taken = parse_message(json.dumps(changed))
+        assert type(taken).__name__.lower() == changed["type"]

@@ -1,0 +1,250 @@
+"""A coordinator's web side as browsers and terminals meet it: real sockets, real SQLite, real bus.
+
+Only the relay is a recorded one. Password hashing is real argon2id with the least parameters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from argon2 import PasswordHasher
+
+from sync_classroom.coordinator.accounts import AccountService
+from sync_classroom.coordinator.board import TerminalBoard
+from sync_classroom.coordinator.booth import build_booth
+from sync_classroom.coordinator.enrolment import EnrolmentService
+from sync_classroom.coordinator.hub import TerminalHub
+from sync_classroom.coordinator.lease import LeaseKeeper
+from sync_classroom.coordinator.local_bus import LocalBus
+from sync_classroom.coordinator.passwords import PasswordHashing
+from sync_classroom.coordinator.services import Services, ServiceSettings
+from sync_classroom.coordinator.throttle import Throttle
+from sync_classroom.coordinator.tokens import TokenMinter
+from sync_classroom.domain.accounts import Role, User
+from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.store.database import Database, open_store
+from sync_classroom.web.app import build_app
+from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
+from tests.support.plans import at
+
+PASSWORD = "a good long password"
+PEOPLE = (Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR)
+QUICK_HASHES = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class TurnedSeconds:
+    """Monotonic seconds that stand still until they are turned."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Site:
+    """A serving coordinator. `url` has no trailing slash; `client` keeps no cookies."""
+
+    url: str
+    app: web.Application
+    services: Services
+    store: Database
+    bus: LocalBus
+    relay: RecordedRelay
+    clock: Any
+    seconds: TurnedSeconds
+    throttle: Throttle
+    client: aiohttp.ClientSession
+    runner: web.AppRunner
+    users: dict[Role, User] = field(default_factory=dict)
+    cookies: dict[Role, str] = field(default_factory=dict)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        role: Role | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> aiohttp.ClientResponse:
+        """A request, signed in as `role`; redirects are not followed, the body is read."""
+        sent = dict(headers or {})
+        if role is not None:
+            sent["Cookie"] = f"__Host-session={self.cookies[role]}"
+        async with self.client.request(
+            method, self.url + path, headers=sent, allow_redirects=False, **options
+        ) as response:
+            await response.read()
+            return response
+
+    async def device(self, classroom: str) -> tuple[str, str]:
+        """Enrol a terminal for the classroom: (terminal id, token)."""
+        code, _ = await self.services.enrolment.make_code(ClassroomId(classroom), actor="test")
+        terminal, token = await self.services.enrolment.enrol(
+            code, label="test", address="192.0.2.9"
+        )
+        return terminal.id, token
+
+    def connect(self, **options: Any) -> Any:
+        """A WebSocket at `/ws/terminal`, as a context manager."""
+        return self.client.ws_connect(self.url + "/ws/terminal", **options)
+
+    async def hello(self, socket: aiohttp.ClientWebSocketResponse, token: str) -> dict[str, Any]:
+        """Say hello and return the welcome."""
+        await socket.send_json({"type": "hello", "token": token, "version": "test", "boot": "b"})
+        return await expect(socket, "welcome")
+
+
+async def expect(
+    socket: aiohttp.ClientWebSocketResponse, kind: str, **fields: Any
+) -> dict[str, Any]:
+    """The next message of this type with these fields; others are passed over."""
+    async with asyncio.timeout(10):
+        async for frame in socket:
+            assert frame.type is aiohttp.WSMsgType.TEXT, frame
+            message: dict[str, Any] = json.loads(frame.data)
+            if message["type"] == kind and all(message.get(k) == v for k, v in fields.items()):
+                return message
+    raise AssertionError(f"closed with {socket.close_code} before {kind!r} came")
+
+
+async def closed(
+    socket: aiohttp.ClientWebSocketResponse,
+) -> tuple[int | None, list[dict[str, Any]]]:
+    """Read until the server closes: (close code, the messages before)."""
+    async with asyncio.timeout(15):
+        messages = [json.loads(frame.data) async for frame in socket]
+    return socket.close_code, messages
+
+
+def settings(**changes: Any) -> ServiceSettings:
+    """Plain HTTP, a relay elsewhere, no proxies."""
+    values: dict[str, Any] = {
+        "public_url": "http://127.0.0.1",
+        "relay_url": "https://relay.example",
+        "secure": False,
+        "version": "1.2.3",
+        "boot": "boot-of-test",
+    }
+    return ServiceSettings(**(values | changes))
+
+
+@asynccontextmanager
+async def site(
+    folder: Path,
+    *,
+    people: bool = True,
+    clock: Any = None,
+    bus: LocalBus | None = None,
+    store: Database | None = None,
+    hub: TerminalHub | None = None,
+    metrics_token: str = "",
+    **changes: Any,
+) -> AsyncIterator[Site]:
+    """A served coordinator with one user of every role, signed in; 08:00 of the test day."""
+    async with AsyncExitStack() as stack:
+        clock = clock or TurnedClock(at("08:00"))
+        if store is None:
+            store = await open_store("sqlite:///test.db", data_dir=folder)
+            stack.push_async_callback(store.close)
+            await store.apply_roster(roster())
+        bus = bus or LocalBus()
+        relay, seconds, throttle = RecordedRelay(), TurnedSeconds(), Throttle()
+        hub = hub or TerminalHub(bus, store, clock)
+        await stack.enter_async_context(_running(hub))
+        booth = await build_booth(
+            store,
+            bus,
+            relay,
+            LeaseKeeper(store, "one"),
+            hub,
+            TokenMinter(folder / "token.jwk"),
+            clock=clock,
+            zone=ZONE,
+            rules=RULES,
+            relay_id="relay-1",
+            relay_url="https://relay.example",
+        )
+        accounts = AccountService(
+            store,
+            clock,
+            throttle=throttle,
+            hashing=PasswordHashing(QUICK_HASHES),
+            monotonic=seconds,
+        )
+        stack.callback(accounts.close)
+        services = Services(
+            settings=settings(**changes),
+            clock=clock,
+            zone=ZONE,
+            store=store,
+            bus=bus,
+            roster=booth.roster,
+            lessons=booth.lessons,
+            evidence=booth.evidence,
+            desk=booth.desk,
+            floor=booth.floor,
+            runner=booth.runner,
+            media=booth.media,
+            accounts=accounts,
+            enrolment=EnrolmentService(
+                store, hub, booth.roster.current, clock, throttle=throttle, monotonic=seconds
+            ),
+            hub=hub,
+            board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
+        )
+        app = build_app(services, metrics_token=metrics_token)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        tcp = web.TCPSite(runner, "127.0.0.1", 0)
+        await tcp.start()
+        client = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        )
+        port = runner.addresses[0][1]
+        served = Site(
+            f"http://127.0.0.1:{port}",
+            app,
+            services,
+            store,
+            bus,
+            relay,
+            clock,
+            seconds,
+            throttle,
+            client,
+            runner,
+        )
+        if people:
+            await _populate(served)
+        yield served
+
+
+async def _populate(served: Site) -> None:
+    accounts = served.services.accounts
+    for role in PEOPLE:
+        served.users[role] = await accounts.add_user(role.value, f"{role.value} 甲", role, PASSWORD)
+        served.cookies[role], _ = await accounts.sign_in(role.value, PASSWORD, address="192.0.2.1")
+
+
+@asynccontextmanager
+async def _running(hub: TerminalHub) -> AsyncIterator[None]:
+    task = asyncio.create_task(hub.run(), name="hub")
+    await hub.listening()
+    try:
+        yield
+    finally:
+        task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(result, asyncio.CancelledError), result
