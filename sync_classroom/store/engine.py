@@ -13,7 +13,13 @@ from typing import Any, Final
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -126,8 +132,8 @@ def prepare_file(file: Path) -> None:
 class Transactions:
     """The only way to a connection: `read()` and `write()`, each one transaction.
 
-    A failure of the database leaves them as a ProblemError; an IntegrityError passes as it is,
-    for the caller who knows what it means.
+    A failure of the database leaves them as a ProblemError, a naive instant as a ValueError; an
+    IntegrityError passes as it is, for the caller who knows what it means.
     """
 
     def __init__(self, engine: AsyncEngine, place: Place) -> None:
@@ -169,7 +175,9 @@ class Transactions:
                     yield connection
         except (IntegrityError, ProblemError):
             raise
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, OSError, OverflowError, TimeoutError) as error:
+            if isinstance(error, StatementError) and isinstance(error.orig, ValueError):
+                raise error.orig from error  # a column type refused the value, not the database
             raise problem_of(error, self.place.shown) from error
 
 

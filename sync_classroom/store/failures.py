@@ -15,13 +15,13 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy.exc import DataError
-
 from ..domain.problems import ProblemError, ProblemKind
 
 # SQLSTATE classes by which PostgreSQL says "not you" or "not here" (PostgreSQL manual, appendix A):
 # invalid authorization, invalid catalog (database) name, insufficient privilege.
 _REFUSED: Final = ("28", "3D", "42501")
+# SQLSTATE class "data exception".
+_DATA: Final = "22"
 RETRY_AFTER_S: Final = 5
 
 
@@ -30,11 +30,12 @@ def problem_of(error: BaseException, shown: str) -> ProblemError:
     for cause in _causes(error):
         if isinstance(cause, sqlite3.Error):
             return _sqlite_problem(cause, shown)
-        state = getattr(cause, "sqlstate", None)
-        if isinstance(state, str) and state.startswith(_REFUSED):
+        state = getattr(cause, "sqlstate", None) or ""
+        if state.startswith(_REFUSED):
             return _refused(cause, shown)
-    if isinstance(error, DataError):
-        return _bad_value(error)
+        # asyncpg's own refusals of a value are ValueErrors without a state.
+        if state.startswith(_DATA) or isinstance(cause, (ValueError, OverflowError)):
+            return _bad_value()
     return unreachable(shown, error)
 
 
@@ -101,12 +102,12 @@ def _refused(error: BaseException, shown: str) -> ProblemError:
     )
 
 
-def _bad_value(error: DataError) -> ProblemError:
+def _bad_value() -> ProblemError:
     return ProblemError(
         "database_value",
         "数据库不接受其中一个值（例如含有零字符的文字，或过大的数字）。请改正后再提交。",
         "the database does not accept one of the values (text with a zero character, or a number"
-        f" that is too large): correct it and send it again ({type(error.orig).__name__})",
+        " that is too large): correct it and send it again",
     )
 
 

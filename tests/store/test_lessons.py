@@ -1,0 +1,131 @@
+"""Runs and floors are written only over the version that was read."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from sync_classroom.domain.floor import Floor, RaisedHand
+from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
+from sync_classroom.store.database import Database
+from sync_classroom.store.queries import IDS_PER_STATEMENT
+from tests.support.plans import at, lesson
+from tests.support.rosters import programme
+
+pytestmark = pytest.mark.asyncio
+ONE, TWO, THREE = (OccurrenceId(f"o-{n}") for n in (1, 2, 3))
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def planned(store: Database) -> None:
+    await store.apply_roster(programme())
+    for hour, occurrence in enumerate((ONE, TWO, THREE), start=9):
+        wanted = lesson(occurrence, f"{hour:02}:00", f"{hour:02}:40", seats=["remote-1-r1"])
+        await store.add_occurrence(wanted, key=occurrence, gap_s=0)
+
+
+async def test_nothing_has_happened_to_a_new_occurrence(store: Database) -> None:
+    assert await store.get_run(ONE) is None
+    assert await store.get_floor(ONE) is None
+    assert await store.unfinished_runs() == []
+
+
+async def test_a_run_comes_back_as_it_went_in_with_the_next_version(store: Database) -> None:
+    run = LessonRun(
+        ONE,
+        LessonState.ENDED,
+        opened_at=at("08:50"),
+        live_at=at("09:00:01.000001"),
+        ended_at=at("09:41:00.999999"),
+        end_reason=EndReason.NEXT_BOOKING,
+        extended_s=600,
+        host_lost_at=at("09:40"),
+    )
+    saved = await store.save_run(run)
+    assert saved == replace(run, version=1)
+    assert await store.get_run(ONE) == saved
+    bare = LessonRun(TWO, version=0)
+    assert await store.save_run(bare) == replace(bare, version=1)
+    assert await store.get_run(TWO) == replace(bare, version=1)
+
+
+async def test_a_run_is_saved_over_the_version_that_was_read_only(store: Database) -> None:
+    first = await store.save_run(LessonRun(ONE, LessonState.OPEN, opened_at=at("08:50")))
+    assert first is not None
+    live = await store.save_run(replace(first, state=LessonState.LIVE, live_at=at("09:00")))
+    assert live is not None
+    assert live.version == 2
+    assert await store.save_run(replace(first, state=LessonState.CANCELLED)) is None
+    assert await store.save_run(LessonRun(ONE, LessonState.CANCELLED)) is None
+    assert await store.save_run(replace(live, version=3)) is None
+    assert await store.get_run(ONE) == live
+    assert await store.save_run(replace(live, version=2, extended_s=300)) is not None
+
+
+async def test_a_version_of_what_was_never_stored_is_refused(store: Database) -> None:
+    assert await store.save_run(LessonRun(ONE, version=1)) is None
+    assert await store.save_floor(Floor(ONE, version=1)) is None
+    assert await store.get_run(ONE) is None
+
+
+@pytest.mark.parametrize("version", [0, 1])
+async def test_of_ten_simultaneous_writers_one_is_first(store: Database, version: int) -> None:
+    run = LessonRun(ONE)
+    if version == 1:
+        stored = await store.save_run(run)
+        assert stored is not None
+        run = stored
+    outcomes = await asyncio.gather(
+        *(store.save_run(replace(run, extended_s=n)) for n in range(1, 11))
+    )
+    [winner] = [saved for saved in outcomes if saved is not None]
+    assert winner.version == version + 1
+    assert await store.get_run(ONE) == winner
+
+
+async def test_the_run_and_floor_of_an_unknown_occurrence_are_key_errors(store: Database) -> None:
+    with pytest.raises(KeyError, match="o-9"):
+        await store.save_run(LessonRun(OccurrenceId("o-9")))
+    with pytest.raises(KeyError, match="o-9"):
+        await store.save_floor(Floor(OccurrenceId("o-9")))
+
+
+async def test_unfinished_runs_are_those_open_or_live(store: Database) -> None:
+    two = await store.save_run(LessonRun(TWO, LessonState.LIVE, live_at=at("10:00")))
+    one = await store.save_run(LessonRun(ONE, LessonState.OPEN, opened_at=at("08:50")))
+    await store.save_run(LessonRun(THREE, LessonState.MISSED))
+    assert await store.unfinished_runs() == [one, two]
+
+
+async def test_runs_of_reads_those_that_exist_however_many_are_asked_for(store: Database) -> None:
+    one = await store.save_run(LessonRun(ONE))
+    three = await store.save_run(LessonRun(THREE))
+    asked = [OccurrenceId(f"x-{n}") for n in range(2 * IDS_PER_STATEMENT)]
+    assert await store.runs_of([ONE, *asked, TWO, THREE]) == {ONE: one, THREE: three}
+    assert await store.runs_of([]) == {}
+
+
+async def test_a_floor_comes_back_as_it_went_in_with_the_next_version(store: Database) -> None:
+    floor = Floor(
+        ONE,
+        hands=(
+            RaisedHand(SeatId("o-1-s2"), at("09:10:00.000001")),
+            RaisedHand(SeatId("o-1-s0"), at("09:11")),
+        ),
+        called_on=SeatId("o-1-s1"),
+        called_at=at("09:12"),
+        muted=True,
+        present={SeatId("o-1-s1"): 41, SeatId("o-1-s0"): 0},
+    )
+    saved = await store.save_floor(floor)
+    assert saved == replace(floor, version=1)
+    assert await store.get_floor(ONE) == saved
+    assert await store.save_floor(floor) is None
+    assert saved is not None
+    quiet = await store.save_floor(Floor(ONE, version=saved.version))
+    assert quiet == Floor(ONE, version=2)
+    assert await store.get_floor(ONE) == quiet
