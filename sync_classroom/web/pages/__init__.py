@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ...domain.problems import ProblemError
+from .. import terminal_page
 from . import door, lesson, lesson_form, people, roster, terminals, today
 from .frame import Frame
 from .route import PageRoute
@@ -22,6 +23,7 @@ def page_routes() -> tuple[PageRoute, ...]:
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
+        *terminal_page.ROUTES,
     )
 
 

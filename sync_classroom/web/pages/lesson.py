@@ -16,6 +16,7 @@ from ...domain.accounts import Role
 from ...domain.ids import OccurrenceId, SeatId
 from ...domain.lesson import LessonState
 from ...domain.problems import ProblemError, ProblemKind
+from ...domain.rules import DEFAULT
 from ...domain.timetable import Change, ChangeKind
 from ..formats import Rate, rate, term_on
 from ..i18n import mark
@@ -139,6 +140,8 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
     chart = draw(timeline, frame.now)
     state = lesson_code(view)
     rows = tuple(_row(frame, timeline, chart, row) for row in chart.rows)
+    # One seat's samples at a time: 48 seats of a double lesson would be 25 000 lines.
+    sampled = frame.request.query.get("samples", "")
     return frame.render(
         "lesson.html",
         status=status,
@@ -153,12 +156,14 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         changes=[_change(frame, view, c) for c in view.occurrence.changes],
         chart=chart,
         rows=rows,
-        planned=state is LessonState.PLANNED,
+        sampled=sampled,
+        samples=next((r.row.line.samples for r in rows if r.row.line.seat == sampled), ()),
         host_rate=rate(chart.host_s, chart.window_s),
         may_cancel=frame.may(Role.ADMIN)
         and frame.now < view.occurrence.ends_at
         and state in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE),
         reason_max=REASON_MAX,
+        delivered_share=rate(round(DEFAULT.delivered_ratio * 1000), 1000).percent,
         live=state in (LessonState.OPEN, LessonState.LIVE),
         percent=lambda part, whole: rate(part, whole).percent,
     )

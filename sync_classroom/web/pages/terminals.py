@@ -162,22 +162,26 @@ def _words(frame: Frame, row: TerminalRow) -> BoardRow:
 
 
 def _checks(frame: Frame, found: Mapping[str, Any]) -> tuple[Check, ...]:
-    checks: list[Check] = []
-    for name, text in _CHECKS:
-        result = _CHECK_WORDS.get(_status(found.get(name)), _CHECK_WORDS["unknown"])
-        checks.append(Check(result.shape, f"{frame.t(text)} {frame.t(result.text)}"))
+    """What works is said in one breath, what does not each for itself."""
+    results = [
+        (frame.t(text), _CHECK_WORDS.get(_status(found.get(name)), _CHECK_WORDS["unknown"]))
+        for name, text in _CHECKS
+    ]
+    checks = [
+        Check(word.shape, f"{text} {frame.t(word.text)}")
+        for text, word in results
+        if word is not _CHECK_WORDS["ok"]
+    ]
+    fine = [text for text, word in results if word is _CHECK_WORDS["ok"]]
+    if fine:
+        listed = frame.tongue.pick("、", ", ").join(fine)
+        checks.append(Check("held", f"{listed} {frame.t(_CHECK_WORDS['ok'].text)}"))
     path = found.get("path")
     if isinstance(path, Mapping):
         checks.append(_path_check(frame, path))
     offset = found.get("clock_offset_ms")
-    if isinstance(offset, (int, float)):
-        off = abs(offset) > CLOCK_TOLERANCE_MS
-        checks.append(
-            Check(
-                "partial" if off else "held",
-                frame.t("时钟差 %(ms)s 毫秒", ms=round(offset)),
-            )
-        )
+    if isinstance(offset, (int, float)) and abs(offset) > CLOCK_TOLERANCE_MS:
+        checks.append(Check("partial", frame.t("时钟差 %(ms)s 毫秒", ms=round(offset))))
     return tuple(checks)
 
 

@@ -52,6 +52,7 @@ class LessonRow:
     groups: tuple[SchoolCells, ...]
     due: int
     reached: int
+    over: bool
     present: int | None
     running_s: int | None
     period: int | None
@@ -119,6 +120,7 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
         groups=tuple(SchoolCells(name, tuple(cells)) for name, cells in groups.items()),
         due=len(view.due_seats),
         reached=_reached(view, state),
+        over=state in (LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED),
         present=sum(counted) if counted else None,
         running_s=int((frame.now - live_at).total_seconds()) if live_at else None,
         period=_period_of(view, frame.services.zone),

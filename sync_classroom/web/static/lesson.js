@@ -52,11 +52,3 @@ addEventListener("scroll", hide, { passive: true });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") hide();
 });
-
-/** A link to a seat's samples opens them. */
-function openSamples() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target instanceof HTMLDetailsElement) target.open = true;
-}
-addEventListener("hashchange", openSamples);
-openSamples();

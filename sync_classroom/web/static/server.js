@@ -57,7 +57,7 @@ export function listen(url, listener) {
       if (source?.readyState === EventSource.CLOSED) retry = setTimeout(open, RECONNECT_MS);
     };
     source.onmessage = soon;
-    for (const name of ["lesson", "plan", "presence", "roster", "resync"]) {
+    for (const name of ["lesson", "plan", "terminal", "resync"]) {
       source.addEventListener(name, soon);
     }
   };
