@@ -96,7 +96,7 @@ class Evidence:
     def __init__(self, rules: Rules = DEFAULT) -> None:
         self.host: dict[OccurrenceId, SpanBuilder] = {}
         self.seats: dict[SeatKey, SeatFacts] = {}
-        self.teachers: dict[tuple[OccurrenceId, TeacherId], SpanBuilder] = {}
+        self._teachers: dict[OccurrenceId, dict[TeacherId, SpanBuilder]] = {}
         self.gaps = SpanBuilder()
         self.pushes: dict[PushStep, set[tuple[PushId, TargetId]]] = {s: set() for s in PushStep}
         self._enough: Fraction = exact(rules.delivered_ratio)
@@ -125,6 +125,10 @@ class Evidence:
         if self._seen.add(fact.id):
             self._adders[type(fact)](fact)
 
+    def teachers_of(self, meeting: OccurrenceId) -> Iterable[tuple[TeacherId, SpanBuilder]]:
+        """Whose media arrived in a research meeting, and when."""
+        return self._teachers.get(meeting, {}).items()
+
     def _seat(self, fact: SeatMedia | Headcount | Interaction | Adjustment) -> SeatFacts:
         key = (fact.occurrence, fact.seat)
         seat = self.seats.get(key)
@@ -150,10 +154,10 @@ class Evidence:
 
     def _participant_media(self, fact: ParticipantMedia) -> None:
         if fact.packets > 0:
-            key = (fact.occurrence, fact.teacher)
-            builder = self.teachers.get(key)
+            meeting = self._teachers.setdefault(fact.occurrence, {})
+            builder = meeting.get(fact.teacher)
             if builder is None:
-                builder = self.teachers[key] = SpanBuilder()
+                builder = meeting[fact.teacher] = SpanBuilder()
             _put(builder, fact.from_at, fact.to_at)
 
     def _interaction(self, fact: Interaction) -> None:

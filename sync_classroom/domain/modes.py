@@ -1,0 +1,155 @@
+"""The other two modes in figures: 在线帮扶教研 (research) and 精准帮扶推送 (push)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from .crediting import SeatState, host_of, window_of, withdrawn_state
+from .evidence import Evidence
+from .facts import PushStep
+from .ids import SchoolId, TeacherId
+from .intervals import EMPTY, Spans, intersection, length, union
+from .measures import Ratio
+from .roster import Teacher
+from .rules import Rules
+from .timetable import Occurrence, Push
+
+
+@dataclass(frozen=True, slots=True)
+class ResearchFigures:
+    """Research meetings. A teacher attends with at least `research_min_s` seconds in the window.
+
+    `research_teachers` are distinct teachers who attended a planned meeting; `research_teacher_s`
+    is all teachers' time, each second of a teacher once; `research_schools` are remote schools
+    that attended a held meeting, of those in the programme.
+    """
+
+    research_planned: int
+    research_held: int
+    research_teachers: int
+    research_teacher_s: int
+    research_schools: Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class PushFigures:
+    """Push orders by target: 触达率 is opened of addressed, 完成率 completed of addressed.
+
+    `push_schools` are remote schools where a target was opened, of those in the programme.
+    """
+
+    push_addressed: int
+    push_delivered: int
+    push_opened: int
+    push_completed: int
+    push_open_rate: Ratio
+    push_completion_rate: Ratio
+    push_schools: Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class ModeCounts:
+    """The figures of one mode and how often it reached each school."""
+
+    by_school: Mapping[SchoolId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Research(ModeCounts):
+    """Research figures; a school counts each held meeting that one of its teachers attended."""
+
+    figures: ResearchFigures
+
+
+@dataclass(frozen=True, slots=True)
+class Pushes(ModeCounts):
+    """Push figures; a school counts each target that was opened."""
+
+    figures: PushFigures
+
+
+def research_of(
+    meetings: Iterable[Occurrence],
+    evidence: Evidence,
+    teachers: Mapping[TeacherId, Teacher],
+    programme: Collection[SchoolId],
+    rules: Rules,
+) -> Research:
+    """The research meetings of a period; `programme` are the remote schools in it."""
+    planned = held = 0
+    attended: set[TeacherId] = set()
+    present: dict[TeacherId, Spans] = defaultdict(lambda: EMPTY)
+    by_school: dict[SchoolId, int] = defaultdict(int)
+    for meeting in meetings:
+        if withdrawn_state(meeting) in (SeatState.CANCELLED_EXCUSED, SeatState.MOVED):
+            continue
+        planned += 1
+        presence = _presence(meeting, evidence, teachers)
+        for teacher, spans in presence.items():
+            present[teacher] = union(present[teacher], spans)
+        here = {t for t, spans in presence.items() if length(spans) >= rules.research_min_s}
+        attended |= here
+        schools = {teachers[t].school for t in here}
+        if len(schools) >= rules.research_min_schools:
+            held += 1
+            for school in schools:
+                by_school[school] += 1
+    return Research(
+        dict(by_school),
+        ResearchFigures(
+            planned,
+            held,
+            len(attended),
+            sum(length(spans) for spans in present.values()),
+            Ratio(len(set(by_school) & set(programme)), len(programme)),
+        ),
+    )
+
+
+def _presence(
+    meeting: Occurrence, evidence: Evidence, teachers: Mapping[TeacherId, Teacher]
+) -> dict[TeacherId, Spans]:
+    """When each known teacher's media arrived, within the window. The leader's is host media."""
+    window = (window_of(meeting),)
+    # Anyone who spoke attended, invited or not; but a name nobody knows belongs to no school.
+    presence = {
+        teacher: intersection(builder.spans(), window)
+        for teacher, builder in evidence.teachers_of(meeting.id)
+        if teacher in teachers
+    }
+    leader = meeting.host.teacher
+    if leader in teachers:
+        led = host_of(meeting, evidence)
+        presence[leader] = union(presence.get(leader, EMPTY), led)
+    return presence
+
+
+def pushes_of(
+    pushes: Iterable[Push], evidence: Evidence, programme: Collection[SchoolId]
+) -> Pushes:
+    """The push orders of a period; what was opened later than the period counts to its order."""
+    addressed = 0
+    count = dict.fromkeys(PushStep, 0)
+    by_school: dict[SchoolId, int] = defaultdict(int)
+    for push in pushes:
+        for target in push.targets:
+            addressed += 1
+            for step in PushStep:
+                count[step] += (push.id, target.id) in evidence.pushes[step]
+            if (push.id, target.id) in evidence.pushes[PushStep.OPENED]:
+                by_school[target.school] += 1
+    opened, completed = count[PushStep.OPENED], count[PushStep.COMPLETED]
+    return Pushes(
+        dict(by_school),
+        PushFigures(
+            addressed,
+            count[PushStep.DELIVERED],
+            opened,
+            completed,
+            Ratio(opened, addressed),
+            Ratio(completed, addressed),
+            Ratio(len(set(by_school) & set(programme)), len(programme)),
+        ),
+    )
