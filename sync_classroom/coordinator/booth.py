@@ -23,6 +23,9 @@ from .runner import SWEEP_S, LessonRunner
 from .services import Clock
 from .tokens import TokenMinter
 
+# Without rooms the relay is asked this much less often.
+IDLE_POLLS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Booth:
@@ -60,7 +63,7 @@ async def build_booth(
     """Make the services and read the roster; starts nothing."""
     roster = RosterService(store, bus)
     await roster.load()
-    media = MediaWatch(relay, busy_s=poll_s)
+    media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
     rooms = Rooms(relay, media, presence)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)

@@ -117,6 +117,8 @@ class Rooms:
         except RelayDownError as error:
             self._failed("put", occurrence.id, error)
             return False
+        if occurrence.id not in self._placed:
+            self._media.nudge()  # a new room: from now on every second counts
         if boot == self._boot:  # else it may be the former relay that took it
             self._placed[occurrence.id] = wanted
         return True

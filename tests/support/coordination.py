@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from sync_classroom.coordinator.booth import Booth, build_booth
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.local_bus import LocalBus
@@ -41,6 +43,16 @@ from sync_classroom.domain.roster import (
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.store.database import Database, open_store
 from tests.support.plans import at
+
+# The default draws every local variable of every frame, which takes a second per exception.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
 RULES = LessonRules()
