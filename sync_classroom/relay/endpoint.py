@@ -1,0 +1,632 @@
+"""The relay's media port: every session on one UDP socket, one reader, one timer.
+
+Order of every turn: drain the socket, give each datagram to its session, fan out what arrived (now,
+or when the batch window ends), do what is due, flush, arm the timer again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from . import rtcp, stun
+from .counters import Counters
+from .fanout import FanOut, Output, PythonFanOut
+from .forwarding import Feed, Slot
+from .ice import IceAgent, IceTable, Outcome
+from .interfaces import reachable_addresses
+from .live_session import CONTROL, PeerState, Session
+from .peer import Certificate, PeerTransport
+from .publisher import Publisher
+from .room import EMPTY_S, Layout, Room, source_name
+from .samples import Sampler
+from .schedule import Schedule
+from .sdp import stream_ids
+from .session import (
+    Direction,
+    LocalStream,
+    LocalTransport,
+    Offer,
+    Sample,
+    SessionRefusedError,
+)
+from .settings import RelaySettings
+from .srtp import SrtpError
+from .subscriber import Subscriber
+from .sync import RelayClock
+from .udp import RECEIVE_BATCH, UdpSocket
+
+__all__ = ["Endpoint", "Layout", "PeerState", "Session"]
+
+MAX_DRAINS: Final = 8
+"""Batches read per wake-up (512 datagrams): then timers and other tasks have their turn."""
+NOTHING_LIVE_RETRY_S: Final = 3
+FULL_RETRY_S: Final = 30
+_EARLY_S: Final = 0.0005
+"""Timers of the loop may fire this early by its clock's resolution."""
+
+log = logging.getLogger(__name__)
+
+
+class Endpoint:
+    """All media of one relay process. Make it with `open`; everything happens on its loop."""
+
+    def __init__(
+        self, settings: RelaySettings, socket: UdpSocket, on_sample: Callable[[Sample], None]
+    ) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self.socket = socket
+        self.on_sample = on_sample
+        self.draining = False
+        self._counters = Counters()
+        self._certificate = Certificate()
+        self._fingerprint = self._certificate.fingerprint
+        hosts = settings.advertised or reachable_addresses(settings.media.host)
+        self._candidates = tuple((host, socket.port) for host in hosts)
+        self._ice = IceTable()
+        self._clock = RelayClock(time.time() - self._loop.time())
+        self._fanout: FanOut = PythonFanOut(socket, self._counters)
+        self._rooms: dict[str, Room[Session]] = {}
+        self._sessions: dict[str, Session] = {}
+        self._by_address: dict[bytes, Session] = {}
+        self._outputs: dict[Slot, Output] = {}
+        self._owners: dict[Feed, Session] = {}
+        self._dirty: dict[Feed, None] = {}
+        self._schedule: Schedule[Session | Room[Session]] = Schedule()
+        self._batch_at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = self._writing = False
+        self._dropped_before = 0
+
+    @classmethod
+    async def open(
+        cls, settings: RelaySettings, *, on_sample: Callable[[Sample], None]
+    ) -> Endpoint:
+        """Bind the media port and start serving. Raises OSError if the port cannot be had.
+
+        `on_sample` is called on the loop and must not block.
+        """
+        socket = UdpSocket(settings.media.host, settings.media.port)
+        try:
+            endpoint = cls(settings, socket, on_sample)
+        except BaseException:
+            socket.close()
+            raise
+        endpoint._loop.add_reader(socket.fd, endpoint._readable)
+        return endpoint
+
+    async def close(self) -> None:
+        """Close every session, write the last samples, release the port."""
+        self._closing = True
+        for session in list(self._sessions.values()):
+            self.close_session(session, "shutdown")
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.socket.flush()
+        self._loop.remove_reader(self.socket.fd)
+        self._loop.remove_writer(self.socket.fd)
+        self.socket.close()
+
+    @property
+    def port(self) -> int:
+        """The UDP port, also if the system chose it."""
+        return self.socket.port
+
+    @property
+    def counters(self) -> Counters:
+        """What happened since start."""
+        counters, socket = self._counters, self.socket
+        counters.sendmmsg_calls, counters.would_block = socket.calls, socket.would_block
+        counters.send_errors, counters.truncated = socket.send_errors, socket.truncated
+        counters.datagrams_out, counters.kept_lost = socket.datagrams_out, socket.kept_lost
+        counters.dropped_policy = self._dropped_before + sum(
+            output.slot.dropped for output in self._outputs.values()
+        )
+        return counters
+
+    # ------------------------------------------------------------------ rooms
+
+    def rooms(self) -> tuple[str, ...]:
+        """The names of all rooms."""
+        return tuple(self._rooms)
+
+    def put_room(self, room: str, layouts: Mapping[str, Layout], *, pinned: bool = True) -> None:
+        """Make a room or route it anew, at once; idempotent.
+
+        `layouts` is by peer, `*` for everybody else. A pinned room stays until it is deleted.
+        Raises `SessionRefusedError` (`full`, `draining`) when a new room cannot be made.
+        """
+        found = self._rooms.get(room)
+        if found is None:
+            found = self._make_room(room, pinned=pinned)
+        found.layouts = dict(layouts)
+        if pinned:
+            found.pinned = True
+            self._schedule.remove(found)
+        self._route(found)
+
+    def delete_room(self, room: str) -> None:
+        """Close the room's sessions, write their last samples, forget it. Unknown is fine."""
+        found = self._rooms.pop(room, None)
+        if found is None:
+            return
+        self._schedule.remove(found)
+        for session_id in list(found.sessions):
+            self.close_session(self._sessions[session_id], "room_deleted")
+
+    def drop_peer(self, room: str, peer: str) -> None:
+        """Close every session of one peer."""
+        for session in list(self._sessions.values()):
+            if (session.room, session.peer) == (room, peer):
+                self.close_session(session, "dropped")
+
+    def _make_room(self, name: str, *, pinned: bool) -> Room[Session]:
+        if self.draining:
+            raise self._refusal("draining", "this relay takes no new rooms; use another", None)
+        if len(self._rooms) >= self._settings.max_rooms:
+            limit = self._settings.max_rooms
+            raise self._refusal(
+                "full", f"all {limit} rooms are in use (setting max_rooms)", FULL_RETRY_S
+            )
+        room: Room[Session] = Room(name, pinned)
+        self._rooms[name] = room
+        return room
+
+    def _refusal(self, code: str, message: str, retry_after_s: int | None) -> SessionRefusedError:
+        self._counters.sessions_refused += 1
+        return SessionRefusedError(code, message, retry_after_s)
+
+    def _route(self, room: Room[Session]) -> None:
+        """Point every slot of the room at what its layout says now."""
+        now = self._loop.time()
+        for session_id in room.sessions:
+            session = self._sessions[session_id]
+            if not isinstance(session.media, Subscriber):
+                continue
+            for stream in session.media.streams:
+                slot = stream.slot
+                source = None
+                if session.connected:
+                    source = room.feeding(session.peer, slot.kind, stream.line.slot)
+                feed = source.media.feed(slot.kind) if source is not None else None  # type: ignore[union-attr]
+                slot.route(feed, now)
+                self._counters.idle_codec += slot.mismatched
+                if feed is not None:
+                    self._ask_keyframe(feed)
+            self._touch(session)
+        self._arm()
+
+    def _ask_keyframe(self, feed: Feed) -> None:
+        if feed.wants_keyframe and feed.requests is not None:
+            feed.requests.ask()
+            self._touch(self._owners[feed])
+
+    # ------------------------------------------------------------------ sessions
+
+    def session(self, session_id: str) -> Session | None:
+        """A session that has not ended, or None."""
+        return self._sessions.get(session_id)
+
+    def status(self, room: str | None = None) -> list[PeerState]:
+        """Every session, or those of one room."""
+        now = self._loop.time()
+        return [
+            session.state(now)
+            for session in self._sessions.values()
+            if room is None or session.room == room
+        ]
+
+    def open_session(
+        self, *, room: str, peer: str, source: str | None, offer: Offer, makes_room: bool
+    ) -> Session:
+        """Open a session for a negotiated offer; the answer is made of what it says of itself.
+
+        Raises `SessionRefusedError` with code `room_unknown`, `nothing_live` (nobody publishes in
+        the room yet), `full` or `draining`. A session of the same peer, direction and source, and
+        whoever published the same source before, is closed once the new one exists.
+        """
+        found = self._rooms.get(room)
+        publish = offer.direction is Direction.PUBLISH
+        if found is None and not makes_room:
+            raise self._refusal("room_unknown", f"there is no room {room!r} here", None)
+        if not publish and (found is None or not found.anything_live()):
+            raise self._refusal(
+                "nothing_live", f"nobody publishes in room {room!r} yet", NOTHING_LIVE_RETRY_S
+            )
+        name = source_name(source, peer) if publish else None
+        replaced = [
+            session
+            for session in self._sessions.values()
+            if session.room == room
+            and session.direction is offer.direction
+            and session.source == name
+            and (publish or session.peer == peer)
+        ]
+        if len(self._sessions) - len(replaced) >= self._settings.max_sessions:
+            limit = self._settings.max_sessions
+            raise self._refusal(
+                "full", f"all {limit} sessions are in use (setting max_sessions)", FULL_RETRY_S
+            )
+        if found is None:
+            found = self._make_room(room, pinned=False)
+        session = self._new_session(found, peer, name, offer)
+        for old in replaced:
+            self.close_session(old, "replaced")
+        self._sessions[session.id] = session
+        found.sessions.add(session.id)
+        self._schedule.remove(found)
+        if isinstance(session.media, Publisher):
+            assert name is not None  # publishers always have one
+            found.sources[name] = (peer, session)
+            for track in session.media.tracks:
+                self._owners[track.feed] = session
+            self._route(found)
+        else:
+            for stream in session.media.streams:
+                self._outputs[stream.slot] = stream.output
+        self._counters.sessions_opened += 1
+        self._touch(session)
+        self._arm()
+        return session
+
+    def _new_session(
+        self, room: Room[Session], peer: str, source: str | None, offer: Offer
+    ) -> Session:
+        now = self._loop.time()
+        session_id = secrets.token_urlsafe(12)
+        agent = self._ice.open(session_id, now)
+        transport = PeerTransport(
+            self._certificate, offer.fingerprints, lambda data: self._send_dtls(transport, data)
+        )
+        sampler = Sampler(self._settings.sample_s, now)
+        streams: dict[str, LocalStream] = {}
+        media: Publisher | Subscriber
+        if offer.direction is Direction.PUBLISH:
+            media = Publisher(
+                offer,
+                ssrc=_fresh_ssrc(),
+                ceiling_kbps=self._settings.max_bitrate_kbps,
+                counters=self._counters,
+                now=now,
+            )
+        else:
+            streams = _local_streams(offer, session_id)
+            lines = [line for line in offer.lines if line.accepted]
+            slots = {
+                line.mid: Slot(
+                    line.kind,
+                    line.codecs,
+                    ssrc=streams[line.mid].ssrc,
+                    rtx_ssrc=streams[line.mid].rtx_ssrc,
+                    # RFC 3550 5.1: random starts. The upper half of sequence numbers is left out
+                    # because a loss around an early wrap confuses SRTP's rollover guess.
+                    first_sequence=random.randrange(1, 0x8000),  # noqa: S311
+                    first_timestamp=random.getrandbits(32),
+                )
+                for line in lines
+            }
+            media = Subscriber(
+                lines,
+                slots,
+                transport,
+                cname=session_id,
+                clock=self._clock,
+                fanout=self._fanout,
+                counters=self._counters,
+                sampler=sampler,
+            )
+        return Session(
+            session_id=session_id,
+            room=room.name,
+            peer=peer,
+            source=source,
+            direction=offer.direction,
+            agent=agent,
+            transport=transport,
+            media=media,
+            sampler=sampler,
+            streams=streams,
+            host=self,
+            now=now,
+        )
+
+    def local_transport(self, agent: IceAgent) -> LocalTransport:
+        """What an answer says about our side."""
+        current = agent.current
+        return LocalTransport(current.ufrag, current.pwd, self._fingerprint, self._candidates)
+
+    def restart_ice(self, session: Session) -> LocalTransport:
+        """See `Session.restart_ice`."""
+        self._ice.restart(session.agent)
+        return self.local_transport(session.agent)
+
+    def close_session(self, session: Session, reason: str) -> None:
+        """End a session: last samples, routes, addresses, DTLS. Again is fine."""
+        if self._sessions.get(session.id) is not session:
+            return
+        now = self._loop.time()
+        session.last_samples(now)
+        del self._sessions[session.id]
+        self._schedule.remove(session)
+        self._ice.close(session.agent)
+        for key in session.addresses:
+            if self._by_address.get(key) is session:
+                del self._by_address[key]
+        room = self._rooms.get(session.room)
+        if isinstance(session.media, Publisher):
+            for track in session.media.tracks:
+                self._dirty.pop(track.feed, None)
+                del self._owners[track.feed]
+        else:
+            for stream in session.media.streams:
+                stream.slot.route(None, now)
+                self._dropped_before += stream.slot.dropped
+                del self._outputs[stream.slot]
+        if room is not None:
+            self._leave_room(room, session, now)
+        session.reason = reason
+        session.closed.set()
+        self._counters.sessions_closed += 1
+        if session.task is not None:
+            session.task.cancel()
+        log.debug("session %s of %s in %s closed: %s", session.id, session.peer, room, reason)
+
+    def _leave_room(self, room: Room[Session], session: Session, now: float) -> None:
+        room.sessions.discard(session.id)
+        if (
+            session.source is not None
+            and room.sources.get(session.source, ("", None))[1] is session
+        ):
+            del room.sources[session.source]
+        if isinstance(session.media, Publisher):
+            self._route(room)
+        if not room.sessions:
+            room.empty_since_s = now
+            if not room.pinned:
+                self._schedule.set(room, now + EMPTY_S)
+
+    # ------------------------------------------------------------------ datagrams in
+
+    def _readable(self) -> None:
+        now = self._loop.time()
+        socket = self.socket
+        for _ in range(MAX_DRAINS):
+            count = socket.receive()
+            self._counters.datagrams_in += count
+            for place in range(count):
+                self._datagram(place, now)
+            if count < RECEIVE_BATCH:
+                break
+        if self._dirty and self._batch_at is None:
+            self._batch_at = now + self._settings.batch_window_ms / 1000
+        self._turn(now)
+
+    def _datagram(self, place: int, now: float) -> None:
+        socket, counters = self.socket, self._counters
+        length = socket.length(place)
+        if length == 0:
+            return
+        data = socket.view(place, length)
+        first = data[0]
+        # RFC 7983: who is meant is told by the first byte.
+        if 128 <= first <= 191 and length >= 12:
+            session = self._by_address.get(socket.address(place))
+            if session is None:
+                counters.unknown_senders += 1
+            else:
+                self._media(session, place, length, data, now)
+        elif first < 4 and stun.is_stun(bytes(data[:20])):
+            self._stun(bytes(data), socket.address(place), now)
+        elif 20 <= first <= 63:
+            session = self._by_address.get(socket.address(place))
+            if session is None:
+                counters.unknown_senders += 1
+            else:
+                self._dtls(session, bytes(data))
+        else:
+            counters.junk += 1
+
+    def _stun(self, data: bytes, key: bytes, now: float) -> None:
+        try:
+            verdict = self._ice.receive(data, key, lambda: self.socket.host_port(key), now)
+        except ValueError:
+            self._counters.stun_bad += 1
+            return
+        if verdict.outcome is Outcome.ANSWERED:
+            self._counters.stun_ok += 1
+        elif verdict.outcome is Outcome.REFUSED:
+            self._counters.stun_bad += 1
+        if verdict.response is not None:
+            self.socket.send(verdict.response, self.socket.destination(key))
+        if verdict.agent is None:
+            return
+        session = self._sessions[verdict.agent.session]
+        agent = session.agent
+        self._by_address[key] = session
+        session.addresses.add(key)
+        for gone in session.addresses - agent.addresses.keys():
+            session.addresses.discard(gone)
+            if self._by_address.get(gone) is session:
+                del self._by_address[gone]
+        nominated = agent.address
+        current = session.dtls.address
+        if nominated is not None and (current is None or current.key[: len(key)] != nominated):
+            session.dtls.address = self.socket.destination(nominated)
+
+    def _dtls(self, session: Session, data: bytes) -> None:
+        if session.task is None:
+            session.task = asyncio.create_task(self._serve(session), name=f"dtls {session.id}")
+            self._tasks.add(session.task)
+            session.task.add_done_callback(self._tasks.discard)
+        session.dtls.dtls(data)
+
+    async def _serve(self, session: Session) -> None:
+        """The session's one task: its DTLS association, to its end."""
+        try:
+            if not await session.dtls.run(lambda: self._connected(session)):
+                self._counters.dtls_failed += 1
+                self.close_session(session, "dtls_failed")
+            else:
+                self.close_session(session, "left")
+        except asyncio.CancelledError:
+            if session.reason is None:
+                raise  # not by close_session: the loop is being shut down
+
+    def _connected(self, session: Session) -> None:
+        now = self._loop.time()
+        session.connected_at(now)
+        room = self._rooms.get(session.room)
+        if room is not None:
+            self._route(room)
+        self._touch(session)
+        self._turn(now)
+
+    def _send_dtls(self, transport: PeerTransport, data: bytes) -> None:
+        if transport.address is not None and self.socket.fd_open:
+            self.socket.send(data, transport.address, CONTROL)
+            self.socket.flush()
+
+    def _media(
+        self, session: Session, place: int, length: int, data: memoryview, now: float
+    ) -> None:
+        counters, incoming = self._counters, session.dtls.incoming
+        if incoming is None:
+            counters.unknown_senders += 1  # before its handshake is done
+            return
+        pointer = self.socket.pointer(place)
+        control = rtcp.is_rtcp(data[1])
+        ssrc = int.from_bytes(data[4:8] if control else data[8:12], "big")
+        if not session.dtls.known_ssrc(ssrc):
+            counters.rtp_unmapped += 1
+            return
+        try:
+            if control:
+                length = incoming.unprotect_rtcp(pointer, length)
+            else:
+                length = incoming.unprotect(pointer, length)
+        except SrtpError:
+            counters.srtp_rejected += 1
+            return
+        session.dtls.ssrcs.add(ssrc)
+        try:
+            if control:
+                self._control(session, session.receive_rtcp(data[:length], now))
+            else:
+                counters.packets_in += 1
+                counters.bytes_in += length
+                feed = session.receive_rtp(data[:length], now, counters)
+                if feed is not None:
+                    self._dirty[feed] = None
+        except ValueError:
+            if control:
+                counters.rtcp_malformed += 1
+            else:
+                counters.rtp_malformed += 1
+        self._touch(session)
+
+    def _control(self, session: Session, feedback: rtcp.Feedback) -> None:
+        if feedback.keyframes and isinstance(session.media, Subscriber):
+            for stream in session.media.streams:
+                feed = stream.slot.feed
+                if feed is not None and feed.requests is not None and feed.requests.pending:
+                    self._touch(self._owners[feed])
+
+    # ------------------------------------------------------------------ time
+
+    def _turn(self, now: float) -> None:
+        """Fan out, do what is due, flush, arm the timer."""
+        if self._batch_at is not None and now >= self._batch_at - _EARLY_S:
+            self._batch_at = None
+            self._fan_out(now)
+        for key in self._schedule.pop_due(now):
+            if isinstance(key, Room):
+                if not key.sessions and not key.pinned:
+                    self.delete_room(key.name)
+                continue
+            key.advance(now)
+            if key.id in self._sessions:
+                self._schedule.set(key, max(key.deadline_s, now + _EARLY_S))
+        if self.socket.used or self.socket.waiting:
+            self.socket.flush()
+        self._watch_writable()
+        self._arm()
+
+    def _fan_out(self, now: float) -> None:
+        outputs = self._outputs
+        feeds, self._dirty = self._dirty, {}
+        for feed in feeds:
+            batch = feed.take_batch()
+            if batch is None:
+                continue
+            self._fanout.forward(
+                [
+                    (outputs[slot], packets)
+                    for slot in feed.slots
+                    if (packets := slot.take(batch, now))
+                ]
+            )
+            self._ask_keyframe(feed)
+
+    def _touch(self, session: Session) -> None:
+        self._schedule.advance_to(session, session.deadline_s)
+
+    def _arm(self) -> None:
+        at = self._schedule.next
+        if self._batch_at is not None and (at is None or self._batch_at < at):
+            at = self._batch_at
+        if self._timer is not None:
+            if at is not None and self._timer.when() == at:
+                return
+            self._timer.cancel()
+        self._timer = None if at is None else self._loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._turn(self._loop.time())
+
+    def _watch_writable(self) -> None:
+        if self.socket.waiting != self._writing:
+            self._writing = self.socket.waiting
+            if self._writing:
+                self._loop.add_writer(self.socket.fd, self._writable)
+            else:
+                self._loop.remove_writer(self.socket.fd)
+
+    def _writable(self) -> None:
+        self.socket.retry()
+        self._watch_writable()
+
+
+def _fresh_ssrc() -> int:
+    return secrets.randbits(32) or 1
+
+
+def _local_streams(offer: Offer, session_id: str) -> dict[str, LocalStream]:
+    """Distinct SSRCs for every accepted line, one CNAME, one stream id per source."""
+    ids = stream_ids(offer, session_id)
+    used: set[int] = set()
+
+    def ssrc() -> int:
+        while (value := _fresh_ssrc()) in used:
+            pass
+        used.add(value)
+        return value
+
+    return {
+        line.mid: LocalStream(
+            ssrc(),
+            ssrc() if any(codec.rtx_payload_type is not None for codec in line.codecs) else None,
+            session_id,
+            ids[line.mid],
+        )
+        for line in offer.lines
+        if line.accepted
+    }

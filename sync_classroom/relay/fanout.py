@@ -1,0 +1,246 @@
+"""Copy, rewrite, protect, queue: the one loop that touches every packet for every subscriber.
+
+`FanOut` is the interface; `PythonFanOut` does it with cffi buffers and no allocation per packet
+beyond small integers. A compiled one can take its place: it needs the same records and batches.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+from . import srtp
+from .codecs import rewrite_vp8
+from .counters import Counters
+from .forwarding import Slot
+from .rtp import Packet, extension_block, first_byte
+from .udp import SEND_BATCH, SLOT, Address, UdpSocket
+
+_SHIFT: Final = SLOT.bit_length() - 1
+_MASK32: Final = 0xFFFFFFFF
+_FORMATS: Final[dict[int, struct.Struct]] = {}  # by body length: at most one per byte of an MTU
+_HEADER: Final = 12
+
+
+class Destination(Protocol):
+    """The transport of a subscriber."""
+
+    address: Address | None
+    outgoing: srtp.SrtpSession | None
+
+
+class Shape:
+    """Which header extensions a stream carries, by the ids its subscriber negotiated.
+
+    Streams of equal shape share the rewritten bodies of a batch, so there is one object per shape.
+    """
+
+    __slots__ = ("audio_level_id", "mid", "mid_id", "send_time_id")
+
+    _known: dict[tuple[int, str, int, int], Shape] = {}  # noqa: RUF012 - bounded below
+    _LIMIT: Final = 4096
+
+    def __init__(self, mid_id: int, mid: str, send_time_id: int, audio_level_id: int) -> None:
+        self.mid_id, self.mid = mid_id, mid.encode()
+        self.send_time_id, self.audio_level_id = send_time_id, audio_level_id
+
+    @classmethod
+    def of(cls, mid_id: int, mid: str, send_time_id: int, audio_level_id: int) -> Shape:
+        """The shape with these ids; 0 for an extension that was not negotiated."""
+        key = (mid_id, mid, send_time_id, audio_level_id)
+        shape = cls._known.get(key)
+        if shape is None:
+            if len(cls._known) == cls._LIMIT:
+                cls._known.clear()  # streams keep theirs; newcomers share among themselves
+            shape = cls._known[key] = cls(*key)
+        return shape
+
+    def extensions(self, packet: Packet) -> bytes:
+        """The extension block of one packet in this shape."""
+        elements: list[tuple[int, bytes]] = []
+        if self.send_time_id:
+            elements.append((self.send_time_id, packet.send_time.to_bytes(3, "big")))
+        if self.mid_id:
+            elements.append((self.mid_id, self.mid))
+        if self.audio_level_id and packet.audio_level is not None:
+            elements.append((self.audio_level_id, bytes([packet.audio_level])))
+        return extension_block(elements)
+
+
+class Output:
+    """Prebuilt record of one subscriber stream: its slot, its transport, its shape."""
+
+    __slots__ = ("bytes_sent", "destination", "shape", "slot")
+
+    def __init__(self, slot: Slot, destination: Destination, shape: Shape) -> None:
+        self.slot = slot
+        self.destination = destination
+        self.shape = shape
+        self.bytes_sent = 0
+
+    def blocked(self, datagram: memoryview) -> bool:
+        """See `udp.Owner`. A retransmission is simply lost."""
+        if int.from_bytes(datagram[8:12], "big") != self.slot.ssrc:
+            return False
+        return self.slot.blocked(int.from_bytes(datagram[2:4], "big"))
+
+
+Job = tuple[Output, Sequence[Packet]]
+
+
+class FanOut(Protocol):
+    """Sends batches of a source's packets to many subscribers."""
+
+    def forward(self, jobs: Iterable[Job]) -> None:
+        """Queue every job's packets under its slot's present numbers; flush by the socket."""
+        ...
+
+    def resend(self, output: Output, packet: Packet) -> bool:
+        """Queue a packet once more, by RFC 4588 if negotiated; False if it could not be."""
+        ...
+
+
+_Prepared = list[tuple[struct.Struct, int, int, int, int, bytes, int, Packet]]
+
+
+class PythonFanOut:
+    """The fan-out in Python over cffi."""
+
+    def __init__(self, socket: UdpSocket, counters: Counters) -> None:
+        self._socket = socket
+        self._counters = counters
+        self._cell: Any = srtp.length_cell()
+
+    def forward(self, jobs: Iterable[Job]) -> None:
+        """See `FanOut`."""
+        socket, counters, cell, protect = self._socket, self._counters, self._cell, srtp.protect
+        view, pointers, owners = socket.send_view, socket.send_pointers, socket.owners
+        lengths, headers = socket.send_lengths, socket.send_headers
+        prepared: dict[tuple[Shape, int], tuple[_Prepared, int]] = {}
+        place = socket.used
+        for output, packets in jobs:
+            slot, destination = output.slot, output.destination
+            address, outgoing = destination.address, destination.outgoing
+            if address is None or outgoing is None:
+                continue
+            if slot.picture_shift or slot.tl0_shift:
+                rows, total = _prepare(output.shape, packets, slot)
+            else:
+                key = (output.shape, id(packets))
+                found = prepared.get(key)
+                if found is None:
+                    found = prepared[key] = _prepare(output.shape, packets)
+                rows, total = found
+            pointer, raw, ssrc = address.pointer, outgoing.raw, slot.ssrc
+            payload_type = slot.payload_type
+            seq_shift, ts_shift = slot.seq_shift, slot.ts_shift
+            ring, mask = slot.ring.slots, slot.ring.mask
+            for row, first, marker, seq, timestamp, body, length, packet in rows:
+                if place == SEND_BATCH:
+                    socket.used = place
+                    socket.flush()
+                    place = 0
+                number = seq + seq_shift
+                row.pack_into(
+                    view,
+                    place << _SHIFT,
+                    first,
+                    marker | payload_type,
+                    number & 0xFFFF,
+                    (timestamp + ts_shift) & _MASK32,
+                    ssrc,
+                    body,
+                )
+                cell[0] = length
+                if protect(raw, pointers[place], cell):
+                    slot.unsent(number & 0xFFFF)
+                    counters.srtp_failed += 1
+                    continue
+                lengths[2 * place + 1] = cell[0]
+                headers[8 * place] = pointer
+                owners[place] = output
+                ring[number & mask] = packet
+                place += 1
+            output.bytes_sent += total
+            slot.octets += total - len(rows) * _HEADER
+            counters.forwarded += len(rows)
+            counters.bytes_out += total
+        socket.used = place
+
+    def resend(self, output: Output, packet: Packet) -> bool:
+        """See `FanOut`."""
+        slot, destination = output.slot, output.destination
+        if destination.address is None or destination.outgoing is None:
+            return False
+        payload = packet.payload
+        if packet.vp8 is not None:
+            payload = rewrite_vp8(payload, packet.vp8, slot.picture_shift, slot.tl0_shift)
+        number = (packet.seq + slot.seq_shift) & 0xFFFF
+        payload_type, ssrc, sequence = slot.payload_type, slot.ssrc, number
+        if slot.rtx_payload_type is not None and slot.rtx_ssrc is not None:
+            payload_type, ssrc = slot.rtx_payload_type, slot.rtx_ssrc
+            sequence = slot.rtx_sequence
+            slot.rtx_sequence = (sequence + 1) & 0xFFFF
+            payload = number.to_bytes(2, "big") + payload  # RFC 4588 4: the original number
+        extensions = output.shape.extensions(packet)
+        body = extensions + payload
+        socket = self._socket
+        timestamp = (packet.timestamp + slot.ts_shift) & _MASK32
+        _format(len(body)).pack_into(
+            socket.send_view,
+            socket.used << _SHIFT,
+            first_byte(bool(extensions)),
+            packet.marker | payload_type,
+            sequence,
+            timestamp,
+            ssrc,
+            body,
+        )
+        try:
+            length = destination.outgoing.protect_rtp(
+                socket.send_pointers[socket.used], _HEADER + len(body)
+            )
+        except srtp.SrtpError:
+            self._counters.srtp_failed += 1
+            return False
+        socket.commit(length, destination.address, output)
+        self._counters.retransmitted += 1
+        self._counters.bytes_out += _HEADER + len(body)
+        return True
+
+
+def _format(length: int) -> struct.Struct:
+    found = _FORMATS.get(length)
+    if found is None:
+        found = _FORMATS[length] = struct.Struct(f">BBHII{length}s")
+    return found
+
+
+def _prepare(
+    shape: Shape, packets: Sequence[Packet], slot: Slot | None = None
+) -> tuple[_Prepared, int]:
+    """The packets' bodies in this shape and their bytes in all; `slot` if it shifts VP8 numbers."""
+    rows: _Prepared = []
+    total = 0
+    for packet in packets:
+        payload = packet.payload
+        if slot is not None and packet.vp8 is not None:
+            payload = rewrite_vp8(payload, packet.vp8, slot.picture_shift, slot.tl0_shift)
+        extensions = shape.extensions(packet)
+        body = extensions + payload
+        length = _HEADER + len(body)
+        total += length
+        rows.append(
+            (
+                _format(len(body)),
+                first_byte(bool(extensions)),
+                packet.marker,
+                packet.seq,
+                packet.timestamp,
+                body,
+                length,
+                packet,
+            )
+        )
+    return rows, total

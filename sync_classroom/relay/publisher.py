@@ -1,0 +1,307 @@
+"""The receiving side of a publish session: from decrypted packets to feeds, and RTCP upstream.
+
+Pure but for the random SSRC given to it: packets and time go in, RTCP and deadlines come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from . import codecs, rtcp, rtp
+from .counters import Counters
+from .feedback import BitrateAdvice, KeyframeRequests
+from .forwarding import Feed
+from .receive import ReceiveStream
+from .samples import Totals
+from .sdp import AUDIO_LEVEL, MID
+from .session import Codec, MediaLine, Offer
+from .sync import SourceClock, TrackClock
+
+REPORT_S: Final = 1.0
+"""Receiver reports and REMB: often enough for a sender to ramp up, a few bytes a second."""
+MAX_SSRCS: Final = 8
+"""Mapped per m-line: media, retransmission, and some restarts of the sender."""
+
+
+class Track:
+    """One m-line of a publisher."""
+
+    def __init__(self, line: MediaLine, source: SourceClock) -> None:
+        self.line = line
+        self.feed = Feed(line.kind, line.codecs[0])
+        self.requests = KeyframeRequests()
+        self.clock = TrackClock(source, line.codecs[0].clock_rate)
+        self.feed.clock = self.clock
+        self.feed.requests = self.requests
+        self.stream = ReceiveStream(line.codecs[0].clock_rate)
+        self.ssrc: int | None = None
+        self.by_type = {codec.payload_type: codec for codec in line.codecs}
+        self.by_rtx = {
+            codec.rtx_payload_type: codec
+            for codec in line.codecs
+            if codec.rtx_payload_type is not None
+        }
+        self.level_id = line.extensions.get(AUDIO_LEVEL, 0)
+        self.nacks_wanted = any("nack" in codec.feedback for codec in line.codecs)
+        self.last_sr: tuple[int, float] | None = None
+        self.keyframe_timestamp: int | None = None
+        self.lost_before = 0  # of earlier SSRCs
+        self.reported_bytes = 0
+        self.bytes = 0
+
+    @property
+    def lost(self) -> int:
+        """Packets given up, of every SSRC this track had."""
+        return self.lost_before + self.stream.lost
+
+    def begin(self, ssrc: int, codec: Codec, now: float) -> None:
+        """The track is now this SSRC; another one before it has ended."""
+        self.stream.give_up()
+        self.lost_before += self.stream.lost
+        restarted = self.ssrc is not None
+        self.ssrc = ssrc
+        self.stream = ReceiveStream(codec.clock_rate)
+        self.last_sr = None
+        if restarted:
+            self.clock.restart()
+            self.feed.restart(now)
+
+
+class Publisher:
+    """Everything a publish session receives."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        *,
+        ssrc: int,
+        ceiling_kbps: int,
+        counters: Counters,
+        now: float,
+    ) -> None:
+        self.ssrc = ssrc  # ours, in RTCP
+        self._counters = counters
+        source = SourceClock()
+        self.tracks = [Track(line, source) for line in offer.lines if line.accepted]
+        self._by_ssrc: dict[int, tuple[Track, bool]] = {}
+        self._mid_id = next(
+            (
+                line.extensions[MID]
+                for line in offer.lines
+                if line.accepted and MID in line.extensions
+            ),
+            0,
+        )
+        self._advice = BitrateAdvice(ceiling_kbps)
+        self._report_at = now + REPORT_S
+        self._reported_s = now
+        self.packets = self.bytes = self.plis = self.nacks = 0
+        self.last_media_s: float | None = None
+        for track in self.tracks:
+            line = track.line
+            if line.rtx_ssrc is not None and line.ssrc is not None:
+                self._by_ssrc[line.rtx_ssrc] = (track, True)
+            if line.ssrc is not None:
+                self._by_ssrc[line.ssrc] = (track, False)
+
+    def feed(self, kind: str) -> Feed | None:
+        """The feed of a kind, if the publisher has one."""
+        return next((track.feed for track in self.tracks if track.line.kind == kind), None)
+
+    # ------------------------------------------------------------------ packets in
+
+    def receive(self, data: memoryview, now: float) -> Feed | None:
+        """A decrypted RTP packet; the feed that has something new pending, if any.
+
+        Raises ValueError for a malformed packet.
+        """
+        header = rtp.parse(data)
+        entry = self._by_ssrc.get(header.ssrc) or self._map(header)
+        if entry is None:
+            self._counters.rtp_unmapped += 1
+            return None
+        track, repaired = entry
+        codec = (track.by_rtx if repaired else track.by_type).get(header.payload_type)
+        if codec is None:
+            self._counters.rtp_unmapped += 1
+            return None
+        start, sequence = header.payload_at, header.sequence
+        if repaired:
+            if header.payload_end - start < 2 or track.ssrc is None:
+                return None  # an empty retransmission is a probe for bandwidth
+            sequence = int.from_bytes(data[start : start + 2], "big")
+            start += 2
+        elif track.ssrc != header.ssrc:
+            track.begin(header.ssrc, codec, now)
+        payload = bytes(data[start : header.payload_end])
+        return self._take(track, codec, header, sequence, payload, len(data), now, repaired)
+
+    def _take(
+        self,
+        track: Track,
+        codec: Codec,
+        header: rtp.Header,
+        sequence: int,
+        payload: bytes,
+        size: int,
+        now: float,
+        repaired: bool,
+    ) -> Feed | None:
+        stream, feed = track.stream, track.feed
+        highest = stream.highest
+        number = stream.receive(sequence, header.timestamp, now, recovered=repaired)
+        if number is None:
+            self._counters.rtp_duplicate += 1
+            return None
+        self.packets += 1
+        self.bytes += size
+        track.bytes += size
+        self.last_media_s = now
+        if codec is not feed.codec:
+            feed.codec = codec
+            feed.restart(now)
+        in_order = highest is None or number > highest
+        keyframe = False
+        if feed.kind == "video" and in_order and header.timestamp != track.keyframe_timestamp:
+            keyframe = codecs.is_keyframe_part(codec.name, payload)
+            if keyframe:
+                track.keyframe_timestamp = header.timestamp
+                track.requests.arrived()
+        if in_order:
+            track.clock.packet(header.timestamp, now)
+        level = header.extensions.get(track.level_id) if track.level_id else None
+        feed.add(
+            rtp.Packet(
+                number,
+                header.timestamp,
+                header.marker,
+                payload,
+                arrival_s=now,
+                audio_level=level[0] if level else None,
+                keyframe=keyframe,
+                vp8=codecs.vp8_place(payload) if codec.name == "VP8" else None,
+            )
+        )
+        return feed
+
+    def _map(self, header: rtp.Header) -> tuple[Track, bool] | None:
+        """Find the m-line of a new SSRC: by MID, then by payload type; remember it (RFC 9143 9.2).
+
+        MID stops being sent once the sender has seen a report, so the mapping is kept for good.
+        """
+        mid = header.extensions.get(self._mid_id) if self._mid_id else None
+        fitting = [
+            track
+            for track in self.tracks
+            if (mid is None or track.line.mid.encode() == mid)
+            and (header.payload_type in track.by_type or header.payload_type in track.by_rtx)
+        ]
+        if len(fitting) != 1 or len(self._by_ssrc) >= MAX_SSRCS * len(self.tracks):
+            return None
+        entry = (fitting[0], header.payload_type in fitting[0].by_rtx)
+        self._by_ssrc[header.ssrc] = entry
+        return entry
+
+    def feedback(self, feedback: rtcp.Feedback, now: float) -> None:
+        """The publisher's own RTCP: sender reports."""
+        for report in feedback.senders:
+            for track in self.tracks:
+                if track.ssrc == report.ssrc:
+                    track.last_sr = ((report.ntp >> 16) & 0xFFFFFFFF, now)
+                    track.clock.sender_report(report.ntp, report.rtp_timestamp, now)
+
+    # ------------------------------------------------------------------ RTCP out
+
+    @property
+    def deadline_s(self) -> float:
+        """When `advance` has something to do."""
+        deadline = self._report_at
+        for track in self.tracks:
+            if track.nacks_wanted and (at := track.stream.nack_at) is not None:
+                deadline = min(deadline, at)
+            if track.ssrc is not None and (at := track.requests.at) is not None:
+                deadline = min(deadline, at)
+        return deadline
+
+    def advance(self, now: float, send: Callable[[bytes], None]) -> None:
+        """Send what is due: NACK, PLI, and every second a receiver report with REMB."""
+        for track in self.tracks:
+            if track.ssrc is None:
+                continue
+            if track.nacks_wanted and (numbers := track.stream.nack(now)):
+                send(self._compound(rtcp.nack(self.ssrc, track.ssrc, numbers)))
+                self.nacks += len(numbers)
+                self._counters.nacks_out += len(numbers)
+            if track.requests.due(now, waiting=track.feed.wants_keyframe):
+                send(self._compound(rtcp.picture_loss(self.ssrc, track.ssrc)))
+                self.plis += 1
+                self._counters.plis_out += 1
+        if now >= self._report_at:
+            self._report(now, send)
+
+    def _compound(self, packet: bytes) -> bytes:
+        # RFC 3550 6.1: a compound begins with a report; 8 bytes more than RFC 5506 would allow.
+        return rtcp.receiver_report(self.ssrc, ()) + packet
+
+    def _report(self, now: float, send: Callable[[bytes], None]) -> None:
+        elapsed = max(0.001, now - self._reported_s)
+        self._report_at, self._reported_s = now + REPORT_S, now
+        blocks: list[rtcp.ReportBlock] = []
+        videos: list[int] = []
+        advice = 0
+        for track in self.tracks:
+            if track.ssrc is None:
+                continue
+            report = track.stream.report()
+            lsr, dlsr = 0, 0
+            if track.last_sr is not None:
+                lsr = track.last_sr[0]
+                dlsr = int((now - track.last_sr[1]) * 65536) & 0xFFFFFFFF
+            blocks.append(
+                rtcp.ReportBlock(
+                    track.ssrc,
+                    report.fraction,
+                    report.lost,
+                    report.highest,
+                    report.jitter,
+                    lsr,
+                    dlsr,
+                )
+            )
+            if track.line.kind == "video":
+                rate = (track.bytes - track.reported_bytes) * 8 / elapsed
+                advice = self._advice.second(report.fraction, rate)
+                videos.append(track.ssrc)
+            track.reported_bytes = track.bytes
+        if not blocks:
+            return
+        packet = rtcp.receiver_report(self.ssrc, blocks)
+        if videos:
+            packet += rtcp.remb(self.ssrc, advice, videos)
+        send(packet)
+
+    # ------------------------------------------------------------------ figures
+
+    def finish(self) -> None:
+        """Nothing more will come: what is missing is lost."""
+        for track in self.tracks:
+            track.stream.give_up()
+
+    @property
+    def totals(self) -> Totals:
+        """Running totals for samples."""
+        lost = sum(track.lost for track in self.tracks)
+        return Totals(self.packets, 0, self.bytes, lost, self.nacks, self.plis, 0)
+
+    @property
+    def jitter_ms(self) -> float | None:
+        """The worst track's jitter; None before anything arrived."""
+        values = [track.stream.jitter_ms for track in self.tracks if track.ssrc is not None]
+        return max(values) if values else None
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """By answered NACKs; None while none was needed."""
+        values = [t.stream.rtt_s * 1000 for t in self.tracks if t.stream.rtt_s is not None]
+        return min(values) if values else None
