@@ -114,5 +114,5 @@ async def build_booth(
         ingest,
         lessons,
         desk,
-        EvidenceService(store, lessons, roster),
+        EvidenceService(store, lessons, roster, zone=zone),
     )
