@@ -1,11 +1,11 @@
 """What a database's failure means to the people who run it, and what they can do about it.
 
-SQLAlchemyError / OSError / TimeoutError
-  -> database_file       the file cannot be made, read or written
-  -> database_corrupt    the file is not a database, or a damaged one
-  -> database_locked     another program holds the write lock
-  -> database_refused    PostgreSQL refused user, password or database name
-  -> database_value      PostgreSQL refused a value (text with a zero character, …)
+SQLAlchemyError / OSError / OverflowError / TimeoutError
+  -> database_file         the file cannot be made, read or written
+  -> database_corrupt      the file is not a database, or a damaged one
+  -> database_locked       another program holds the write lock
+  -> database_refused      PostgreSQL refused user, password or database name
+  -> database_value        a value does not fit (text with a zero character, a huge number)
   -> database_unavailable  everything else: no answer, connection lost
 """
 

@@ -1,0 +1,117 @@
+"""Starting twice, and starting at once, migrates once; a newer database is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from sync_classroom.domain.problems import ProblemError
+from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.tables import metadata
+
+pytestmark = pytest.mark.asyncio
+
+
+async def table_names(store: Database) -> set[str]:
+    async with store._database.read() as connection:
+        return set(await connection.run_sync(lambda c: inspect(c).get_table_names()))
+
+
+async def versions(store: Database) -> list[str]:
+    async with store._database.read() as connection:
+        found = await connection.execute(text("SELECT version_num FROM alembic_version"))
+        return list(found.scalars())
+
+
+async def test_an_empty_database_gets_every_table(database_url: str) -> None:
+    store = await open_store(database_url, data_dir=None)
+    assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
+    assert await versions(store) == ["0001"]
+    await store.close()
+
+
+async def test_opening_again_changes_nothing(database_url: str) -> None:
+    first = await open_store(database_url, data_dir=None)
+    await first.hold_lease("a", for_s=30)
+    await first.close()
+    second = await open_store(database_url, data_dir=None)
+    assert (await second.hold_lease("b", for_s=30)).holder == "a"
+    assert await versions(second) == ["0001"]
+    await second.close()
+
+
+async def test_eight_coordinators_starting_at_once_migrate_once(database_url: str) -> None:
+    stores = await asyncio.gather(*(open_store(database_url, data_dir=None) for _ in range(8)))
+    assert await versions(stores[0]) == ["0001"]
+    for store in stores:
+        assert await store.ready()
+        await store.close()
+
+
+async def test_two_processes_starting_at_once_migrate_once(database_url: str) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from sync_classroom.store.database import open_store\n"
+        "async def main():\n"
+        "    store = await open_store(sys.argv[1], data_dir=None)\n"
+        "    await store.close()\n"
+        "asyncio.run(main())\n"
+    )
+    started = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, database_url, stderr=asyncio.subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    outputs = await asyncio.gather(*(process.communicate() for process in started))
+    assert [process.returncode for process in started] == [0, 0], outputs
+    store = await open_store(database_url, data_dir=None)
+    assert await versions(store) == ["0001"]
+    await store.close()
+
+
+async def test_different_databases_can_be_opened_at_once(tmp_path: Path) -> None:
+    stores = await asyncio.gather(
+        *(open_store(f"sqlite:///{n}/store.db", data_dir=tmp_path) for n in range(4))
+    )
+    for store in stores:
+        assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
+        await store.close()
+
+
+async def test_a_database_of_a_newer_version_is_left_alone_and_said_so(database_url: str) -> None:
+    store = await open_store(database_url, data_dir=None)
+    async with store._database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ProblemError) as caught:
+        await open_store(database_url, data_dir=None)
+    assert (caught.value.code, caught.value.value) == ("database_newer", "9999")
+    assert await versions(store) == ["9999"]
+    await store.close()
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url: str) -> None:
+    store = await open_store(database_url, data_dir=None)
+    async with store._database.write() as connection:
+        await connection.execute(text("DROP TABLE sessions"))
+        await connection.execute(text("DELETE FROM alembic_version"))
+    before = await table_names(store)
+    # The step makes `programme` first, which is there already.
+    with pytest.raises(ProblemError):
+        await open_store(database_url, data_dir=None)
+    assert await table_names(store) == before
+    assert await versions(store) == []
+    await store.close()
+
+
+async def test_steps_form_one_line_and_are_packaged() -> None:
+    script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
+    steps = [step.revision for step in script.walk_revisions()]
+    assert steps == ["0001"]
+    assert script.get_heads() == ["0001"]
