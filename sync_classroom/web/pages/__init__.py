@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ...domain.problems import ProblemError
 from .. import terminal_page
-from . import door, lesson, lesson_form, people, roster, terminals, today
+from . import coverage, door, lesson, lesson_form, people, roster, terminals, today
 from .frame import Frame
 from .route import PageRoute
 
@@ -23,6 +23,7 @@ def page_routes() -> tuple[PageRoute, ...]:
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
+        *coverage.ROUTES,
         *terminal_page.ROUTES,
     )
 

@@ -93,7 +93,7 @@ async def setup(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     form = await posted(request)
     if form.get("password") != form.get("again"):
-        form.wrong("again", frame.t("两次输入的密码不一样,请再输一次。"))
+        form.wrong("again", frame.t("两次输入的密码不一样，请再输一次。"))
     if not form.ok:
         return _setup(frame, form, status=422)
     address = client_address(request)
@@ -141,7 +141,7 @@ async def password(request: web.Request) -> web.StreamResponse:
     form = await posted(request)
     user = frame.user
     if form.get("password") != form.get("again"):
-        form.wrong("again", frame.t("两次输入的密码不一样,请再输一次。"))
+        form.wrong("again", frame.t("两次输入的密码不一样，请再输一次。"))
     if not form.ok:
         return _account(frame, form, status=422)
     try:

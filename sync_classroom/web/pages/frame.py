@@ -33,13 +33,13 @@ _MACROS: Final = ("shape", "chip", "rate", "input", "select", "error", "describe
 # A page that has done something says so once, by a code in the address (`?done=`): no state is
 # kept between the redirect and the page, and a reload does nothing twice.
 DONE: Final = {
-    "lesson": mark("课次已安排,相关教室的终端会马上看到。"),
-    "lesson-cancelled": mark("课次已取消,相关教室已收到通知。"),
+    "lesson": mark("课次已安排，相关教室的终端会马上看到。"),
+    "lesson-cancelled": mark("课次已取消，相关教室已收到通知。"),
     "seat-cancelled": mark("这间教室已从本课次中取消。"),
-    "revoked": mark("终端已吊销;这间教室要重新注册才能上课。"),
-    "user-added": mark("账号已建立,可以登录了。"),
+    "revoked": mark("终端已吊销；这间教室要重新注册才能上课。"),
+    "user-added": mark("账号已建立，可以登录了。"),
     "user-saved": mark("账号已保存。"),
-    "user-disabled": mark("账号已停用,已登录的浏览器也已退出。"),
+    "user-disabled": mark("账号已停用，已登录的浏览器也已退出。"),
     "user-enabled": mark("账号已恢复。"),
     "password": mark("密码已更改。"),
     "saved": mark("已保存。"),

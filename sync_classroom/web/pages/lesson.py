@@ -42,9 +42,9 @@ _CHANGE_WORDS = {
 }
 _GAP_WORDS = {
     "host": mark("主讲没有画面和声音"),
-    "journal": mark("这段时间的证据已遗失,不能判断"),
-    "line": mark("线路:已发送,终端没有确认收到"),
-    "offline": mark("终端不在线,没有可以发送的对象"),
+    "journal": mark("这段时间的证据已遗失，不能判断"),
+    "line": mark("线路：已发送，终端没有确认收到"),
+    "offline": mark("终端不在线，没有可以发送的对象"),
 }
 # What the reason field holds at most; a reason is a sentence, not a letter.
 REASON_MAX = 200
@@ -93,7 +93,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     form = await posted(request)
     reason, seat = form.text("reason"), form.text("seat")
     if not reason:
-        form.wrong("reason", frame.t("请写明原因,例如「停电」;它会出现在报告里。"))
+        form.wrong("reason", frame.t("请写明原因，例如「停电」；它会出现在报告里。"))
     elif len(reason) > REASON_MAX:
         form.wrong("reason", frame.t("原因最多 %(n)s 个字。", n=REASON_MAX))
     if form.text("excused") not in ("yes", "no"):
@@ -131,7 +131,7 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         return frame.problem(
             ProblemError(
                 "lesson_not_found",
-                "没有这个课次。请从「今天」重新打开,或检查网址。",
+                "没有这个课次。请从「今天」重新打开，或检查网址。",
                 "There is no such lesson. Open it again from Today, or check the address.",
                 kind=ProblemKind.NOT_FOUND,
             )
@@ -202,11 +202,11 @@ def _gap_sentence(frame: Frame, row: SeatRow, gap: Gap) -> str:
     if gap.why == "line":
         share = rate(gap.acked, gap.sent)
         words = frame.t(
-            "%(words)s(发出 %(sent)s 个包,确认 %(acked)s 个,%(share)s)",
+            "%(words)s（发出 %(sent)s 个包，确认 %(acked)s 个，%(share)s）",
             words=words, sent=gap.sent, acked=gap.acked, share=share.percent,
         )  # fmt: skip
     return frame.t(
-        "%(room)s %(span)s,%(long)s:%(words)s",
+        "%(room)s %(span)s，%(long)s：%(words)s",
         room=row.seat.classroom.name,
         span=frame.format.span(bar.from_at, bar.to_at, seconds=True),
         long=frame.format.duration(bar.seconds),
@@ -223,6 +223,7 @@ def _life(frame: Frame, view: LessonView) -> tuple[LifeStep, ...]:
         LifeStep(frame.t("上课"), run.live_at, "", state is LessonState.LIVE),
     ]
     if state is LessonState.CANCELLED:
+        steps = [step for step in steps if step.at is not None]
         last = view.occurrence.changes[-1] if view.occurrence.changes else None
         steps.append(LifeStep(frame.t("已取消"), last.at if last else None, "", True))
     elif state is LessonState.MISSED:

@@ -114,7 +114,7 @@ def _read(frame: Frame, form: Form) -> NewLesson | None:
     if day is None:
         form.wrong(
             "date",
-            frame.t("「%(value)s」不是日期;请写成 2026-11-23 的样子。", value=form.text("date")),
+            frame.t("「%(value)s」不是日期；请写成 2026-11-23 的样子。", value=form.text("date")),
         )
     periods = parse_count(form.text("periods"), least=1, most=MOST_PERIODS)
     if periods is None:
@@ -150,7 +150,7 @@ def _times(frame: Frame, form: Form, periods: int) -> tuple[time | None, time | 
             form.wrong(
                 name,
                 frame.t(
-                    "「%(value)s」不是时刻;请写成 09:40 的样子,或选一个节次。",
+                    "「%(value)s」不是时刻；请写成 09:40 的样子，或选一个节次。",
                     value=form.text(name),
                 ),
             )
@@ -218,7 +218,7 @@ async def _clashes(frame: Frame, form: Form, error: ClashError) -> Mapping[str, 
         form.wrong(
             "seats",
             frame.t(
-                "%(n)s 间听课教室这个时间不能用,见下面的标记;去掉它们,或换个时间。", n=len(taken)
+                "%(n)s 间听课教室这个时间不能用，见下面的标记；去掉它们，或换个时间。", n=len(taken)
             ),
         )
     for text in taken:
@@ -230,13 +230,13 @@ async def _clashes(frame: Frame, form: Form, error: ClashError) -> Mapping[str, 
 
 
 async def _holder(frame: Frame, clash: Clash) -> str:
-    """Who holds what was wanted: 「09:40–10:20 已有:英语 · 王老师(城厢镇第四小学)」."""
+    """Who holds what was wanted: 「09:40–10:20 已有：英语 · 王老师（城厢镇第四小学）」."""
     for occurrence in clash.occurrences:
         view = await frame.services.lessons.view(OccurrenceId(occurrence))
         if view is not None:
             o = view.occurrence
             return frame.t(
-                "%(span)s 已有课:%(subject)s,%(teacher)s(%(school)s)。请换时间或换别的。",
+                "%(span)s 已有课：%(subject)s，%(teacher)s（%(school)s）。请换时间或换别的。",
                 span=frame.format.span(o.starts_at, o.ends_at),
                 subject=o.subject,
                 teacher=view.teacher.name,

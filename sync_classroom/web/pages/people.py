@@ -110,7 +110,7 @@ async def _found(frame: Frame) -> User:
             return user
     raise ProblemError(
         "user_unknown",
-        "没有这个账号,它可能已被删除。请回到用户列表。",
+        "没有这个账号，它可能已被删除。请回到用户列表。",
         "There is no such account; go back to the list of users.",
         kind=ProblemKind.NOT_FOUND,
         value=wanted,

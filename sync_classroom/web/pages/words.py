@@ -49,15 +49,15 @@ SEAT_WORDS: Final = {
     "partial": Word("partial", mark("部分")),
     "missed": Word("missed", mark("未开")),
     "unknown": Word("unknown", mark("待定")),
-    "cancelled_excused": Word("cancelled", mark("取消(有因)")),
-    "cancelled_unexcused": Word("cancelled", mark("取消(无因)")),
+    "cancelled_excused": Word("cancelled", mark("取消（有因）")),
+    "cancelled_unexcused": Word("cancelled", mark("取消（无因）")),
     "moved": Word("cancelled", mark("已调课")),
 }
 
 CAUSE_WORDS: Final = {
     "host_absent": mark("主讲缺席"),
     "terminal_offline": mark("终端离线"),
-    "network": mark("网络(已发送,未确认)"),
+    "network": mark("网络（已发送，未确认）"),
     "cancelled": mark("取消"),
     "unexplained": mark("原因不明"),
 }
@@ -68,7 +68,7 @@ SEAT_NOW: Final = {
     "called_on": Word("live", mark("正在发言")),
     "weak": Word("partial", mark("线路差")),
     "reconnecting": Word("partial", mark("正在重连")),
-    "silent": Word("partial", mark("在线,未收到画面")),
+    "silent": Word("partial", mark("在线，未收到画面")),
     "ready": Word("held", mark("已就绪")),
     "offline": Word("missed", mark("离线")),
     "absent": Word("waiting", mark("未上线")),
