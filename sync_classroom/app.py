@@ -1,1 +1,433 @@
-"""Written with its part."""
+"""Composition root: one coordinator with its relay, from plain settings to a clean stop.
+
+Everything lives on one exit stack, in the order it is needed: folder and its lock, listening
+socket, store, bus, relay, services, their tasks, pages. It is taken down in the reverse order, so
+terminals are told to come back first and the database is let go last. The relay keeps forwarding
+unless `stop_relay` is set: a coordinator that restarts must not make a lesson stutter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import secrets
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiohttp import web
+
+from . import __version__
+from .coordinator.accounts import AccountService
+from .coordinator.board import TerminalBoard
+from .coordinator.booth import Booth, build_booth
+from .coordinator.enrolment import EnrolmentService
+from .coordinator.hub import TerminalHub
+from .coordinator.lease import LeaseKeeper
+from .coordinator.local_bus import LocalBus
+from .coordinator.ports import Bus
+from .coordinator.relay_process import RelayProcess
+from .coordinator.runner import SWEEP_S
+from .coordinator.services import Services, ServiceSettings
+from .coordinator.throttle import Throttle
+from .coordinator.tokens import TokenMinter
+from .domain.lesson import LessonRules
+from .domain.problems import ProblemError, ProblemKind
+from .relay.settings import RelaySettings, settings_to_json
+from .store.bus import open_redis_bus
+from .store.database import Database, open_store
+from .web.app import build_app
+
+log = structlog.get_logger(__name__)
+
+# Connections that came while the loop was busy; a school's terminals all come at the bell.
+BACKLOG: Final = 512
+# Pages and terminals are told to come back within milliseconds; slower means they are gone.
+SHUTDOWN_S: Final = 3.0
+# A task that fails is started again after a moment, for as long as the coordinator serves.
+AGAIN_S: Final = 1.0
+ID_BYTES: Final = 8
+# In `data_dir`, which the store is told.
+DATABASE_URL: Final = "sqlite:///sync_classroom.db"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """What `serve` is told, as plain values; `config.py` reads them from TOML.
+
+    `public_url`, `relay_url`: how browsers and terminals reach pages and WHIP/WHEP; empty: made
+    from the listening addresses. `database_url` empty: SQLite in `data_dir`. `redis_url` empty:
+    signalling inside this process. `tls`: certificate chain and key for the pages. `relay`: its
+    `control`, `journal_dir` and `keys` are filled in here unless set. Port 0 lets the system
+    choose.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    relay_url: str = ""
+    tls: tuple[Path, Path] | None = None
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    redis_url: str = ""
+    relay: RelaySettings = field(default_factory=RelaySettings)
+    rules: LessonRules = field(default_factory=LessonRules)
+    setup_gap_s: int = 0
+    sweep_s: float = SWEEP_S
+    zone: str = "Asia/Shanghai"
+    trusted_proxies: tuple[str, ...] = ()
+    ice_servers: tuple[Mapping[str, Any], ...] = ()
+    metrics_token: str = ""
+    stop_relay: bool = False
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a serving coordinator can be reached by. `setup_url` is set while nobody has an account.
+
+    `services` is for whoever runs `serve` inside its own process, such as the demo.
+    """
+
+    url: str
+    relay_url: str
+    port: int
+    setup_url: str | None
+    services: Services
+
+
+def utc_now() -> datetime:
+    """The one clock of the coordinator."""
+    return datetime.now(UTC)
+
+
+async def serve(
+    settings: ServeSettings,
+    *,
+    ready: Callable[[Ready], None] | None = None,
+    stop: asyncio.Event | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Serve until SIGTERM, SIGINT, `stop` or cancellation; then stop cleanly.
+
+    `ready` is called once everything listens. Raises ProblemError naming the setting for what a
+    person can put right: a port in use, a certificate that does not fit, a database or folder that
+    cannot be used.
+    """
+    stop = stop or asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_signals(stop))
+        serving = await _open(stack, settings, clock)
+        if ready is not None:
+            ready(serving)
+        log.info("serve.ready", url=serving.url, relay=serving.relay_url, version=__version__)
+        await stop.wait()
+        log.info("serve.stopping")
+
+
+async def _open(
+    stack: AsyncExitStack, settings: ServeSettings, clock: Callable[[], datetime]
+) -> Ready:
+    """Start everything in the order it is needed; `stack` takes it down again."""
+    coordinator = stack.enter_context(_own_folder(settings.data_dir))
+    tls = None if settings.tls is None else _load_tls(*settings.tls)
+    listener = stack.enter_context(_listen(settings.host, settings.port))
+    port = listener.getsockname()[1]
+    url = settings.public_url.rstrip("/") or _own_url(settings.host, port, tls is not None)
+
+    store = await open_store(settings.database_url or DATABASE_URL, data_dir=settings.data_dir)
+    stack.push_async_callback(store.close)
+    bus = await _open_bus(settings.redis_url)
+    stack.push_async_callback(bus.close)
+    tokens = TokenMinter(settings.data_dir / "token.jwk")
+    relay = RelayProcess(
+        _relay_settings(settings, tokens),
+        on_boot=_log_boot,
+        log_level=settings.log_level,
+        log_file=settings.data_dir / "relay" / "relay.log",
+    )
+    identity = await relay.start()
+    stack.push_async_callback(relay.stop if settings.stop_relay else relay.close)
+    relay_url = settings.relay_url.rstrip("/") or _relay_url(settings, url, identity.http_port)
+
+    service_settings = ServiceSettings(
+        public_url=url,
+        relay_url=relay_url,
+        secure=urlsplit(url).scheme == "https",
+        version=__version__,
+        boot=secrets.token_hex(ID_BYTES),
+        ice_servers=tuple(dict(s) for s in settings.ice_servers),
+        trusted_proxies=settings.trusted_proxies,
+    )
+    lease = LeaseKeeper(store, coordinator)
+    hub = TerminalHub(bus, store, clock)
+    booth = await build_booth(
+        store,
+        bus,
+        relay.client,
+        lease,
+        hub,
+        tokens,
+        clock=clock,
+        zone=ZoneInfo(settings.zone),
+        rules=settings.rules,
+        relay_id=settings.relay.relay,
+        relay_url=relay_url,
+        sweep_s=settings.sweep_s,
+        setup_gap_s=settings.setup_gap_s,
+    )
+    services = _services(service_settings, settings, store, bus, booth, hub, clock)
+    stack.callback(services.accounts.close)
+    await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay)))
+    await asyncio.gather(booth.roster.listening(), hub.listening())
+
+    runner = web.AppRunner(
+        build_app(services, metrics_token=settings.metrics_token),
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_S,
+    )
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
+    setup = await services.accounts.setup_link()
+    return Ready(
+        url, relay_url, port, None if setup is None else f"{url}/setup?token={setup}", services
+    )
+
+
+def _services(
+    service_settings: ServiceSettings,
+    settings: ServeSettings,
+    store: Database,
+    bus: Bus,
+    booth: Booth,
+    hub: TerminalHub,
+    clock: Callable[[], datetime],
+) -> Services:
+    throttle = Throttle()
+    zone = ZoneInfo(settings.zone)
+    return Services(
+        settings=service_settings,
+        clock=clock,
+        zone=zone,
+        store=store,
+        bus=bus,
+        roster=booth.roster,
+        lessons=booth.lessons,
+        evidence=booth.evidence,
+        desk=booth.desk,
+        floor=booth.floor,
+        runner=booth.runner,
+        media=booth.media,
+        accounts=AccountService(store, clock, throttle=throttle),
+        enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
+        hub=hub,
+        board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
+    )
+
+
+async def _open_bus(redis_url: str) -> Bus:
+    return await open_redis_bus(redis_url, LocalBus()) if redis_url else LocalBus()
+
+
+async def _log_boot(boot: str) -> None:
+    # The watch sees the boot by itself within a second; rooms are the runner's business.
+    log.info("relay.boot", boot=boot)
+
+
+# ---------------------------------------------------------------------------- tasks
+
+
+def _runs(
+    booth: Booth, hub: TerminalHub, lease: LeaseKeeper, relay: RelayProcess
+) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    return {
+        "roster": booth.roster.run,
+        "hub": hub.run,
+        "relay-process": relay.watch,
+        "media-watch": booth.media.run,
+        "lease": lease.run,
+        "runner": booth.runner.run,
+        "journal": booth.ingest.run,
+    }
+
+
+@asynccontextmanager
+async def _tasks(runs: Mapping[str, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    """Named tasks that live as long as the block, each started again should it fail."""
+    tasks = [asyncio.create_task(_keep(name, run), name=name) for name, run in runs.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+            return
+        except Exception:  # a defect of one service must not end all lessons
+            log.exception("serve.task_failed", task=name)
+        await asyncio.sleep(AGAIN_S)
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT ask for a clean stop; elsewhere than in the main thread, nothing does."""
+    loop = asyncio.get_running_loop()
+    taken: list[signal.Signals] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+            taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)
+
+
+# ---------------------------------------------------------------------------- machine
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[str]:
+    """Make the data folder and lock it; the coordinator's id, which it keeps over restarts.
+
+    By its id a coordinator that was killed takes its own lease up again at once.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "coordinator.lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise _folder_problem(folder, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ProblemError(
+                "data_dir_in_use",
+                f"另一个 serve 正在使用数据目录 {folder}。请先停止它，或用 server.data_dir"
+                " 指定另一个目录。",
+                f"Another serve uses the data folder {folder}. Stop it first, or choose another"
+                " folder with server.data_dir.",
+                kind=ProblemKind.CONFLICT,
+                field="server.data_dir",
+                value=str(folder),
+            ) from error
+        lock.seek(0)
+        known = lock.read().strip()
+        if not known:
+            known = secrets.token_hex(ID_BYTES)
+            try:
+                lock.write(known)
+                lock.flush()
+            except OSError as error:
+                raise _folder_problem(folder, error) from error
+        yield known
+
+
+def _folder_problem(folder: Path, error: OSError) -> ProblemError:
+    return ProblemError(
+        "data_dir_unusable",
+        f"无法使用数据目录 {folder}：{error.strerror}。请检查权限与磁盘空间，或改"
+        " server.data_dir。",
+        f"The data folder {folder} cannot be used: {error.strerror}. Check permissions and disk"
+        " space, or change server.data_dir.",
+        kind=ProblemKind.UNAVAILABLE,
+        field="server.data_dir",
+        value=str(folder),
+    )
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind the pages' address before anything is started, so that a taken port costs nothing."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(
+            address[:2],
+            family=family,
+            backlog=BACKLOG,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        raise ProblemError(
+            "listen_failed",
+            f"无法在 {host}:{port} 上监听：{error.strerror or error}。请用 server.listen 换一个"
+            "地址或端口，或停止占用它的程序。",
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another address or"
+            " port with server.listen, or stop the program that uses it.",
+            kind=ProblemKind.CONFLICT,
+            field="server.listen",
+            value=f"{host}:{port}",
+        ) from error
+    with listener:
+        yield listener
+
+
+def _load_tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or str(error)
+        raise ProblemError(
+            "tls_unusable",
+            f"无法使用证书 {certificate} 与私钥 {key}：{reason}。请检查 server.tls_certificate"
+            " 和 server.tls_key，两者须成对。",
+            f"The certificate {certificate} and key {key} cannot be used: {reason}. Check"
+            " server.tls_certificate and server.tls_key; they must belong together.",
+            field="server.tls_certificate",
+            value=str(certificate),
+        ) from error
+    return context
+
+
+def _relay_settings(settings: ServeSettings, tokens: TokenMinter) -> dict[str, Any]:
+    folder = settings.data_dir / "relay"
+    relay = settings.relay
+    defaults = RelaySettings()
+    return settings_to_json(
+        replace(
+            relay,
+            control=relay.control or folder.absolute() / "control.sock",
+            journal_dir=(
+                folder.absolute()
+                if relay.journal_dir == defaults.journal_dir
+                else relay.journal_dir
+            ),
+            keys=relay.keys or tuple(tokens.public_keys()),
+        )
+    )
+
+
+def _own_url(host: str, port: int, secure: bool) -> str:
+    """How a browser on this machine reaches the pages."""
+    name = "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
+    return f"{'https' if secure else 'http'}://{_bracketed(name)}:{port}"
+
+
+def _relay_url(settings: ServeSettings, url: str, port: int) -> str:
+    """WHIP and WHEP at the pages' host name, unless the relay listens on one address only."""
+    listens = settings.relay.http.host
+    name = listens if listens not in ("0.0.0.0", "::", "") else urlsplit(url).hostname  # noqa: S104
+    scheme = "https" if settings.relay.tls_certificate is not None else "http"
+    return f"{scheme}://{_bracketed(name or 'localhost')}:{port}"
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
