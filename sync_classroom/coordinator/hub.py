@@ -239,7 +239,7 @@ class TerminalHub:
             async for message in messages:
                 try:
                     self._heard(message)
-                except (KeyError, TypeError, ValueError):
+                except (AttributeError, KeyError, TypeError, ValueError):
                     log.debug("hub.presence_unreadable", type=message.get("type"))
 
     def _heard(self, message: Mapping[str, Any]) -> None:

@@ -139,6 +139,11 @@ def settings(**changes: Any) -> ServiceSettings:
     return ServiceSettings(**(values | changes))
 
 
+def stored_bytes(folder: Path) -> bytes:
+    """Everything the database has on disk, to look for what must not be there."""
+    return b"".join(path.read_bytes() for path in folder.glob("test.db*"))
+
+
 @asynccontextmanager
 async def site(
     folder: Path,

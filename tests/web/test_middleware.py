@@ -1,0 +1,162 @@
+"""What surrounds every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.domain.accounts import Role
+from tests.support.web import PASSWORD, closed, site
+
+pytestmark = pytest.mark.asyncio
+
+SIGN_IN = {"login": "admin", "password": PASSWORD}
+
+
+async def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        for path in ("/sign-in", "/api/session", "/api/nowhere", "/nowhere", "/healthz"):
+            headers = (await served.ask("GET", path)).headers
+            host = served.url.removeprefix("http://")
+            assert headers["Content-Security-Policy"] == (
+                f"default-src 'self'; connect-src 'self' ws://{host} https://relay.example;"
+                " img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none';"
+                " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            ), path
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Referrer-Policy"] == "same-origin"
+            assert "camera=(self)" in headers["Permissions-Policy"]
+            assert "Strict-Transport-Security" not in headers
+
+
+async def test_tls_is_remembered_by_browsers_only_when_it_is_there(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False, secure=True) as served:
+        headers = (await served.ask("GET", "/sign-in", headers={"Host": "class.example"})).headers
+        assert headers["Strict-Transport-Security"] == "max-age=15552000"
+        assert "wss://class.example" in headers["Content-Security-Policy"]
+
+
+async def test_a_host_header_cannot_write_into_the_policy(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        evil = {"Host": "a;script-src *"}
+        headers = (await served.ask("GET", "/sign-in", headers=evil)).headers
+        assert "script-src" not in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "OWN"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/api/users", "/people", "/sign-out", "/api/session"])
+async def test_another_sites_page_cannot_post(
+    tmp_path: Path, headers: dict[str, str], path: str
+) -> None:
+    async with site(tmp_path) as served:
+        sent = {k: served.url if v == "OWN" else v for k, v in headers.items()}
+        new = {"login": "mallory", "name": "M", "role": "admin", "password": PASSWORD}
+        response = await served.ask("POST", path, role=Role.ADMIN, headers=sent, json=new)
+        assert response.status == 403
+        assert len(await served.services.accounts.list()) == 4
+        assert (await served.ask("GET", "/api/session", role=Role.ADMIN)).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": "OWN"}, {"Sec-Fetch-Site": "same-origin"}], ids=str
+)
+async def test_our_own_page_and_a_program_can_post(tmp_path: Path, headers: dict[str, str]) -> None:
+    async with site(tmp_path) as served:
+        sent = {k: served.url if v == "OWN" else v for k, v in headers.items()}
+        response = await served.ask("POST", "/api/session", headers=sent, json=SIGN_IN)
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("path", ["/api/session", "/sign-in", "/api/terminal/enrol"])
+async def test_ten_megabytes_are_refused_without_being_read(tmp_path: Path, path: str) -> None:
+    async with site(tmp_path) as served:
+        sent = 0
+
+        async def body() -> AsyncIterator[bytes]:
+            nonlocal sent
+            for _ in range(160):
+                sent += 65536
+                yield b"x" * 65536
+
+        kind = "application/json" if "/api/" in path else "application/x-www-form-urlencoded"
+        headers = {"Content-Type": kind}
+        whole = await served.ask("POST", path, data=io.BytesIO(b"x" * 10_000_000), headers=headers)
+        assert whole.status == 413
+        chunked = await served.ask("POST", path, data=body(), headers=headers)
+        assert chunked.status == 413
+        assert sent < 160 * 65536, "the server listened to the end"
+        if path.startswith("/api/"):
+            assert (await chunked.json())["code"] == "too_large"
+
+
+async def test_a_refusal_has_one_shape_for_programs(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        for method, path, status, code in (
+            ("GET", "/api/nowhere", 404, "not_found"),
+            ("PUT", "/api/session", 405, "method"),
+            ("GET", "/api/session", 401, "signed_out"),
+        ):
+            response = await served.ask(method, path)
+            assert response.status == status
+            assert response.content_type == "application/problem+json"
+            body = await response.json()
+            assert body["code"] == code
+            assert set(body) == {"code", "zh", "en", "field", "value", "clashes"}
+        allowed = (await served.ask("PUT", "/api/session")).headers["Allow"].split(",")
+        assert sorted(allowed) == ["DELETE", "GET", "POST"]
+
+
+async def test_a_refusal_is_a_page_for_people(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        missing = await served.ask("GET", "/nowhere", role=Role.ADMIN)
+        assert (missing.status, missing.content_type) == (404, "text/html")
+        forbidden = await served.ask("GET", "/people", role=Role.TEACHER)
+        assert (forbidden.status, forbidden.content_type) == (403, "text/html")
+        assert "您的角色不能做这件事" in await forbidden.text()
+
+
+async def test_our_own_fault_says_nothing_of_its_inside(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        await served.store.close()
+        # The database is gone in the middle of everything.
+        (tmp_path / "test.db").rename(tmp_path / "moved.db")
+        (tmp_path / "test.db").mkdir()
+        response = await served.ask("GET", "/api/session", role=Role.ADMIN)
+        assert response.status in (500, 503)
+        text = await response.text()
+        assert "Traceback" not in text
+        assert "sqlite" not in text.lower()
+        assert (await served.ask("GET", "/readyz")).status == 503
+        assert (await served.ask("GET", "/healthz")).status == 200
+
+
+async def test_shutdown_says_goodbye_to_terminals_and_ends_streams(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        _, token = await served.device("far-1-r1")
+        stream = await served.client.get(
+            served.url + "/api/events",
+            headers={"Cookie": f"__Host-session={served.cookies[Role.ADMIN]}"},
+        )
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            stopping = asyncio.create_task(served.runner.cleanup())
+            code, messages = await closed(socket)
+            assert code == 1001
+            assert messages[-1] == {"type": "bye", "reason": "restart"}
+            assert b"retry" in await asyncio.wait_for(stream.content.read(), 10)
+            await asyncio.wait_for(stopping, 10)

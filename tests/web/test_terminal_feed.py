@@ -1,0 +1,166 @@
+"""What changed reaches the terminals concerned, whole, and not twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.coordinator.lessons import NewLesson
+from sync_classroom.domain.ids import ClassroomId, OccurrenceId, TeacherId
+from sync_classroom.domain.lesson import LessonRun, LessonState
+from tests.support.plans import at, lesson
+from tests.support.web import Site, expect, site
+
+pytestmark = pytest.mark.asyncio
+
+
+async def live(served: Site) -> OccurrenceId:
+    occurrence = lesson("o-1", "08:00", "08:40", seats=("far-1-r1", "far-1-r2"))
+    await served.store.add_occurrence(occurrence, key="k", gap_s=0)
+    run = LessonRun(occurrence.id, LessonState.LIVE, served.clock(), served.clock())
+    assert await served.store.save_run(run) is not None
+    return occurrence.id
+
+
+async def test_a_lesson_planned_now_reaches_its_rooms_and_no_other(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        tokens = {r: (await served.device(r))[1] for r in ("host-1-r1", "far-1-r1", "far-2-r1")}
+        async with served.connect() as host, served.connect() as seat, served.connect() as other:
+            for socket, token in zip((host, seat, other), tokens.values(), strict=True):
+                assert (await served.hello(socket, token))["plan"] == []
+            made = await served.services.lessons.create(
+                NewLesson(
+                    "Unit 6",
+                    "英语",
+                    TeacherId("host-1-t1"),
+                    ClassroomId("host-1-r1"),
+                    at("09:00"),
+                    at("09:40"),
+                    seats=((ClassroomId("far-1-r1"), None, 40),),
+                ),
+                actor="admin",
+                key="k",
+            )
+            (entry,) = (await expect(host, "plan"))["lessons"]
+            assert (entry["id"], entry["role"]) == (made.id, "host")
+            (entry,) = (await expect(seat, "plan"))["lessons"]
+            assert (entry["id"], entry["role"]) == (made.id, "remote")
+            # The third room's plan did not change, so the next thing it hears is its own question.
+            await other.send_json({"type": "time", "sent": 7})
+            assert (await other.receive_json(timeout=5))["type"] == "time"
+
+
+async def test_a_raised_hand_reaches_host_and_seats(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        lesson_id = await live(served)
+        rooms = ("host-1-r1", "far-1-r1", "far-1-r2")
+        tokens = [(await served.device(r))[1] for r in rooms]
+        async with served.connect() as host, served.connect() as one, served.connect() as two:
+            for socket, token in zip((host, one, two), tokens, strict=True):
+                await served.hello(socket, token)
+            hand = {"type": "hand", "id": "h", "lesson": lesson_id, "raised": True}
+            await one.send_json(hand)
+            for socket in (host, one, two):
+                async with asyncio.timeout(5):
+                    while not (state := await expect(socket, "lesson"))["hands"]:
+                        pass
+                assert [h["seat"] for h in state["hands"]] == ["o-1-s0"]
+                assert ("wall" in state) == (socket is host)
+
+
+async def test_who_comes_and_goes_is_seen_by_the_others(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        await live(served)
+        host_token = (await served.device("host-1-r1"))[1]
+        seat_token = (await served.device("far-1-r1"))[1]
+        async with served.connect() as host:
+            await served.hello(host, host_token)
+
+            async def shown(online: list[str]) -> None:
+                async with asyncio.timeout(5):
+                    while True:
+                        seats = (await expect(host, "lesson"))["seats"]
+                        if [s["id"] for s in seats if s["online"]] == online:
+                            return
+
+            await shown([])
+            async with served.connect() as seat:
+                await served.hello(seat, seat_token)
+                await shown(["o-1-s0"])
+            await shown([])
+
+
+async def test_a_weak_line_is_seen_by_the_host(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        lesson_id = await live(served)
+        host_token = (await served.device("host-1-r1"))[1]
+        seat_token = (await served.device("far-1-r1"))[1]
+        async with served.connect() as host, served.connect() as seat:
+            await served.hello(host, host_token)
+            await served.hello(seat, seat_token)
+            report = {"type": "line", "lesson": lesson_id, "state": "weak", "kbps": 90}
+            await seat.send_json(report | {"loss": 0.2, "frames": 3})
+            async with asyncio.timeout(5):
+                while (await expect(host, "lesson"))["seats"][0]["line"] != "weak":
+                    pass
+
+
+async def test_a_new_relay_boot_is_passed_on_at_once(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        _, token = await served.device("far-1-r1")
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            await served.bus.publish("relay", {"type": "boot", "boot": "b-2"})
+            assert await expect(socket, "relay") == {"type": "relay", "boot": "b-2"}
+
+
+async def test_a_storm_of_changes_is_a_few_messages_and_the_last_is_true(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        lesson_id = await live(served)
+        _, host_token = await served.device("host-1-r1")
+        _, token = await served.device("far-1-r1")
+        async with served.connect() as host, served.connect() as seat:
+            await served.hello(host, host_token)
+            await served.hello(seat, token)
+            for n in range(200):
+                await served.bus.publish("lesson", {"type": "changed", "occurrence": lesson_id})
+                if n == 199:
+                    count = {"type": "headcount", "id": "c", "lesson": lesson_id, "present": 41}
+                    await seat.send_json(count)
+            told = 0
+            async with asyncio.timeout(5):
+                while True:
+                    state = await expect(host, "lesson")
+                    told += 1
+                    if state["seats"][0]["present"] == 41:
+                        break
+            assert told <= 6
+
+
+async def test_a_bus_that_lost_messages_costs_nothing_but_a_look(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        _, token = await served.device("host-1-r1")
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            # Planned behind everybody's back, as if the bus had lost the word of it.
+            await live(served)
+            await served.bus.publish("plan", {"type": "resync"})
+            (entry,) = (await expect(socket, "plan"))["lessons"]
+            assert entry["id"] == "o-1"
+
+
+async def test_rubbish_on_the_bus_does_not_end_the_feed(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        lesson_id = await live(served)
+        _, token = await served.device("host-1-r1")
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            for channel in ("lesson", "plan", "relay", "presence"):
+                await served.bus.publish(channel, {})
+                await served.bus.publish(channel, {"type": "changed", "occurrence": ["x"]})
+            await served.bus.publish("relay", {"type": "boot", "boot": "b-9"})
+            await expect(socket, "relay", boot="b-9")
+            await served.bus.publish("lesson", {"type": "changed", "occurrence": lesson_id})
+            await expect(socket, "lesson", id=lesson_id)
