@@ -120,7 +120,7 @@ def _percent(share: float) -> str:
 
 
 def draw(timeline: Timeline, now: datetime) -> Chart:
-    """Lay out the evidence of one lesson as known at `now`."""
+    """Lay out the evidence of one lesson as known at `now`; seats by school, then classroom."""
     lesson = timeline.view.occurrence
     state = timeline.view.run.state
     over = lesson.withdrawn or state in (LessonState.ENDED, LessonState.MISSED)
@@ -128,7 +128,14 @@ def draw(timeline: Timeline, now: datetime) -> Chart:
     seen = window if over else cut(window, lesson.starts_at, now)
     axis = _axis(timeline, now)
     views = {s.seat.id: s for s in timeline.view.seats}
-    rows = tuple(_row(axis, timeline, views[line.seat], line, seen) for line in timeline.seats)
+    order = {school: n for n, school in enumerate(timeline.view.roster.schools)}
+    rows = tuple(
+        _row(axis, timeline, views[line.seat], line, seen)
+        for line in sorted(
+            timeline.seats,
+            key=lambda q: (order[views[q.seat].school.id], views[q.seat].classroom.id),
+        )
+    )
     crowd, most = _crowd(axis, [line.delivered for line in timeline.seats])
     inside = [i for i in (cut(h, *window) for h in timeline.host) if i is not None]
     return Chart(

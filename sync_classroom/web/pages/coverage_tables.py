@@ -69,6 +69,7 @@ class Row:
     held_rate: Rate
     credited_s: int
     reach: Rate | None
+    shade: str
     stack: tuple[Slice, ...]
 
 
@@ -114,13 +115,17 @@ def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, 
     """The measures a bureau asks for first, each with its fraction and formula."""
     t, f = frame.t, frame.format
     a, b = now.totals, before.totals
+    # Nothing planned before is no standard to compare with.
+    compared = b.due_seats > 0
 
     def share(code: str, name: str, x: Ratio, y: Ratio, formula: str) -> Headline:
         written = rate(x.numerator, x.denominator)
-        return Headline(code, t(name), written.percent, written.fraction, _points(x, y), t(formula))
+        change = _points(x, y) if compared else ""
+        return Headline(code, t(name), written.percent, written.fraction, change, t(formula))
 
-    def amount(code: str, name: str, x: int, y: int, formula: str, text: str = "") -> Headline:
-        return Headline(code, t(name), text or str(x), "", f"{x - y:+d}", t(formula))
+    def amount(code: str, name: str, x: int, y: int, formula: str) -> Headline:
+        change = f"{x - y:+d}" if compared else ""
+        return Headline(code, t(name), str(x), "", change, t(formula))
 
     return (
         share("held_rate", mark("开课率"), a.held_rate, b.held_rate,
@@ -135,7 +140,7 @@ def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, 
               before.reach.classroom_coverage,
               mark("至少有一次「已开」的受援教室 ÷ 期内已启用的受援教室")),
         Headline("credited_s", t(mark("听课时长")), f.duration(a.credited_s), "",
-                 _longer(frame, a.credited_s - b.credited_s),
+                 _longer(frame, a.credited_s - b.credited_s) if compared else "",
                  t(mark("各教室确认收到、且主讲有画面的时间之和，只算计划时间内，未满的也算"))),
         share("build_progress", mark("建设进度"), now.reach.build_progress,
               before.reach.build_progress,
@@ -183,6 +188,7 @@ def _row(ident: str, name: str, figures: Figures, reach: Ratio | None = None) ->
         rate(figures.held_rate.numerator, figures.held_rate.denominator),
         figures.credited_s,
         rate(reach.numerator, reach.denominator) if reach else None,
+        _shade(figures.held_periods, figures.due_periods),
         stack(figures),
     )
 
@@ -243,10 +249,14 @@ def heat_map(frame: Frame, coverage: Coverage) -> HeatMap | None:
 
 
 def _heat(held: int, due: int, monday: date) -> HeatCell:
-    shade = "none"
-    if due:
-        shade = next(s for bound, s in _HEAT if held / due >= bound) if held else "0"
-    return HeatCell(shade, rate(held, due), monday, monday + timedelta(days=6))
+    return HeatCell(_shade(held, due), rate(held, due), monday, monday + timedelta(days=6))
+
+
+def _shade(held: int, due: int) -> str:
+    """How dark a cell is: "none" without anything due, "0" where nothing was held, up to "4"."""
+    if not due:
+        return "none"
+    return next(s for bound, s in _HEAT if held / due >= bound) if held else "0"
 
 
 def _monday(day: date) -> date:

@@ -22,7 +22,7 @@ from .route import ANYBODY, SCHOOL, PageRoute
 from .words import LESSON_WORDS, SEAT_NOW, Word, lesson_code, seat_now
 
 # One of each shape is enough to read the page by; the exact word is on every mark.
-_LEGEND: Final = ("receiving", "weak", "offline", "absent", "called_on", "withdrawn", "over")
+_LEGEND: Final = ("receiving", "weak", "offline", "absent", "called_on", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
     """One lesson as the day's list shows it."""
     state = lesson_code(view)
     groups: dict[str, list[SeatCell]] = {}
-    for seat in view.seats:
+    order = {school: n for n, school in enumerate(view.roster.schools)}
+    for seat in sorted(view.seats, key=lambda s: (order[s.school.id], s.classroom.id)):
         groups.setdefault(seat.school.name, []).append(_cell(view, seat))
     counted = [s.present for s in view.due_seats if s.present is not None]
     live_at = view.run.live_at if state is LessonState.LIVE else None
