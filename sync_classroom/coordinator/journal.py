@@ -76,6 +76,14 @@ def _count(record: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _name(record: Mapping[str, Any], name: str) -> str:
+    """A room, peer or record id: well formed, or ValueError."""
+    value = record[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name!r} is not text: {value!r}")
+    return checked(value)
+
+
 def _span(record: Mapping[str, Any]) -> tuple[datetime, datetime]:
     from_at, to_at = _instant(record, "from"), _instant(record, "to")
     if to_at < from_at:
@@ -228,7 +236,7 @@ class JournalIngest:
         seats = await self._lesson(record, page)
         if seats is None:
             return
-        seat = SeatId(str(record["peer"]))
+        seat = SeatId(_name(record, "peer"))
         if seat not in seats:
             page.skip("not_evidence")  # the host's own view of the rooms, or a viewer
             return
@@ -246,13 +254,13 @@ class JournalIngest:
 
     async def _lesson(self, record: Mapping[str, Any], page: _Page) -> frozenset[SeatId] | None:
         """The seats of the record's lesson; None (and counted) if the room is no lesson."""
-        room = str(record["room"])
+        room = _name(record, "room")
         if room.startswith(CHECK_ROOM):
             page.skip("check_room")
             return None
         known = self._seats.get(OccurrenceId(room))
         if known is None:
-            occurrence = await self._store.get_occurrence(OccurrenceId(checked(room)))
+            occurrence = await self._store.get_occurrence(OccurrenceId(room))
             if occurrence is None:
                 page.skip("unknown_room")
                 log.warning("journal.unknown_room", room=room, id=record.get("id"))
@@ -265,4 +273,4 @@ class JournalIngest:
 
 
 def _fact_id(record: Mapping[str, Any]) -> FactId:
-    return FactId(checked(str(record["id"])))
+    return FactId(_name(record, "id"))

@@ -166,10 +166,11 @@ def _check_figures(new: NewLesson) -> None:
 
 def _within(name: str, zh_name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
+        figure = name.rpartition(".")[2]
         raise ProblemError(
-            f"{name}_invalid",
+            f"{figure}_invalid",
             f"{zh_name}须在 {low} 到 {high} 之间。",
-            f"{name} must be between {low} and {high}.",
+            f"{figure} must be between {low} and {high}.",
             field=name,
             value=value,
         )

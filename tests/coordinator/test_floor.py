@@ -1,0 +1,149 @@
+"""Acts on the floor: stored, proven once, seen in the room at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sync_classroom.coordinator.rooms import layouts
+from sync_classroom.domain.facts import Headcount, Interaction, InteractionKind
+from sync_classroom.domain.floor import Floor
+from sync_classroom.domain.ids import OccurrenceId
+from tests.support.coordination import Bench, bench, heard, until
+from tests.support.plans import at, lesson
+
+pytestmark = pytest.mark.asyncio
+
+ONE = OccurrenceId("o-1")
+LESSON = lesson("o-1", seats=["far-1-r1", "far-1-r2", "far-2-r1"])
+A, B, C = (s.id for s in LESSON.seats)
+
+
+@pytest_asyncio.fixture
+async def table(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench(tmp_path) as made:
+        await made.add(LESSON)
+        made.clock.now = at("09:05")
+        made.terminals.connected.update(s.classroom for s in LESSON.seats)
+        await made.sweep()
+        yield made
+
+
+async def facts(table: Bench) -> list[tuple[object, ...]]:
+    found = await table.store.facts_of([ONE])
+    return [
+        (f.seat, f.what.value, f.at) if isinstance(f, Interaction) else (f.seat, f.present, f.by)
+        for f in found
+        if isinstance(f, (Interaction, Headcount))
+    ]
+
+
+async def test_hands_queue_in_order_and_each_is_a_fact(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.raise_hand(LESSON, B, command="1")
+    table.clock.turn(seconds=5)
+    await floor.raise_hand(LESSON, A, command="1")  # another terminal, the same id by chance
+    stored = await floor.get(ONE)
+    assert [h.seat for h in stored.hands] == [B, A]
+    assert await facts(table) == [
+        (B, "hand_raised", at("09:05")),
+        (A, "hand_raised", at("09:05:05")),
+    ]
+
+
+async def test_call_on_lays_the_room_out_and_is_a_fact(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.raise_hand(LESSON, B, command="1")
+    async with heard(table.bus, "lesson") as messages:
+        stored = await floor.call_on(LESSON, B, command="2")
+        await until(lambda: messages)
+    assert messages == [{"type": "changed", "occurrence": "o-1", "what": "floor"}]
+    assert stored.called_on == B
+    assert stored.hands == ()
+    room = table.relay.rooms["o-1"]
+    assert room.layouts == layouts(LESSON, stored, {A, B, C})
+    assert room.layouts["*"].audio == ("camera", f"seat:{B}")
+    assert (B, InteractionKind.CALLED_ON.value, at("09:05")) in await facts(table)
+
+
+async def test_mute_and_release_change_the_room_and_are_no_facts(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.call_on(LESSON, A, command="1")
+    await floor.mute(LESSON, muted=True)
+    assert table.relay.rooms["o-1"].layouts["*"].audio == ("camera", None)
+    assert table.relay.rooms["o-1"].layouts["*"].video[2] == f"seat:{A}"
+    await floor.call_on(LESSON, None, command="2")
+    assert table.relay.rooms["o-1"].layouts["*"].video[2] is None
+    assert len(await facts(table)) == 1
+
+
+async def test_headcount_is_a_fact_and_disturbs_no_picture(table: Bench) -> None:
+    puts = table.relay.puts
+    stored = await table.booth.floor.headcount(LESSON, A, 41, by="seat:far-1-r1", command="1")
+    assert stored.present == {A: 41}
+    assert table.relay.puts == puts
+    assert await facts(table) == [(A, 41, "seat:far-1-r1")]
+
+
+async def test_repeated_command_makes_one_fact(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.raise_hand(LESSON, A, command="1")
+    await floor.lower_hand(LESSON, A)
+    table.clock.turn(seconds=3)
+    await floor.raise_hand(LESSON, A, command="1")  # a browser's retry after a reconnect
+    assert await facts(table) == [(A, "hand_raised", at("09:05"))]
+
+
+async def test_retry_after_a_crash_between_fact_and_floor_finishes_the_act(
+    table: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crash(_: Floor) -> None:
+        raise OSError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table.store, "save_floor", crash)
+        with pytest.raises(OSError, match="power cut"):
+            await table.booth.floor.raise_hand(LESSON, A, command="1")
+    await table.booth.floor.raise_hand(LESSON, A, command="1")
+    assert [h.seat for h in (await table.booth.floor.get(ONE)).hands] == [A]
+    assert len(await facts(table)) == 1
+
+
+async def test_every_classroom_raising_its_hand_at_once_is_in_the_queue(tmp_path: Path) -> None:
+    crowd = lesson("o-9", seats=[f"far-{s}-r{n}" for s in (1, 2) for n in range(1, 5)])
+    async with bench(tmp_path) as table:
+        await table.add(crowd)
+        async with bench(
+            tmp_path, store=table.store, bus=table.bus, relay=table.relay, clock=table.clock
+        ) as other:
+            await asyncio.gather(
+                *(
+                    (table if n % 2 else other).booth.floor.raise_hand(crowd, s.id, command="1")
+                    for n, s in enumerate(crowd.seats)
+                )
+            )
+        stored = await table.booth.floor.get(crowd.id)
+        assert sorted(h.seat for h in stored.hands) == sorted(s.id for s in crowd.seats)
+        assert stored.version == 8
+
+
+async def test_relay_down_while_calling_on_is_caught_up_by_the_sweep(table: Bench) -> None:
+    table.relay.down = True
+    await table.booth.floor.call_on(LESSON, A, command="1")
+    table.relay.down = False
+    assert table.relay.rooms["o-1"].layouts["*"].video[2] is None
+    await table.sweep()
+    assert table.relay.rooms["o-1"].layouts["*"].video[2] == f"seat:{A}"
+
+
+async def test_withdrawn_seat_loses_hand_floor_and_media(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.call_on(LESSON, A, command="1")
+    stored = await floor.withdraw(LESSON, A)
+    assert stored.called_on is None
+    assert table.relay.kicked == [("o-1", A)]
+    assert table.relay.rooms["o-1"].layouts["*"].video[2] is None
