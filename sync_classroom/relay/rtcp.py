@@ -138,7 +138,7 @@ def _nacked(body: bytes) -> list[int]:
 
 
 def _remb(body: bytes) -> int:
-    if len(body) < 16 + 4 * body[12]:
+    if len(body) < 16 or len(body) < 16 + 4 * body[12]:
         raise ValueError("truncated REMB")
     exponent = body[13] >> 2
     mantissa = (body[13] & 0x03) << 16 | body[14] << 8 | body[15]

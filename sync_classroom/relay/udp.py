@@ -128,6 +128,7 @@ class UdpSocket:
         self._owners: list[Owner | None] = [None] * SEND_BATCH
         self._kept: deque[tuple[bytes, Address]] = deque()
         self._addresses: dict[int, Address] = {}
+        self._sendmmsg: Any = _libc.sendmmsg  # a test has it refuse
         self.used = 0
         self.send_view = self._tx.view
         self.send_pointers = self._tx.pointers
@@ -222,7 +223,7 @@ class UdpSocket:
         tx = self._tx
         while done < count:
             self.calls += 1
-            sent = _libc.sendmmsg(self.fd, tx.headers + done, count - done, socket.MSG_DONTWAIT)
+            sent = self._sendmmsg(self.fd, tx.headers + done, count - done, socket.MSG_DONTWAIT)
             if sent >= 0:
                 done += sent
                 self.datagrams_out += sent
