@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from ..coordinator.hub import Connection
 from ..coordinator.outbox import (
@@ -55,6 +55,8 @@ RUBBISH_S: Final = 60.0
 HEARTBEAT_S: Final = 20.0
 # Sockets that have not said hello yet; 48 rooms return at once after a restart.
 MAX_STRANGERS: Final = 500
+# How long the terminal has to answer a close; its line is cut then.
+CLOSE_S: Final = 5.0
 # A terminal that takes this long to read one message has lost its line.
 SEND_S: Final = 10.0
 
@@ -112,7 +114,10 @@ class TerminalSockets:
         if self._strangers >= MAX_STRANGERS:
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(
-            max_msg_size=MAX_MESSAGE_BYTES, heartbeat=HEARTBEAT_S, compress=False, autoping=True
+            max_msg_size=MAX_MESSAGE_BYTES,
+            heartbeat=HEARTBEAT_S,
+            compress=False,
+            timeout=CLOSE_S,
         )
         self._strangers += 1
         try:
@@ -200,38 +205,37 @@ class TerminalSockets:
         )
         try:
             await self._welcome(connection)
-            await self._read(socket, connection)
+            await self._read(socket, connection, writer)
         finally:
             # Whatever ended the reading ends the writing; a farewell on its way is let out.
             connection.outbox.close(CLOSE_TRY_LATER, "connection over")
             try:
-                await writer
+                await self._close(socket, await writer)
             finally:
                 await self._services.hub.detach(connection)
 
-    async def _write(self, socket: web.WebSocketResponse, outbox: Outbox) -> None:
+    async def _write(self, socket: web.WebSocketResponse, outbox: Outbox) -> Farewell:
+        """Send until the farewell is reached or the line is lost; how to close then."""
         while True:
             message = await outbox.next()
             if isinstance(message, Farewell):
-                await self._close(socket, message)
-                return
+                return message
             try:
                 async with asyncio.timeout(SEND_S):
                     await socket.send_str(json.dumps(message, ensure_ascii=False))
             except (ConnectionError, TimeoutError):
-                await self._close(socket, Farewell(CLOSE_TRY_LATER, "cannot be sent to"))
-                return
+                return Farewell(CLOSE_TRY_LATER, "cannot be sent to")
 
     async def _close(self, socket: web.WebSocketResponse, farewell: Farewell) -> None:
         if not socket.closed:
             self._metrics.closed.labels(str(farewell.code)).inc()
         await socket.close(code=farewell.code, message=farewell.reason.encode())
 
-    async def _read(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+    async def _read(
+        self, socket: web.WebSocketResponse, connection: Connection, writer: asyncio.Task[Farewell]
+    ) -> None:
         intake = Intake(time.monotonic())
-        async for frame in socket:
-            if connection.outbox.closing:
-                return
+        while (frame := await _next_frame(socket, writer)) is not None:
             now = time.monotonic()
             if not intake.allow(now):
                 self._reject(connection, intake, now, "too_many", "too many messages")
@@ -283,6 +287,27 @@ class TerminalSockets:
             log.exception("terminal.command_failed", command=type(command).__name__)
             return error_message(command.id, by_status(500))
         return {"type": "ack", "id": command.id}
+
+
+async def _next_frame(
+    socket: web.WebSocketResponse, writer: asyncio.Task[Farewell]
+) -> WSMessage | None:
+    """The next data frame; None when the terminal closed or the writer reached the farewell.
+
+    A close must not begin while `receive` waits: aiohttp then cuts the line without waiting for the
+    terminal's answer, and what the terminal had still sent could cost it the close code.
+    """
+    receiving = asyncio.ensure_future(socket.receive())
+    try:
+        await asyncio.wait({receiving, writer}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not receiving.done():
+            receiving.cancel()
+            await asyncio.wait({receiving})
+    if receiving.cancelled() or writer.done():
+        return None
+    frame = receiving.result()
+    return frame if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY) else None
 
 
 SOCKETS: Final[web.AppKey[TerminalSockets]] = web.AppKey("terminal_sockets", TerminalSockets)

@@ -259,7 +259,7 @@ async def test_what_a_terminal_may_not_do_is_refused_with_its_id(tmp_path: Path)
         _, token = await served.device(ROOM)
         _, stranger = await served.device("far-2-r1")
         end = {"type": "end", "id": "e1", "lesson": lesson_id}
-        for who, code in ((token, "host_only"), (stranger, "lesson_unknown")):
+        for who, code in ((token, "host_only"), (stranger, "unknown_lesson")):
             async with served.connect() as socket:
                 await served.hello(socket, who)
                 await socket.send_json(end)
