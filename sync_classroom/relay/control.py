@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .journal import Journal
+from .journal_files import MAX_PAGE
 from .room import Layout
+from .session import SessionRefusedError
 from .tokens import TokenVerifier, is_name
 from .whip import HttpProblem, Reply, Request
 
@@ -30,7 +32,8 @@ MAX_SLOTS: Final = 32
 #: Layouts of one room: one a peer, and no room has more.
 MAX_LAYOUTS: Final = 512
 DEFAULT_PAGE: Final = 500
-MAX_PAGE: Final = 5000
+#: When to ask again for a new room; a drained relay is replaced as soon as it is empty.
+DRAINING_RETRY_S: Final = 5
 JSON: Final = "application/json"
 
 _SOURCE = re.compile(r"camera|screen|seat:[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
@@ -138,16 +141,16 @@ class Control:
     async def _put_room(self, request: Request, names: tuple[str, ...]) -> Reply:
         room = _name(names[0])
         layouts = parse_layouts(_body(request).get("layouts", {}))
-        known = room in self._endpoint.rooms()
-        if self._endpoint.draining and not known:
+        try:
+            self._endpoint.put_room(room, layouts)
+        except SessionRefusedError as error:
             raise HttpProblem(
                 503,
-                "relay_draining",
-                "媒体服务即将停止,不再接受新的课堂。",
-                "The relay is draining and takes no new rooms.",
-                {"Retry-After": "5"},
-            )
-        self._endpoint.put_room(room, layouts)
+                f"relay_{error.code}",
+                "媒体服务不再接受新的课堂(正在停止,或已达 relay.max_rooms)。",
+                "The relay takes no new rooms: it is draining, or relay.max_rooms is reached.",
+                {"Retry-After": str(error.retry_after_s or DRAINING_RETRY_S)},
+            ) from error
         return Reply(204)
 
     async def _delete_room(self, _: Request, names: tuple[str, ...]) -> Reply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -27,6 +26,57 @@ if TYPE_CHECKING:
 PREFIX: Final = "sync_classroom_relay"
 #: Seconds a signalling request may take; the last bucket is the body's time limit.
 _BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)
+#: Every counter of the packet plane: the metric's name after the prefix, and its sentence.
+COUNTERS: Final = {
+    "packets_in": ("received_packets", "RTP packets received from publishers."),
+    "bytes_in": ("received_bytes", "Bytes of RTP received from publishers."),
+    "forwarded": ("forwarded_packets", "RTP packets sent to subscribers, first time."),
+    "retransmitted": ("retransmitted_packets", "RTP packets sent again after a NACK."),
+    "bytes_out": ("sent_bytes", "Bytes of RTP sent to subscribers."),
+    "datagrams_in": ("received_datagrams", "Datagrams read from the media port."),
+    "datagrams_out": ("sent_datagrams", "Datagrams written to the media port."),
+    "sendmmsg_calls": ("send_calls", "System calls that sent batches of datagrams."),
+    "would_block": ("send_blocked", "Times the media port could take no more datagrams."),
+    "send_errors": ("send_errors", "Datagrams the system refused to send."),
+    "truncated": ("truncated_datagrams", "Received datagrams longer than a packet can be."),
+    "kept_lost": (
+        "kept_lost_datagrams",
+        "Audio and control datagrams given up because the media port stayed blocked.",
+    ),
+    "stun_ok": ("stun_requests", "STUN binding requests with good integrity."),
+    "stun_bad": ("stun_rejected", "STUN messages rejected: malformed, unknown or unauthentic."),
+    "unknown_senders": (
+        "unknown_sender_datagrams",
+        "RTP, RTCP or DTLS from addresses no peer has proved to be its own.",
+    ),
+    "junk": ("junk_datagrams", "Datagrams of no protocol that belongs on the media port."),
+    "srtp_rejected": ("srtp_rejected_packets", "SRTP that failed its check."),
+    "srtp_failed": ("srtp_failed_packets", "Packets of ours that could not be protected."),
+    "rtp_malformed": ("rtp_malformed_packets", "Authentic RTP that could not be parsed."),
+    "rtp_unmapped": ("rtp_unmapped_packets", "Authentic RTP of nothing that was negotiated."),
+    "rtp_duplicate": ("rtp_duplicate_packets", "RTP packets received a second time."),
+    "rtcp_malformed": ("rtcp_malformed_packets", "Authentic RTCP that could not be parsed."),
+    "dropped_policy": (
+        "withheld_packets",
+        "Packets withheld from subscribers that could not keep up.",
+    ),
+    "dropped_blocked": (
+        "blocked_packets",
+        "Packets dropped because the media port could take no more.",
+    ),
+    "idle_codec": (
+        "idle_routes",
+        "Routes left idle because the subscriber lacks the source's codec.",
+    ),
+    "nacks_in": ("nacks_received", "NACKs received from subscribers."),
+    "nacks_out": ("nacks_sent", "NACKs sent to publishers."),
+    "plis_in": ("plis_received", "Keyframe requests received from subscribers."),
+    "plis_out": ("plis_sent", "Keyframe requests sent to publishers."),
+    "sessions_opened": ("sessions_opened", "Sessions opened."),
+    "sessions_closed": ("sessions_closed", "Sessions closed."),
+    "sessions_refused": ("sessions_refused", "Sessions and rooms refused."),
+    "dtls_failed": ("dtls_failures", "DTLS handshakes that failed."),
+}
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -95,11 +145,9 @@ class _EndpointCollector(Collector):
         yield from self._counters()
 
     def _counters(self) -> Iterator[Metric]:
-        """Every counter of the packet plane, under its own name, helped by its own metadata."""
-        counters = self._endpoint.counters
-        for field in dataclasses.fields(counters):
-            text = field.metadata.get("help") or field.name.replace("_", " ").capitalize() + "."
-            yield CounterMetricFamily(f"{PREFIX}_{field.name}", text, getattr(counters, field.name))
+        for field, value in self._endpoint.counters.as_dict().items():
+            name, text = COUNTERS.get(field, (field, f"{field.replace('_', ' ').capitalize()}."))
+            yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
 
 
 class _JournalCollector(Collector):

@@ -19,6 +19,8 @@ from .session import Codec, Direction, LocalStream, LocalTransport, MediaLine, O
 MAX_OFFER_BYTES = 192 * 1024
 #: 13 video slots, 2 audio slots and a data channel fit twice.
 MAX_MEDIA_LINES = 32
+#: The same offer has 2300 lines; reading this many takes 5 ms.
+MAX_LINES = 8000
 #: The longest real line is `m=video` with 34 payload types, 150 characters.
 MAX_LINE_CHARACTERS = 2048
 #: Trickled candidates and credentials of one session (RFC 8840).
@@ -177,6 +179,8 @@ def _lines(text: str, limit: int) -> list[tuple[str, str]]:
         raise MalformedSdpError(f"more than {limit} bytes of SDP")
     if "\0" in text:
         raise MalformedSdpError("a NUL in SDP")
+    if text.count("\n") > MAX_LINES:
+        raise MalformedSdpError(f"more than {MAX_LINES} lines of SDP")
     found = []
     for number, line in enumerate(text.replace("\r\n", "\n").rstrip("\n").split("\n"), 1):
         if len(line) > MAX_LINE_CHARACTERS:

@@ -218,7 +218,8 @@ def _handler(
                 HttpProblem(500, "internal", "内部错误,已记入日志。", "Internal error, logged.")
             )
         metrics.count_request(listener, raw.method, reply.status, time.perf_counter() - started)
-        response = web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+        headers = {"Server": "sync-classroom", **reply.headers}
+        response = web.Response(status=reply.status, headers=headers, body=reply.body)
         if not whole:
             response.force_close()  # what is left of the body is not worth reading
         return response

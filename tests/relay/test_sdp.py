@@ -309,6 +309,7 @@ def test_header_extensions_are_agreed_where_we_speak_them() -> None:
         (PUBLISH.replace("s=-", "s=\0"), "NUL"),
         (PUBLISH.replace("\r\n", "\r"), "line 1"),
         (PUBLISH + "a=x\r\n" * 40000, "bytes"),
+        (PUBLISH + "a=x\r\n" * sdp.MAX_LINES, "lines"),
         (offer(*(media("video", str(mid)) for mid in range(33))), "m-lines"),
     ],
 )

@@ -1,0 +1,570 @@
+"""Every MUST of RFC 9725 and draft-ietf-wish-whep, over real HTTP against a real endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from sync_classroom.coordinator.ports import RoomSpec
+from sync_classroom.coordinator.tokens import TokenMinter
+from sync_classroom.relay.sdp import MAX_FRAGMENT_BYTES, MAX_OFFER_BYTES, parse_fragment
+from sync_classroom.relay.whip import FRAGMENT, SDP
+from tests.support.relays import RunningRelay, relay
+from tests.support.sdp_offers import PUBLISH, PWD, SUBSCRIBE, media, offer
+
+pytestmark = pytest.mark.asyncio
+
+ROOM = "lesson-1"
+RESTART = f"a=ice-ufrag:efgh\r\na=ice-pwd:{PWD}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+TRICKLE = (
+    f"a=ice-ufrag:abcd\r\na=ice-pwd:{PWD}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+    "a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n"
+)
+
+
+class Answer:
+    """A whole HTTP answer. Every answer has to be readable by a page of another origin."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        exposed = headers["Access-Control-Expose-Headers"]
+        assert {"Location", "ETag", "Link"} <= set(exposed.split(", "))
+
+    @property
+    def code(self) -> str:
+        assert self.headers["Content-Type"] == "application/problem+json"
+        found = json.loads(self.body)
+        assert found["status"] == self.status
+        assert found["zh"]
+        assert found["en"]
+        return str(found["code"])
+
+
+async def ask(
+    running: RunningRelay,
+    method: str,
+    path: str,
+    *,
+    token: str | None = None,
+    body: str | bytes | None = None,
+    kind: str | None = None,
+    **headers: str,
+) -> Answer:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if token is not None:
+        sent["Authorization"] = f"Bearer {token}"
+    if kind is not None:
+        sent["Content-Type"] = kind
+    data = body.encode() if isinstance(body, str) else body
+    async with running.http.request(
+        method, running.url + path, headers=sent, data=data, skip_auto_headers=["Content-Type"]
+    ) as response:
+        return Answer(response.status, response.headers, (await response.read()).decode())
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[RunningRelay]:
+    async with relay(tmp_path, max_sessions=4) as started:
+        yield started
+
+
+async def publish(running: RunningRelay, room: str = ROOM, **more: Any) -> Answer:
+    token = running.token("publish", room, "host", source="camera", makes_room=True)
+    return await ask(running, "POST", f"/whip/{room}", token=token, body=PUBLISH, kind=SDP, **more)
+
+
+async def subscribe(running: RunningRelay, peer: str = "seat-1", room: str = ROOM) -> Answer:
+    token = running.token("subscribe", room, peer)
+    return await ask(running, "POST", f"/whep/{room}", token=token, body=SUBSCRIBE, kind=SDP)
+
+
+def host_token(running: RunningRelay) -> str:
+    return running.token("publish", ROOM, "host", source="camera")
+
+
+# ---------------------------------------------------------------------------- POST
+
+
+async def test_publishing_answers_201_with_everything(running: RunningRelay) -> None:
+    got = await publish(running)
+    assert got.status == 201
+    assert got.headers["Content-Type"] == SDP
+    assert got.headers["Accept-Patch"] == FRAGMENT
+    tag = got.headers["ETag"]
+    assert tag[0] == tag[-1] == '"'
+    assert len(tag) > 10
+    assert "Link" not in got.headers
+    location = got.headers["Location"]
+    assert location.startswith(f"/whip/{ROOM}/")
+    assert "a=recvonly" in got.body
+    assert f" 127.0.0.1 {running.info.media_port} typ host" in got.body
+    (peer,) = (await running.control.status(ROOM)).peers
+    assert (peer.peer, peer.direction, peer.source, peer.connected) == (
+        "host",
+        "publish",
+        "camera",
+        False,
+    )
+
+
+async def test_subscribing_answers_201_with_everything(running: RunningRelay) -> None:
+    await publish(running)
+    got = await subscribe(running)
+    assert got.status == 201
+    assert got.headers["Location"].startswith(f"/whep/{ROOM}/")
+    assert got.headers["ETag"].startswith('"')
+    assert "a=sendonly" in got.body
+    assert "a=msid:" in got.body
+
+
+async def test_a_content_type_may_have_parameters(running: RunningRelay) -> None:
+    token = running.token("publish", ROOM, "host", source="camera", makes_room=True)
+    got = await ask(
+        running,
+        "POST",
+        f"/whip/{ROOM}",
+        token=token,
+        body=PUBLISH,
+        kind="Application/SDP; charset=utf-8",
+    )
+    assert got.status == 201
+
+
+async def test_ice_servers_are_handed_out_if_set(tmp_path: Path) -> None:
+    servers = ('<turn:turn.example>; rel="ice-server"; username="u"', '<stun:x>; rel="ice-server"')
+    async with relay(tmp_path, ice_servers=servers) as running:
+        assert (await publish(running)).headers["Link"] == ", ".join(servers)
+
+
+async def test_a_tokens_kinds_bound_the_lines(running: RunningRelay) -> None:
+    token = running.token(
+        "publish", ROOM, "host", source="camera", kinds=["audio"], makes_room=True
+    )
+    got = await ask(running, "POST", f"/whip/{ROOM}", token=token, body=PUBLISH, kind=SDP)
+    assert got.status == 201
+    assert "m=video 0 " in got.body
+
+
+@pytest.mark.parametrize("kind", [None, "application/json", "text/plain", FRAGMENT])
+async def test_another_content_type_is_415(running: RunningRelay, kind: str | None) -> None:
+    got = await ask(
+        running, "POST", f"/whip/{ROOM}", token=host_token(running), body=PUBLISH, kind=kind
+    )
+    assert (got.status, got.code) == (415, "content_type")
+    assert got.headers["Accept-Post"] == SDP
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "rubbish", "v=0\r\n", PUBLISH.replace("m=audio 9", "m=audio x"), b"v=0\r\n\xff\xfe"],
+)
+async def test_a_malformed_offer_is_400(running: RunningRelay, body: str | bytes) -> None:
+    got = await ask(
+        running, "POST", f"/whip/{ROOM}", token=host_token(running), body=body, kind=SDP
+    )
+    assert (got.status, got.code) == (400, "sdp_malformed")
+
+
+async def test_an_offer_with_nothing_for_us_is_406(running: RunningRelay) -> None:
+    for body in (SUBSCRIBE, PUBLISH.replace("opus", "G722").replace("H264", "AV1")):
+        got = await ask(
+            running, "POST", f"/whip/{ROOM}", token=host_token(running), body=body, kind=SDP
+        )
+        assert (got.status, got.code) == (406, "offer_not_acceptable")
+    assert (await running.control.status()).rooms == ()  # a refused offer makes no room
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("size", [MAX_OFFER_BYTES + 1, 10 * 1024 * 1024])
+async def test_a_body_that_is_too_large_is_413(
+    running: RunningRelay, size: int, chunked: bool
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(0, size, 65536):
+            yield b"x" * 65536
+
+    async with running.http.post(
+        f"{running.url}/whip/{ROOM}",
+        data=chunks() if chunked else BytesIO(b"x" * size),
+        headers={"Content-Type": SDP, "Authorization": f"Bearer {host_token(running)}"},
+    ) as response:
+        got = Answer(response.status, response.headers, await response.text())
+    assert (got.status, got.code) == (413, "body_too_large")
+    assert (await publish(running)).status == 201
+
+
+async def test_the_largest_body_is_read(running: RunningRelay) -> None:
+    filler = "a=x:" + "y" * 94 + "\r\n"
+    body = PUBLISH + filler * ((MAX_OFFER_BYTES - len(PUBLISH)) // len(filler))
+    assert MAX_OFFER_BYTES - len(body) < len(filler)
+    token = running.token("publish", ROOM, "host", source="camera", makes_room=True)
+    got = await ask(running, "POST", f"/whip/{ROOM}", token=token, body=body, kind=SDP)
+    assert got.status == 201
+
+
+# ---------------------------------------------------------------------------- who asks
+
+
+async def test_without_a_token_401_asks_for_one(running: RunningRelay) -> None:
+    for headers in ({}, {"Authorization": "Basic aG9zdDpob3N0"}, {"Authorization": "Bearer"}):
+        got = await ask(running, "POST", f"/whip/{ROOM}", body=PUBLISH, kind=SDP, **headers)
+        assert got.status == 401
+        assert got.headers["WWW-Authenticate"].startswith('Bearer realm="sync-classroom"')
+
+
+async def test_a_bad_token_is_401_invalid_token(running: RunningRelay, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    foreign = TokenMinter(tmp_path / "foreign.json").publish(
+        ROOM, "host", "camera", not_before=now, expires=now + timedelta(hours=1)
+    )
+    past = {"not_before": now - timedelta(hours=2), "expires": now - timedelta(seconds=10)}
+    future = {"not_before": now + timedelta(hours=1), "expires": now + timedelta(hours=2)}
+    expired = running.minter.publish(ROOM, "host", "camera", **past)
+    early = running.minter.publish(ROOM, "host", "camera", **future)
+    for token in ("rubbish", foreign, expired, early):
+        got = await ask(running, "POST", f"/whip/{ROOM}", token=token, body=PUBLISH, kind=SDP)
+        assert (got.status, got.code) == (401, "token_invalid")
+        assert got.headers["WWW-Authenticate"].endswith('error="invalid_token"')
+
+
+async def test_a_token_for_something_else_is_403(running: RunningRelay) -> None:
+    await publish(running)
+    seat = running.token("publish", ROOM, "seat-1", source="seat")
+    listener = running.token("subscribe", ROOM, "seat-1")
+    for path, token, code in (
+        ("/whip/lesson-2", host_token(running), "token_room"),
+        (f"/whep/{ROOM}", host_token(running), "token_direction"),
+        (f"/whip/{ROOM}", listener, "token_direction"),
+        (f"/whip/{ROOM}?source=camera", seat, "token_source"),
+        (f"/whip/{ROOM}?peer=host", seat, "token_peer"),
+    ):
+        got = await ask(running, "POST", path, token=token, body=PUBLISH, kind=SDP)
+        assert (got.status, got.code) == (403, code)
+        assert got.headers["WWW-Authenticate"].endswith('error="insufficient_scope"')
+    got = await ask(running, "POST", f"/whip/{ROOM}", token=seat, body=PUBLISH, kind=SDP)
+    assert got.status == 201
+    sources = {peer.source for peer in (await running.control.status(ROOM)).peers}
+    assert sources == {"camera", "seat:seat-1"}
+
+
+# ---------------------------------------------------------------------------- rooms and limits
+
+
+async def test_subscribing_to_nothing_live_is_409_with_retry_after(running: RunningRelay) -> None:
+    got = await subscribe(running)
+    assert (got.status, got.code) == (409, "nothing_live")
+    assert int(got.headers["Retry-After"]) >= 1
+    await running.control.put_room(RoomSpec(ROOM))
+    got = await subscribe(running)
+    assert (got.status, got.code) == (409, "nothing_live")
+
+
+async def test_a_token_that_may_not_make_the_room_gets_404(running: RunningRelay) -> None:
+    got = await ask(
+        running, "POST", f"/whip/{ROOM}", token=host_token(running), body=PUBLISH, kind=SDP
+    )
+    assert (got.status, got.code) == (404, "room_unknown")
+    await running.control.put_room(RoomSpec(ROOM))
+    got = await ask(
+        running, "POST", f"/whip/{ROOM}", token=host_token(running), body=PUBLISH, kind=SDP
+    )
+    assert got.status == 201
+
+
+async def test_a_full_relay_is_503_with_retry_after(running: RunningRelay) -> None:
+    await publish(running)
+    for number in range(3):
+        assert (await subscribe(running, f"seat-{number}")).status == 201
+    got = await subscribe(running, "seat-9")
+    assert (got.status, got.code) == (503, "relay_full")
+    assert int(got.headers["Retry-After"]) >= 1
+    assert (await subscribe(running, "seat-1")).status == 201  # takes the place of its old one
+
+
+async def test_a_draining_relay_takes_no_new_room(running: RunningRelay) -> None:
+    await publish(running)
+    await running.control.drain()
+    got = await publish(running, "lesson-2")
+    assert (got.status, got.code) == (503, "relay_draining")
+    assert "Retry-After" in got.headers
+    assert (await subscribe(running)).status == 201
+
+
+async def test_one_session_per_peer_direction_and_source(running: RunningRelay) -> None:
+    first, second = await publish(running), await publish(running)
+    assert second.status == 201
+    got = await ask(running, "DELETE", first.headers["Location"], token=host_token(running))
+    assert got.status == 404
+    assert len((await running.control.status(ROOM)).peers) == 1
+
+
+# ---------------------------------------------------------------------------- PATCH
+
+
+async def test_trickled_candidates_are_204(running: RunningRelay) -> None:
+    got = await publish(running)
+    where, tag = got.headers["Location"], got.headers["ETag"]
+    for fragment in (TRICKLE, "a=end-of-candidates\r\n", "a=mid:0\r\na=end-of-candidates\r\n"):
+        patched = await ask(
+            running,
+            "PATCH",
+            where,
+            token=host_token(running),
+            body=fragment,
+            kind=FRAGMENT,
+            If_Match=f'"other", {tag}',
+        )
+        assert (patched.status, patched.body) == (204, "")
+        assert "ETag" not in patched.headers
+
+
+async def test_without_if_match_428(running: RunningRelay) -> None:
+    got = await publish(running)
+    patched = await ask(
+        running,
+        "PATCH",
+        got.headers["Location"],
+        token=host_token(running),
+        body=TRICKLE,
+        kind=FRAGMENT,
+    )
+    assert (patched.status, patched.code) == (428, "if_match_missing")
+
+
+async def test_another_etag_is_412(running: RunningRelay) -> None:
+    got = await publish(running)
+    tag = got.headers["ETag"]
+    for value in ('"other"', "", f"W/{tag}", tag.strip('"'), f'{tag[:-2]}"'):
+        patched = await ask(
+            running,
+            "PATCH",
+            got.headers["Location"],
+            token=host_token(running),
+            body=TRICKLE,
+            kind=FRAGMENT,
+            If_Match=value,
+        )
+        assert (patched.status, patched.code) == (412, "etag_outdated"), value
+
+
+async def test_an_ice_restart_answers_200_with_new_credentials(running: RunningRelay) -> None:
+    got = await publish(running)
+    where, tag = got.headers["Location"], got.headers["ETag"]
+    restarted = await ask(
+        running,
+        "PATCH",
+        where,
+        token=host_token(running),
+        body=RESTART,
+        kind=FRAGMENT,
+        If_Match="*",
+    )
+    assert restarted.status == 200
+    assert restarted.headers["Content-Type"] == FRAGMENT
+    new = restarted.headers["ETag"]
+    assert new not in {tag, ""}
+    fragment = parse_fragment(restarted.body)
+    assert fragment.ice_ufrag is not None
+    assert f"a=ice-ufrag:{fragment.ice_ufrag}" not in got.body
+    assert f"a=ice-pwd:{fragment.ice_pwd}" not in got.body
+    assert fragment.candidates == 1
+    for value, status in ((tag, 412), (new, 204)):  # a candidate of the old generation is late
+        late = await ask(
+            running,
+            "PATCH",
+            where,
+            token=host_token(running),
+            body="a=end-of-candidates\r\n",
+            kind=FRAGMENT,
+            If_Match=value,
+        )
+        assert late.status == status
+
+
+async def test_a_failed_restart_leaves_the_session_as_it_was(running: RunningRelay) -> None:
+    got = await publish(running)
+    where, tag = got.headers["Location"], got.headers["ETag"]
+    for body, kind, status in (
+        ("a=ice-ufrag:efgh\r\n", FRAGMENT, 400),
+        ("a=ice-ufrag:e\r\na=ice-pwd:short\r\n", FRAGMENT, 400),
+        ("rubbish", FRAGMENT, 400),
+        (b"\xff", FRAGMENT, 400),
+        (RESTART, SDP, 415),
+        ("a=x\r\n" * (MAX_FRAGMENT_BYTES // 5 + 1), FRAGMENT, 413),
+    ):
+        failed = await ask(
+            running,
+            "PATCH",
+            where,
+            token=host_token(running),
+            body=body,
+            kind=kind,
+            If_Match="*",
+        )
+        assert failed.status == status
+    still = await ask(
+        running,
+        "PATCH",
+        where,
+        token=host_token(running),
+        body=TRICKLE,
+        kind=FRAGMENT,
+        If_Match=tag,
+    )
+    assert still.status == 204
+
+
+async def test_patching_another_type_says_what_is_accepted(running: RunningRelay) -> None:
+    got = await publish(running)
+    patched = await ask(
+        running,
+        "PATCH",
+        got.headers["Location"],
+        token=host_token(running),
+        body=TRICKLE,
+        kind="application/json",
+        If_Match="*",
+    )
+    assert (patched.status, patched.headers["Accept-Patch"]) == (415, FRAGMENT)
+
+
+# ---------------------------------------------------------------------------- DELETE
+
+
+async def test_deleting_ends_the_session(running: RunningRelay) -> None:
+    got = await publish(running)
+    where = got.headers["Location"]
+    assert (await ask(running, "DELETE", where)).status == 401
+    deleted = await ask(running, "DELETE", where, token=host_token(running))
+    assert deleted.status == 200
+    assert (await running.control.status(ROOM)).peers == ()
+    for method in ("DELETE", "PATCH"):
+        again = await ask(running, method, where, token=host_token(running))
+        assert (again.status, again.code) == (404, "not_found")
+
+
+async def test_sessions_of_others_are_not_found(running: RunningRelay) -> None:
+    published = await publish(running)
+    subscribed = await subscribe(running, "seat-1")
+    session = subscribed.headers["Location"].rsplit("/", 1)[1]
+    other = running.token("subscribe", ROOM, "seat-2")
+    for path, token in (
+        (subscribed.headers["Location"], other),
+        (f"/whip/{ROOM}/{session}", host_token(running)),
+        (f"/whep/{ROOM}/unknown", other),
+    ):
+        got = await ask(running, "DELETE", path, token=token)
+        assert (got.status, got.code) == (404, "not_found")
+    elsewhere = running.token("publish", "lesson-2", "host", source="camera")
+    path = published.headers["Location"].replace(ROOM, "lesson-2")
+    assert (await ask(running, "DELETE", path, token=elsewhere)).status == 404
+    assert len((await running.control.status(ROOM)).peers) == 2
+
+
+# ---------------------------------------------------------------------------- other methods
+
+
+async def test_preflights_need_no_token(running: RunningRelay) -> None:
+    got = await ask(
+        running,
+        "OPTIONS",
+        f"/whip/{ROOM}",
+        Origin="https://class.example",
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="authorization,content-type",
+    )
+    assert got.status == 204
+    assert got.headers["Accept-Post"] == SDP
+    assert "POST" in got.headers["Access-Control-Allow-Methods"]
+    allowed = got.headers["Access-Control-Allow-Headers"].lower()
+    assert {"authorization", "content-type", "if-match"} <= set(allowed.split(", "))
+    got = await ask(running, "OPTIONS", f"/whep/{ROOM}/session")
+    assert got.status == 204
+    assert {"PATCH", "DELETE"} <= set(got.headers["Access-Control-Allow-Methods"].split(", "))
+    assert got.headers["Accept-Patch"] == FRAGMENT
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "PROPFIND"])
+async def test_other_methods_of_an_endpoint_are_405(running: RunningRelay, method: str) -> None:
+    for protocol in ("whip", "whep"):
+        got = await ask(running, method, f"/{protocol}/{ROOM}")
+        assert (got.status, got.headers["Allow"]) == (405, "POST, OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "PROPFIND"])
+async def test_other_methods_of_a_session_are_405(running: RunningRelay, method: str) -> None:
+    got = await ask(running, method, f"/whip/{ROOM}/session")
+    assert (got.status, got.headers["Allow"]) == (405, "PATCH, DELETE, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/whip", "/whip/", "/whip/a/b/c", "/status", "/whip/..%2Fx", "/whip/%20", "/whip/中"],
+)
+async def test_other_paths_are_404(running: RunningRelay, path: str) -> None:
+    got = await ask(running, "POST", path, body=PUBLISH, kind=SDP)
+    assert (got.status, got.code) == (404, "not_found")
+
+
+# ---------------------------------------------------------------------------- open mode
+
+
+async def test_open_mode_believes_the_query(tmp_path: Path) -> None:
+    async with relay(tmp_path, open_mode=True) as running:
+        sent: dict[str, Any] = {"body": PUBLISH, "kind": SDP}
+        for query in ("", "?source=screen", "?peer=seat-1", "?peer=seat-2&source=seat"):
+            assert (await ask(running, "POST", f"/whip/{ROOM}{query}", **sent)).status == 201
+        subscriber: dict[str, Any] = {"body": SUBSCRIBE, "kind": SDP}
+        for query in ("", "", "?peer=seat-1"):
+            assert (await ask(running, "POST", f"/whep/{ROOM}{query}", **subscriber)).status == 201
+        peers = (await running.control.status(ROOM)).peers
+        published = {(p.peer, p.source) for p in peers if p.direction == "publish"}
+        assert published == {
+            ("host", "camera"),
+            ("host", "screen"),
+            ("seat-1", "seat:seat-1"),
+            ("seat-2", "seat:seat-2"),
+        }
+        viewers = sorted(p.peer for p in peers if p.direction == "subscribe")
+        assert viewers[0] == "seat-1"
+        assert all(peer.startswith("viewer:") for peer in viewers[1:])
+        assert len(set(viewers)) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("?source=camera&peer=seat-1", "source_invalid"),
+        ("?source=seat", "source_invalid"),
+        ("?source=rubbish", "source_invalid"),
+        ("?peer=viewer:1", "source_invalid"),
+        ("?peer=a%20b", "peer_invalid"),
+    ],
+)
+async def test_open_mode_refuses_names_that_do_not_fit(
+    tmp_path: Path, query: str, code: str
+) -> None:
+    async with relay(tmp_path, open_mode=True) as running:
+        got = await ask(running, "POST", f"/whip/{ROOM}{query}", body=PUBLISH, kind=SDP)
+        assert (got.status, got.code) == (400, code)
+
+
+async def test_a_hosts_thirteen_pictures_are_answered(tmp_path: Path) -> None:
+    async with relay(tmp_path, open_mode=True) as running:
+        await ask(running, "POST", f"/whip/{ROOM}", body=PUBLISH, kind=SDP)
+        sections = [media("audio", "0", direction="recvonly")]
+        sections += [media("video", str(mid), direction="recvonly") for mid in range(1, 14)]
+        body = offer(*sections, bundle=" ".join(map(str, range(14))))
+        got = await ask(running, "POST", f"/whep/{ROOM}?peer=host", body=body, kind=SDP)
+        assert got.status == 201
+        assert got.body.count("a=sendonly") == 14
