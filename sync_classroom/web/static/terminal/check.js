@@ -96,7 +96,7 @@ export class SelfCheck {
     this.changed = changed;
     this.result = blankResult(heard);
     this.stopping = new AbortController();
-    /** @type {Promise<void> | null} */
+    /** @type {Promise<boolean> | null} */
     this.running = null;
   }
 
@@ -106,7 +106,10 @@ export class SelfCheck {
     this.changed(this.result);
   }
 
-  /** Everything but the speaker; a second call joins the first. */
+  /**
+   * Everything but the speaker; a second call joins the first.
+   * @returns {Promise<boolean>} whether it came to its end
+   */
   run() {
     this.running ??= this.once().finally(() => {
       this.running = null;
@@ -131,11 +134,12 @@ export class SelfCheck {
       const clock = this.clock();
       this.set({
         running: false,
-        at: Date.now(),
+        at: this.stopping.signal.aborted ? this.result.at : Date.now(),
         clock: clockItem(clock),
         clock_offset_ms: clock.measured ? Math.round(clock.offset) : null,
       });
     }
+    return !this.stopping.signal.aborted;
   }
 
   /** @param {MediaStreamTrack | null} track */

@@ -16,6 +16,8 @@ const POLL_MS = 500;
 const CONNECT_MS = 6_000;
 /** Same relay, same session, still nothing: it is opened again after this silence, ms. */
 const GIVE_UP_MS = 4_000;
+/** A publisher only hears the relay's reports, about one a second: its silence is longer, ms. */
+const SILENT_PUBLISHER_MS = 3_000;
 /** How many times that silence grows when opening again does not help. */
 const PATIENCE_MAX = 3;
 /** Pauses between attempts, ms: the first ones quick, because most causes are over at once. */
@@ -176,16 +178,17 @@ export class MediaLink {
       samples.push(look.sample);
       if (samples.length > SAMPLES_MAX) samples.shift();
       if (look.sample.connected && grown) this.settle();
-      const due = this.options.direction === "publish" || this.options.expected();
+      const publishing = this.options.direction === "publish";
       const silent = now - movedAt;
-      const stalled = look.sample.connected ? due && silent > STALL_MS : this.status.downSince !== null;
+      const quiet = (publishing || this.options.expected()) && silent > (publishing ? SILENT_PUBLISHER_MS : STALL_MS);
+      const stalled = look.sample.connected ? quiet : this.status.downSince !== null;
       this.report(look, samples, stalled, movedAt);
       if (session.pc.connectionState === "failed" || session.pc.connectionState === "closed") return;
       if (!look.sample.connected && samples.every((s) => !s.connected)) {
         if (now - openedAt > CONNECT_MS) return;
         continue;
       }
-      if (!(due && silent > STALL_MS) || now - healthAt < POLL_MS * 2) continue;
+      if (!quiet || now - healthAt < POLL_MS * 2) continue;
       healthAt = now;
       if (await this.dead(silent, look.sample.connected)) return;
     }
@@ -306,6 +309,7 @@ export class MediaLink {
  */
 export function readStats(stats, now, connected, before) {
   let [bytes, received, lost, frames, freezes] = [0, 0, 0, 0, 0];
+  let firstPicture = Infinity;
   /** @type {Record<string, SlotStats>} */
   const slots = {};
   /** @type {{rttMs: number | null, path: LinkStatus["path"], sentLoss: number | null, level: number, slots: typeof slots}} */
@@ -317,7 +321,12 @@ export function readStats(stats, now, connected, before) {
       received += s.packetsReceived ?? 0;
       lost += Math.max(0, s.packetsLost ?? 0);
       frames += s.framesDecoded ?? 0;
-      freezes += s.freezeCount ?? 0;
+      // The first picture is the teacher's camera; courseware stands still as a rule, and Chrome
+      // would call that a freeze.
+      if (s.kind === "video" && Number(s.mid) < firstPicture) {
+        firstPicture = Number(s.mid);
+        freezes = s.freezeCount ?? 0;
+      }
       slots[s.mid] = slotStats(s, now, before[s.mid]);
     } else if (s.type === "remote-inbound-rtp" && s.kind === "video") {
       facts.sentLoss = s.fractionLost ?? null;

@@ -6,6 +6,8 @@
 
 /** An answer that takes longer than this is not coming, ms. */
 const ANSWER_MS = 6_000;
+/** Nor is one to DELETE, ms; nobody is kept waiting by it. */
+const CLOSE_MS = 1_500;
 
 /** The relay said no; `retryAfterMs` is its `Retry-After`, if any. */
 export class RefusedError extends Error {
@@ -94,12 +96,24 @@ function retryAfter(response) {
 function closer(pc, resource, token) {
   let open = true;
   return () => {
-    pc.close();
-    if (!open || !resource) return;
+    if (!open) return;
     open = false;
-    const headers = { Authorization: `Bearer ${token}` };
-    // Nobody waits for it: a session that is not deleted expires by itself at the relay.
-    fetch(resource, { method: "DELETE", headers, keepalive: true }).catch(() => undefined);
+    for (const sender of pc.getSenders()) sender.replaceTrack(null).catch(() => undefined);
+    if (!resource) {
+      pc.close();
+      return;
+    }
+    // DELETE goes first: closing tells the relay by DTLS, and then there is nothing to delete. Out
+    // of reach, the session expires there by itself.
+    const done = AbortSignal.timeout(CLOSE_MS);
+    fetch(resource, {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${token}` },
+      keepalive: true,
+      signal: done,
+    })
+      .catch(() => undefined)
+      .finally(() => pc.close());
   };
 }
 

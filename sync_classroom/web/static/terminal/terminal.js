@@ -30,6 +30,10 @@ const LINE_EVERY_MS = 5_000;
 const HEADCOUNT_PAUSE_MS = 700;
 /** A message that needs no answer goes away by itself after this. */
 const NOTICE_MS = 12_000;
+/** A server that has not welcomed us by then is taken to be away for the self-check. */
+const WELCOME_WAIT_MS = 4_000;
+/** A lesson that opens finds out again how the room is, unless that is known this freshly. */
+const CHECK_FRESH_MS = 8 * 60_000;
 /** A wish older than this without the server's word is no longer shown as done. */
 const WISH_MS = 4_000;
 
@@ -149,7 +153,6 @@ class Terminal {
     document.addEventListener("visibilitychange", () => void this.keepAwake());
     if (this.store.token) this.connect(this.store.token);
     this.render();
-    if (this.store.token && !this.media) void this.runCheck();
   }
 
   now() {
@@ -192,6 +195,10 @@ class Terminal {
       },
     });
     this.connection.start();
+    // With the server away there is no welcome to wait for; the cached grants may do.
+    setTimeout(() => {
+      if (!this.welcomed && !this.media) void this.runCheck();
+    }, WELCOME_WAIT_MS);
   }
 
   /** @param {import("./connection.js").LinkState} state */
@@ -234,16 +241,9 @@ class Terminal {
         this.connection?.command("end", { lesson: id });
       }
     }
-    const { line, clock } = this.check.result;
-    const incomplete = line.state === "unknown" || clock.state === "unknown";
-    if (first && incomplete && !this.media) void this.checkAgain();
-    else if (this.check.result.at !== null) this.sayCheck();
-  }
-
-  /** The first check may have run before there was a server to measure against. */
-  async checkAgain() {
-    await this.check.running;
-    if (!this.media) await this.runCheck();
+    // A check that ran before there was a server to measure against is not worth much.
+    if (first && !this.media) void Promise.resolve(this.check.running).then(() => this.runCheck());
+    else this.sayCheck();
   }
 
   /** @param {Lesson[]} lessons */
@@ -334,7 +334,6 @@ class Terminal {
       this.classroom = classroom;
       this.enrolProblem = null;
       this.connect(token);
-      void this.runCheck();
     } else if (response.status === 429) {
       const seconds = Number(response.headers.get("Retry-After") ?? 60);
       this.enrolProblem = { key: "enrol.too_many", params: { seconds } };
@@ -346,8 +345,7 @@ class Terminal {
   }
 
   async runCheck() {
-    await this.check.run();
-    this.sayCheck();
+    if (!this.media && (await this.check.run())) this.sayCheck();
   }
 
   async playTone() {
@@ -523,7 +521,7 @@ class Terminal {
       this.sounds.show([]);
       this.views.host.showScreen(null);
     }
-    if (wanted?.grants && !this.media) this.enter(wanted);
+    if (wanted?.grants && !this.media && !this.checksFirst(wanted)) this.enter(wanted);
     if (!this.media || !wanted) return;
     this.media.renew(wanted);
     const live = this.live[wanted.id];
@@ -533,6 +531,20 @@ class Terminal {
       const called = live?.called_on === wanted.seat?.id && live?.state === "live";
       void this.media.setCalled(called, live?.muted ?? false);
     }
+  }
+
+  /**
+   * A room whose lesson has just opened looks at itself before it joins; a live lesson waits for
+   * nothing.
+   * @param {Lesson} lesson
+   */
+  checksFirst(lesson) {
+    const { at, running } = this.check.result;
+    const fresh = at !== null && Date.now() - at < CHECK_FRESH_MS;
+    const early = lesson.role === "remote" && this.now() < Date.parse(lesson.starts_at);
+    if (!early || fresh || this.live[lesson.id]?.state === "live") return false;
+    if (!running && this.welcomed) void this.runCheck();
+    return running || this.welcomed;
   }
 
   /** @param {Lesson} lesson */

@@ -42,12 +42,20 @@ export class Host {
     this.actions = actions;
     this.preview = new Picture({ class: "picture preview", id: "preview" });
     this.inset = new Picture({ class: "picture inset", id: "preview-camera" });
+    this.floor = new Floor(actions);
     this.rooms = new Rooms(actions);
     this.bar = new Bar(actions);
+    this.shown = h(
+      "section",
+      { class: "shown" },
+      this.floor.root,
+      this.preview.root,
+      this.inset.root,
+    );
     this.root = h(
       "main",
       { class: "host" },
-      h("section", { class: "shown" }, this.preview.root, this.inset.root),
+      this.shown,
       this.rooms.root,
       this.bar.root,
     );
@@ -81,19 +89,64 @@ export class Host {
 
   /** @param {Frame} frame */
   update(frame) {
-    const { t, lesson, media } = frame;
+    const { t, lesson, live, media } = frame;
     if (!lesson) return;
     const instead = this.own ? null : t("host.no_picture");
     const off = media && !media.cameraOn ? t("host.camera_off") : instead;
     this.preview.label(t("host.what_rooms_see"), this.screen ? null : off);
     this.inset.label("", off);
-    show(this.inset.root, this.screen !== null);
-    this.rooms.update(frame);
+    const rooms = roomsOf(lesson, live, WALL_SLOTS);
+    const called = rooms.find((r) => r.called) ?? null;
+    attr(this.shown, "data-called", called ? "" : null);
+    show(this.inset.root, this.screen !== null && !called);
+    this.floor.update(called, live?.muted ?? false, t, media, this.rooms.tracks[0] ?? null);
+    this.rooms.update(frame, rooms);
     this.bar.update(frame);
   }
 }
 
-/** The wall, the queue, and the room that speaks. */
+/** The room that speaks, as large as what the rooms see otherwise. */
+class Floor {
+  /** @param {HostActions} actions */
+  constructor(actions) {
+    this.called = new Picture({ class: "picture called", id: "called" });
+    this.mute = h("button", { type: "button", id: "mute" });
+    this.release = h("button", { type: "button", id: "release", onclick: () => actions.call(null) });
+    this.root = h(
+      "div",
+      { class: "floor" },
+      this.called.root,
+      h("div", { class: "row" }, this.mute, this.release),
+    );
+    this.muted = false;
+    this.mute.addEventListener("click", () => actions.mute(!this.muted));
+  }
+
+  /**
+   * @param {Room | null} room
+   * @param {boolean} muted
+   * @param {Frame["t"]} t
+   * @param {Frame["media"]} media
+   * @param {MediaStreamTrack | null} track of slot 0
+   */
+  update(room, muted, t, media, track) {
+    show(this.root, room !== null);
+    this.muted = muted;
+    if (!room) {
+      this.called.show(null);
+      return;
+    }
+    this.called.show(track);
+    const fresh = isFresh(media, 0);
+    this.called.label(`${room.name}  ${t("host.speaking")}`, fresh ? null : t("line.connecting"));
+    text(this.mute, t(muted ? "host.unmute" : "host.mute"));
+    attr(this.mute, "aria-pressed", String(muted));
+    text(this.release, t("host.release"));
+  }
+
+}
+
+/** The wall and the queue. */
 class Rooms {
   /** @param {HostActions} actions */
   constructor(actions) {
@@ -104,17 +157,6 @@ class Rooms {
     this.pictures = new Map();
     this.title = h("h2");
     this.present = h("span", { class: "sum" });
-    this.called = new Picture({ class: "picture called", id: "called" });
-    this.mute = h("button", { type: "button", id: "mute" });
-    this.release = h("button", { type: "button", id: "release", onclick: () => actions.call(null) });
-    this.floor = h(
-      "div",
-      { class: "floor" },
-      this.called.root,
-      h("div", { class: "row" }, this.mute, this.release),
-    );
-    this.muted = false;
-    this.mute.addEventListener("click", () => actions.mute(!this.muted));
     this.wall = h("div", { class: "wall" });
     this.handsTitle = h("h2");
     this.hands = h("ol", { class: "hands" });
@@ -124,7 +166,6 @@ class Rooms {
       "aside",
       { class: "rooms" },
       h("div", { class: "heading" }, this.title, this.present),
-      this.floor,
       this.wall,
       this.weak,
       this.handsTitle,
@@ -133,15 +174,13 @@ class Rooms {
     );
   }
 
-  /** @param {Frame} frame */
-  update({ t, lesson, live, now, media }) {
+  /** @param {Frame} frame @param {Room[]} rooms */
+  update({ t, lesson, live, now, media }, rooms) {
     if (!lesson) return;
-    const rooms = roomsOf(lesson, live, WALL_SLOTS);
     const online = rooms.filter((r) => r.line !== "offline").length;
     const present = rooms.reduce((sum, r) => sum + (r.present ?? 0), 0);
     text(this.title, t("host.rooms", { online, total: rooms.length }));
     text(this.present, present > 0 ? t("host.present", { count: present }) : "");
-    this.drawFloor(rooms.find((r) => r.called) ?? null, live?.muted ?? false, t, media);
     keyed(
       this.wall,
       rooms,
@@ -168,27 +207,6 @@ class Rooms {
     );
   }
 
-  /**
-   * @param {Room | null} room
-   * @param {boolean} muted
-   * @param {Frame["t"]} t
-   * @param {Frame["media"]} media
-   */
-  drawFloor(room, muted, t, media) {
-    show(this.floor, room !== null);
-    this.muted = muted;
-    if (!room) {
-      this.called.show(null);
-      return;
-    }
-    this.called.show(this.tracks[0] ?? null);
-    const fresh = isFresh(media, 0);
-    this.called.label(`${room.name}  ${t("host.speaking")}`, fresh ? null : t("line.connecting"));
-    text(this.mute, t(muted ? "host.unmute" : "host.mute"));
-    attr(this.mute, "aria-pressed", String(muted));
-    text(this.release, t("host.release"));
-  }
-
   /** @param {string} id */
   makeTile(id) {
     const picture = new Picture({ class: "picture" });
@@ -197,9 +215,9 @@ class Rooms {
       "button",
       { type: "button", class: "tile", onclick: () => this.toggle(id) },
       picture.root,
-      h("span", { class: "name" }),
-      h("span", { class: "count" }),
       h("span", { class: "state" }),
+      h("span", { class: "name" }),
+      h("span", { class: "heads" }),
     );
   }
 
@@ -213,8 +231,8 @@ class Rooms {
 
   /** @param {HTMLElement} node @param {Room} room @param {Frame["t"]} t @param {Frame["media"]} media */
   drawTile(node, room, t, media) {
-    const [, name, count, state] = /** @type {HTMLElement[]} */ ([...node.children]);
-    if (!name || !count || !state) return;
+    const [, state, name, heads] = /** @type {HTMLElement[]} */ ([...node.children]);
+    if (!state || !name || !heads) return;
     const picture = this.pictures.get(room.id);
     const slot = room.slot === null ? null : room.slot + 1;
     picture?.show(slot === null ? null : (this.tracks[slot] ?? null));
@@ -222,7 +240,7 @@ class Rooms {
     const words = room.line === "waiting" ? t("seat.waiting") : room.line === "offline" ? t("seat.offline") : room.line === "reconnecting" ? t("line.connecting") : t(`line.${room.line}`);
     picture?.label("", fresh ? null : words);
     text(name, room.name);
-    text(count, room.present === null ? "" : String(room.present));
+    text(heads, room.present === null ? "" : String(room.present));
     text(state, LINE_SHAPES[room.line]);
     attr(state, "aria-label", words);
     attr(state, "role", "img");

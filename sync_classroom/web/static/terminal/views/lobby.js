@@ -22,7 +22,7 @@ const SHAPES = {
   live: "●",
   ended: "✔",
   missed: "✕",
-  cancelled: "⃠",
+  cancelled: "—",
 };
 /** @type {Record<string, string>} */
 const CHECK_SHAPES = { ok: "✔", failed: "✕", unknown: "!" };
