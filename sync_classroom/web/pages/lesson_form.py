@@ -15,7 +15,6 @@ from ...domain.conflicts import Clash, ClashError
 from ...domain.ids import ClassId, ClassroomId, OccurrenceId, TeacherId
 from ...domain.problems import ProblemError
 from ...domain.roster import BellSet, Classroom, Roster, School, SchoolClass, SchoolRole
-from ..i18n import mark
 from .forms import Form, parse_clock, parse_count, parse_day
 from .frame import Frame, once, posted, see_other
 from .route import ADMIN, PageRoute
@@ -25,9 +24,9 @@ SUBJECT_MAX: Final = 40
 # 课时 of one lesson: a double lesson is usual, four is a whole morning.
 MOST_PERIODS: Final = 4
 MOST_EXPECTED: Final = 500
+# Subjects are data of a Chinese time-table, so they are the same in every language.
 SUBJECTS: Final = (
-    mark("语文"), mark("数学"), mark("英语"), mark("科学"), mark("道德与法治"),
-    mark("音乐"), mark("美术"), mark("体育"), mark("信息科技"), mark("劳动"),
+    "语文", "数学", "英语", "科学", "道德与法治", "音乐", "美术", "体育", "信息科技", "劳动",
 )  # fmt: skip
 # Fields the service may complain about; anything else goes to the page's message place.
 _FIELDS: Final = frozenset(
@@ -268,7 +267,7 @@ def _page(frame: Frame, form: Form, found: Mapping[str, str], *, status: int = 2
         host_classes=_grouped(
             hosts, [(c.school, str(c.id), c.name) for c in roster.classes.values()]
         ),
-        subjects=[frame.t(s) for s in SUBJECTS],
+        subjects=SUBJECTS,
         schools=_choices(roster, form, day),
         bells=_bells_json(roster),
         grades=[(None, [(str(n), frame.t("%(n)s 年级", n=n)) for n in range(1, 10)])],
