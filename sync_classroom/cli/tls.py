@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rich.console import Console
 
+from ..config import Settings
+
 CA_DAYS: Final = 3650
 # Chromium refuses leaf certificates valid for longer than 398 days only from public authorities,
 # yet staying below costs nothing: `serve` renews by itself.
@@ -153,6 +155,16 @@ def ensure_certificate(folder: Path, names: list[str], *, now: dt.datetime) -> L
     return LocalCertificate(
         folder / "ca.pem", cert_path, key_path, tuple(wanted), certificate.not_valid_after_utc
     )
+
+
+def certificate_files(settings: Settings) -> tuple[Path, Path] | None:
+    """The certificate and key `serve` would use, or None for plain HTTP."""
+    if settings.server.tls_certificate:
+        return Path(settings.server.tls_certificate), Path(settings.server.tls_key)
+    made = Path(settings.server.data_dir) / "tls"
+    if (made / "server.pem").exists() and (made / "server.key").exists():
+        return made / "server.pem", made / "server.key"
+    return None
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:

@@ -7,9 +7,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import aiohttp
+from yarl import URL
 
 from .recording import Recording
 from .terminal import Behaviour, Tally, VirtualTerminal
@@ -48,6 +49,18 @@ def behaviours(count: int, mix: Mix, seed: int) -> list[Behaviour]:
     return made
 
 
+def open_http(server: str) -> aiohttp.ClientSession:
+    """A session for all terminals and the administrator who enrols them.
+
+    Every terminal keeps a connection open, so there is no limit on connections. As browsers do, it
+    keeps cookies of a server addressed by number, and secure ones of this machine without TLS.
+    """
+    origin = URL(server).origin()
+    local = origin.host in ("localhost", "127.0.0.1", "::1")
+    jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=[origin] if local else None)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=jar)
+
+
 class RequestRefusedError(Exception):
     """The server refused an administrator's request; the text says why."""
 
@@ -81,7 +94,7 @@ class Administrator:
 
     async def enrol(self, classroom: str, label: str) -> str:
         """Make a code for a classroom and redeem it; returns the device token."""
-        made = await self.post(f"/api/terminals/{quote(classroom)}/code", {})
+        made = await self.post("/api/terminals/codes", {"classroom": classroom})
         body = {"code": made["code"], "label": label}
         return str((await self._ask("POST", "/api/terminal/enrol", body, None))["token"])
 

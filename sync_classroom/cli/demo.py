@@ -1,0 +1,297 @@
+"""`demo`: the main job on this machine, with everything real but the people."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import click
+from rich.console import Console
+
+from ..config import ENV_PREFIX, Settings, load_settings
+from ..domain.accounts import Role
+from ..domain.booking import NewLesson, SeatRequest
+from ..domain.ids import OccurrenceId
+from ..domain.problems import ProblemError
+from ..domain.roster import Roster, SchoolClass, SchoolRole
+from ..domain.roster_file import parse_roster
+from ..simulator.recording import Recording, load_recording, make_recording
+from ..simulator.swarm import Administrator, Mix, Swarm, make_terminals, open_http
+from ..simulator.terminal import VirtualTerminal
+from .offline import Offline, open_offline
+from .plan import print_coverage
+from .settings import serve_settings
+from .watch import watch
+
+ROSTER_FILE: Final = Path("config/taicang.toml")
+DEMO_DIR: Final = Path("var/demo")
+#: The second lesson begins where the first ends: back to back is legal, rooms move by themselves.
+LESSON_MINUTES: Final = 15
+START_TIMEOUT_S: Final = 60.0
+#: How many remote rooms show their own small picture: what the host's wall holds.
+THUMBNAILS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What the demo prepared: the lesson of this minute, its rooms, and how to sign in."""
+
+    lesson: OccurrenceId
+    host_classroom: str
+    remote_classrooms: tuple[str, ...]
+    names: dict[str, str]
+    school_names: dict[str, str]
+    logins: tuple[tuple[str, str], ...]
+
+
+@click.command()
+@click.option("--rooms", default=48, show_default=True, type=click.IntRange(1, 48))
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1024, 65000))
+@click.option(
+    "--lesson",
+    "lesson_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Your own recording (H.264) for the virtual teacher to give.",
+)
+@click.option("--seconds", type=click.IntRange(5, 3600), help="Stop by itself after so long.")
+def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -> None:
+    """Run the main job here: a lesson, a virtual teacher, ROOMS virtual classrooms."""
+    console = Console(highlight=False)
+    settings = _demo_settings(port)
+    with console.status("making the lesson's recording (first time only)…"):
+        recording, thumbnail = _recordings(lesson_file)
+    planned = asyncio.run(_prepare(settings, rooms))
+    with _server(settings) as server, contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(console, settings, server, planned, recording, thumbnail, seconds))
+    console.print("\n[bold]Coverage of what just happened[/]")
+    asyncio.run(_print_coverage(settings, planned, console))
+
+
+def _demo_settings(port: int) -> Settings:
+    """Settings of the demo: this machine only, files in var/demo."""
+    base = load_settings()
+    return base.model_copy(
+        update={
+            "server": base.server.model_copy(
+                update={"listen": f"127.0.0.1:{port}", "data_dir": str(DEMO_DIR), "public_url": ""}
+            ),
+            "store": base.store.model_copy(update={"url": "", "redis_url": ""}),
+            "relay": base.relay.model_copy(
+                update={
+                    "http": f"127.0.0.1:{port + 1}",
+                    "media": f"0.0.0.0:{port + 2}",
+                    "public_url": "",
+                }
+            ),
+        }
+    )
+
+
+def _recordings(lesson_file: Path | None) -> tuple[Recording, Recording]:
+    """The lesson, and the small picture a remote room shows of itself."""
+    lesson = lesson_file or DEMO_DIR / "lesson.mkv"
+    small = DEMO_DIR / "room.mkv"
+    if not lesson.exists() and lesson_file is None:
+        make_recording(lesson)
+    if not small.exists():
+        make_recording(small, seconds=20, width=320, height=180, fps=5, bitrate_kbps=80)
+    return load_recording(lesson), load_recording(small)
+
+
+async def _prepare(settings: Settings, rooms: int) -> Planned:
+    """Start from an empty demo database: roster, sign-ins, two lessons."""
+    for path in DEMO_DIR.glob("sync_classroom.db*"):
+        path.unlink()
+    roster = parse_roster(tomllib.loads(ROSTER_FILE.read_text("utf-8")))
+    async with open_offline(serve_settings(settings)) as services:
+        await services.roster.apply(roster)
+        logins = []
+        for role, name in ((Role.ADMIN, "管理员"), (Role.REVIEWER, "教育局")):
+            password = secrets.token_urlsafe(9)
+            await services.accounts.add_user(
+                login=role.value, name=name, role=role, password=password
+            )
+            logins.append((role.value, password))
+        lesson, remote = await _plan_lessons(services, roster, rooms)
+        occurrence = await services.store.get_occurrence(lesson)
+    assert occurrence is not None
+    return Planned(
+        lesson=lesson,
+        host_classroom=occurrence.host.classroom,
+        remote_classrooms=remote,
+        names={
+            c.id: f"{roster.schools[c.school].name} {c.name}" for c in roster.classrooms.values()
+        },
+        school_names={str(s.id): s.name for s in roster.schools.values()},
+        logins=tuple(logins),
+    )
+
+
+async def _plan_lessons(
+    services: Offline, roster: Roster, rooms: int
+) -> tuple[OccurrenceId, tuple[str, ...]]:
+    """One lesson that starts this minute, one in a quarter of an hour at the other host school."""
+    now = services.clock().replace(second=0, microsecond=0)
+    hosts = [s for s in roster.schools.values() if s.role is SchoolRole.HOST]
+    remote = [c for c in roster.classrooms.values() if roster.schools[c.school].role
+              is SchoolRole.REMOTE][:rooms]  # fmt: skip
+    classes: dict[str, list[SchoolClass]] = {}
+    for school_class in roster.classes.values():
+        classes.setdefault(school_class.school, []).append(school_class)
+    seats: list[SeatRequest] = []
+    for room in remote:
+        own = classes.get(room.school, [])
+        taught = own.pop(0) if own else None
+        seats.append((room.id, taught.id, taught.enrolment) if taught else (room.id, None, None))
+    made = []
+    for index, (host, title, subject, start, chosen) in enumerate(
+        (
+            (hosts[0], "Unit 6 Meet my family", "英语", now, seats),
+            (
+                hosts[-1],
+                "认识水的三种状态",
+                "科学",
+                now + timedelta(minutes=LESSON_MINUTES),
+                seats,
+            ),
+        )
+    ):
+        made.append(
+            await services.lessons.create(
+                _lesson(roster, host.id, title, subject, start, chosen),
+                actor="demo",
+                key=f"demo-{index}-{secrets.token_hex(4)}",
+            )
+        )
+    return made[0].id, tuple(str(room.id) for room in remote)
+
+
+def _lesson(
+    roster: Roster, host: str, title: str, subject: str, start: datetime, seats: list[SeatRequest]
+) -> NewLesson:
+    """A lesson of one host school, in its first studio by its first teacher."""
+    return NewLesson(
+        title=title,
+        subject=subject,
+        teacher=next(t.id for t in roster.teachers.values() if t.school == host),
+        classroom=next(c.id for c in roster.classrooms.values() if c.school == host),
+        starts_at=start,
+        ends_at=start + timedelta(minutes=LESSON_MINUTES),
+        seats=tuple(seats),
+    )
+
+
+@contextlib.contextmanager
+def _server(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """The real server as a process of its own, stopped cleanly at the end."""
+    environment = os.environ | {
+        f"{ENV_PREFIX}SERVER__LISTEN": settings.server.listen,
+        f"{ENV_PREFIX}SERVER__DATA_DIR": settings.server.data_dir,
+        f"{ENV_PREFIX}RELAY__HTTP": settings.relay.http,
+        f"{ENV_PREFIX}RELAY__MEDIA": settings.relay.media,
+        f"{ENV_PREFIX}LOG__LEVEL": "warning",
+    }
+    with (DEMO_DIR / "server.log").open("wb") as output:
+        # A group of its own: Ctrl-C is for the demo, which then stops the server in order.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sync_classroom.cli", "serve", "--stop-relay"],
+            env=environment, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def _wait_for_server(
+    http: aiohttp.ClientSession, url: str, server: subprocess.Popen[bytes]
+) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with http.get(f"{url}/readyz") as response:
+                if response.status == 200:
+                    return
+        await asyncio.sleep(0.1)
+    log = (DEMO_DIR / "server.log").read_text("utf-8", errors="replace")
+    raise ProblemError(
+        "server_not_ready",
+        f"服务器没有启动;日志 {DEMO_DIR / 'server.log'}:{log[-800:]}",
+        f"The server did not start; log {DEMO_DIR / 'server.log'}: {log[-800:]}",
+    )
+
+
+async def _run(
+    console: Console,
+    settings: Settings,
+    server: subprocess.Popen[bytes],
+    planned: Planned,
+    recording: Recording,
+    thumbnail: Recording,
+    seconds: int | None,
+) -> None:
+    """Enrol, teach, show; returns when time is up or Ctrl-C was pressed."""
+    url = f"http://{settings.server.listen}"
+    async with open_http(url) as http:
+        with console.status("starting the server…"):
+            await _wait_for_server(http, url, server)
+        admin = await Administrator.sign_in(http, url, *planned.logins[0])
+        with console.status("enrolling terminals…"):
+            host_token = await admin.enrol(planned.host_classroom, "virtual host")
+            tokens = {
+                planned.names[c]: await admin.enrol(c, "virtual terminal")
+                for c in planned.remote_classrooms
+            }
+        _print_addresses(console, url, planned, recording)
+        host = VirtualTerminal(http, url, host_token, name="主讲", recording=recording)
+        remote = make_terminals(
+            http, url, tokens, recording=None, thumbnail=None, mix=Mix(hands=0.1), seed=1
+        )
+        shown = make_terminals(
+            http, url, dict(list(tokens.items())[:THUMBNAILS]),
+            recording=None, thumbnail=thumbnail, mix=Mix(hands=0.2), seed=1,
+        )  # fmt: skip
+        swarm = Swarm([host, *shown, *remote[len(shown) :]])
+        try:
+            async with asyncio.timeout(seconds):
+                await watch(console, swarm)
+        except TimeoutError:
+            pass  # the time that was asked for is up
+
+
+def _print_addresses(console: Console, url: str, planned: Planned, recording: Recording) -> None:
+    console.print(f"[bold]{url}[/]          pages")
+    for login, password in planned.logins:
+        console.print(f"    sign in as [bold]{login}[/] with [bold]{password}[/]")
+    console.print(f"{url}/lessons/{planned.lesson}   the lesson that is running now")
+    console.print(f"{url}/terminal        a classroom's screen (make a code on {url}/terminals)")
+    console.print(
+        f"The virtual teacher gives {recording.width}×{recording.height} H.264 + Opus at"
+        f" {recording.bitrate_kbps:.0f} kbit/s to {len(planned.remote_classrooms)} rooms."
+        " Ctrl-C ends the lesson.\n"
+    )
+
+
+async def _print_coverage(settings: Settings, planned: Planned, console: Console) -> None:
+    async with open_offline(serve_settings(settings)) as services:
+        today = services.clock().astimezone(services.zone).date()
+        figures = await services.evidence.coverage(today, today)
+    print_coverage(figures.to_dict(), planned.school_names, console)

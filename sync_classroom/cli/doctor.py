@@ -1,0 +1,266 @@
+"""`sync-classroom doctor`: what is missing or misconfigured, in sentences with their remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from cryptography import x509
+from rich.console import Console
+
+from ..app import DATABASE_URL
+from ..config import Settings, split_address
+from ..domain.problems import ProblemError
+from ..store.database import open_store
+from .language import speaks_chinese
+from .tls import RENEW_BEFORE_DAYS, certificate_files
+
+#: A term of evidence and a day of journal fit into this with room to spare.
+MIN_FREE_BYTES: Final = 2 * 1024**3
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at, in both languages."""
+
+    level: Level
+    zh: str
+    en: str
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(Level.OK, f"Python {version}", f"Python {version}")
+
+
+def _data_dir(settings: Settings) -> Iterator[Finding]:
+    folder = Path(settings.server.data_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        yield Finding(
+            Level.FAIL,
+            f"数据目录 {folder} 不可写:{error.strerror}。请修改 server.data_dir 或目录权限。",
+            f"The data folder {folder} cannot be written: {error.strerror}."
+            " Change server.data_dir or the folder's permissions.",
+        )
+        return
+    free = shutil.disk_usage(folder).free
+    size = f"{free / 1024**3:.1f} GB"
+    if free < MIN_FREE_BYTES:
+        yield Finding(
+            Level.WARN,
+            f"数据目录 {folder} 只剩 {size};请清理磁盘或换到更大的磁盘。",
+            f"Only {size} are left in {folder}; make room or move server.data_dir.",
+        )
+    else:
+        yield Finding(Level.OK, f"数据目录 {folder},剩余 {size}", f"Data in {folder}, {size} free")
+
+
+def _free_port(address: str, kind: int) -> OSError | None:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error
+    return None
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    wanted = (
+        ("server.listen", settings.server.listen, socket.SOCK_STREAM),
+        ("relay.http", settings.relay.http, socket.SOCK_STREAM),
+        ("relay.media", settings.relay.media, socket.SOCK_DGRAM),
+    )
+    for name, address, kind in wanted:
+        protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+        if error := _free_port(address, kind):
+            yield Finding(
+                Level.WARN,
+                f"{protocol} {address} 现在不能使用({error.strerror})。若不是本服务正在运行,"
+                f"请修改设置 {name}。",
+                f"{protocol} {address} cannot be used now ({error.strerror}). Unless this service"
+                f" is running already, change the setting {name}.",
+            )
+        else:
+            yield Finding(
+                Level.OK,
+                f"{protocol} {address} 可用({name})",
+                f"{protocol} {address} is free ({name})",
+            )
+
+
+def camera_works(settings: Settings) -> bool:
+    """Whether browsers on other machines would be given camera and microphone."""
+    if certificate_files(settings) or settings.server.public_url.startswith("https://"):
+        return True
+    host, _ = split_address(settings.server.listen)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def no_camera_warning(settings: Settings) -> Finding:
+    """What to say when pages would be served where cameras cannot work."""
+    return Finding(
+        Level.WARN,
+        f"页面将以 HTTP 提供给其他电脑({settings.server.listen}),浏览器不会给出摄像头和麦克风。"
+        "请运行 `sync-classroom tls`,或设置 server.tls_certificate,或在前面放 HTTPS 代理并设置"
+        " server.public_url。",
+        f"Pages would go to other machines by plain HTTP ({settings.server.listen}): browsers give"
+        " them no camera or microphone. Run `sync-classroom tls`, or set server.tls_certificate,"
+        " or put an HTTPS proxy in front and set server.public_url.",
+    )
+
+
+def _https(settings: Settings) -> Iterator[Finding]:
+    files = certificate_files(settings)
+    if files is None:
+        if camera_works(settings):
+            yield Finding(Level.OK, "摄像头在此地址可用", "Cameras work at this address")
+        else:
+            yield no_camera_warning(settings)
+        return
+    certificate, key = files
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError, ssl.SSLError) as error:
+        yield Finding(
+            Level.FAIL,
+            f"证书 {certificate} 与私钥 {key} 不能使用:{error}。"
+            "请检查 server.tls_certificate 和 server.tls_key。",
+            f"Certificate {certificate} and key {key} cannot be used: {error}."
+            " Check server.tls_certificate and server.tls_key.",
+        )
+        return
+    days = (ends - datetime.now(UTC)).days
+    if days < RENEW_BEFORE_DAYS:
+        yield Finding(
+            Level.WARN if days >= 0 else Level.FAIL,
+            f"证书 {certificate} 还有 {days} 天到期({ends:%Y-%m-%d});请更新。",
+            f"Certificate {certificate} ends in {days} days ({ends:%Y-%m-%d}); renew it.",
+        )
+    else:
+        yield Finding(
+            Level.OK,
+            f"证书 {certificate} 有效至 {ends:%Y-%m-%d}",
+            f"Certificate {certificate} is valid until {ends:%Y-%m-%d}",
+        )
+
+
+async def _store_findings(settings: Settings) -> list[Finding]:
+    store = await open_store(
+        settings.store.url or DATABASE_URL, data_dir=Path(settings.server.data_dir)
+    )
+    try:
+        roster = await store.load_roster()
+        users = await store.users()
+    finally:
+        await store.close()
+    findings = [Finding(Level.OK, "数据库可用", "The database answers")]
+    if not roster.schools:
+        findings.append(
+            Finding(
+                Level.WARN,
+                "还没有学校。请运行 `sync-classroom init config/taicang.toml`。",
+                "There are no schools yet. Run `sync-classroom init config/taicang.toml`.",
+            )
+        )
+    else:
+        counts = f"{len(roster.schools)} / {len(roster.classrooms)}"
+        findings.append(
+            Finding(Level.OK, f"学校/教室 {counts}", f"Schools and classrooms: {counts}")
+        )
+    if not users:
+        findings.append(
+            Finding(
+                Level.WARN,
+                "还没有账号。`sync-classroom serve` 首次启动会给出设置链接,"
+                "或运行 `sync-classroom user add`。",
+                "There are no accounts. `sync-classroom serve` prints a set-up link at its first"
+                " start; or run `sync-classroom user add`.",
+            )
+        )
+    return findings
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from asyncio.run(_store_findings(settings))
+    except ProblemError as problem:
+        yield Finding(Level.FAIL, problem.zh, problem.en)
+
+
+def _buffers(_settings: Settings) -> Iterator[Finding]:
+    """Linux caps socket buffers; a burst of keyframes to 48 rooms needs more than the default."""
+    path = Path("/proc/sys/net/core/wmem_max")
+    if not path.exists():
+        return
+    size = int(path.read_text())
+    if size < 1 << 20:
+        yield Finding(
+            Level.WARN,
+            f"UDP 发送缓冲上限只有 {size // 1024} KB;建议 `sysctl -w net.core.wmem_max=4194304`。",
+            f"The UDP send buffer is capped at {size // 1024} KB;"
+            " `sysctl -w net.core.wmem_max=4194304` is better.",
+        )
+
+
+CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
+    _python,
+    _data_dir,
+    _store,
+    _https,
+    _ports,
+    _buffers,
+)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding about this installation."""
+    return [finding for check in CHECKS for finding in check(settings)]
+
+
+@click.command()
+@click.pass_obj
+def doctor(obj: Any) -> None:
+    """Say what is missing or misconfigured; exit code 1 if something fails."""
+    findings = examine(obj.settings)
+    console = Console(soft_wrap=True, highlight=False)
+    marks = {Level.OK: "[green]✔[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✕[/]"}
+    chinese = speaks_chinese()
+    for finding in findings:
+        console.print(f"{marks[finding.level]} {finding.zh if chinese else finding.en}")
+    if os.environ.get("SYNC_CLASSROOM_CONFIG") is None and not Path("config").exists():
+        console.print("  (no settings file here: defaults are in force)")
+    if any(f.level is Level.FAIL for f in findings):
+        sys.exit(1)

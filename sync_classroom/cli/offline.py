@@ -1,0 +1,90 @@
+"""The services of a coordinator without relay, terminals or pages, for commands at the console.
+
+They work on the same database as a running server, which notices within its next sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from ..app import DATABASE_URL, ServeSettings, utc_now
+from ..coordinator.accounts import AccountService
+from ..coordinator.booth import build_booth
+from ..coordinator.enrolment import EnrolmentService
+from ..coordinator.evidence import EvidenceService
+from ..coordinator.hub import TerminalHub
+from ..coordinator.lease import LeaseKeeper
+from ..coordinator.lessons import LessonService
+from ..coordinator.local_bus import LocalBus
+from ..coordinator.ports import Bus, Store
+from ..coordinator.relay_client import RelayClient
+from ..coordinator.roster import RosterService
+from ..coordinator.services import Clock
+from ..coordinator.throttle import Throttle
+from ..coordinator.tokens import TokenMinter
+from ..store.bus import open_redis_bus
+from ..store.database import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """What commands may use."""
+
+    store: Store
+    roster: RosterService
+    lessons: LessonService
+    evidence: EvidenceService
+    accounts: AccountService
+    enrolment: EnrolmentService
+    clock: Clock
+    zone: ZoneInfo
+
+
+@asynccontextmanager
+async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
+    """Open the database (migrating it), make the services, and let everything go again."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    store = await open_store(settings.database_url or DATABASE_URL, data_dir=settings.data_dir)
+    try:
+        bus: Bus = LocalBus()
+        if settings.redis_url:
+            bus = await open_redis_bus(settings.redis_url, LocalBus())
+        try:
+            hub = TerminalHub(bus, store, utc_now)
+            zone = ZoneInfo(settings.zone)
+            booth = await build_booth(
+                store,
+                bus,
+                RelayClient(settings.data_dir / "relay" / "control.sock", ""),
+                LeaseKeeper(store, "console"),
+                hub,
+                TokenMinter(settings.data_dir / "token.jwk"),
+                clock=utc_now,
+                zone=zone,
+                rules=settings.rules,
+                relay_id=settings.relay.relay,
+                relay_url="",
+                setup_gap_s=settings.setup_gap_s,
+            )
+            throttle = Throttle()
+            accounts = AccountService(store, utc_now, throttle=throttle)
+            try:
+                yield Offline(
+                    store,
+                    booth.roster,
+                    booth.lessons,
+                    booth.evidence,
+                    accounts,
+                    EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
+                    utc_now,
+                    zone,
+                )
+            finally:
+                accounts.close()
+        finally:
+            await bus.close()
+    finally:
+        await store.close()

@@ -1,0 +1,243 @@
+"""`init`, `lesson` and `coverage`: roster, plan and figures at the server's own console."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import tomllib
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..domain.booking import NewLesson, SeatRequest
+from ..domain.coverage import Coverage
+from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId, TeacherId
+from ..domain.problems import ProblemError
+from ..domain.roster_file import parse_roster
+from .offline import Offline, open_offline
+from .settings import serve_settings
+
+DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument("roster_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def init(obj: Any, roster_file: Path) -> None:
+    """Load schools, classrooms, classes and teachers from ROSTER_FILE (TOML).
+
+    Loading again updates what differs and never deletes.
+    """
+    try:
+        roster = parse_roster(tomllib.loads(roster_file.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
+        raise ProblemError(
+            "roster_invalid",
+            f"名册文件 {roster_file} 无法使用:{error}。请改正后重新运行。",
+            f"The roster file {roster_file} cannot be used: {error}. Correct it and run again.",
+            field="roster_file",
+            value=str(roster_file),
+        ) from error
+
+    async def work() -> None:
+        async with open_offline(serve_settings(obj.settings)) as services:
+            change = await services.roster.apply(roster)
+        table = Table("", "added", "updated", "unchanged")
+        for kind in change.added:
+            table.add_row(
+                kind,
+                str(change.added[kind]),
+                str(change.updated[kind]),
+                str(change.unchanged[kind]),
+            )
+        Console().print(table)
+
+    asyncio.run(work())
+
+
+@click.group()
+def lesson() -> None:
+    """Lessons on dates."""
+
+
+def _seat(text: str) -> SeatRequest:
+    """`classroom[:class[:expected]]` as a seat."""
+    classroom, _, rest = text.partition(":")
+    school_class, _, expected = rest.partition(":")
+    if expected and not expected.isdigit():
+        raise click.BadParameter(f"{text!r}: the expected head count must be a number")
+    return (
+        ClassroomId(classroom),
+        ClassId(school_class) if school_class else None,
+        int(expected) if expected else None,
+    )
+
+
+@lesson.command("add")
+@click.option("--title", required=True)
+@click.option("--subject", required=True)
+@click.option("--teacher", required=True, help="Teacher id of a host school.")
+@click.option("--classroom", required=True, help="Classroom id of the host school.")
+@click.option("--at", "start", required=True, help='Start, local time: "2026-11-24 09:00".')
+@click.option("--minutes", default=40, show_default=True, type=click.IntRange(5, 240))
+@click.option("--periods", default=1, show_default=True, type=click.IntRange(1, 8))
+@click.option("--grade", type=click.IntRange(1, 9))
+@click.option(
+    "--seat",
+    "seats",
+    multiple=True,
+    required=True,
+    help="CLASSROOM[:CLASS[:EXPECTED]], repeatable.",
+)
+@click.pass_obj
+def lesson_add(
+    obj: Any,
+    title: str,
+    subject: str,
+    teacher: str,
+    classroom: str,
+    start: str,
+    minutes: int,
+    periods: int,
+    grade: int | None,
+    seats: tuple[str, ...],
+) -> None:
+    """Plan one lesson; refused if a room, teacher or class is already taken."""
+    try:
+        naive = datetime.fromisoformat(start)
+    except ValueError:
+        raise click.BadParameter(f'{start!r} is not a time like "2026-11-24 09:00"') from None
+
+    async def work() -> None:
+        async with open_offline(serve_settings(obj.settings)) as services:
+            starts_at = naive if naive.tzinfo else naive.replace(tzinfo=services.zone)
+            occurrence = await services.lessons.create(
+                NewLesson(
+                    title=title,
+                    subject=subject,
+                    teacher=TeacherId(teacher),
+                    classroom=ClassroomId(classroom),
+                    starts_at=starts_at,
+                    ends_at=starts_at + timedelta(minutes=minutes),
+                    periods=periods,
+                    grade=grade,
+                    seats=tuple(_seat(s) for s in seats),
+                ),
+                actor="console",
+                key=secrets.token_hex(16),
+            )
+            Console().print(f"✔ {occurrence.id}", highlight=False)
+
+    asyncio.run(work())
+
+
+@lesson.command("list")
+@click.option("--from", "first", type=DATE, help="First date (default: today).")
+@click.option("--to", "last", type=DATE, help="Last date (default: the first).")
+@click.pass_obj
+def lesson_list(obj: Any, first: datetime | None, last: datetime | None) -> None:
+    """Show the lessons of some days."""
+
+    async def work() -> None:
+        async with open_offline(serve_settings(obj.settings)) as services:
+            begin = first.date() if first else _today(services)
+            views = await services.lessons.list_views(begin, last.date() if last else begin)
+            table = Table("id", "date", "time", "title", "state", "host", "seats")
+            for view in views:
+                o, zone = view.occurrence, services.zone
+                table.add_row(
+                    o.id,
+                    str(o.date),
+                    f"{o.starts_at.astimezone(zone):%H:%M}–{o.ends_at.astimezone(zone):%H:%M}",
+                    f"{o.subject} · {o.title}",
+                    view.run.state.value,
+                    view.roster.schools[o.host.school].name,
+                    str(len(o.active_seats)),
+                )
+            Console().print(table if views else "No lessons on these days.")
+
+    asyncio.run(work())
+
+
+@lesson.command("cancel")
+@click.argument("occurrence")
+@click.option("--reason", required=True)
+@click.option("--seat", help="Only this seat.")
+@click.option("--excused/--unexcused", default=True, show_default=True)
+@click.pass_obj
+def lesson_cancel(obj: Any, occurrence: str, reason: str, seat: str | None, excused: bool) -> None:
+    """Withdraw a lesson, or one seat of it."""
+
+    async def work() -> None:
+        async with open_offline(serve_settings(obj.settings)) as services:
+            await services.lessons.cancel(
+                OccurrenceId(occurrence),
+                seat=SeatId(seat) if seat else None,
+                excused=excused,
+                reason=reason,
+                actor="console",
+                key=secrets.token_hex(16),
+            )
+        Console().print(f"✔ {seat or occurrence}", highlight=False)
+
+    asyncio.run(work())
+
+
+def _today(services: Offline) -> date:
+    return services.clock().astimezone(services.zone).date()
+
+
+@click.command()
+@click.option("--from", "first", type=DATE, help="First date (default: today).")
+@click.option("--to", "last", type=DATE, help="Last date (default: the first).")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def coverage(obj: Any, first: datetime | None, last: datetime | None, form: str) -> None:
+    """Coverage of a period: what was planned, what was really received."""
+
+    async def work() -> tuple[Coverage, dict[str, str]]:
+        async with open_offline(serve_settings(obj.settings)) as services:
+            begin = first.date() if first else _today(services)
+            figures = await services.evidence.coverage(begin, last.date() if last else begin)
+            roster = services.roster.current()
+            return figures, {str(s.id): s.name for s in roster.schools.values()}
+
+    figures, names = asyncio.run(work())
+    if form == "json":
+        click.echo(json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, sort_keys=True))
+    else:
+        print_coverage(figures.to_dict(), names, Console())
+
+
+TABLE_MEASURES = ("due_periods", "held_periods", "held_rate", "credited_s")
+
+
+def print_coverage(figures: dict[str, Any], names: dict[str, str], console: Console) -> None:
+    """Headline figures and one row a school, as tables."""
+    totals = figures["totals"]
+    table = Table(
+        "", *TABLE_MEASURES, title=f"{figures['period']['from']} – {figures['period']['to']}"
+    )
+    for school, measures in figures["by_school"].items():
+        if measures["due_periods"] or measures["credited_s"]:
+            table.add_row(names.get(school, school), *(_cell(measures[m]) for m in TABLE_MEASURES))
+    table.add_section()
+    table.add_row("Σ", *(_cell(totals[m]) for m in TABLE_MEASURES), style="bold")
+    console.print(table)
+    for measure in ("school_coverage", "classroom_coverage", "host_rate", "evidence_complete"):
+        console.print(f"{measure}: {_cell(totals[measure])}", highlight=False)
+
+
+def _cell(value: Any) -> str:
+    """A number, or a rate with its fraction; an empty denominator is a dash, never 0 or 100 %."""
+    if isinstance(value, dict):
+        numerator, denominator = value["numerator"], value["denominator"]
+        if not denominator:
+            return "—"
+        return f"{100 * numerator / denominator:.1f} % ({numerator}/{denominator})"
+    return str(value)

@@ -1,0 +1,76 @@
+"""From the settings file to what `app.serve` and the relay are told."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from ..app import ServeSettings
+from ..config import Settings, split_address
+from ..domain.lesson import LessonRules
+from ..relay.settings import Listen, RelaySettings
+from .tls import certificate_files, local_names
+
+
+def relay_settings(settings: Settings) -> RelaySettings:
+    """The relay's part."""
+    relay = settings.relay
+    files = certificate_files(settings)
+    return RelaySettings(
+        relay=relay.id,
+        media=Listen(*split_address(relay.media)),
+        http=Listen(*split_address(relay.http)),
+        advertised=tuple(relay.advertised),
+        tls_certificate=files[0] if files else None,
+        tls_key=files[1] if files else None,
+        max_sessions=relay.max_sessions,
+        max_rooms=relay.max_rooms,
+        batch_window_ms=relay.batch_window_ms,
+        max_bitrate_kbps=relay.max_bitrate_kbps,
+        journal_max_mb=relay.journal_max_mb,
+    )
+
+
+def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSettings:
+    """The coordinator's part, with the relay's inside."""
+    host, port = split_address(settings.server.listen)
+    return ServeSettings(
+        host=host,
+        port=port,
+        public_url=settings.server.public_url or own_url(settings),
+        relay_url=settings.relay.public_url,
+        tls=certificate_files(settings),
+        data_dir=Path(settings.server.data_dir),
+        database_url=settings.store.url,
+        redis_url=settings.store.redis_url,
+        relay=relay_settings(settings),
+        rules=LessonRules(
+            lead_s=settings.lesson.lead_s,
+            grace_s=settings.lesson.grace_s,
+            extension_s=settings.lesson.extension_s,
+            host_gone_s=settings.lesson.host_gone_s,
+        ),
+        setup_gap_s=settings.lesson.setup_gap_s,
+        sweep_s=settings.lesson.sweep_s,
+        zone=settings.programme.timezone,
+        trusted_proxies=tuple(settings.server.trusted_proxies),
+        stop_relay=stop_relay,
+        log_level=settings.log.level,
+    )
+
+
+def own_url(settings: Settings) -> str:
+    """How other machines reach the pages when no one has said: by our address on the network.
+
+    Empty for an address that names one machine already; `serve` then uses that.
+    """
+    host, port = split_address(settings.server.listen)
+    try:
+        wildcard = ip_address(host).is_unspecified
+    except ValueError:
+        return ""
+    if not wildcard or not port:
+        return ""
+    addresses = [n for n in local_names() if n[0].isdigit() and not n.startswith("127.")]
+    scheme = "https" if certificate_files(settings) else "http"
+    return f"{scheme}://{addresses[0] if addresses else 'localhost'}:{port}"
