@@ -29,32 +29,32 @@ async def versions(store: Database) -> list[str]:
         return list(found.scalars())
 
 
-async def test_an_empty_database_gets_every_table(database_url: str) -> None:
-    store = await open_store(database_url, data_dir=None)
+async def test_an_empty_database_gets_every_table(new_database_url: str) -> None:
+    store = await open_store(new_database_url, data_dir=None)
     assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
     assert await versions(store) == ["0001"]
     await store.close()
 
 
-async def test_opening_again_changes_nothing(database_url: str) -> None:
-    first = await open_store(database_url, data_dir=None)
+async def test_opening_again_changes_nothing(new_database_url: str) -> None:
+    first = await open_store(new_database_url, data_dir=None)
     await first.hold_lease("a", for_s=30)
     await first.close()
-    second = await open_store(database_url, data_dir=None)
+    second = await open_store(new_database_url, data_dir=None)
     assert (await second.hold_lease("b", for_s=30)).holder == "a"
     assert await versions(second) == ["0001"]
     await second.close()
 
 
-async def test_eight_coordinators_starting_at_once_migrate_once(database_url: str) -> None:
-    stores = await asyncio.gather(*(open_store(database_url, data_dir=None) for _ in range(8)))
+async def test_eight_coordinators_starting_at_once_migrate_once(new_database_url: str) -> None:
+    stores = await asyncio.gather(*(open_store(new_database_url, data_dir=None) for _ in range(8)))
     assert await versions(stores[0]) == ["0001"]
     for store in stores:
         assert await store.ready()
         await store.close()
 
 
-async def test_two_processes_starting_at_once_migrate_once(database_url: str) -> None:
+async def test_two_processes_starting_at_once_migrate_once(new_database_url: str) -> None:
     program = (
         "import asyncio, sys\n"
         "from sync_classroom.store.database import open_store\n"
@@ -65,13 +65,13 @@ async def test_two_processes_starting_at_once_migrate_once(database_url: str) ->
     )
     started = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, database_url, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-c", program, new_database_url, stderr=asyncio.subprocess.PIPE
         )
         for _ in range(2)
     ]
     outputs = await asyncio.gather(*(process.communicate() for process in started))
     assert [process.returncode for process in started] == [0, 0], outputs
-    store = await open_store(database_url, data_dir=None)
+    store = await open_store(new_database_url, data_dir=None)
     assert await versions(store) == ["0001"]
     await store.close()
 
@@ -85,26 +85,28 @@ async def test_different_databases_can_be_opened_at_once(tmp_path: Path) -> None
         await store.close()
 
 
-async def test_a_database_of_a_newer_version_is_left_alone_and_said_so(database_url: str) -> None:
-    store = await open_store(database_url, data_dir=None)
+async def test_a_database_of_a_newer_version_is_left_alone_and_said_so(
+    new_database_url: str,
+) -> None:
+    store = await open_store(new_database_url, data_dir=None)
     async with store._database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ProblemError) as caught:
-        await open_store(database_url, data_dir=None)
+        await open_store(new_database_url, data_dir=None)
     assert (caught.value.code, caught.value.value) == ("database_newer", "9999")
     assert await versions(store) == ["9999"]
     await store.close()
 
 
-async def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url: str) -> None:
-    store = await open_store(database_url, data_dir=None)
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(new_database_url: str) -> None:
+    store = await open_store(new_database_url, data_dir=None)
     async with store._database.write() as connection:
         await connection.execute(text("DROP TABLE sessions"))
         await connection.execute(text("DELETE FROM alembic_version"))
     before = await table_names(store)
     # The step makes `programme` first, which is there already.
     with pytest.raises(ProblemError):
-        await open_store(database_url, data_dir=None)
+        await open_store(new_database_url, data_dir=None)
     assert await table_names(store) == before
     assert await versions(store) == []
     await store.close()
