@@ -298,7 +298,6 @@ class AccountService:
                 "password_wrong",
                 "现在的密码不对,请重新输入。",
                 "The current password is wrong; enter it again.",
-                kind=ProblemKind.FORBIDDEN,
                 field="old",
             )
         self._throttle.give_back("login", known.login, self._monotonic())

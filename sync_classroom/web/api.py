@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import api_lessons, api_people, api_terminals
+from . import api_coverage, api_lessons, api_people, api_terminals
 from .routes import ApiRoute
 
 ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_people.ROUTES,
     *api_lessons.ROUTES,
+    *api_coverage.ROUTES,
     *api_terminals.ROUTES,
 )

@@ -19,8 +19,6 @@ from .routes import ApiRoute, Call, In, Out, Query
 
 # A month of a whole city is some thousand lines; more is asked for month by month.
 MAX_LIST_DAYS: Final = 31
-# Three school years, which is what a bureau compares.
-MAX_COVERAGE_DAYS: Final = 1100
 # One lesson reaches some dozens of rooms (design/1); the programme has 48.
 MAX_SEATS: Final = 200
 
@@ -185,20 +183,6 @@ class TimelineOut(Out):
     gaps: list[Span]
 
 
-class CoverageOut(Out):
-    """Every measure over a period, in the layout of `sync-classroom audit --format json`."""
-
-    rules: dict[str, Any]
-    period: dict[str, Any]
-    totals: dict[str, Any]
-    by_school: dict[str, Any]
-    by_classroom: dict[str, Any]
-    by_subject: dict[str, Any]
-    by_week: dict[str, Any]
-    seats: list[dict[str, Any]]
-    mode_matrix: dict[str, Any]
-
-
 class RosterOut(Out):
     """Schools, rooms, classes, teachers, terms and bell sets, in the layout of `plan.json`."""
 
@@ -333,7 +317,8 @@ def _unknown_lesson(lesson: str) -> ProblemError:
     )
 
 
-def _checked(days: Days, limit: int) -> tuple[date, date]:
+def checked_days(days: Days, limit: int) -> tuple[date, date]:
+    """First and last day, if they are in order and at most `limit` days."""
     if days.last < days.first or days.last - days.first >= timedelta(days=limit):
         raise ProblemError(
             "period",
@@ -347,7 +332,7 @@ def _checked(days: Days, limit: int) -> tuple[date, date]:
 
 async def list_lessons(call: Call[None, Days]) -> LessonsOut:
     """Lessons of some days."""
-    views = await call.services.lessons.list_views(*_checked(call.query, MAX_LIST_DAYS))
+    views = await call.services.lessons.list_views(*checked_days(call.query, MAX_LIST_DAYS))
     return LessonsOut(lessons=[LessonSummary(**_summary(v)) for v in views])
 
 

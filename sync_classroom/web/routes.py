@@ -130,8 +130,8 @@ async def _body(request: web.Request, model: type[In]) -> In:
 
 def _query(request: web.Request, model: type[Query] | None) -> Query | None:
     # A name given twice is refused rather than guessed about.
-    names = list(request.query)
-    twice = next((n for n in names if names.count(n) > 1), None)
+    names = [name for name, _ in request.query.items()]
+    twice = next((n for n in names if len(request.query.getall(n)) > 1), None)
     if twice is not None or (model is None and names):
         field = twice or names[0]
         raise ProblemError(
