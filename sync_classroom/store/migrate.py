@@ -15,8 +15,9 @@ from .engine import Transactions
 
 # Any constant of our own: whoever holds this lock in a PostgreSQL database is migrating it.
 MIGRATION_LOCK: Final = 0x5C_1A55_0001
-# Another coordinator's migration is waited for this long, then the start fails and is tried again.
-LOCK_TIMEOUT: Final = "300s"
+# Another coordinator's migration is waited for this long, then the start fails and says so. Below
+# the time any statement may take, so that it is the lock that is reported.
+LOCK_TIMEOUT: Final = "50s"
 
 
 async def migrate(database: Transactions) -> None:

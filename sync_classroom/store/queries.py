@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Table, select
+from sqlalchemy import ColumnElement, Select, Table, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +30,14 @@ class Queries:
         if self._database.place.sqlite:
             return sqlite.insert(table)
         return postgresql.insert(table)
+
+    async def _alone(self, connection: AsyncConnection, lock: int) -> None:
+        """Wait for `lock`, a constant of the caller's, and hold it to the transaction's end.
+
+        On SQLite a writing transaction is alone from its beginning.
+        """
+        if not self._database.place.sqlite:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import time
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ from . import tables
 from .queries import Queries, rows
 
 Values = dict[str, Any]
+
+# Any constant of our own: two administrators who load rosters at once come one after the other.
+ROSTER_LOCK: Final = 0x5C_1A55_0003
 
 # Parents before children, as the foreign keys want them.
 _KINDS: Final[tuple[tuple[str, Table], ...]] = (
@@ -77,6 +81,7 @@ class RosterQueries(Queries):
         unchanged: dict[str, int] = {}
         try:
             async with self._database.write() as connection:
+                await self._alone(connection, ROSTER_LOCK)
                 for kind, table in _KINDS:
                     counts = await _apply(connection, table, wanted[kind])
                     added[kind], updated[kind], unchanged[kind] = counts
@@ -120,62 +125,27 @@ async def _apply(
 
 def _wanted(roster: Roster) -> Mapping[str, list[Values]]:
     """The roster as rows, by kind."""
+    programme = {
+        "id": 1,
+        "timezone": roster.timezone,
+        "target_classrooms": roster.target_classrooms,
+    }
     return {
-        "programme": [
-            {
-                "id": 1,
-                "timezone": roster.timezone,
-                "target_classrooms": roster.target_classrooms,
-            }
-        ],
-        "schools": [
-            {
-                "id": s.id,
-                "name": s.name,
-                "role": s.role.value,
-                "joined_on": s.joined_on,
-                "left_on": s.left_on,
-            }
-            for s in roster.schools.values()
-        ],
-        "classrooms": [
-            {
-                "id": c.id,
-                "school": c.school,
-                "name": c.name,
-                "commissioned_on": c.commissioned_on,
-                "retired_on": c.retired_on,
-                "capacity": c.capacity,
-            }
-            for c in roster.classrooms.values()
-        ],
-        "classes": [
-            {
-                "id": c.id,
-                "school": c.school,
-                "grade": c.grade,
-                "name": c.name,
-                "enrolment": c.enrolment,
-            }
-            for c in roster.classes.values()
-        ],
-        "teachers": [
-            {"id": t.id, "school": t.school, "name": t.name} for t in roster.teachers.values()
-        ],
-        "terms": [
-            {
-                "id": t.id,
-                "name": t.name,
-                "week1_monday": t.week1_monday,
-                "first_day": t.first_day,
-                "last_day": t.last_day,
-            }
-            for t in roster.terms.values()
-        ],
+        "programme": [programme],
+        "schools": [{**_fields(s), "role": s.role.value} for s in roster.schools.values()],
+        "classrooms": [_fields(c) for c in roster.classrooms.values()],
+        "classes": [_fields(c) for c in roster.classes.values()],
+        "teachers": [_fields(t) for t in roster.teachers.values()],
+        "terms": [_fields(t) for t in roster.terms.values()],
         "bell_sets": [_bell_set_row(b) for b in roster.bell_sets.values()],
         # A roster that names one day twice means the later line, as with every other kind.
         "days": list({row["id"]: row for row in map(_day_row, roster.days)}.values()),
     }
+
+
+def _fields(thing: School | Classroom | SchoolClass | Teacher | Term | DayException) -> Values:
+    """The columns of these tables are named like the fields; the tests would tell if not."""
+    return {f.name: getattr(thing, f.name) for f in fields(thing)}
 
 
 def _bell_set_row(bell_set: BellSet) -> Values:
@@ -184,15 +154,7 @@ def _bell_set_row(bell_set: BellSet) -> Values:
 
 
 def _day_row(day: DayException) -> Values:
-    return {
-        "id": f"{day.school or '*'}/{day.date.isoformat()}",
-        "school": day.school,
-        "date": day.date,
-        "teaching": day.teaching,
-        "follows_weekday": day.follows_weekday,
-        "follows_week": day.follows_week,
-        "bell_set": day.bell_set,
-    }
+    return {"id": f"{day.school or '*'}/{day.date.isoformat()}", **_fields(day)}
 
 
 def _school(values: Values) -> School:

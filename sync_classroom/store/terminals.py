@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.accounts import EnrolmentCode, Terminal
 from ..domain.ids import TerminalId
@@ -55,7 +56,8 @@ class TerminalQueries(Queries):
         """Use the code once: store `terminal` in the code's classroom and revoke its former one.
 
         None if the code is unknown, used or expired. One transaction: of any number of
-        simultaneous callers one gets the terminal.
+        simultaneous callers one gets the terminal. ValueError if the terminal's id or token is in
+        use already.
         """
         use = (
             update(enrolment_codes)
@@ -67,23 +69,15 @@ class TerminalQueries(Queries):
             .values(used_at=now)
             .returning(enrolment_codes.c.classroom)
         )
-        async with self._database.write() as connection:
-            classroom = (await connection.execute(use)).scalar()
-            if classroom is None:
-                return None
-            # Two codes of one classroom may be used at the same moment: the second waits here and
-            # then sees, and revokes, the first one's terminal.
-            await rows(
-                connection,
-                select(classrooms.c.id).filter_by(id=classroom).with_for_update(key_share=True),
-            )
-            await connection.execute(
-                update(terminals)
-                .where(terminals.c.classroom == classroom, terminals.c.revoked_at.is_(None))
-                .values(revoked_at=now)
-            )
-            enrolled = replace(terminal, classroom=classroom)
-            await connection.execute(insert(terminals).values(**_row(enrolled)))
+        try:
+            async with self._database.write() as connection:
+                classroom = (await connection.execute(use)).scalar()
+                if classroom is None:
+                    return None
+                enrolled = replace(terminal, classroom=classroom)
+                await _take_over(connection, enrolled, now)
+        except IntegrityError as error:
+            raise ValueError(f"terminal {terminal.id!r} or its token is in use") from error
         return enrolled
 
     async def terminal_by_token(self, token_hash: bytes) -> Terminal | None:
@@ -138,6 +132,20 @@ class TerminalQueries(Queries):
                 .values(revoked_at=now)
             )
             return revoked.rowcount == 1
+
+
+async def _take_over(connection: AsyncConnection, terminal: Terminal, now: datetime) -> None:
+    """Revoke the classroom's terminal and store the new one."""
+    # Two codes of one classroom may be used at the same moment: the second waits here and then
+    # sees, and revokes, the first one's terminal.
+    room = select(classrooms.c.id).filter_by(id=terminal.classroom)
+    await rows(connection, room.with_for_update(key_share=True))
+    await connection.execute(
+        update(terminals)
+        .where(terminals.c.classroom == terminal.classroom, terminals.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    await connection.execute(insert(terminals).values(**_row(terminal)))
 
 
 def _row(terminal: Terminal) -> dict[str, Any]:

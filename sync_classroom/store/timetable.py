@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, and_, insert, select, text
+from sqlalchemy import ColumnElement, Table, and_, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,7 +42,7 @@ class TimetableQueries(Queries):
         _check_shape(occurrence)
         try:
             async with self._database.write() as connection:
-                await self._lock_bookings(connection)
+                await self._alone(connection, BOOKING_LOCK)
                 first = await _load(connection, occurrences.c.key == key)
                 if first:
                     return first[0]
@@ -82,12 +82,6 @@ class TimetableQueries(Queries):
                 .on_conflict_do_nothing(index_elements=["occurrence", "key"])
             )
             return (await _load(connection, occurrences.c.id == occurrence))[0]
-
-    async def _lock_bookings(self, connection: AsyncConnection) -> None:
-        if not self._database.place.sqlite:  # SQLite's transaction is alone from its beginning
-            await connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": BOOKING_LOCK}
-            )
 
     @staticmethod
     async def _require(

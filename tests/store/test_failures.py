@@ -200,8 +200,28 @@ async def test_text_that_postgresql_cannot_hold_is_the_value_s_fault(postgres: P
 # ---------------------------------------------------------------------------- both
 
 
-async def test_ready_is_whether_the_database_answers(store: Database) -> None:
+async def test_a_database_that_answers_is_ready(store: Database) -> None:
     assert await store.ready() is True
+
+
+@pytest.mark.postgres
+async def test_a_database_that_refuses_is_not_ready_until_it_lets_in_again(
+    postgres: Postgres,
+) -> None:
+    url = postgres.new_database()
+    name = url.partition("@/")[2].partition("?")[0]
+    store = await open_store(url, data_dir=None)
+    postgres.run(
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    assert await store.ready() is False
+    with pytest.raises(ProblemError) as caught:
+        await store.users()
+    assert caught.value.code == "database_unavailable"
+    postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert await store.ready() is True
+    await store.close()
 
 
 async def test_a_failed_statement_is_a_problem_that_shows_no_parameters(store: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date
 
@@ -86,6 +87,15 @@ async def test_a_changed_bell_set_replaces_its_periods(store: Database) -> None:
     )
     assert (change.updated["bell_sets"], change.unchanged["bell_sets"]) == (1, 9)
     assert (await store.load_roster()).bell_sets[shorter.id] == shorter
+
+
+async def test_administrators_loading_at_once_come_one_after_the_other(
+    store: Database,
+) -> None:
+    loads = await asyncio.gather(*(store.apply_roster(programme()) for _ in range(6)))
+    added = sorted(sum(change.added.values()) for change in loads)
+    assert added == [0, 0, 0, 0, 0, sum(EVERYTHING.values())]
+    assert await store.load_roster() == programme()
 
 
 async def test_a_roster_that_refers_to_nothing_is_refused_whole(store: Database) -> None:

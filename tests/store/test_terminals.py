@@ -91,6 +91,18 @@ async def test_of_ten_simultaneous_codes_for_one_room_the_last_terminal_stays(
     assert [t for t in by_token if t is not None] == [in_use]
 
 
+async def test_a_terminal_id_or_token_in_use_is_refused_and_the_code_stays_good(
+    store: Database,
+) -> None:
+    first = await enrol(store, "a")
+    await store.add_code(CODE)
+    for taken in (replace(device("b"), id=first.id), replace(device("b"), token_hash=b"token-a")):
+        with pytest.raises(ValueError, match="in use"):
+            await store.redeem_code(CODE.code_hash, taken, now=NOW)
+    assert await store.terminals() == [first]
+    assert await store.redeem_code(CODE.code_hash, device("b"), now=NOW) is not None
+
+
 async def test_enrolling_again_revokes_the_former_terminal_of_that_room_only(
     store: Database,
 ) -> None:

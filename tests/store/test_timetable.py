@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, date, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -304,6 +305,30 @@ async def test_a_research_meeting_books_its_participants(store: Database) -> Non
     busy = lesson("o-1", room="host-2-r1", teacher="remote-2-t1")
     with pytest.raises(ClashError):
         await store.add_occurrence(busy, key="k2", gap_s=0)
+
+
+async def test_lessons_near_a_window_are_found_by_the_index_on_the_start(store: Database) -> None:
+    """Bounded on both sides, so that a booking costs the same after ten years."""
+    seen: list[tuple[str, Any]] = []
+    event.listen(
+        store._database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _c, _cur, statement, values, *_: seen.append((statement, values)),
+    )
+    await store.occurrences_between(at("09:00"), at("09:40"))
+    [(statement, values)] = [(s, v) for s, v in seen if s.startswith("SELECT")]
+    explain, index_use = (
+        ("EXPLAIN QUERY PLAN", "ix_occurrences_starts_at (starts_at>? AND starts_at<?)")
+        if store._database.place.sqlite
+        else ("EXPLAIN", "Index Cond: ((starts_at > ")
+    )
+    async with store._database.write() as connection:
+        if not store._database.place.sqlite:  # a table of no rows is read whole otherwise
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plan = await connection.exec_driver_sql(f"{explain} {statement}", values)
+        details = "\n".join(str(row[-1]) for row in plan)
+    assert index_use in details
+    assert "ix_occurrences_starts_at" in details
 
 
 async def test_a_day_of_48_rooms_takes_four_statements_however_many_lessons(
