@@ -1,0 +1,95 @@
+"""`serve` in a process of its own, which a test may kill: `python -m tests.support.serve_child`.
+
+Settings come as JSON on the command line; one line of JSON says when it serves, or what is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sync_classroom.app import Ready, ServeSettings, serve
+from sync_classroom.domain.problems import ProblemError
+from sync_classroom.relay.settings import Listen, RelaySettings
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Server:
+    """A started `serve`; `told` is its one line."""
+
+    process: subprocess.Popen[str]
+    told: dict[str, Any]
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.process.kill()
+        self._end()
+
+    def stop(self) -> int:
+        """Ask for a clean stop; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self._end()
+
+    def _end(self) -> int:
+        status = self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+
+def start_server(settings: dict[str, Any]) -> Server:
+    """Start it and wait for its line; blocks, so call it in a thread."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.serve_child", json.dumps(settings)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    while line and not line.startswith("{"):  # what is logged comes before and after
+        line = process.stdout.readline()
+    return Server(process, json.loads(line) if line else {})
+
+
+def settings_of(told: dict[str, Any]) -> ServeSettings:
+    """Serve settings on loopback from what a test wants different."""
+    folder = Path(told["data_dir"])
+    return ServeSettings(
+        host="127.0.0.1",
+        port=told.get("port", 0),
+        data_dir=folder,
+        relay=RelaySettings(
+            media=Listen("127.0.0.1", told.get("media_port", 0)),
+            http=Listen("127.0.0.1", told.get("relay_port", 0)),
+            sample_s=told.get("sample_s", 2.0),
+        ),
+        sweep_s=0.5,
+        stop_relay=told.get("stop_relay", False),
+    )
+
+
+async def _main() -> int:
+    def ready(serving: Ready) -> None:
+        line = {"url": serving.url, "relay_url": serving.relay_url, "setup": serving.setup_url}
+        os.write(1, json.dumps({**line, "pid": os.getpid()}).encode() + b"\n")
+
+    try:
+        await serve(settings_of(json.loads(sys.argv[1])), ready=ready)
+    except ProblemError as problem:
+        print(json.dumps({"problem": problem.code, "field": problem.field}), flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(_main()))
