@@ -200,7 +200,7 @@ def _handler(
             else:
                 request = Request(
                     raw.method,
-                    raw.path,
+                    _path(raw),
                     {name.lower(): value for name, value in raw.headers.items()},
                     dict(raw.query),
                     body,
@@ -237,6 +237,12 @@ async def _read_body(request: web.BaseRequest, limit: int) -> bytes | None:
         if len(parts) > limit:
             return None
     return bytes(parts)
+
+
+def _path(request: web.BaseRequest) -> str:
+    """The path with escapes undone, except that an escaped slash does not become a separator."""
+    raw = request.rel_url.raw_path
+    return raw if "%2f" in raw.lower() else request.path
 
 
 def _address(request: web.BaseRequest) -> str:
