@@ -253,8 +253,12 @@ export class LessonMedia {
       room,
       grants,
       iceServers,
-      changed,
+      changed: (status) => {
+        this.upChanged(status.state);
+        changed();
+      },
     });
+    this.upWorks = false;
     this.down = new Subscription({
       room,
       grants,
@@ -266,6 +270,14 @@ export class LessonMedia {
     this.onCamera = (/** @type {MediaStreamTrack | null} */ track) => this.camera(track);
     this.onMicrophone = (/** @type {MediaStreamTrack | null} */ track) => this.microphone(track);
     this.micHeld = false;
+  }
+
+  /** @param {LinkStatus["state"]} state */
+  upChanged(state) {
+    const works = state === "connected";
+    // The relay refuses listeners while nobody speaks in the room; now somebody does: we do.
+    if (works && !this.upWorks) this.down.link.hurry();
+    this.upWorks = works;
   }
 
   /** @param {MediaStreamTrack | null} track */

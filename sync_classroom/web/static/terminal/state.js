@@ -21,7 +21,8 @@ export const CONFIRM_GUARD_MS = 350;
 /** Extending is offered in words ("5 minutes left") from here, ms. */
 export const LAST_MINUTES_MS = 5 * 60_000;
 
-const OVER = new Set(["ended", "missed", "cancelled"]);
+/** States after which nothing of a lesson happens any more. */
+export const OVER = new Set(["ended", "missed", "cancelled"]);
 
 /**
  * @typedef {object} Inputs
@@ -297,16 +298,18 @@ export const STALL_MS = 1_500;
  * The line in one word, with the figures of the protocol's `line` message. `reconnecting` counts
  * seconds since the last byte.
  * @param {LineSample[]} samples oldest first, of one session
- * @param {{now: number, expected: boolean, downSince: number | null}} context
+ * @param {{now: number, expected: boolean, downSince: number | null, waiting: boolean}} context
+ *   `waiting`: the relay is reached and has nothing to send yet
  * @returns {{state: LineState | "connecting", seconds: number, kbps: number, loss: number | null, frames: number}}
  */
-export function lineOf(samples, { now, expected, downSince }) {
+export function lineOf(samples, { now, expected, downSince, waiting }) {
   const last = samples.at(-1);
   const none = { seconds: 0, kbps: 0, loss: null, frames: 0 };
   if (downSince !== null) {
     const seconds = Math.max(0, Math.round((now - downSince) / 1000));
     return { ...none, state: "reconnecting", seconds };
   }
+  if (waiting) return { ...none, state: "good" };
   if (!last?.connected) return { ...none, state: "connecting" };
   const first = samples.find((s) => s.at >= now - LINE_WINDOW_MS) ?? last;
   const span = last.at - first.at;
@@ -389,6 +392,19 @@ export function todays(lessons, now, zone) {
 /** A lesson over midnight stays until it is over. @param {Lesson} lesson @param {number} now */
 function phaseWindow(lesson, now) {
   return now >= Date.parse(lesson.starts_at) && now < Date.parse(lesson.ends_at) + GRACE_MS;
+}
+
+/**
+ * The week of term an instant lies in, from 1; null before term or without one.
+ * @param {number} at ms
+ * @param {string} zone
+ * @param {{week1_monday: string} | null} term
+ */
+export function weekOf(at, zone, term) {
+  if (!term) return null;
+  const { year, month, day } = civil(at, zone);
+  const days = (Date.UTC(year, month - 1, day) - Date.parse(`${term.week1_monday}T00:00:00Z`)) / 86_400_000;
+  return days >= 0 ? Math.floor(days / 7) + 1 : null;
 }
 
 const CODE_LENGTH = 8;

@@ -15,7 +15,7 @@
  * @property {Place} school
  * @property {Grants | null} check
  * @property {RTCIceServer[]} ice_servers
- * @property {string} boot
+ * @property {{week1_monday: string} | null} term
  */
 
 /**

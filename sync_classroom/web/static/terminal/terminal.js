@@ -8,8 +8,11 @@ import { SelfCheck } from "./check.js";
 import { Connection } from "./connection.js";
 import { Devices } from "./devices.js";
 import { Sounds, show } from "./dom.js";
+import { enrol } from "./enrolment.js";
 import { LessonMedia } from "./lesson_media.js";
-import { STALL_MS, lineOf, readCode, screenOf, todays } from "./state.js";
+import { Model } from "./model.js";
+import { Notices, conditions } from "./notices.js";
+import { lineOf, readCode, screenOf } from "./state.js";
 import { Store } from "./store.js";
 import { translate } from "./strings.js";
 import { Banners, Enrol, Head, Replaced } from "./views/frame.js";
@@ -18,24 +21,16 @@ import { Lobby } from "./views/lobby.js";
 import { Remote } from "./views/remote.js";
 
 /** @typedef {import("./types.js").Lesson} Lesson */
-/** @typedef {import("./types.js").Live} Live */
 /** @typedef {import("./views/frame.js").Frame} Frame */
-/** @typedef {import("./views/frame.js").Banner} Banner */
 
 /** Drawn at least this often: clocks and countdowns move. */
 const TICK_MS = 250;
 /** The protocol's `line` report. */
 const LINE_EVERY_MS = 5_000;
-/** The head count is sent when the presses have paused for this long. */
-const HEADCOUNT_PAUSE_MS = 700;
-/** A message that needs no answer goes away by itself after this. */
-const NOTICE_MS = 12_000;
 /** A server that has not welcomed us by then is taken to be away for the self-check. */
 const WELCOME_WAIT_MS = 4_000;
 /** A lesson that opens finds out again how the room is, unless that is known this freshly. */
 const CHECK_FRESH_MS = 8 * 60_000;
-/** A wish older than this without the server's word is no longer shown as done. */
-const WISH_MS = 4_000;
 
 class Terminal {
   /**
@@ -43,55 +38,36 @@ class Terminal {
    * @param {{version: string, zone: string}} config
    */
   constructor(root, config) {
-    this.root = root;
-    this.zone = config.zone;
     this.version = config.version;
     this.store = new Store(localStorage);
-    const { plan } = this.store;
-    this.lessons = plan?.lessons ?? [];
-    this.school = plan?.school ?? null;
-    this.classroom = plan?.classroom ?? null;
-    this.checkGrants = plan?.check ?? null;
-    this.iceServers = plan?.ice_servers ?? [];
-    /** @type {Record<string, Live>} */
-    this.live = this.store.read("live") ?? {};
-    this.welcomed = false;
-    this.giving = this.store.giving;
-    this.left = this.store.left;
-    /** @type {number | null} */
-    this.armedAt = null;
-    /** @type {{raised: boolean, at: number} | null} */
-    this.handWish = null;
-    /** @type {{present: number, at: number, sent: boolean} | null} */
-    this.presentWish = null;
-    /** @type {Map<string, Banner & {until: number}>} */
-    this.notices = new Map();
-    /** @type {Frame["enrolProblem"]} */
-    this.enrolProblem = null;
-    this.enrolBusy = false;
-    this.soundBlocked = false;
-    this.screenWasShared = this.giving?.screen ?? false;
+    this.model = new Model(this.store, config.zone);
+    const changed = () => this.changed();
+    this.notices = new Notices(changed);
+    this.devices = new Devices(() => this.store.devices, changed);
+    this.check = new SelfCheck({
+      devices: this.devices,
+      room: () => ({ grants: this.model.check, iceServers: this.model.iceServers }),
+      clock: () => this.connection?.clock ?? { offset: this.store.offset, measured: false },
+      microphone: () => this.store.devices.microphone,
+      heard: this.store.speakerHeard !== null,
+      changed,
+    });
     /** @type {Connection | null} */
     this.connection = null;
     /** @type {LessonMedia | null} */
     this.media = null;
     /** @type {WakeLockSentinel | null} */
     this.wakeLock = null;
+    /** @type {number | null} */
+    this.armedAt = null;
+    /** @type {Frame["enrolProblem"]} */
+    this.enrolProblem = null;
+    this.enrolBusy = false;
+    this.soundBlocked = false;
+    this.screenWasShared = this.model.giving?.screen ?? false;
     this.lineSaidAt = 0;
     this.planned = false;
 
-    this.devices = new Devices(
-      () => this.store.devices,
-      () => this.changed(),
-    );
-    this.check = new SelfCheck({
-      devices: this.devices,
-      room: () => ({ grants: this.checkGrants, iceServers: this.iceServers }),
-      clock: () => this.connection?.clock ?? { offset: this.store.offset, measured: false },
-      microphone: () => this.store.devices.microphone,
-      heard: this.store.speakerHeard !== null,
-      changed: () => this.changed(),
-    });
     this.sounds = new Sounds((blocked) => {
       this.soundBlocked = blocked;
       this.changed();
@@ -99,17 +75,15 @@ class Terminal {
     this.banners = new Banners();
     this.head = new Head(() => {
       this.store.language = this.store.language === "zh" ? "en" : "zh";
-      document.documentElement.lang = this.store.language === "en" ? "en" : "zh-CN";
       this.changed();
     });
     this.views = this.build();
-    this.root.replaceChildren(
+    root.replaceChildren(
       this.head.root,
       this.banners.root,
       ...Object.values(this.views).map((view) => view.root),
       this.sounds.root,
     );
-    document.documentElement.lang = this.store.language === "en" ? "en" : "zh-CN";
   }
 
   build() {
@@ -121,7 +95,10 @@ class Terminal {
         check: () => void this.runCheck(),
         tone: () => void this.playTone(),
         heard: (heard) => this.heard(heard),
-        choose: (kind, id) => this.choose(kind, id),
+        choose: (kind, id) => {
+          this.store.devices = { ...this.store.devices, [kind]: id };
+          void this.devices.change(kind).then(() => this.runCheck());
+        },
       }),
       host: new Host({
         end: () => this.endLesson(),
@@ -138,9 +115,10 @@ class Terminal {
         voice: () => this.media?.setVoice(!this.media.voiceOn),
       }),
       remote: new Remote({
-        hand: () => this.toggleHand(),
+        hand: () => this.turnHand(),
         present: (present) => {
-          this.presentWish = { present, at: performance.now(), sent: false };
+          const { lesson } = screenOf(this.inputs());
+          if (lesson) this.model.setPresent(lesson, present, performance.now());
           this.changed();
         },
       }),
@@ -188,7 +166,11 @@ class Terminal {
       listener: {
         state: (state) => this.linkChanged(state),
         message: (message) => this.receive(message),
-        refused: (command, error) => this.refused(command, error),
+        refused: (command, error) => {
+          const sentence = this.store.language === "en" ? error.en : error.zh;
+          this.model.refused(command);
+          this.notices.add("refused", "warn", this.t("refused.title", { sentence }));
+        },
         clock: (offset) => {
           this.store.offset = offset;
         },
@@ -197,7 +179,7 @@ class Terminal {
     this.connection.start();
     // With the server away there is no welcome to wait for; the cached grants may do.
     setTimeout(() => {
-      if (!this.welcomed && !this.media) void this.runCheck();
+      if (!this.model.welcomed) void this.runCheck();
     }, WELCOME_WAIT_MS);
   }
 
@@ -206,9 +188,7 @@ class Terminal {
     if (state === "revoked") {
       this.connection?.stop();
       this.connection = null;
-      this.store.forget();
-      this.lessons = [];
-      this.giving = null;
+      this.model.forget();
       this.enrolProblem = { key: "enrol.revoked", params: {} };
     }
     this.changed();
@@ -217,79 +197,22 @@ class Terminal {
   /** @param {any} message */
   receive(message) {
     if (message.type === "welcome") this.welcome(message);
-    else if (message.type === "plan") this.setPlan(message.lessons);
-    else if (message.type === "lesson") this.setLive(message);
+    else if (message.type === "plan") this.over(this.model.setPlan(message.lessons));
+    else if (message.type === "lesson") this.over(this.model.setLive(message));
     else if (message.type === "relay") this.media?.relayRestarted(String(message.boot));
     this.changed();
   }
 
   /** @param {import("./types.js").Welcome} message */
   welcome(message) {
-    const first = !this.welcomed;
-    this.welcomed = true;
-    this.school = message.school;
-    this.classroom = message.classroom;
-    this.zone = message.zone || this.zone;
-    this.checkGrants = message.check;
-    this.iceServers = message.ice_servers ?? [];
-    this.setPlan(Array.isArray(message.plan) ? message.plan : message.plan.lessons);
+    const first = !this.model.welcomed;
     // An end that was pressed while the server was away, before the page was loaded again.
-    for (const id of this.left) {
-      const lesson = this.lessons.find((l) => l.id === id);
-      const running = lesson?.role === "host" && (lesson.state === "open" || lesson.state === "live");
-      if (running && !this.connection?.unacknowledged("end", id)) {
-        this.connection?.command("end", { lesson: id });
-      }
+    for (const lesson of this.model.welcome(message)) {
+      if (!this.connection?.unacknowledged("end", lesson)) this.connection?.command("end", { lesson });
     }
     // A check that ran before there was a server to measure against is not worth much.
     if (first && !this.media) void Promise.resolve(this.check.running).then(() => this.runCheck());
     else this.sayCheck();
-  }
-
-  /** @param {Lesson[]} lessons */
-  setPlan(lessons) {
-    this.lessons = lessons;
-    for (const lesson of lessons) {
-      const live = this.live[lesson.id];
-      // The plan is the newer word: what ended while this terminal was away has ended.
-      if (live && live.state !== lesson.state) this.live[lesson.id] = { ...live, state: lesson.state };
-    }
-    const known = new Set(lessons.map((l) => l.id));
-    this.live = Object.fromEntries(Object.entries(this.live).filter(([id]) => known.has(id)));
-    const { school, classroom, checkGrants: check, iceServers: ice_servers } = this;
-    if (school && classroom) {
-      this.store.plan = { lessons, school, classroom, check, ice_servers, boot: "" };
-    }
-    this.store.write("live", this.live);
-  }
-
-  /** @param {Live} live */
-  setLive(live) {
-    const before = this.live[live.id];
-    this.live = { ...this.live, [live.id]: live };
-    const lasting = (/** @type {Live | undefined} */ l) => [l?.state, l?.ends_at, l?.live_at].join();
-    if (lasting(before) !== lasting(live)) this.store.write("live", this.live);
-    const seat = live.seats.find((s) => s.id === this.lessonOf(live.id)?.seat?.id);
-    if (this.presentWish?.sent && seat?.present === this.presentWish.present) this.presentWish = null;
-    if (this.giving?.lesson === live.id && live.state === "ended") this.over(live.id);
-  }
-
-  /** @param {string} id */
-  lessonOf(id) {
-    return this.lessons.find((l) => l.id === id);
-  }
-
-  /** @param {any} command @param {{code: string, zh: string, en: string}} error */
-  refused(command, error) {
-    const sentence = this.store.language === "en" ? error.en : error.zh;
-    this.notice("refused", "warn", this.t("refused.title", { sentence }));
-    if (command.type === "hand") this.handWish = null;
-    if (command.type === "headcount") this.presentWish = null;
-    if (command.type === "end") {
-      this.left = this.left.filter((id) => id !== command.lesson);
-      this.store.left = this.left;
-    }
-    this.changed();
   }
 
   /** @param {string} type @param {Record<string, unknown>} fields */
@@ -308,40 +231,17 @@ class Terminal {
     this.changed();
     if (problem || this.enrolBusy) return;
     this.enrolBusy = true;
+    const answer = await enrol(code);
+    this.enrolBusy = false;
+    this.enrolProblem = answer.problem;
+    if (answer.enrolled) {
+      this.model.forget();
+      this.store.token = answer.enrolled.token;
+      this.model.school = answer.enrolled.school;
+      this.model.classroom = answer.enrolled.classroom;
+      this.connect(answer.enrolled.token);
+    }
     this.changed();
-    try {
-      const response = await fetch("/api/terminal/enrol", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ code, label: deviceLabel() }),
-      });
-      await this.enrolled(response, code);
-    } catch {
-      this.enrolProblem = { key: "enrol.unreachable", params: {} };
-    } finally {
-      this.enrolBusy = false;
-      this.changed();
-    }
-  }
-
-  /** @param {Response} response @param {string} code */
-  async enrolled(response, code) {
-    if (response.status === 201) {
-      const { token, school, classroom } = await response.json();
-      this.store.forget();
-      this.store.token = token;
-      this.school = school;
-      this.classroom = classroom;
-      this.enrolProblem = null;
-      this.connect(token);
-    } else if (response.status === 429) {
-      const seconds = Number(response.headers.get("Retry-After") ?? 60);
-      this.enrolProblem = { key: "enrol.too_many", params: { seconds } };
-    } else if (response.status === 403) {
-      this.enrolProblem = { key: "enrol.refused", params: { code } };
-    } else {
-      this.enrolProblem = { key: "enrol.unreachable", params: {} };
-    }
   }
 
   async runCheck() {
@@ -380,17 +280,10 @@ class Terminal {
     });
   }
 
-  /** @param {"camera" | "microphone"} kind @param {string | null} id */
-  choose(kind, id) {
-    this.store.devices = { ...this.store.devices, [kind]: id };
-    void this.devices.change(kind).then(() => this.runCheck());
-  }
-
   /** @param {Lesson} lesson */
   startLesson(lesson) {
     this.check.cancel();
-    this.giving = { lesson: lesson.id, since: this.now(), screen: false };
-    this.store.giving = this.giving;
+    this.model.give(lesson.id, this.now());
     this.connection?.command("start", { lesson: lesson.id });
     // A press is what the browser wants before it lets sound out.
     this.sounds.unlock();
@@ -398,25 +291,22 @@ class Terminal {
   }
 
   endLesson() {
-    const id = this.giving?.lesson;
-    if (!id) return;
-    this.connection?.command("end", { lesson: id });
-    this.left = [...this.left, id];
-    this.store.left = this.left;
-    this.over(id);
+    const lesson = this.model.lesson(this.model.giving?.lesson ?? "");
+    if (!lesson) return;
+    this.connection?.command("end", { lesson: lesson.id });
+    this.model.end(lesson.id);
+    this.over(lesson);
   }
 
-  /** @param {string} id */
-  over(id) {
-    const title = this.lessonOf(id)?.title ?? "";
-    this.notice("ended", "info", this.t("banner.ended", { title }));
+  /** @param {Lesson | null} lesson that was given here and is over */
+  over(lesson) {
+    if (!lesson) return;
+    this.notices.add("ended", "info", this.t("banner.ended", { title: lesson.title || lesson.subject }));
     this.leave();
   }
 
-  /** Out of the lesson as its host, whether or not it is over. */
   leave() {
-    this.giving = null;
-    this.store.giving = null;
+    this.model.stopGiving();
     this.armedAt = null;
     this.screenWasShared = false;
     this.changed();
@@ -428,37 +318,25 @@ class Terminal {
     this.screenWasShared = false;
     if (media.screen) {
       media.stopScreen();
-      this.rememberScreen(false);
-      return;
+    } else {
+      try {
+        await media.startScreen(() => {
+          this.model.sharing(false);
+          this.notices.add("screen", "warn", this.t("banner.screen_stopped"));
+        });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.notices.add("screen", "warn", this.t("host.screen_failed", { reason }));
+      }
     }
-    try {
-      await media.startScreen(() => {
-        this.rememberScreen(false);
-        this.notice("screen", "warn", this.t("banner.screen_stopped"));
-      });
-      this.rememberScreen(media.screen !== null);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.notice("screen", "warn", this.t("host.screen_failed", { reason }));
-    }
-  }
-
-  /** @param {boolean} screen */
-  rememberScreen(screen) {
-    if (this.giving) {
-      this.giving = { ...this.giving, screen };
-      this.store.giving = this.giving;
-    }
+    this.model.sharing(media.screen !== null);
     this.changed();
   }
 
-  toggleHand() {
+  turnHand() {
     const { name, lesson } = screenOf(this.inputs());
     if (name !== "remote" || !lesson) return;
-    const live = this.live[lesson.id];
-    const shown = this.handWish?.raised ?? (live?.hands ?? []).some((h) => h.seat === lesson.seat?.id);
-    this.handWish = { raised: !shown, at: performance.now() };
-    this.say("hand", { raised: !shown });
+    this.say("hand", { raised: this.model.turnHand(lesson, performance.now()) });
   }
 
   /** @param {KeyboardEvent} event */
@@ -469,62 +347,31 @@ class Terminal {
     if (target?.closest("button, input, select, [role=button]")) return;
     if (screenOf(this.inputs()).name !== "remote") return;
     event.preventDefault();
-    const { hand } = this.views.remote.bar;
-    if (!hand.disabled) this.toggleHand();
-  }
-
-  /**
-   * @param {string} id
-   * @param {Banner["tone"]} tone
-   * @param {string} words
-   */
-  notice(id, tone, words) {
-    const dismiss = () => {
-      this.notices.delete(id);
-      this.changed();
-    };
-    this.notices.set(id, { id, tone, text: words, dismiss, until: performance.now() + NOTICE_MS });
-    this.changed();
+    if (!this.views.remote.bar.hand.disabled) this.turnHand();
   }
 
   // ------------------------------------------------------------------ decide
 
-  /** @returns {import("./state.js").Inputs} */
   inputs() {
-    const now = this.now();
-    const lessons = todays(this.lessons, now, this.zone);
-    return {
-      enrolled: this.store.token !== null,
-      link: this.connection?.state ?? "offline",
-      welcomed: this.welcomed,
-      lessons,
-      live: this.live,
-      now,
-      giving: this.giving?.lesson ?? null,
-      flowing: this.flowing(),
-      left: this.left,
-    };
+    const link = this.connection?.state ?? "offline";
+    return this.model.inputs({ now: this.now(), link, flowing: this.flowing() });
   }
 
   flowing() {
-    if (!this.media) return false;
-    const link = this.media.lesson.role === "host" ? this.media.up.link : this.media.down.link;
+    const { media } = this;
+    if (!media) return false;
+    const link = media.lesson.role === "host" ? media.up.link : media.down.link;
     return link.status.flowing;
   }
 
   /** The media sessions that the screen needs, and no others. @param {ReturnType<typeof screenOf>} screen */
   reconcile({ name, lesson }) {
     const wanted = name === "host" || name === "remote" ? lesson : null;
-    if (this.media && this.media.lesson.id !== wanted?.id) {
-      this.media.stop();
-      this.media = null;
-      this.sounds.show([]);
-      this.views.host.showScreen(null);
-    }
+    if (this.media && this.media.lesson.id !== wanted?.id) this.exit();
     if (wanted?.grants && !this.media && !this.checksFirst(wanted)) this.enter(wanted);
     if (!this.media || !wanted) return;
     this.media.renew(wanted);
-    const live = this.live[wanted.id];
+    const live = this.model.live[wanted.id];
     const online = this.connection?.state === "online";
     this.media.hostIsThere(online && live ? live.host_media : true);
     if (wanted.role === "remote") {
@@ -542,34 +389,46 @@ class Terminal {
     const { at, running } = this.check.result;
     const fresh = at !== null && Date.now() - at < CHECK_FRESH_MS;
     const early = lesson.role === "remote" && this.now() < Date.parse(lesson.starts_at);
-    if (!early || fresh || this.live[lesson.id]?.state === "live") return false;
-    if (!running && this.welcomed) void this.runCheck();
-    return running || this.welcomed;
+    if (!early || fresh || this.model.live[lesson.id]?.state === "live") return false;
+    if (!running && this.model.welcomed) void this.runCheck();
+    return running || this.model.welcomed;
   }
 
   /** @param {Lesson} lesson */
   enter(lesson) {
     this.check.cancel();
-    const view = lesson.role === "host" ? this.views.host : this.views.remote;
-    this.media = new LessonMedia(lesson, this.devices, this.iceServers, {
+    const { host, remote } = this.views;
+    const view = lesson.role === "host" ? host : remote;
+    this.media = new LessonMedia(lesson, this.devices, this.model.iceServers, {
       changed: () => this.changed(),
       own: (stream) => {
-        view?.showOwn(stream);
+        view.showOwn(stream);
         this.changed();
       },
       screen: (stream) => {
-        this.views.host.showScreen(stream);
+        host.showScreen(stream);
         this.changed();
       },
       tracks: ({ audio, video }) => {
         this.sounds.show(audio);
-        if (lesson.role === "host") this.views.host.showRooms(video);
-        else this.views.remote.showTracks(video);
+        view.showTracks(video);
         this.changed();
       },
     });
     void this.media.start();
     void this.keepAwake();
+  }
+
+  exit() {
+    this.media?.stop();
+    this.media = null;
+    this.sounds.show([]);
+    for (const view of [this.views.host, this.views.remote]) {
+      view.showOwn(null);
+      view.showTracks([]);
+    }
+    void this.wakeLock?.release();
+    this.wakeLock = null;
   }
 
   async keepAwake() {
@@ -589,45 +448,21 @@ class Terminal {
     const inputs = this.inputs();
     const screen = screenOf(inputs);
     this.reconcile(screen);
-    if (!this.media && this.wakeLock) {
-      void this.wakeLock.release();
-      this.wakeLock = null;
-    }
-    this.expire();
-    this.sayPresent(screen.lesson);
+    const waiting = (/** @type {string} */ type, /** @type {string} */ lesson) =>
+      Boolean(this.connection?.unacknowledged(type, lesson));
+    const count = this.model.settle(performance.now(), waiting);
+    if (count) this.connection?.command("headcount", count);
     const frame = this.frame(inputs, screen.lesson);
     this.sayLine(frame);
     const { documentElement: page } = document;
     if (page.dataset.screen !== screen.name) page.dataset.screen = screen.name;
+    const lang = this.store.language === "en" ? "en" : "zh-CN";
+    if (page.lang !== lang) page.lang = lang;
     for (const [name, view] of Object.entries(this.views)) show(view.root, name === screen.name);
-    this.head.update(frame);
     show(this.head.root, screen.name !== "enrol");
+    this.head.update(frame);
     this.banners.update(frame);
     this.views[screen.name].update(frame);
-  }
-
-  expire() {
-    const now = performance.now();
-    for (const [id, notice] of this.notices) if (now > notice.until) this.notices.delete(id);
-    const said = this.connection;
-    const lesson = this.media?.lesson.id ?? "";
-    if (this.handWish && !said?.unacknowledged("hand", lesson) && now - this.handWish.at > WISH_MS / 4) {
-      this.handWish = null;
-    }
-  }
-
-  /** @param {Lesson | null} lesson */
-  sayPresent(lesson) {
-    const wish = this.presentWish;
-    if (!wish) return;
-    const waited = performance.now() - wish.at;
-    if (!lesson) this.presentWish = null;
-    else if (!wish.sent && waited > HEADCOUNT_PAUSE_MS) {
-      wish.sent = true;
-      this.connection?.command("headcount", { lesson: lesson.id, present: wish.present });
-    } else if (wish.sent && waited > WISH_MS && !this.connection?.unacknowledged("headcount", lesson.id)) {
-      this.presentWish = null;
-    }
   }
 
   /** @param {Frame} frame */
@@ -646,13 +481,17 @@ class Terminal {
   }
 
   line() {
-    if (!this.media) return null;
-    const { role } = this.media.lesson;
-    const { status } = role === "host" ? this.media.up.link : this.media.down.link;
-    const context = { now: performance.now(), expected: this.media.hostMedia, downSince: status.downSince };
-    if (status.state === "waiting") return { state: /** @type {const} */ ("good"), seconds: 0, kbps: 0, loss: null, frames: 0 };
-    const line = lineOf(status.samples, context);
-    return role === "host" ? { ...line, loss: status.sentLoss } : line;
+    const { media } = this;
+    if (!media) return null;
+    const host = media.lesson.role === "host";
+    const { status } = host ? media.up.link : media.down.link;
+    const line = lineOf(status.samples, {
+      now: performance.now(),
+      expected: media.hostMedia,
+      downSince: status.downSince,
+      waiting: status.state === "waiting",
+    });
+    return host ? { ...line, loss: status.sentLoss } : line;
   }
 
   /**
@@ -661,78 +500,46 @@ class Terminal {
    * @returns {Frame}
    */
   frame(inputs, lesson) {
+    const { model, store, media } = this;
+    const t = (/** @type {string} */ key, /** @type {Record<string, string | number>} */ params = {}) =>
+      this.t(key, params);
     const line = this.line();
     return {
-      t: (key, params) => this.t(key, params),
-      language: this.store.language,
+      t,
+      language: store.language,
       now: inputs.now,
-      zone: this.zone,
+      zone: model.zone,
       inputs,
       lesson,
-      live: lesson ? this.live[lesson.id] : undefined,
-      school: this.school,
-      classroom: this.classroom,
+      live: lesson ? model.live[lesson.id] : undefined,
+      school: model.school,
+      classroom: model.classroom,
+      term: model.term,
       check: this.check.result,
       devices: this.devices.list,
-      chosen: this.store.devices,
-      media: this.media,
+      chosen: store.devices,
+      media,
       line,
-      host: { since: this.giving?.since ?? inputs.now, armedAt: this.armedAt },
-      handWish: this.handWish?.raised ?? null,
-      presentWish: this.presentWish?.present ?? null,
-      banners: this.bannersOf(inputs, line),
+      host: { since: model.giving?.since ?? inputs.now, armedAt: this.armedAt },
+      handWish: model.hand?.raised ?? null,
+      presentWish: model.present?.present ?? null,
+      banners: [
+        ...conditions({
+          t,
+          soundBlocked: this.soundBlocked,
+          offline: inputs.link === "offline" && inputs.enrolled,
+          media,
+          line,
+          devices: this.devices,
+          screenWasShared: this.screenWasShared,
+          actions: { unlock: () => this.sounds.unlock(), screen: () => void this.toggleScreen() },
+        }),
+        ...this.notices.list(),
+      ],
       enrolProblem: this.enrolProblem,
       enrolBusy: this.enrolBusy,
     };
   }
-
-  /**
-   * @param {import("./state.js").Inputs} inputs
-   * @param {Frame["line"]} line
-   * @returns {Banner[]}
-   */
-  bannersOf(inputs, line) {
-    /** @type {Banner[]} */
-    const list = [];
-    const { media } = this;
-    if (this.soundBlocked) {
-      list.push({ id: "sound", tone: "bad", text: "", action: this.t("banner.sound"), press: () => this.sounds.unlock() });
-    }
-    if (inputs.link === "offline" && inputs.enrolled) {
-      list.push({ id: "offline", tone: "warn", text: this.t(media ? "banner.offline_lesson" : "banner.offline") });
-    }
-    if (media) {
-      if (media.links().some((link) => link.status.state === "denied")) {
-        list.push({ id: "token", tone: "bad", text: this.t("banner.token") });
-      }
-      if (media.lesson.role === "host" && line?.state === "reconnecting" && line.seconds * 1000 > STALL_MS) {
-        list.push({ id: "relay", tone: "bad", text: this.t("banner.relay", { seconds: line.seconds }) });
-      }
-      for (const kind of /** @type {const} */ (["camera", "microphone"])) {
-        if (this.devices.problem(kind)) {
-          list.push({ id: `${kind}-lost`, tone: "bad", text: this.t(`banner.${kind}_lost`) });
-        }
-      }
-      if (this.screenWasShared && media.lesson.role === "host") {
-        list.push({
-          id: "screen-again",
-          tone: "warn",
-          text: this.t("banner.screen_again"),
-          action: this.t("banner.screen_again_action"),
-          press: () => void this.toggleScreen(),
-        });
-      }
-    }
-    return [...list, ...this.notices.values()];
-  }
-}
-
-/** What the administrator reads about this device. */
-function deviceLabel() {
-  const { userAgent } = navigator;
-  const browser = /(Edg|Chrome|Chromium)\/(\d+)/.exec(userAgent);
-  const system = /Windows|Linux|Mac OS X|Android/.exec(userAgent)?.[0] ?? "";
-  return `${browser ? `${browser[1]} ${browser[2]}` : "Browser"} / ${system}`.slice(0, 80);
 }
 
 /** The shell is kept for a boot with the server away; without HTTPS there is no service worker. */

@@ -74,6 +74,7 @@
  * @property {Place} school
  * @property {string} zone
  * @property {RTCIceServer[]} ice_servers
+ * @property {{name: string, week1_monday: string} | null} [term]
  * @property {Grants | null} check
  * @property {{lessons: Lesson[]} | Lesson[]} plan
  *

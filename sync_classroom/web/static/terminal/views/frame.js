@@ -1,7 +1,7 @@
 /** What every screen shares: the head line, banners, and the values a view is drawn from. */
 
 import { attr, enable, h, keyed, show, text } from "../dom.js";
-import { civil } from "../state.js";
+import { civil, weekOf } from "../state.js";
 
 /**
  * @typedef {object} Frame everything a view is drawn from, for one moment
@@ -14,6 +14,7 @@ import { civil } from "../state.js";
  * @property {import("../types.js").Live | undefined} live
  * @property {import("../types.js").Place | null} school
  * @property {import("../types.js").Place | null} classroom
+ * @property {{week1_monday: string} | null} term
  * @property {import("../types.js").CheckResult} check
  * @property {MediaDeviceInfo[]} devices
  * @property {{camera: string | null, microphone: string | null}} chosen
@@ -52,10 +53,12 @@ export class Head {
   }
 
   /** @param {Frame} frame */
-  update({ t, now, zone, school, classroom }) {
+  update({ t, now, zone, school, classroom, term }) {
     const { month, day, weekday, seconds } = civil(now, zone);
     text(this.place, [school?.name, classroom?.name].filter(Boolean).join(" · ") || t("app.title"));
-    text(this.date, t("lobby.date", { month, day, weekday: t(`weekday.${weekday}`) }));
+    const date = t("lobby.date", { month, day, weekday: t(`weekday.${weekday}`) });
+    const week = weekOf(now, zone, term);
+    text(this.date, week === null ? date : `${date} ${t("lobby.week", { week })}`);
     text(this.time, seconds);
     text(this.language, t("language.other"));
     attr(this.language, "aria-label", t("language.label"));

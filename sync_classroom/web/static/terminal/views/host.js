@@ -83,7 +83,7 @@ export class Host {
   }
 
   /** @param {MediaStreamTrack[]} video slots of the subscription */
-  showRooms(video) {
+  showTracks(video) {
     this.rooms.tracks = video;
   }
 
