@@ -31,6 +31,8 @@ class Border(click.Group):
             return super().invoke(ctx)
         except ProblemError as problem:
             text = problem.zh if speaks_chinese() else problem.en
+            if problem.value is not None and str(problem.value) not in text:
+                text += f" ({problem.field or 'value'}: {problem.value})"
             Console(stderr=True, soft_wrap=True).print(f"[bold red]✕[/] {text}", highlight=False)
             sys.exit(2)
 

@@ -29,8 +29,16 @@ from ..domain.problems import ProblemError
 from ..domain.roster import Roster, SchoolClass, SchoolRole
 from ..domain.roster_file import parse_roster
 from ..simulator.recording import Recording, load_recording, make_recording
-from ..simulator.swarm import Administrator, Mix, Swarm, make_terminals, open_http
-from ..simulator.terminal import VirtualTerminal
+from ..simulator.swarm import (
+    Administrator,
+    Mix,
+    RequestRefusedError,
+    Swarm,
+    make_terminals,
+    open_http,
+)
+from ..simulator.terminal import CommandRefusedError, VirtualTerminal
+from .logs import configure_logs
 from .offline import Offline, open_offline
 from .plan import print_coverage
 from .settings import serve_settings
@@ -41,6 +49,10 @@ DEMO_DIR: Final = Path("var/demo")
 #: The second lesson begins where the first ends: back to back is legal, rooms move by themselves.
 LESSON_MINUTES: Final = 15
 START_TIMEOUT_S: Final = 60.0
+#: How long the end may take; then the demo stops whatever is still on its way.
+SETTLE_S: Final = 20.0
+#: The journal is fetched every two seconds while anything lives: unchanged for longer is complete.
+STEADY_S: Final = 3.0
 #: How many remote rooms show their own small picture: what the host's wall holds.
 THUMBNAILS: Final = 12
 
@@ -69,8 +81,9 @@ class Planned:
 @click.option("--seconds", type=click.IntRange(5, 3600), help="Stop by itself after so long.")
 def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -> None:
     """Run the main job here: a lesson, a virtual teacher, ROOMS virtual classrooms."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     settings = _demo_settings(port)
+    configure_logs(settings)
     with console.status("making the lesson's recording (first time only)…"):
         recording, thumbnail = _recordings(lesson_file)
     planned = asyncio.run(_prepare(settings, rooms))
@@ -88,6 +101,7 @@ def _demo_settings(port: int) -> Settings:
             "server": base.server.model_copy(
                 update={"listen": f"127.0.0.1:{port}", "data_dir": str(DEMO_DIR), "public_url": ""}
             ),
+            "log": base.log.model_copy(update={"level": "warning"}),
             "store": base.store.model_copy(update={"url": "", "redis_url": ""}),
             "relay": base.relay.model_copy(
                 update={
@@ -202,7 +216,7 @@ def _server(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         f"{ENV_PREFIX}SERVER__DATA_DIR": settings.server.data_dir,
         f"{ENV_PREFIX}RELAY__HTTP": settings.relay.http,
         f"{ENV_PREFIX}RELAY__MEDIA": settings.relay.media,
-        f"{ENV_PREFIX}LOG__LEVEL": "warning",
+        f"{ENV_PREFIX}LOG__LEVEL": "info",
     }
     with (DEMO_DIR / "server.log").open("wb") as output:
         # A group of its own: Ctrl-C is for the demo, which then stops the server in order.
@@ -270,11 +284,35 @@ async def _run(
             recording=None, thumbnail=thumbnail, mix=Mix(hands=0.2), seed=1,
         )  # fmt: skip
         swarm = Swarm([host, *shown, *remote[len(shown) :]])
+
+        async def finish() -> None:
+            await _finish(admin, host, planned.lesson, console)
+
         try:
             async with asyncio.timeout(seconds):
-                await watch(console, swarm)
+                await watch(console, swarm, finish)
         except TimeoutError:
             pass  # the time that was asked for is up
+
+
+async def _finish(
+    admin: Administrator, host: VirtualTerminal, lesson: str, console: Console
+) -> None:
+    """Press the end button, and wait for the evidence of the lesson's last seconds."""
+    with contextlib.suppress(TimeoutError, RequestRefusedError, CommandRefusedError):
+        async with asyncio.timeout(SETTLE_S):
+            await host.command("end", lesson=lesson)
+            console.print("lesson ended; collecting the last evidence…")
+            before: list[int] = []
+            while not before or await _credited(admin, lesson) != before:
+                before = await _credited(admin, lesson)
+                await asyncio.sleep(STEADY_S)
+
+
+async def _credited(admin: Administrator, lesson: str) -> list[int]:
+    """Credited seconds of every seat as the server knows them now."""
+    timeline = await admin.get(f"/api/lessons/{lesson}/timeline")
+    return [seat["credited_s"] for seat in timeline["seats"]]
 
 
 def _print_addresses(console: Console, url: str, planned: Planned, recording: Recording) -> None:

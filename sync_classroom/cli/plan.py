@@ -147,17 +147,20 @@ def lesson_list(obj: Any, first: datetime | None, last: datetime | None) -> None
         async with open_offline(serve_settings(obj.settings)) as services:
             begin = first.date() if first else _today(services)
             views = await services.lessons.list_views(begin, last.date() if last else begin)
-            table = Table("id", "date", "time", "title", "state", "host", "seats")
+            table = Table()
+            for header in ("id", "date", "time", "state", "seats", "title", "host"):
+                # What is copied or compared stays whole; names give way on a narrow console.
+                table.add_column(header, no_wrap=header not in ("title", "host"))
             for view in views:
                 o, zone = view.occurrence, services.zone
                 table.add_row(
                     o.id,
                     str(o.date),
                     f"{o.starts_at.astimezone(zone):%H:%M}–{o.ends_at.astimezone(zone):%H:%M}",
-                    f"{o.subject} · {o.title}",
                     view.run.state.value,
-                    view.roster.schools[o.host.school].name,
                     str(len(o.active_seats)),
+                    f"{o.subject} · {o.title}",
+                    view.host_school.name,
                 )
             Console().print(table if views else "No lessons on these days.")
 

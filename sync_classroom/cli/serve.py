@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 from rich.console import Console
 
 from ..app import Ready
 from ..app import serve as run_coordinator
-from ..config import Settings, split_address
+from ..config import split_address
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
 from .doctor import camera_works, no_camera_warning
 from .language import speaks_chinese
+from .logs import configure_logs
 from .settings import relay_settings, serve_settings
-
-
-def configure_logs(settings: Settings) -> None:
-    """Structured lines on standard error, for people or for programs."""
-    level = getattr(logging, settings.log.level.upper())
-    processors: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-    ]
-    if settings.log.format == "json":
-        processors.append(structlog.processors.dict_tracebacks)
-        processors.append(structlog.processors.JSONRenderer(ensure_ascii=False))
-    else:
-        processors.append(structlog.dev.ConsoleRenderer())
-    structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from rich.columns import Columns
@@ -78,13 +78,15 @@ def swarm_table(rows: Sequence[Row], elapsed_s: float) -> RenderableType:
     return Group(Columns(tables, padding=(0, 3)), Text(progress_line(rows, elapsed_s)))
 
 
-async def watch(console: Console, swarm: Swarm) -> None:
-    """Run the swarm and show it until cancelled."""
+async def watch(
+    console: Console, swarm: Swarm, at_end: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Run the swarm and show it until cancelled; `at_end` is awaited while it still runs."""
     running = asyncio.create_task(swarm.run(), name="virtual terminals")
     started = time.monotonic()
     try:
         if console.is_terminal:
-            with Live(console=console, refresh_per_second=2, transient=False) as live:
+            with Live(console=console, refresh_per_second=2) as live:
                 while not running.done():
                     live.update(swarm_table(swarm.rows(), time.monotonic() - started))
                     await asyncio.wait([running], timeout=0.5)
@@ -94,5 +96,9 @@ async def watch(console: Console, swarm: Swarm) -> None:
                 await asyncio.wait([running], timeout=5)
         await running
     finally:
+        if at_end is not None and not running.done():
+            await at_end()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        for name, reason in swarm.failures.items():
+            console.print(f"[red]✕[/] {name}: {reason}")

@@ -1,0 +1,97 @@
+"""What `doctor` finds, in sentences with their remedy."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.cli.doctor import Level, camera_works, examine
+from sync_classroom.cli.tls import ensure_certificate
+from sync_classroom.config import Settings
+
+from .conftest import Command
+from .test_tls import NOW
+
+
+def _settings(tmp_path: Path, **server: str) -> Settings:
+    return Settings(
+        server={"data_dir": str(tmp_path), "listen": "127.0.0.1:0", **server},  # type: ignore[arg-type]
+        relay={"http": "127.0.0.1:0", "media": "127.0.0.1:0"},  # type: ignore[arg-type]
+    )
+
+
+def _texts(settings: Settings, level: Level) -> str:
+    return "\n".join(f.en for f in examine(settings) if f.level is level)
+
+
+def test_an_empty_installation_is_told_to_load_schools_and_make_accounts(tmp_path: Path) -> None:
+    warnings = _texts(_settings(tmp_path), Level.WARN)
+    assert "sync-classroom init config/taicang.toml" in warnings
+    assert "sync-classroom user add" in warnings
+    assert _texts(_settings(tmp_path), Level.FAIL) == ""
+
+
+def test_a_loaded_installation_counts_its_schools(loaded: Command) -> None:
+    done = loaded("doctor")
+    assert "Schools and classrooms: 10 / " in done.output
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    failures = _texts(_settings(tmp_path, data_dir=str(blocked / "data")), Level.FAIL)
+    assert str(blocked / "data") in failures
+    assert "server.data_dir" in failures
+
+
+def test_a_port_in_use_names_its_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        warnings = _texts(_settings(tmp_path, listen=f"127.0.0.1:{port}"), Level.WARN)
+    assert f"TCP 127.0.0.1:{port}" in warnings
+    assert "server.listen" in warnings
+
+
+def test_http_to_other_machines_is_warned_about(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, listen="0.0.0.0:0")
+    assert not camera_works(settings)
+    assert "sync-classroom tls" in _texts(settings, Level.WARN)
+
+
+@pytest.mark.parametrize(
+    "server",
+    [{"listen": "127.0.0.1:0"}, {"listen": "0.0.0.0:0", "public_url": "https://a.example"}],
+)
+def test_localhost_and_proxies_are_not_warned_about(tmp_path: Path, server: dict[str, str]) -> None:
+    assert camera_works(_settings(tmp_path, **server))
+
+
+def test_a_made_certificate_is_found_and_its_end_said(tmp_path: Path) -> None:
+    made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
+    settings = _settings(tmp_path, listen="0.0.0.0:0")
+    assert camera_works(settings)
+    assert f"valid until {made.not_after:%Y-%m-%d}" in _texts(settings, Level.OK)
+
+
+def test_a_certificate_that_does_not_fit_its_key_fails(tmp_path: Path) -> None:
+    ensure_certificate(tmp_path / "one", ["class.example"], now=NOW)
+    ensure_certificate(tmp_path / "two", ["class.example"], now=NOW)
+    settings = _settings(
+        tmp_path,
+        tls_certificate=str(tmp_path / "one/server.pem"),
+        tls_key=str(tmp_path / "two/server.key"),
+    )
+    assert "server.tls_key" in _texts(settings, Level.FAIL)
+
+
+def test_a_database_that_cannot_be_reached_fails_without_its_password(tmp_path: Path) -> None:
+    settings = _settings(tmp_path).model_copy(
+        update={"store": Settings().store.model_copy(
+            update={"url": "postgresql://u:s3cret@127.0.0.1:9/none"}
+        )}
+    )  # fmt: skip
+    failures = _texts(settings, Level.FAIL)
+    assert failures
+    assert "s3cret" not in failures

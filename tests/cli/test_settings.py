@@ -1,0 +1,56 @@
+"""From the settings file to what the processes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.cli.settings import own_url, relay_settings, serve_settings
+from sync_classroom.cli.tls import ensure_certificate
+from sync_classroom.config import Settings
+from sync_classroom.relay.settings import Listen
+
+from .test_tls import NOW
+
+
+def test_every_number_arrives(tmp_path: Path) -> None:
+    settings = Settings(
+        server={"listen": "[::1]:9000", "data_dir": str(tmp_path), "trusted_proxies": ["10.0.0.1"]},  # type: ignore[arg-type]
+        store={"url": "postgresql://h/d", "redis_url": "redis://h"},  # type: ignore[arg-type]
+        relay={"id": "r7", "media": "0.0.0.0:7", "http": "127.0.0.1:8", "max_sessions": 9},  # type: ignore[arg-type]
+        lesson={  # type: ignore[arg-type]
+            "lead_s": 61, "grace_s": 62, "extension_s": 63, "host_gone_s": 64, "setup_gap_s": 65,
+        },
+    )  # fmt: skip
+    told = serve_settings(settings, stop_relay=True)
+    assert (told.host, told.port, told.stop_relay) == ("::1", 9000, True)
+    assert (told.database_url, told.redis_url) == ("postgresql://h/d", "redis://h")
+    assert told.trusted_proxies == ("10.0.0.1",)
+    rules = told.rules
+    assert (rules.lead_s, rules.grace_s, rules.extension_s, rules.host_gone_s) == (61, 62, 63, 64)
+    assert told.setup_gap_s == 65
+    assert told.relay.relay == "r7"
+    assert told.relay.media == Listen("0.0.0.0", 7)
+    assert told.relay.http == Listen("127.0.0.1", 8)
+    assert told.relay.max_sessions == 9
+
+
+def test_a_made_certificate_serves_pages_and_relay_alike(tmp_path: Path) -> None:
+    made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
+    settings = Settings(server={"data_dir": str(tmp_path)})  # type: ignore[arg-type]
+    assert serve_settings(settings).tls == (made.certificate, made.key)
+    assert relay_settings(settings).tls_certificate == made.certificate
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "192.0.2.7:80", "class.example:80"])
+def test_an_address_that_names_one_machine_needs_no_guess(listen: str) -> None:
+    assert own_url(Settings(server={"listen": listen})) == ""  # type: ignore[arg-type]
+
+
+def test_a_wildcard_address_is_reached_by_our_own(tmp_path: Path) -> None:
+    settings = Settings(server={"listen": "0.0.0.0:8080", "data_dir": str(tmp_path)})  # type: ignore[arg-type]
+    url = own_url(settings)
+    assert url.startswith("http://")
+    assert url.endswith(":8080")
+    assert "0.0.0.0" not in url
