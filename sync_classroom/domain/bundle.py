@@ -91,11 +91,12 @@ def read_facts(lines: Iterable[str | bytes]) -> Iterator[Fact]:
 
     Raises MalformedError naming the line (from 1).
     """
+    decode = json.JSONDecoder().decode
     for number, line in enumerate(lines, start=1):
         if not line or line.isspace():
             continue
         try:
-            values = json.loads(line)
+            values = decode(line if isinstance(line, str) else line.decode())
         except (ValueError, RecursionError) as error:
             raise MalformedError(
                 f"line {number}",

@@ -253,9 +253,10 @@ def _cause(
     if length(host) < exact(rules.host_absent) * (window[1] - window[0]):
         return Cause.HOST_ABSENT
     lost = difference(host, credited)
-    offline_s = length(difference(lost, facts.seen.spans()))
-    unheard = difference(facts.sent.spans(), facts.delivered.spans())
-    network_s = length(intersection(lost, unheard))
+    delivered, unheard = facts.delivered.spans(), facts.unheard.spans()
+    online = union(union(delivered, unheard), facts.idle.spans())
+    offline_s = length(difference(lost, online))
+    network_s = length(intersection(lost, difference(unheard, delivered)))
     if not offline_s and not network_s:
         return Cause.UNEXPLAINED
     return Cause.TERMINAL_OFFLINE if offline_s >= network_s else Cause.NETWORK

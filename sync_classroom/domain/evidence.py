@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from fractions import Fraction
 from typing import Any, Final
 
 from .facts import (
@@ -71,13 +70,13 @@ class SeenIds:
 class SeatFacts:
     """What the facts say about one seat; intervals in seconds, not yet cut to any window.
 
-    `delivered`: samples whose receiver acknowledged enough. `sent`: samples in which anything was
-    sent. `seen`: every sample, also those in which nothing was sent. `vouched`: adjustments.
+    Every sample is in one of three: `delivered` (its receiver acknowledged enough), `unheard` (sent
+    and not acknowledged) or `idle` (nothing was sent). `vouched` are adjustments.
     """
 
     delivered: SpanBuilder = field(default_factory=SpanBuilder)
-    sent: SpanBuilder = field(default_factory=SpanBuilder)
-    seen: SpanBuilder = field(default_factory=SpanBuilder)
+    unheard: SpanBuilder = field(default_factory=SpanBuilder)
+    idle: SpanBuilder = field(default_factory=SpanBuilder)
     vouched: SpanBuilder = field(default_factory=SpanBuilder)
     present: int | None = None
     interacted: bool = False
@@ -99,7 +98,8 @@ class Evidence:
         self._teachers: dict[OccurrenceId, dict[TeacherId, SpanBuilder]] = {}
         self.gaps = SpanBuilder()
         self.pushes: dict[PushStep, set[tuple[PushId, TargetId]]] = {s: set() for s in PushStep}
-        self._enough: Fraction = exact(rules.delivered_ratio)
+        # acked / sent ≥ 0.8 as acked * 5 ≥ sent * 4, in whole numbers
+        self._enough, self._of = exact(rules.delivered_ratio).as_integer_ratio()
         self._seen = SeenIds()
         self._adders: Mapping[type, Callable[[Any], None]] = {
             HostMedia: self._host_media,
@@ -145,12 +145,13 @@ class Evidence:
 
     def _seat_media(self, fact: SeatMedia) -> None:
         seat = self._seat(fact)
-        first, last = second_of(fact.from_at), second_of(fact.to_at)
-        seat.seen.add(first, last)
-        if fact.sent > 0:
-            seat.sent.add(first, last)
-            if fact.acked * self._enough.denominator >= fact.sent * self._enough.numerator:
-                seat.delivered.add(first, last)
+        if fact.sent == 0:
+            builder = seat.idle
+        elif fact.acked * self._of >= fact.sent * self._enough:
+            builder = seat.delivered
+        else:
+            builder = seat.unheard
+        builder.add(second_of(fact.from_at), second_of(fact.to_at))
 
     def _participant_media(self, fact: ParticipantMedia) -> None:
         if fact.packets > 0:

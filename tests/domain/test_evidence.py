@@ -45,8 +45,9 @@ def test_a_sample_is_delivered_when_enough_is_acknowledged(
 ) -> None:
     evidence = Evidence.of([sample(0, sent, acked)])
     assert delivered_s(evidence) == (10 if delivered else 0)
-    assert length(evidence.seats[O, S].sent.spans()) == (10 if sent else 0)
-    assert length(evidence.seats[O, S].seen.spans()) == 10
+    seat = evidence.seats[O, S]
+    assert length(seat.unheard.spans()) == (10 if sent and not delivered else 0)
+    assert length(seat.idle.spans()) == (0 if sent else 10)
 
 
 def test_the_bureau_may_set_another_ratio() -> None:
