@@ -151,7 +151,8 @@ def from_validation(error: ValidationError) -> ProblemError:
     """The first fault of an input, with its field and value."""
     first = error.errors(include_url=False, include_context=False)[0]
     field = _path(first["loc"])
-    secret = field is not None and ("password" in field or field in ("old", "token"))
+    # A whole body is no value to point at, and a secret is not repeated.
+    hidden = field is None or "password" in field or field in ("old", "new", "token")
     reason = first["msg"].removeprefix("Value error, ")
     zh = _ZH_OF.get(first["type"], "类型或格式不对")
     where = f"字段 {field}" if field else "请求内容"
@@ -160,8 +161,7 @@ def from_validation(error: ValidationError) -> ProblemError:
         f"{where}:{zh}。请改正后重新提交。",
         f"{field or 'The request body'}: {reason}. Correct it and send it again.",
         field=field,
-        # A whole body is no value to point at, and a secret is not repeated.
-        value=None if secret or isinstance(first["input"], dict | list | bytes) else first["input"],
+        value=None if hidden or isinstance(first["input"], dict | list) else first["input"],
     )
 
 

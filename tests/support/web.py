@@ -253,3 +253,29 @@ async def _running(hub: TerminalHub) -> AsyncIterator[None]:
         task.cancel()
         (result,) = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(result, asyncio.CancelledError), result
+
+
+LESSON: dict[str, Any] = {
+    "title": "Unit 6 Meet my family",
+    "subject": "英语",
+    "teacher": "host-1-t1",
+    "classroom": "host-1-r1",
+    "starts_at": "2026-11-23T09:00:00+08:00",
+    "ends_at": "2026-11-23T09:40:00+08:00",
+    "grade": 3,
+    "seats": [
+        {"classroom": "far-1-r1", "class": "far-1-c1", "expected": 42},
+        {"classroom": "far-1-r2"},
+    ],
+}
+
+
+async def plan(served: Site, key: str = "k1", **changes: Any) -> Any:
+    """Plan `LESSON` with changes over HTTP, as administrator."""
+    return await served.ask(
+        "POST",
+        "/api/lessons",
+        role=Role.ADMIN,
+        json=LESSON | changes,
+        headers={"Idempotency-Key": key},
+    )
