@@ -198,7 +198,7 @@ class Source:
         self.video_seq = self.audio_seq = 100
         self.frame = self.sound = 0
         self.sent = 0
-        self.noise = random.Random(7).randbytes(VIDEO_PAYLOAD)  # noqa: S311
+        self.noise = random.Random(7).randbytes(VIDEO_PAYLOAD)
 
     def _send(self, kind: int, mark: bool, seq: int, stamp: int, ssrc: int, body: bytes) -> None:
         mid = b"\xbe\xde\x00\x01" + bytes([0x10, 48 + (ssrc & 1), 0, 0])

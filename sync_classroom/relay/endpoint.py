@@ -115,6 +115,10 @@ class Endpoint:
         self._loop.remove_writer(self.socket.fd)
         self.socket.close()
 
+    def wall_s(self) -> float:
+        """POSIX time."""
+        return time.time()
+
     @property
     def port(self) -> int:
         """The UDP port, also if the system chose it."""

@@ -310,7 +310,7 @@ class Slot:
     def _take_slowly(self, packets: Sequence[Packet], now: float) -> list[Packet]:
         taken: list[Packet] = []
         for place, packet in enumerate(packets):
-            if not self._admit(packet):
+            if not self._admit(packet, now):
                 continue
             taken.append(packet)
             if self._stop_at_frame_end and packet.marker:
@@ -321,7 +321,7 @@ class Slot:
             self._last_out_s = now
         return taken
 
-    def _admit(self, packet: Packet) -> bool:
+    def _admit(self, packet: Packet, now: float) -> bool:
         """Account for one packet of the present run; False for one from before it."""
         if packet.seq >= self._next_in:
             if packet.seq > self._next_in:
@@ -334,6 +334,8 @@ class Slot:
             self.dropped += 1
             return False
         self.account.late(packet.seq + self.seq_shift)
+        # On its way now: a request for it that crosses it is not answered by a second copy.
+        self.ring.may_resend(packet.seq + self.seq_shift, now, 0.0)
         return True
 
     def replay(self, now: float) -> Sequence[Packet]:
@@ -353,7 +355,7 @@ class Slot:
         self._cursor = end
         sent: list[Packet] = []
         for packet in chunk:
-            if not self._admit(packet):
+            if not self._admit(packet, now):
                 continue
             frame = self._replay_times.get(packet.timestamp)
             behind = 0 if frame is None else self._replay_ticks - frame * REPLAY_FRAME_TICKS

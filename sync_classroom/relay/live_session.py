@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -67,6 +66,10 @@ class SessionHost(Protocol):
 
     def on_sample(self, sample: Sample) -> None:
         """Take a sample."""
+        ...
+
+    def wall_s(self) -> float:
+        """POSIX time, for the instants of samples and nothing else."""
         ...
 
     def local_transport(self, agent: IceAgent) -> LocalTransport:
@@ -250,9 +253,13 @@ class Session:
         if self.connected_s is None:
             return
         if isinstance(self.media, Subscriber):
+            totals = self.media.totals(reported=False)
+            if self._sampler.reported_s == now:
+                self._write(self._sampler.close(totals, now), now, reported=True)
+                return  # no time has passed behind the report that a tail could stand for
             if (cut := self._sampler.cut()) is not None:
                 self._write(cut, now, reported=True)
-            self._write(self._sampler.close(self.media.totals(reported=False), now), now)
+            self._write(self._sampler.close(totals, now), now)
         else:
             self.media.finish()
             self._write(self._sampler.close(self.media.totals, now), now)
@@ -262,10 +269,12 @@ class Session:
         if not moved:
             return  # nothing happened, so nothing is claimed
         subscribe = self.direction is Direction.SUBSCRIBE
+        # What was lost in an earlier sample and sent again since is that sample's, not this one's.
+        acked = min(moved.acked, moved.packets)
         # A subscriber's packets that no report spoke of yet are not acknowledged, but not lost.
-        lost = moved.packets - moved.acked if reported and subscribe else moved.lost
+        lost = moved.packets - acked if reported and subscribe else moved.lost
         rtt_ms = self.state(now).rtt_ms
-        wall_s = time.time()
+        wall_s = self._host.wall_s()
         self._host.on_sample(
             Sample(
                 room=self.room,
@@ -275,7 +284,7 @@ class Session:
                 from_at=self._wall.at(cut.from_s, now=now, wall_s=wall_s),
                 to_at=self._wall.at(cut.to_s, now=now, wall_s=wall_s),
                 packets=moved.packets,
-                acked=moved.acked,
+                acked=acked,
                 bytes=moved.bytes,
                 lost=lost,
                 rtt_ms=rtt_ms,

@@ -63,6 +63,11 @@ class Sampler:
         """A receiver report came: these totals are a place to cut."""
         self._pending, self._pending_s = totals, now
 
+    @property
+    def reported_s(self) -> float | None:
+        """When the last report came since the last cut; None if none did."""
+        return None if self._pending is None else self._pending_s
+
     def cut(self) -> Cut | None:
         """The sample up to the last report since the last cut; None if there was none."""
         if self._pending is None:

@@ -1,27 +1,491 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from sync_classroom.relay import endpoint as endpoint_module
+from sync_classroom.relay import rtcp, stun
+from sync_classroom.relay.endpoint import Endpoint, Layout
+from sync_classroom.relay.ice import CONSENT_S
+from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
+from sync_classroom.relay.session import Direction, Sample, SessionRefusedError
+from sync_classroom.relay.settings import Listen, RelaySettings
 from tests.support.media_peers import publish, relay, subscribe, until
+from tests.support.raw_peer import DELTA, KEY, RawPeer, media_lines
 
 pytestmark = pytest.mark.asyncio
+LINES = media_lines()
+AUDIO, VIDEO = LINES
+PUBLISH, SUBSCRIBE = Direction.PUBLISH, Direction.SUBSCRIBE
 
 
-async def test_one_publisher_two_subscribers_decode_and_samples_are_exact() -> None:
-    async with relay() as (endpoint, samples):
+@asynccontextmanager
+async def peers(count: int) -> AsyncIterator[list[RawPeer]]:
+    made = [RawPeer() for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for peer in made:
+            await peer.close()
+
+
+async def published(endpoint: Endpoint, host: RawPeer, **more: str) -> None:
+    session = host.open(endpoint, PUBLISH, **more)  # type: ignore[arg-type]
+    await host.connect()
+    await until(lambda: session.connected)
+
+
+async def subscribed(endpoint: Endpoint, viewer: RawPeer, peer: str, **more: object) -> None:
+    session = viewer.open(endpoint, SUBSCRIBE, peer=peer, **more)  # type: ignore[arg-type]
+    await viewer.connect()
+    await until(lambda: session.connected)
+
+
+async def test_real_peers_decode_and_samples_are_exact() -> None:
+    """One publisher, two subscribers: none lost, none sent twice, all acknowledged."""
+    async with relay(sample_s=2.0) as (endpoint, samples):
         source, session = await publish(endpoint, "lesson")
         await until(lambda: session.connected)
         viewers = [await subscribe(endpoint, "lesson", f"seat-{n}") for n in range(2)]
-        await until(lambda: all(v.frames >= 20 and v.sounds >= 50 for v in viewers))
-        print(endpoint.counters, endpoint.status())
-        # Wait for a receiver report that speaks of all slots, then compare what everybody counted.
+        await until(lambda: all(v.frames >= 45 and v.sounds >= 150 for v in viewers))
         await source.close()
-        await until(lambda: session.closed.is_set())
+        await until(session.closed.is_set)
+        forwarded = endpoint.counters.forwarded
+        # Receivers go on reporting: wait until the reports speak of the last packet.
+        await until(
+            lambda: all(
+                v.session.media.totals(reported=True).packets  # type: ignore[union-attr]
+                == v.session.media.totals(reported=False).packets  # type: ignore[union-attr]
+                for v in viewers
+            )
+        )
+        received = [sum((await v.received()).values()) for v in viewers]
         for viewer in viewers:
-            print(await viewer.received())
             await viewer.connection.close()
         await until(lambda: not endpoint.status())
-        print(samples)
         await asyncio.gather(*(t for v in viewers for t in v.tasks))
+        assert endpoint.counters.retransmitted == 0
+        assert endpoint.counters.packets_in == sum(
+            s.packets for s in samples if s.direction is PUBLISH
+        )
+        assert sum(s.lost for s in samples) == 0
+        sent = 0
+        for viewer, count in zip(viewers, received, strict=True):
+            own = [s for s in samples if s.peer == viewer.session.peer]
+            assert sum(s.packets for s in own) == sum(s.acked for s in own) == count
+            assert len(own) >= 2
+            assert all(a.to_at == b.from_at for a, b in zip(own, own[1:], strict=False))
+            assert all((s.to_at - s.from_at).total_seconds() <= 2.1 for s in own)
+            assert own[0].rtt_ms is not None
+            sent += count
+        assert forwarded == sent
+
+
+async def test_headers_are_rewritten_for_each_subscriber() -> None:
+    async with relay() as (endpoint, _), peers(3) as (host, one, other):
+        await published(endpoint, host)
+        await subscribed(endpoint, one, "seat-1")
+        await subscribed(endpoint, other, "seat-2", lines=media_lines(shift=3))
+        for n in range(10):
+            host.send(VIDEO, KEY if n == 0 else DELTA, stamp=n * 3000)
+            host.send(AUDIO, b"sound%d" % n, stamp=n * 960, level=0x85)
+        await until(lambda: len(one.received) == len(other.received) == 20)
+        for viewer, shift in ((one, 0), (other, 3)):
+            sounds = [(h, b) for h, b in viewer.received if h.payload_type == 111 + shift]
+            pictures = [(h, b) for h, b in viewer.received if h.payload_type == 96 + shift]
+            assert [b for _, b in sounds] == [b"sound%d" % n for n in range(10)]
+            assert [b for _, b in pictures] == [KEY] + [DELTA] * 9
+            stream = viewer.session.streams["1"]
+            assert {h.ssrc for h, _ in pictures} == {stream.ssrc}
+            first = pictures[0][0]
+            assert [(h.sequence - first.sequence) & 0xFFFF for h, _ in pictures] == list(range(10))
+            assert [(h.timestamp - first.timestamp) & 0xFFFFFFFF for h, _ in pictures] == [
+                n * 3000 for n in range(10)
+            ]
+            assert sounds[0][0].extensions.keys() == {1 + shift, 5 + shift, 9 + shift}
+            assert sounds[0][0].extensions[9 + shift] == b"\x85"
+            assert sounds[0][0].extensions[1 + shift] == b"0"
+            assert pictures[0][0].extensions.keys() == {1 + shift, 5 + shift}
+        ssrcs = [s.ssrc for v in (one, other) for s in v.session.streams.values()]
+        assert len(set(ssrcs)) == 4
+        assert {MID, ABS_SEND_TIME, AUDIO_LEVEL} == AUDIO.extensions.keys()
+
+
+async def test_stun_with_wrong_integrity_learns_nothing() -> None:
+    async with relay() as (endpoint, _), peers(1) as (host,):
+        session = host.open(endpoint, PUBLISH)
+        host.check(pwd="wrong" * 5)
+        await until(lambda: endpoint.counters.stun_bad == 1)
+        await until(lambda: len(host.stun_answers) == 1)
+        code = host.stun_answers[0].attributes[stun.Attribute.ERROR_CODE]
+        assert code[2:4] == b"\x04\x01"
+        assert (session.dtls.address, session.addresses, endpoint._by_address) == (None, set(), {})
+        host.udp.send(b"\x16\xfe\xff" + bytes(50))
+        await until(lambda: endpoint.counters.unknown_senders == 1)
+        host.check()
+        await until(lambda: endpoint.counters.stun_ok == 1)
+        assert session.dtls.address is not None
+
+
+async def test_media_of_strangers_is_dropped_and_counted() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for _ in range(5):
+            stranger.sendto(host.rtp(AUDIO, b"forged", ssrc=9), ("127.0.0.1", endpoint.port))
+        await until(lambda: endpoint.counters.unknown_senders == 5)
+        # From a verified address, but not with the peer's key.
+        viewer.udp.send(host.rtp(AUDIO, b"forged", ssrc=9))
+        await until(lambda: endpoint.counters.srtp_rejected == 1)
+        # With its own key, but a subscriber has nothing to send.
+        viewer.send(AUDIO, b"forged")
+        await until(lambda: endpoint.counters.rtp_unmapped == 1)
+        host.send(AUDIO, b"real")
+        await until(lambda: viewer.payloads() == [b"real"])
+        stranger.close()
+
+
+async def test_junk_on_the_port_is_counted_and_hurts_nobody() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        randomness = random.Random(9)
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sent = 0
+        for size in (*range(1, 200), 1472, 2048, 4000):
+            stranger.sendto(randomness.randbytes(size), ("127.0.0.1", endpoint.port))
+            sent += 1
+            # The same from somebody known.
+            host.udp.send(randomness.randbytes(size))
+            await asyncio.sleep(0)
+        before = endpoint.counters.as_dict()
+        await until(
+            lambda: (
+                endpoint.counters.datagrams_in >= before["datagrams_in"]
+                and sum(
+                    endpoint.counters.as_dict()[name]
+                    for name in (
+                        "junk",
+                        "unknown_senders",
+                        "srtp_rejected",
+                        "stun_bad",
+                        "truncated",
+                    )
+                )
+                > 0.8 * sent
+            )
+        )
+        host.send(AUDIO, b"real")
+        await until(lambda: viewer.payloads() == [b"real"])
+        assert len(endpoint._by_address) == 2
+        stranger.close()
+
+
+async def test_a_malformed_packet_under_the_right_key_is_counted() -> None:
+    async with relay() as (endpoint, _), peers(1) as (host,):
+        await published(endpoint, host)
+        host.control(bytes.fromhex("81c90007") + bytes(28 - 24 + 24))
+        host.control(bytes.fromhex("85c9000100000001"))
+        await until(lambda: endpoint.counters.rtcp_malformed == 1)
+        host.udp.send(
+            host._transport._tx_srtp.protect(bytes.fromhex("a06f0001") + bytes(8) + b"\0\xff")
+        )
+        await until(lambda: endpoint.counters.rtp_malformed == 1)
+
+
+async def test_an_address_change_continues_without_a_new_handshake() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(AUDIO, b"one")
+        await until(lambda: viewer.payloads() == [b"one"])
+        viewer.move()
+        viewer.check()
+        await until(lambda: endpoint.counters.stun_ok == 3)
+        host.send(AUDIO, b"two")
+        await until(lambda: viewer.payloads() == [b"one", b"two"])
+        host.move()
+        host.check()
+        host.send(AUDIO, b"three")
+        await until(lambda: viewer.payloads() == [b"one", b"two", b"three"])
+        assert (host.handshakes, viewer.handshakes, len(endpoint.status())) == (1, 1, 2)
+        assert endpoint.counters.sessions_opened == 2
+
+
+async def test_an_ice_restart_keeps_media_flowing() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        old = viewer.session.transport
+        new = viewer.session.restart_ice("newufrag", "n" * 24)
+        assert new.ice_ufrag != old.ice_ufrag
+        assert new.candidates == old.candidates
+        viewer.check(local=old)
+        await until(lambda: endpoint.counters.stun_ok == 3)
+        viewer.move()
+        viewer.check(local=new)
+        await until(lambda: endpoint.counters.stun_ok == 4)
+        viewer.check(local=old)
+        await until(lambda: endpoint.counters.stun_bad == 1)
+        host.send(AUDIO, b"on")
+        await until(lambda: viewer.payloads() == [b"on"])
+
+
+async def test_a_new_session_of_the_same_peer_and_source_replaces_the_old() -> None:
+    async with relay() as (endpoint, samples), peers(3) as (host, again, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(AUDIO, b"old")
+        await until(lambda: viewer.payloads() == [b"old"])
+        first = host.session
+        await published(endpoint, again)
+        assert first.closed.is_set()
+        assert first.reason == "replaced"
+        assert [s.packets for s in samples if s.direction is PUBLISH] == [1]
+        again.send(AUDIO, b"new")
+        await until(lambda: viewer.payloads() == [b"old", b"new"])
+        numbers = [h.sequence for h, _ in viewer.received]
+        assert (numbers[1] - numbers[0]) & 0xFFFF == 1
+        assert len(endpoint.status()) == 2
+        # Another source of the same peer is another session; so is a subscription.
+        await published(endpoint, host, source="screen")
+        assert len(endpoint.status()) == 3
+
+
+async def test_a_joiner_is_sent_the_cached_keyframe_first() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        for n in range(30):
+            host.send(VIDEO, KEY if n == 5 else DELTA + bytes([n]), stamp=n * 3000)
+        await until(lambda: endpoint.counters.packets_in == 30)
+        await subscribed(endpoint, viewer, "seat-1")
+        expected = [KEY] + [DELTA + bytes([n]) for n in range(6, 30)]
+        await until(lambda: viewer.payloads() == expected)
+        host.send(VIDEO, DELTA, stamp=90000)
+        await until(lambda: viewer.payloads() == [*expected, DELTA])
+        assert endpoint.counters.plis_out == 0
+        assert [f for f in host.feedback if f.keyframes] == []
+
+
+async def test_a_joiner_without_a_cached_keyframe_asks_for_one_once() -> None:
+    async with relay() as (endpoint, _), peers(4) as (host, *viewers):
+        await published(endpoint, host)
+        host.send(VIDEO, DELTA)
+        await until(lambda: endpoint.counters.packets_in == 1)
+        for number, viewer in enumerate(viewers):
+            await subscribed(endpoint, viewer, f"seat-{number}")
+        await until(lambda: any(f.keyframes for f in host.feedback))
+        host.send(VIDEO, KEY, stamp=3000)
+        await until(lambda: all(v.payloads() == [KEY] for v in viewers))
+        assert endpoint.counters.plis_out == 1
+
+
+async def test_lost_packets_are_sent_again_and_not_counted_twice() -> None:
+    async with relay(sample_s=30.0) as (endpoint, samples), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        for n in range(5):
+            host.send(VIDEO, KEY if n == 0 else DELTA, stamp=n * 3000)
+        await until(lambda: len(viewer.received) == 5)
+        lost = viewer.received[2][0]
+        viewer.control(rtcp.nack(1, lost.ssrc, [lost.sequence]))
+        # The receiver's libsrtp refuses the identical packet as a replay.
+        await until(lambda: len(viewer.refused) == 1)
+        assert endpoint.counters.retransmitted == 1
+        assert int.from_bytes(viewer.refused[0][2:4], "big") == lost.sequence
+        last = viewer.received[4][0]
+        block = rtcp.ReportBlock(last.ssrc, 0, 0, last.sequence, 0, 0, 0)
+        viewer.control(rtcp.receiver_report(1, [block]))
+        await until(lambda: endpoint.status()[1].last_media_s is not None)
+        viewer.session.close("test")
+        (sample,) = [s for s in samples if s.direction is SUBSCRIBE]
+        assert (sample.packets, sample.acked, sample.nacks, sample.lost) == (5, 5, 1, 0)
+
+
+async def test_loss_upstream_is_asked_for_by_the_relay() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(VIDEO, KEY)
+        late = host.rtp(VIDEO, DELTA + b"late", stamp=3000)
+        host.send(VIDEO, DELTA, stamp=6000)
+        await until(lambda: any(f.nacks for f in host.feedback))
+        (ssrc, numbers), *_ = next(f.nacks for f in host.feedback if f.nacks)
+        assert (ssrc, numbers) == (101, [65532])
+        host.udp.send(late)
+        await until(lambda: len(viewer.received) == 3)
+        assert sorted((h.sequence, b) for h, b in viewer.received)[1][1] == DELTA + b"late"
+
+
+async def test_layouts_route_and_a_peer_never_feeds_itself() -> None:
+    async with relay() as (endpoint, _), peers(4) as (host, seat, viewer, own):
+        endpoint.put_room("lesson", {"*": Layout(("seat:s1",), ("camera",))})
+        await published(endpoint, host)
+        await published(endpoint, seat, peer="s1", source="seat")
+        await subscribed(endpoint, viewer, "s2")
+        await subscribed(endpoint, own, "s1")
+        for n in range(3):
+            host.send(VIDEO, KEY, stamp=n)
+            host.send(AUDIO, b"host", stamp=n)
+            seat.send(AUDIO, b"seat", stamp=n)
+            seat.send(VIDEO, KEY + b"seat", stamp=n)
+        await until(lambda: len(viewer.received) == 6 and len(own.received) == 3)
+        assert viewer.payloads(111) == [b"seat"] * 3
+        assert viewer.payloads(96) == own.payloads() == [KEY] * 3
+        endpoint.put_room("lesson", {"*": Layout(("camera",), ("seat:s1",)), "s2": Layout((), ())})
+        for n in range(3, 6):
+            host.send(AUDIO, b"host", stamp=n)
+            seat.send(VIDEO, KEY + b"seat", stamp=n)
+        await until(lambda: len(own.received) == 6)
+        assert own.payloads(111) == [b"host"] * 3
+        assert len(viewer.received) == 6
+
+
+async def refusal(endpoint: Endpoint, who: RawPeer, direction: Direction, **more: object) -> str:
+    with pytest.raises(SessionRefusedError) as caught:
+        who.open(endpoint, direction, **more)  # type: ignore[arg-type]
+    return caught.value.code
+
+
+async def test_refusals() -> None:
+    async with relay(max_sessions=2, max_rooms=1) as (endpoint, _), peers(4) as (a, b, c, d):
+        assert await refusal(endpoint, a, PUBLISH, makes_room=False) == "room_unknown"
+        assert await refusal(endpoint, a, SUBSCRIBE, makes_room=False) == "room_unknown"
+        assert await refusal(endpoint, a, SUBSCRIBE) == "nothing_live"
+        assert endpoint.rooms() == ()
+        endpoint.put_room("lesson", {})
+        assert await refusal(endpoint, a, SUBSCRIBE, makes_room=False) == "nothing_live"
+        a.open(endpoint, PUBLISH)
+        assert await refusal(endpoint, b, PUBLISH, room="other") == "full"
+        b.open(endpoint, SUBSCRIBE, peer="seat-1")
+        assert await refusal(endpoint, c, SUBSCRIBE, peer="seat-2") == "full"
+        c.open(endpoint, SUBSCRIBE, peer="seat-1")  # takes the place of its own old one
+        endpoint.delete_room("lesson")
+        endpoint.draining = True
+        assert await refusal(endpoint, d, PUBLISH) == "draining"
+        with pytest.raises(SessionRefusedError):
+            endpoint.put_room("lesson", {})
+        assert endpoint.counters.sessions_refused == 8
+        assert endpoint.status() == []
+        assert len(endpoint._ice) == 0
+
+
+async def test_deleting_a_room_writes_last_samples_and_closes_its_sessions() -> None:
+    async with relay() as (endpoint, samples), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(AUDIO, b"one")
+        await until(lambda: len(viewer.received) == 1)
+        endpoint.delete_room("lesson")
+        endpoint.delete_room("lesson")
+        assert host.session.closed.is_set()
+        assert viewer.session.reason == "room_deleted"
+        assert [(s.direction, s.packets, s.acked) for s in samples] == [
+            (PUBLISH, 1, 0),
+            (SUBSCRIBE, 1, 0),
+        ] or [(s.direction, s.packets, s.acked) for s in samples] == [
+            (SUBSCRIBE, 1, 0),
+            (PUBLISH, 1, 0),
+        ]
+        assert endpoint.session(host.session.id) is None
+        assert endpoint.rooms() == ()
+        await until(lambda: not endpoint._tasks)
+
+
+async def test_dropping_a_peer_closes_all_its_sessions_and_nobody_elses() -> None:
+    async with relay() as (endpoint, _), peers(3) as (host, screen, viewer):
+        await published(endpoint, host)
+        await published(endpoint, screen, source="screen")
+        await subscribed(endpoint, viewer, "seat-1")
+        endpoint.drop_peer("lesson", "host")
+        assert [state.peer for state in endpoint.status()] == ["seat-1"]
+
+
+async def test_a_room_made_by_a_token_goes_when_empty_and_a_pinned_one_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(endpoint_module, "EMPTY_S", 0.05)
+    async with relay() as (endpoint, _), peers(2) as (host, other):
+        await published(endpoint, host)
+        endpoint.put_room("pinned", {})
+        await published(endpoint, other, room="pinned")
+        host.session.close("test")
+        other.session.close("test")
+        assert endpoint.rooms() == ("lesson", "pinned")
+        await until(lambda: endpoint.rooms() == ("pinned",))
+
+
+async def test_a_silent_peer_is_closed_with_its_last_sample() -> None:
+    async with relay() as (endpoint, samples), peers(1) as (host,):
+        await published(endpoint, host)
+        host.send(AUDIO, b"one")
+        await until(lambda: endpoint.counters.packets_in == 1)
+        heard = host.session.agent.heard_s
+        assert heard is not None
+        host.session.advance(heard + CONSENT_S - 0.01)
+        assert not host.session.closed.is_set()
+        host.session.advance(heard + CONSENT_S)
+        assert host.session.reason == "silent"
+        assert [(s.peer, s.packets) for s in samples] == [("host", 1)]
+
+
+async def test_the_other_side_leaving_closes_the_session_at_once() -> None:
+    async with relay() as (endpoint, _), peers(1) as (host,):
+        await published(endpoint, host)
+        await host._transport.stop()
+        await asyncio.wait_for(host.session.closed.wait(), 5)
+        assert host.session.reason == "left"
+
+
+async def test_closing_leaves_no_task_no_timer_and_writes_samples() -> None:
+    before = asyncio.all_tasks()
+    samples: list[Sample] = []
+    endpoint = await Endpoint.open(
+        RelaySettings(media=Listen("127.0.0.1", 0)), on_sample=samples.append
+    )
+    async with peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(AUDIO, b"one")
+        await until(lambda: len(viewer.received) == 1)
+        await endpoint.close()
+        assert sorted(s.direction for s in samples) == [PUBLISH, SUBSCRIBE]
+    assert {task for task in asyncio.all_tasks() if not task.done()} == before
+
+
+async def test_a_port_already_taken_is_an_os_error() -> None:
+    async with relay() as (endpoint, _):
+        with pytest.raises(OSError):
+            await Endpoint.open(
+                RelaySettings(media=Listen("127.0.0.1", endpoint.port)), on_sample=print
+            )
+
+
+async def test_ipv6() -> None:
+    async with relay() as (_, _):
+        endpoint = await Endpoint.open(
+            RelaySettings(media=Listen("::1", 0)), on_sample=lambda sample: None
+        )
+        async with peers(1) as (host,):
+            session = host.session = endpoint.open_session(
+                room="r", peer="host", source="camera", offer=host.offer(PUBLISH, LINES),
+                makes_room=True,
+            )  # fmt: skip
+            assert session.transport.candidates == (("::1", endpoint.port),)
+        await endpoint.close()
+
+
+async def test_without_a_window_packets_go_at_once() -> None:
+    async with relay(batch_window_ms=0.0) as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        for n in range(20):
+            host.send(AUDIO, b"%d" % n)
+            await until(lambda n=n: len(viewer.received) == n + 1)
+        assert endpoint.counters.forwarded == 20

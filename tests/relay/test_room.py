@@ -20,7 +20,7 @@ def feeding(made: Room[str], peer: str) -> list[str | None]:
 def test_the_default_layout_is_camera_and_screen() -> None:
     expected = ["host camera", "host screen", None] * 2
     assert feeding(room(), "viewer:1") == expected
-    assert DEFAULT_LAYOUT == Layout(("camera", "screen"), ("camera", "screen"))
+    assert Layout(("camera", "screen"), ("camera", "screen")) == DEFAULT_LAYOUT
 
 
 def test_layouts_are_by_peer_then_for_everybody() -> None:

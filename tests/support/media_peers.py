@@ -68,7 +68,7 @@ class Viewer:
                     self.frames += 1
                 else:
                     self.sounds += 1
-        except Exception:  # noqa: BLE001 - aiortc ends a track by MediaStreamError
+        except Exception:
             return
 
     async def received(self) -> dict[int, int]:
