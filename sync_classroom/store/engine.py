@@ -193,6 +193,8 @@ def make_engine(place: Place) -> AsyncEngine:
         return create_async_engine(
             place.url,
             hide_parameters=True,
+            # Said, because a server may have another default, under which writers fail at random.
+            isolation_level="READ COMMITTED",
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_TIMEOUT_S,

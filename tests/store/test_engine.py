@@ -184,6 +184,24 @@ async def test_a_read_cannot_write_on_postgresql(postgres: Postgres) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.postgres
+async def test_writers_are_read_committed_whatever_the_server_s_default(
+    postgres: Postgres,
+) -> None:
+    url = postgres.new_database()
+    name = url.partition("@/")[2].partition("?")[0]
+    postgres.run(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    store = await open_store(url, data_dir=None)
+    levels = []
+    for transaction in (store._database.write, store._database.read, store._database.write):
+        async with transaction() as connection:
+            shown = await connection.execute(text("SHOW transaction_isolation"))
+            levels.append(shown.scalar())
+    assert levels == ["read committed", "repeatable read", "read committed"]
+    await store.close()
+
+
+@pytest.mark.asyncio
 async def test_a_block_that_raises_is_rolled_back(store: Database) -> None:
     async def fails() -> None:
         async with store._database.write() as connection:

