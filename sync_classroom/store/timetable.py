@@ -257,7 +257,8 @@ async def _load(connection: AsyncConnection, where: ColumnElement[bool]) -> list
 
 
 def _seat(row: Any) -> Seat:
-    return Seat(row.id, row.classroom, row._mapping["class"], row.expected)
+    _occurrence, ident, _position, classroom, school_class, expected = row
+    return Seat(ident, classroom, school_class, expected)
 
 
 def _change(row: Any) -> Change:
