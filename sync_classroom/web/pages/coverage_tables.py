@@ -120,7 +120,7 @@ def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, 
 
     def share(code: str, name: str, x: Ratio, y: Ratio, formula: str) -> Headline:
         written = rate(x.numerator, x.denominator)
-        change = _points(x, y) if compared else ""
+        change = points(x, y) if compared else ""
         return Headline(code, t(name), written.percent, written.fraction, change, t(formula))
 
     def amount(code: str, name: str, x: int, y: int, formula: str) -> Headline:
@@ -148,7 +148,7 @@ def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, 
     )  # fmt: skip
 
 
-def _points(now: Ratio, before: Ratio) -> str:
+def points(now: Ratio, before: Ratio) -> str:
     """A change of a rate in percentage points, "" where either has no denominator."""
     if not now.denominator or not before.denominator:
         return ""
@@ -188,7 +188,7 @@ def _row(ident: str, name: str, figures: Figures, reach: Ratio | None = None) ->
         rate(figures.held_rate.numerator, figures.held_rate.denominator),
         figures.credited_s,
         rate(reach.numerator, reach.denominator) if reach else None,
-        _shade(figures.held_periods, figures.due_periods),
+        shade_of(figures.held_periods, figures.due_periods),
         stack(figures),
     )
 
@@ -249,10 +249,10 @@ def heat_map(frame: Frame, coverage: Coverage) -> HeatMap | None:
 
 
 def _heat(held: int, due: int, monday: date) -> HeatCell:
-    return HeatCell(_shade(held, due), rate(held, due), monday, monday + timedelta(days=6))
+    return HeatCell(shade_of(held, due), rate(held, due), monday, monday + timedelta(days=6))
 
 
-def _shade(held: int, due: int) -> str:
+def shade_of(held: int, due: int) -> str:
     """How dark a cell is: "none" without anything due, "0" where nothing was held, up to "4"."""
     if not due:
         return "none"

@@ -53,6 +53,8 @@ _NAV: Final = (
     ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),
     ("/people", mark("用户"), frozenset({Role.ADMIN})),
 )
+# Last parts of addresses that are only posted to.
+_ACTS: Final = ("/password", "/cancel", "/state", "/revoke")
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",
@@ -191,7 +193,7 @@ class Frame:
             other_language=other,
             other_html_lang=HTML_LANG[other],
             other_language_name="English" if other == "en" else "中文",
-            here=self.link() if self.request.method == "GET" else path,
+            here=self.link() if self.request.method == "GET" else _form_page(path),
             nav=tuple(
                 NavItem(href, text, path.startswith(href) or _inside(path, href))
                 for href, text, roles in _NAV
@@ -204,6 +206,13 @@ class Frame:
             zone=str(self.services.zone),
             version=self.services.settings.version,
         )
+
+
+def _form_page(path: str) -> str:
+    """The page that a posted form belongs to, which can be asked for again."""
+    for act in _ACTS:
+        path = path.removesuffix(act)
+    return path
 
 
 def _inside(path: str, href: str) -> bool:

@@ -220,7 +220,7 @@ def _life(frame: Frame, view: LessonView) -> tuple[LifeStep, ...]:
     steps = [
         LifeStep(frame.t("计划"), view.occurrence.starts_at, "", state is LessonState.PLANNED),
         LifeStep(frame.t("候课"), run.opened_at, "", state is LessonState.OPEN),
-        LifeStep(frame.t("上课"), run.live_at, "", state is LessonState.LIVE),
+        LifeStep(frame.t("开课"), run.live_at, "", state is LessonState.LIVE),
     ]
     if state is LessonState.CANCELLED:
         steps = [step for step in steps if step.at is not None]
@@ -233,7 +233,7 @@ def _life(frame: Frame, view: LessonView) -> tuple[LifeStep, ...]:
         if run.extended_s:
             longer = frame.t("延长 %(long)s", long=frame.format.duration(run.extended_s))
             note = f"{note} · {longer}" if note else longer
-        steps.append(LifeStep(frame.t("下课"), run.ended_at, note, state is LessonState.ENDED))
+        steps.append(LifeStep(frame.t("结束"), run.ended_at, note, state is LessonState.ENDED))
     return tuple(steps)
 
 

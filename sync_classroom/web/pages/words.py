@@ -41,6 +41,7 @@ END_WORDS: Final = {
     EndReason.GRACE_OVER: mark("到时自动下课"),
     EndReason.HOST_GONE: mark("主讲画面中断后结束"),
     EndReason.NEXT_BOOKING: mark("教室下一节课开始"),
+    EndReason.CANCELLED: mark("上课中被取消"),
 }
 
 # Evidence: what a seat counts as, by the code names of `domain.coverage`.

@@ -1,0 +1,129 @@
+"""The coverage page shows the figures that the known facts give, and leads down to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.ids import OccurrenceId
+from tests.support.pages import Page, look, office
+
+pytestmark = pytest.mark.asyncio
+
+MONDAY = "/coverage?from=2026-11-23&to=2026-11-23"
+
+
+def figure(page: Page, code: str) -> str:
+    """The text of one headline figure."""
+    part = page.html.partition(f'data-measure="{code}"')[2].partition("<dd>")[2]
+    return Page(f"<p>{part.partition('</dd>')[0]}</p>").text
+
+
+async def test_the_headline_is_exact(tmp_path: Path) -> None:
+    """English: held, partial, missed. Maths (two seats) is planned for later the same day."""
+    async with office(tmp_path) as served:
+        page = await look(served, MONDAY, role=Role.REVIEWER)
+        assert figure(page, "held_rate").startswith("20.0 % (1/5)")
+        assert figure(page, "due_periods") == "5"
+        assert figure(page, "held_periods") == "1"
+        assert figure(page, "school_coverage") == "12.5 % (1/8)"
+        assert figure(page, "classroom_coverage") == "2.1 % (1/48)"
+        assert figure(page, "credited_s") == "50 分 00 秒"
+        assert figure(page, "build_progress") == "100.0 % (48/48)"
+        assert "其中 2 课时还没上完，暂按未开计" in page.text
+        assert "规则 taicang 第 1 版" in page.text
+        assert "截至 11月23日 10:00" in page.text
+
+
+async def test_figures_are_the_evidence_services_own(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        from datetime import date
+
+        day = date(2026, 11, 23)
+        coverage = await served.services.evidence.coverage(day, day)
+        assert coverage.totals.due_periods == 5
+        assert coverage.totals.credited_s == 3000
+
+
+async def test_an_excused_lesson_is_not_due(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await served.services.lessons.cancel(
+            OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
+        )
+        page = await look(served, MONDAY)
+        assert figure(page, "held_rate").startswith("33.3 % (1/3)")
+        assert "暂按未开计" not in page.text
+        page = await look(served, MONDAY + "&state=cancelled_excused")
+        assert "2 个听课席" in page.text
+
+
+async def test_schools_rooms_and_seats_lead_down_to_lesson_and_samples(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, MONDAY)
+        assert "学校 remote-1 3 1 33.3 % (1/3) 50 分 00 秒 16.7 % (1/6)" in page.text
+        assert "合计 5 1 20.0 % (1/5) 50 分 00 秒 2.1 % (1/48)" in page.text
+        links = page.links()
+        assert "/coverage?from=2026-11-23&to=2026-11-23&school=remote-1#rooms-title" in links
+        assert "/lessons/english#seat-english-s1" in links
+        assert "/lessons/english?samples=english-s1#samples" in links
+        assert "5 个听课席" in page.text
+        page = await look(served, MONDAY + "&school=remote-1&room=remote-1-r2")
+        assert "1 个听课席" in page.text
+        assert "10 分 00 秒 / 40 分 00 秒 0.250 部分 终端离线" in page.text
+
+
+async def test_seats_are_filtered_by_state_and_lessons_to_come_have_not_failed(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as served:
+        for state, seats in (("held", 1), ("partial", 1), ("missed", 1), ("waiting", 2)):
+            page = await look(served, f"{MONDAY}&state={state}")
+            assert f"{seats} 个听课席" in page.text, state
+        page = await look(served, MONDAY + "&state=unknown")
+        assert "没有符合条件的听课席" in page.text
+
+
+async def test_weeks_and_modes_are_shown_as_far_as_there_is_data(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, MONDAY)
+        assert "第13周" in page.text
+        assert "/coverage?from=2026-11-23&to=2026-11-29&school=remote-1" in page.links()
+        assert "同步帮扶直播" in page.text
+        assert "数学" in page.text
+
+
+async def test_a_rate_is_compared_with_the_days_before_if_there_was_anything(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/coverage?from=2026-11-24&to=2026-11-24")
+        assert figure(page, "due_periods") == "0 较上期 -5"
+        assert figure(page, "held_rate") == "— (0/0)"
+        assert "较上期" not in figure(await look(served, MONDAY), "held_rate")
+
+
+async def test_an_empty_period_has_no_rates_and_says_what_to_do(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/coverage?from=2026-10-01&to=2026-10-02", role=Role.REVIEWER)
+        assert figure(page, "held_rate") == "— (0/0)"
+        assert "0.0 % (0/8)" in figure(page, "school_coverage")
+        assert "这段时间没有安排课次" in page.text
+        assert "/lessons/new" not in page.links()
+
+
+async def test_a_bad_period_is_explained_and_the_usual_one_shown(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/coverage?from=2026-11-23&to=2026-11-01")
+        assert "截止日期早于起始日期" in page.text
+        assert page.all("input", name="from")[0]["value"] == "2026-09-01"
+
+
+async def test_presets_and_filters_stay_in_the_address(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/coverage?from=2026-11-23&to=2026-11-23&school=remote-1")
+        assert "/coverage?school=remote-1&period=week" in page.links()
+        assert page.all("input", name="school")[0]["value"] == "remote-1"
+        for role in (Role.TEACHER, Role.OPERATOR):
+            await look(served, "/coverage", role=role, status=403)

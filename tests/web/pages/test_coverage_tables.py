@@ -1,0 +1,119 @@
+"""Tables of coverage from known figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from sync_classroom.domain.coverage import Ratio, compute
+from sync_classroom.domain.ids import OccurrenceId, SchoolId
+from sync_classroom.domain.timetable import Plan
+from sync_classroom.web.pages import coverage_tables as tables
+from tests.support.pages import delivered, english
+from tests.support.plans import at, lesson
+from tests.support.rosters import programme
+
+ENGLISH = english()
+LATER = lesson("later", "14:00", "14:40", seats=["remote-1-r1"], subject="数学", periods=2)
+PLAN = Plan(programme(), {OccurrenceId("english"): ENGLISH, OccurrenceId("later"): LATER})
+FACTS = delivered(ENGLISH, {"english-s0": [(0, 2400)], "english-s1": [(0, 600)]}, [(0, 2400)])
+COVERAGE = compute(PLAN, FACTS)
+NOON = at("12:00")
+
+
+def test_a_stacked_bar_is_exactly_full() -> None:
+    slices = tables.stack(COVERAGE.totals)
+    assert [(s.shape, s.seats, s.x, s.width) for s in slices] == [
+        ("held", 1, "0.0000%", "25.0000%"),
+        ("partial", 1, "25.0000%", "25.0000%"),
+        ("missed", 2, "50.0000%", "50.0000%"),
+    ]
+    assert tables.stack(replace(COVERAGE.totals, due_seats=0, held_seats=0, partial_seats=0,
+                                missed_seats=0)) == ()  # fmt: skip
+
+
+def test_rows_add_up_to_their_total() -> None:
+    rows = tables.school_rows(COVERAGE, PLAN.roster)
+    assert len(rows) == 8
+    assert sum(r.due for r in rows) == COVERAGE.totals.due_periods == 5
+    assert sum(r.held for r in rows) == COVERAGE.totals.held_periods == 1
+    assert sum(r.credited_s for r in rows) == COVERAGE.totals.credited_s == 3000
+    rooms = [r for g in tables.room_groups(COVERAGE, PLAN.roster, None) for r in g.rows]
+    assert len(rooms) == 48
+    assert sum(r.due for r in rooms) == 5
+
+
+def test_rooms_of_one_school_only() -> None:
+    (group,) = tables.room_groups(COVERAGE, PLAN.roster, SchoolId("remote-2"))
+    assert group.school == "学校 remote-2"
+    assert [(r.id, r.due, r.shade) for r in group.rows][:2] == [
+        ("remote-2-r1", 1, "0"),
+        ("remote-2-r2", 0, "none"),
+    ]
+
+
+def test_subjects_are_in_order_of_weight() -> None:
+    assert [(r.name, r.due) for r in tables.subject_rows(COVERAGE)] == [("英语", 3), ("数学", 2)]
+
+
+def test_a_lesson_to_come_has_not_failed_and_is_counted_as_pending() -> None:
+    rows = tables.seat_rows(COVERAGE, PLAN.roster, NOON, None, "", "")
+    assert [(r.subject, r.word.text) for r in rows] == [
+        ("数学", "未到时间"),
+        ("英语", "已开"),
+        ("英语", "部分"),
+        ("英语", "未开"),
+    ]
+    assert rows[0].cause is None
+    assert tables.pending_periods(COVERAGE.seats, NOON) == 2
+    assert tables.pending_periods(COVERAGE.seats, at("14:40")) == 0
+
+
+def test_causes_are_shares_of_all_that_was_not_held() -> None:
+    assert (
+        tables.cause_rows(COVERAGE)
+        == (
+            ("主讲缺席", 1, "33.3333%"),
+            ("终端离线", 2, "66.6667%"),
+        )[::-1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        (Ratio(241, 250), Ratio(240, 250), "+0.4"),
+        (Ratio(1, 3), Ratio(1, 2), "-16.7"),
+        (Ratio(1, 2), Ratio(1, 2), "+0.0"),
+        (Ratio(5000, 10000), Ratio(5001, 10000), "+0.0"),
+        (Ratio(1, 2), Ratio(0, 0), ""),
+        (Ratio(0, 0), Ratio(1, 2), ""),
+    ],
+)
+def test_a_change_is_in_percentage_points(now: Ratio, before: Ratio, text: str) -> None:
+    assert tables.points(now, before) == text
+
+
+@pytest.mark.parametrize(
+    ("held", "due", "shade"),
+    [
+        (0, 0, "none"),
+        (0, 3, "0"),
+        (1, 3, "1"),
+        (1, 2, "2"),
+        (4, 5, "3"),
+        (19, 20, "4"),
+        (1, 1, "4"),
+    ],
+)
+def test_shades(held: int, due: int, shade: str) -> None:
+    assert tables.shade_of(held, due) == shade
+
+
+def test_the_matrix_names_every_school() -> None:
+    rows = tables.matrix_rows(COVERAGE, PLAN.roster)
+    assert len(rows) == 8
+    assert dict(rows[0][1])["live"] == 1
+    assert COVERAGE.first == date(2026, 11, 23)

@@ -1,0 +1,114 @@
+"""Every page, for every role that may read it, in both languages: well-formed and reachable."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.domain.accounts import Role
+from sync_classroom.web.pages import page_routes
+from sync_classroom.web.pages.route import SIGNED_IN
+from sync_classroom.web.static import files
+from tests.support.pages import look, office, send
+
+pytestmark = pytest.mark.asyncio
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+QUERIES = {
+    "/today": ("", "?date=2026-11-24", "?school=remote-3", "?school=remote-8"),
+    "/coverage": ("", "?period=week", "?from=2027-05-01&to=2027-05-02", "?school=remote-1",
+                  "?school=remote-1&room=remote-1-r2&state=partial", "?state=held&page=99"),
+    "/terminals": ("", "?show=offline", "?show=unenrolled"),
+    "/roster": tuple(f"?show={s}" for s in
+                     ("schools", "classrooms", "classes", "teachers", "bells", "terms")),
+    "/people": ("", "?role=teacher"),
+    "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
+}  # fmt: skip
+EXAMPLES = {"occurrence": "english"}
+
+
+async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        EXAMPLES["user"] = str(served.users[Role.TEACHER].id)
+        seen = 0
+        for route in page_routes():
+            if route.method != "GET" or route.path in ("/", "/sign-in", "/terminal"):
+                continue
+            path = route.path.format(**EXAMPLES)
+            for role in sorted(route.roles or SIGNED_IN):
+                for query in QUERIES.get(route.path, ("",)):
+                    page = await look(served, path + query, role=role)
+                    assert len(page.all("h1")) == 1, path
+                    assert page.all("a")[0]["href"] == "#main"
+                    assert "main" in page.ids
+                    seen += 1
+        assert seen > 40
+
+
+async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -> None:
+    async with office(tmp_path, empty=True) as served:
+        for path in ("/today", "/coverage", "/terminals", "/roster", "/people", "/lessons/new",
+                     "/roster?show=terms", "/roster?show=bells", "/account"):  # fmt: skip
+            await look(served, path)
+
+
+async def test_every_page_says_its_language_and_english_pages_are_english(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/today")
+        assert page.all("html")[0]["lang"] == "zh-CN"
+        await send(served, "/language", {"language": "en", "back": "/today"})
+        for path in ("/today", "/coverage", "/terminals", "/roster?show=bells", "/people",
+                     "/lessons/new", "/lessons/english", "/account"):  # fmt: skip
+            page = await look(served, path)
+            assert page.all("html")[0]["lang"] == "en"
+            chrome = re.sub(
+                r"(语文|数学|英语|中文|课|班|老师|学校|主讲|学期|节|室|第|号|直播|教|甲|一)",
+                "",
+                page.text,
+            )
+            assert CHINESE.findall(chrome) == [], (path, CHINESE.findall(chrome))
+
+
+async def test_static_files_are_addressed_by_their_content(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/today")
+        sources = [str(s["src"]) for s in page.all("script") if "src" in s]
+        sheets = [str(s["href"]) for s in page.all("link", rel="stylesheet")]
+        assert sources
+        assert sheets
+        for address in sources + sheets:
+            assert address.startswith(f"/static/{files().version}/")
+            answer = await served.ask("GET", address)
+            assert answer.status == 200
+
+
+PLACES_FOR_RUBBISH = (
+    "/today?school=",
+    "/coverage?school=",
+    "/coverage?from=",
+    "/roster?show=",
+    "/lessons/english?samples=",
+    "/lessons/new?date=",
+    "/terminals?show=",
+)
+HOSTILE = '"><script>alert(1)</script>\u202e'
+
+
+async def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await send(
+            served, "/people",
+            {"login": "evil", "name": '<img src=x onerror="a">', "role": "teacher",
+             "password": "a good long password", "language": "zh"},
+        )  # fmt: skip
+        page = await look(served, "/people")
+        assert page.all("img") == []
+        assert '<img src=x onerror="a">' in page.text
+        for path in PLACES_FOR_RUBBISH:
+            page = await look(served, path + HOSTILE.replace("<", "%3C").replace(">", "%3E"))
+            assert "alert(1)" not in page.text
+        answer = await send(served, "/lessons/new", {"title": HOSTILE, "subject": HOSTILE})
+        assert "<script>alert" not in await answer.text()
+        assert "&lt;script&gt;" in await answer.text()
