@@ -149,9 +149,16 @@ async def _open(
     bus = await _open_bus(settings.redis_url)
     stack.push_async_callback(bus.close)
     tokens = TokenMinter(settings.data_dir / "token.jwk")
+    on_boot: list[Callable[[], None]] = []
+
+    async def booted(boot: str) -> None:
+        log.info("relay.boot", boot=boot)
+        for tell in on_boot:
+            tell()
+
     relay = RelayProcess(
         _relay_settings(settings, tokens),
-        on_boot=_log_boot,
+        on_boot=booted,
         log_level=settings.log_level,
         log_file=settings.data_dir / "relay" / "relay.log",
     )
@@ -185,6 +192,7 @@ async def _open(
         sweep_s=settings.sweep_s,
         setup_gap_s=settings.setup_gap_s,
     )
+    on_boot.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
     services = _services(service_settings, settings, store, bus, booth, hub, clock)
     stack.callback(services.accounts.close)
     await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay)))
@@ -238,11 +246,6 @@ def _services(
 
 async def _open_bus(redis_url: str) -> Bus:
     return await open_redis_bus(redis_url, LocalBus()) if redis_url else LocalBus()
-
-
-async def _log_boot(boot: str) -> None:
-    # The watch sees the boot by itself within a second; rooms are the runner's business.
-    log.info("relay.boot", boot=boot)
 
 
 # ---------------------------------------------------------------------------- tasks

@@ -30,7 +30,9 @@ from pylibsrtp import Policy, Session
 CHECK_INTERVAL_S: Final = 0.1
 CONNECT_TIMEOUT_S: Final = 15.0
 #: RFC 7675 5.1: consent expires after 30 s; browsers ask about every 5 s.
-CONSENT_INTERVAL_S: Final = 4.0
+CONSENT_INTERVAL_S: Final = 2.0
+#: Browsers call a connection without answers "disconnected" after about this long and try again.
+CONSENT_LOST_S: Final = 5.0
 #: Wait before a lost DTLS flight is sent again when OpenSSL names no time itself.
 DTLS_RETRY_S: Final = 0.5
 #: Most datagrams taken from one socket per wake-up, so that one terminal cannot starve the others.
@@ -116,6 +118,7 @@ class Transport:
         self.ice_ufrag = secrets.token_hex(4)
         self.ice_pwd = secrets.token_hex(12)
         self.rtt_s: float | None = None
+        self._answered_at = 0.0
         self.connected = False
         self.undecryptable = 0
         self._on_packet = on_packet
@@ -155,9 +158,15 @@ class Transport:
         self.connected = True
 
     async def keep_consent(self) -> None:
-        """Send consent checks for ever; run it as a task beside the session."""
+        """Send consent checks for ever; run it as a task beside the session.
+
+        A server that no longer answers, such as one that was killed, makes `connected` false.
+        """
+        self._answered_at = self._loop.time()
         while True:
             await asyncio.sleep(CONSENT_INTERVAL_S)
+            if self._loop.time() - self._answered_at > CONSENT_LOST_S:
+                self.connected = False
             if self._address is not None:
                 self._send_check(self._address)
 
@@ -225,7 +234,8 @@ class Transport:
             sent = self._checks.pop(message.transaction_id, None)
             if sent is None or not message.check_message_integrity(self._remote.ice_pwd.encode()):
                 return
-            self.rtt_s = self._loop.time() - sent
+            self._answered_at = self._loop.time()
+            self.rtt_s = self._answered_at - sent
             self._address = address
             self._reachable.set()
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from sync_classroom.app import Ready, ServeSettings, serve
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.settings import Listen, RelaySettings
@@ -56,8 +58,6 @@ def start_server(settings: dict[str, Any]) -> Server:
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    while line and not line.startswith("{"):  # what is logged comes before and after
-        line = process.stdout.readline()
     return Server(process, json.loads(line) if line else {})
 
 
@@ -78,13 +78,31 @@ def settings_of(told: dict[str, Any]) -> ServeSettings:
     )
 
 
+def _log_to(file: Path) -> None:
+    """Plain lines with their time; standard output is for the one line."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S.%f", utc=False),
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=file.open("a", encoding="utf-8")),
+    )
+
+
 async def _main() -> int:
+    told = json.loads(sys.argv[1])
+    _log_to(Path(told["data_dir"]) / "serve.log")
+
     def ready(serving: Ready) -> None:
         line = {"url": serving.url, "relay_url": serving.relay_url, "setup": serving.setup_url}
         os.write(1, json.dumps({**line, "pid": os.getpid()}).encode() + b"\n")
 
     try:
-        await serve(settings_of(json.loads(sys.argv[1])), ready=ready)
+        await serve(settings_of(told), ready=ready)
     except ProblemError as problem:
         print(json.dumps({"problem": problem.code, "field": problem.field}), flush=True)
         return 1
