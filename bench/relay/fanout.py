@@ -127,13 +127,15 @@ class Datagrams:
 
 @dataclass
 class Client:
+    """One connected peer."""
+
     udp: socket.socket
     check: bytes
     transport: Any
 
 
 async def join(
-    pipe: Connection, port: int, peer: str, direction: Direction, certificate: RTCCertificate
+    pipe: Connection, peer: str, direction: Direction, certificate: RTCCertificate
 ) -> Client:
     fingerprints = tuple((f.algorithm, f.value) for f in certificate.getFingerprints())
     pipe.send(("open", (direction, peer, fingerprints)))
@@ -177,6 +179,7 @@ class Drain(threading.Thread):
         self.buffer = bytearray(2048)
 
     def run(self) -> None:
+        """Read until told to stop."""
         while self.running:
             for number, _ in self.epoll.poll(0.1):
                 udp = self.sockets[number]
@@ -209,6 +212,7 @@ class Source:
         self.sent += 1
 
     def video(self) -> None:
+        """Send one frame."""
         key = self.frame % (3 * FRAMES_PER_S) == 0
         count = 40 if key else 9
         for place in range(count):
@@ -219,11 +223,13 @@ class Source:
         self.frame += 1
 
     def audio(self) -> None:
+        """Send 20 ms of sound."""
         self._send(111, False, self.audio_seq, self.sound * 960, 1000, self.noise[:80])
         self.audio_seq += 1
         self.sound += 1
 
     async def run(self, seconds: float) -> None:
+        """Send in real time."""
         start = time.monotonic()
         frame = sound = 0
         while (elapsed := time.monotonic() - start) < seconds:
@@ -247,14 +253,15 @@ async def run(arguments: argparse.Namespace) -> dict[str, float]:
         pipe.send(("measure", what))
         return pipe.recv()
 
-    publisher = await join(pipe, 0, "host", Direction.PUBLISH, certificate)
+    publisher = await join(pipe, "host", Direction.PUBLISH, certificate)
     source = Source(publisher)
     await source.run(0.5)
     before = measure("memory")
     started = time.monotonic()
-    clients = []
-    for number in range(arguments.subscribers):
-        clients.append(await join(pipe, 0, f"seat-{number}", Direction.SUBSCRIBE, certificate))
+    clients = [
+        await join(pipe, f"seat-{number}", Direction.SUBSCRIBE, certificate)
+        for number in range(arguments.subscribers)
+    ]
     joined_s = time.monotonic() - started
     joined = measure("memory")
     drain = Drain(clients)

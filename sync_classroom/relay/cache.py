@@ -88,7 +88,7 @@ class SentRing:
         return packet if packet is not None and packet.seq + shift == number else None
 
     def may_resend(self, number: int, now: float, interval_s: float) -> bool:
-        """Whether `number` was not sent again within the last `interval_s`; remembers it was now."""
+        """Whether `number` was not sent again within `interval_s`; remembers that it is now."""
         last = self.resent_s.get(number)
         if last is not None and now - last < interval_s:
             return False

@@ -12,7 +12,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from . import rtcp, stun
 from .counters import Counters
@@ -39,12 +39,14 @@ from .settings import RelaySettings
 from .srtp import SrtpError
 from .subscriber import Subscriber
 from .sync import RelayClock
-from .udp import RECEIVE_BATCH, UdpSocket
+from .udp import RECEIVE_BATCH, SLOT, UdpSocket, ffi
 
 __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 
 MAX_DRAINS: Final = 8
 """Batches read per wake-up (512 datagrams): then timers and other tasks have their turn."""
+MAX_EARLY: Final = 64
+"""Datagrams of media kept while the handshake's end is being read: a keyframe's worth."""
 NOTHING_LIVE_RETRY_S: Final = 3
 FULL_RETRY_S: Final = 30
 _EARLY_S: Final = 0.0005
@@ -82,7 +84,9 @@ class Endpoint:
         self._batch_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = self._writing = False
+        self._scratch = ffi.new("char[]", SLOT)
+        self._scratch_view = memoryview(ffi.buffer(self._scratch)).cast("B")
+        self._writing = False
         self._dropped_before = 0
 
     @classmethod
@@ -104,7 +108,6 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close every session, write the last samples, release the port."""
-        self._closing = True
         for session in list(self._sessions.values()):
             self.close_session(session, "shutdown")
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -409,9 +412,12 @@ class Endpoint:
                 self._datagram(place, now)
             if count < RECEIVE_BATCH:
                 break
+        self._open_window(now)
+        self._turn(now)
+
+    def _open_window(self, now: float) -> None:
         if self._dirty and self._batch_at is None:
             self._batch_at = now + self._settings.batch_window_ms / 1000
-        self._turn(now)
 
     def _datagram(self, place: int, now: float) -> None:
         socket, counters = self.socket, self._counters
@@ -426,7 +432,7 @@ class Endpoint:
             if session is None:
                 counters.unknown_senders += 1
             else:
-                self._media(session, place, length, data, now)
+                self._media(session, socket.pointer(place), data, now)
         elif first < 4 and stun.is_stun(bytes(data[:20])):
             self._stun(bytes(data), socket.address(place), now)
         elif 20 <= first <= 63:
@@ -490,6 +496,11 @@ class Endpoint:
         room = self._rooms.get(session.room)
         if room is not None:
             self._route(room)
+        early, session.early = session.early, []
+        for datagram in early:
+            self._scratch_view[: len(datagram)] = datagram
+            self._media(session, self._scratch, self._scratch_view[: len(datagram)], now)
+        self._open_window(now)
         self._touch(session)
         self._turn(now)
 
@@ -498,14 +509,18 @@ class Endpoint:
             self.socket.send(data, transport.address, CONTROL)
             self.socket.flush()
 
-    def _media(
-        self, session: Session, place: int, length: int, data: memoryview, now: float
-    ) -> None:
+    def _media(self, session: Session, pointer: Any, data: memoryview, now: float) -> None:
+        """SRTP or SRTCP of a verified address, in the memory `pointer` and `data` both speak of."""
         counters, incoming = self._counters, session.dtls.incoming
         if incoming is None:
-            counters.unknown_senders += 1  # before its handshake is done
+            # In DTLS 1.3 the client's media follows its last flight at once: our side of the
+            # handshake reads that flight in its own task, a turn later.
+            if session.task is not None and len(session.early) < MAX_EARLY:
+                session.early.append(bytes(data))
+            else:
+                counters.unknown_senders += 1
             return
-        pointer = self.socket.pointer(place)
+        length = len(data)
         control = rtcp.is_rtcp(data[1])
         ssrc = int.from_bytes(data[4:8] if control else data[8:12], "big")
         if not session.dtls.known_ssrc(ssrc):

@@ -117,6 +117,7 @@ class Session:
         self.reason: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.addresses: set[bytes] = set()
+        self.early: list[bytes] = []
         self.connected_s: float | None = None
         self.opened_s = now
         self._sampler = sampler

@@ -70,5 +70,5 @@ def test_the_same_number_is_not_sent_again_within_the_interval() -> None:
 
 
 def test_a_ring_is_a_power_of_two() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="power of two"):
         SentRing(12)

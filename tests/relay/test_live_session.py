@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -17,7 +18,7 @@ def check_line(samples: list[Sample], *, longest_s: float = 10.0) -> None:
     """Samples follow each other without gap or overlap, none too long."""
     for sample in samples:
         assert timedelta() < sample.to_at - sample.from_at <= timedelta(seconds=longest_s + 0.01)
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in pairwise(samples):
         assert before.to_at == after.from_at
 
 
@@ -53,7 +54,7 @@ def test_forty_eight_subscribers_two_percent_loss_one_minute() -> None:
     check_line(published)
 
     forwarded = 0
-    for number, (session, media, receiver) in enumerate(lesson.subscribers):
+    for number, (_, media, receiver) in enumerate(lesson.subscribers):
         samples = of(lesson, f"seat-{number}")
         sent, got = truth(receiver)
         forwarded += sent

@@ -65,7 +65,7 @@ def test_padding_only_packet_has_an_empty_payload() -> None:
     ],
 )
 def test_malformed_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"."):
         parse(bytes.fromhex(text))
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,7 +91,7 @@ def test_attributes_behind_integrity_are_ignored() -> None:
     ],
 )
 def test_malformed_is_a_value_error(data: bytes) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"."):
         stun.parse(data)
 
 
@@ -98,7 +100,5 @@ def test_rubbish_behind_a_header_never_breaks(tail: bytes) -> None:
     tail += bytes(-len(tail) % 4)
     data = b"\x00\x01" + len(tail).to_bytes(2, "big") + SAMPLE[4:20] + tail
     assert stun.is_stun(data)
-    try:
+    with contextlib.suppress(ValueError):
         stun.parse(data)
-    except ValueError:
-        pass

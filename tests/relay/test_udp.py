@@ -103,7 +103,7 @@ def test_an_unreachable_destination_does_not_hold_up_the_others() -> None:
 
 def test_a_port_already_taken_is_an_os_error() -> None:
     relay = UdpSocket("127.0.0.1", 0)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="in use"):
         UdpSocket("127.0.0.1", relay.port)
     relay.close()
 

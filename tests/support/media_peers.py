@@ -1,4 +1,4 @@
-"""Real WebRTC peers (aiortc) that publish to and subscribe from a relay endpoint in this process."""
+"""Real WebRTC peers (aiortc) that publish to and subscribe from an endpoint in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A WebRTC peer by hand: one UDP socket, real STUN, real DTLS-SRTP, packets as the test wants them."""
+"""A WebRTC peer by hand: one UDP socket, real STUN and DTLS-SRTP, packets as the test wants."""
 
 from __future__ import annotations
 

@@ -389,6 +389,9 @@ class Lesson:
                 if now >= session.deadline_s:
                     session.advance(now)
 
+    def _hear(self, session: Session, data: bytes) -> None:
+        session.receive_rtcp(memoryview(data), self.clock.now)
+
     def _tell(self, session: Session, data: bytes, *, at_once: bool = False) -> None:
         if not data:
             return
@@ -397,9 +400,7 @@ class Lesson:
         else:
             self.clock.at(
                 self.clock.now + 0.02,
-                lambda: (
-                    None if not session.receive_rtcp(memoryview(data), self.clock.now) else None
-                ),
+                lambda: self._hear(session, data),
             )
 
 
