@@ -133,15 +133,20 @@ class TerminalHub:
 
     # ------------------------------------------------------------------ connections
 
-    async def attach(self, terminal: Terminal, *, version: str) -> Connection | None:
+    async def attach(
+        self, terminal: Terminal, *, version: str, first: Mapping[str, Any] | None = None
+    ) -> Connection | None:
         """Register a connection, sending a former one of the same classroom away (4409).
 
-        None when this coordinator holds as many as it may.
+        `first` is queued before anything else can be. None when this coordinator holds as many
+        connections as it may.
         """
         former = self._mine.get(terminal.classroom)
         if former is None and len(self._mine) >= self._max:
             return None
         connection = Connection(terminal, version, since=self._clock().timestamp())
+        if first is not None:
+            connection.outbox.put(first)
         self._mine[terminal.classroom] = connection
         if former is not None:
             former.outbox.close(CLOSE_REPLACED, "taken over by a newer page", last=REPLACED)

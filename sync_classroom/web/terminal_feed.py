@@ -7,6 +7,7 @@ changes while it reads or rests is one more round, so a storm of changes costs f
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
@@ -35,7 +36,10 @@ class TerminalFeed:
         self._services = services
         self._lessons: set[OccurrenceId] = set()
         self._rooms: set[ClassroomId] = set()
+        # Rooms whose plan must be looked at again.
+        self._stale: set[ClassroomId] = set()
         self._all_plans = False
+        self._heard = 0
         self._changed = asyncio.Event()
         self._listening = {channel: asyncio.Event() for channel in _CHANNELS}
         # What each classroom of this process was sent last, so that nothing is sent twice.
@@ -55,20 +59,31 @@ class TerminalFeed:
             group.create_task(self._rounds(), name="feed-rounds")
             group.create_task(self._refresh(), name="feed-refresh")
 
-    async def plan_of(self, classroom: ClassroomId) -> list[dict[str, Any]]:
-        """A new connection's plan, remembered as sent."""
-        plan = await self._services.desk.plan_for(classroom)
-        self._sent[classroom] = plan
-        return plan
+    @property
+    def heard(self) -> int:
+        """How many changes were heard of; the same number means that what was read still holds."""
+        return self._heard
 
-    async def greet(self, plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def remember(self, classroom: ClassroomId, plan: list[dict[str, Any]], heard: int) -> None:
+        """A new connection was sent this plan and its lessons' states, read when `heard` was so.
+
+        Whatever changed since is looked at again, so that no connection begins with old news.
+        """
+        self._sent[classroom] = plan
+        if heard != self._heard:
+            self._stale.add(classroom)
+            self._lessons.update(_running(plan))
+            self._changed.set()
+
+    async def states_of(self, plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The live states that follow a welcome: one for each lesson that is open or live."""
+        running = _running(plan)
         return [
             await self._services.desk.live_state(
                 OccurrenceId(lesson["id"]), for_host=lesson["role"] == "host"
             )
             for lesson in plan
-            if lesson["state"] in RUNNING
+            if lesson["id"] in running
         ]
 
     # ------------------------------------------------------------------ hearing
@@ -98,18 +113,14 @@ class TerminalFeed:
             self._rooms.add(ClassroomId(str(message.get("classroom"))))
         else:
             return
+        self._heard += 1
         self._changed.set()
 
     def _running_here(self) -> set[OccurrenceId]:
         """Lessons open or live in the plans sent to connected rooms."""
         here = self._services.hub.here()
-        return {
-            OccurrenceId(lesson["id"])
-            for room, plan in self._sent.items()
-            if room in here
-            for lesson in plan
-            if lesson["state"] in RUNNING
-        }
+        plans = [plan for room, plan in self._sent.items() if room in here]
+        return set().union(*(_running(plan) for plan in plans))
 
     async def _refresh(self) -> None:
         while True:
@@ -123,25 +134,36 @@ class TerminalFeed:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            began = time.monotonic()
+            work = (self._lessons, self._rooms, self._stale, self._all_plans)
+            self._lessons, self._rooms, self._stale, self._all_plans = set(), set(), set(), False
             try:
-                await self._round()
-            except Exception:  # the store or the relay is away: terminals keep what they have
+                await self._round(*work)
+            except Exception:  # the store is away: terminals keep what they have until it is back
                 log.exception("feed.round_failed")
-            await asyncio.sleep(ROUND_S)
+                self._lessons |= work[0]
+                self._rooms |= work[1]
+                self._stale |= work[2]
+                self._all_plans |= work[3]
+                self._changed.set()
+            # However large the programme, two thirds of the time are left for everything else.
+            await asyncio.sleep(max(ROUND_S, 2 * (time.monotonic() - began)))
 
-    async def _round(self) -> None:
-        lessons, self._lessons = self._lessons, set()
-        rooms, self._rooms = self._rooms, set()
-        all_plans, self._all_plans = self._all_plans, False
+    async def _round(
+        self,
+        lessons: set[OccurrenceId],
+        rooms: set[ClassroomId],
+        stale: set[ClassroomId],
+        all_plans: bool,
+    ) -> None:
         here = self._services.hub.here()
         for gone in self._sent.keys() - here:
             del self._sent[gone]
-        if rooms:
-            lessons |= await self._running_in(rooms)
-        stale: set[ClassroomId] = set(here) if all_plans else set()
-        for lesson in lessons:
-            stale |= await self._tell_lesson(lesson, here)
-        for room in stale & here:
+        concerned = lessons | (await self._running_in(rooms) if rooms else set())
+        outdated = set(here) if all_plans else set(stale)
+        for lesson in concerned:
+            outdated |= await self._tell_lesson(lesson, here)
+        for room in outdated & here:
             await self._tell_plan(room)
 
     async def _running_in(self, rooms: set[ClassroomId]) -> set[OccurrenceId]:
@@ -185,3 +207,7 @@ class TerminalFeed:
         if self._sent.get(room) != plan:
             self._sent[room] = plan
             self._services.hub.tell_here(room, {"type": "plan", "lessons": plan})
+
+
+def _running(plan: list[dict[str, Any]]) -> set[OccurrenceId]:
+    return {OccurrenceId(lesson["id"]) for lesson in plan if lesson["state"] in RUNNING}

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -39,6 +39,7 @@ from ..domain.messages import (
 )
 from ..domain.problems import ProblemError
 from .access import cross_site
+from .formats import term_on
 from .metrics import WebMetrics
 from .origin import client_address, same_origin
 from .problems import by_status
@@ -163,29 +164,28 @@ class TerminalSockets:
         self._metrics.messages.labels("hello").inc()
         return message, terminal
 
-    async def _welcome(self, connection: Connection) -> None:
-        services, terminal = self._services, connection.terminal
+    async def _welcome(
+        self, terminal: Terminal, plan: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        services = self._services
         roster = services.roster.current()
         room = roster.classrooms[terminal.classroom]
         school = roster.schools[room.school]
-        plan = await self._feed.plan_of(room.id)
-        connection.outbox.put(
-            {
-                "type": "welcome",
-                "now": self._now_ms(),
-                "server": services.settings.version,
-                "boot": services.settings.boot,
-                "terminal": terminal.id,
-                "classroom": {"id": room.id, "name": room.name},
-                "school": {"id": school.id, "name": school.name, "role": school.role.value},
-                "zone": str(services.zone),
-                "ice_servers": list(services.settings.ice_servers),
-                "check": await services.desk.check_grants(room.id),
-                "plan": plan,
-            }
-        )
-        for state in await self._feed.greet(plan):
-            connection.outbox.put(state)
+        term = term_on(roster, services.clock().astimezone(services.zone).date())
+        return {
+            "type": "welcome",
+            "now": self._now_ms(),
+            "server": services.settings.version,
+            "boot": services.settings.boot,
+            "terminal": terminal.id,
+            "classroom": {"id": room.id, "name": room.name},
+            "school": {"id": school.id, "name": school.name, "role": school.role.value},
+            "zone": str(services.zone),
+            "term": term and {"name": term.name, "week1_monday": term.week1_monday.isoformat()},
+            "ice_servers": list(services.settings.ice_servers),
+            "check": await services.desk.check_grants(room.id),
+            "plan": plan,
+        }
 
     def _now_ms(self) -> int:
         return round(self._services.clock().timestamp() * 1000)
@@ -196,7 +196,10 @@ class TerminalSockets:
         if terminal.classroom not in self._services.roster.current().classrooms:
             await self._close(socket, Farewell(CLOSE_TRY_LATER, "roster is being read"))
             return
-        connection = await self._services.hub.attach(terminal, version=hello.version)
+        heard = self._feed.heard
+        plan = await self._services.desk.plan_for(terminal.classroom)
+        welcome = await self._welcome(terminal, plan)
+        connection = await self._services.hub.attach(terminal, version=hello.version, first=welcome)
         if connection is None:
             await self._close(socket, Farewell(CLOSE_TRY_LATER, "too many terminals"))
             return
@@ -204,7 +207,9 @@ class TerminalSockets:
             self._write(socket, connection.outbox), name=f"terminal-{terminal.classroom}"
         )
         try:
-            await self._welcome(connection)
+            for state in await self._feed.states_of(plan):
+                connection.outbox.put(state)
+            self._feed.remember(terminal.classroom, plan, heard)
             await self._read(socket, connection, writer)
         finally:
             # Whatever ended the reading ends the writing; a farewell on its way is let out.

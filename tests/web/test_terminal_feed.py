@@ -164,3 +164,52 @@ async def test_rubbish_on_the_bus_does_not_end_the_feed(tmp_path: Path) -> None:
             await expect(socket, "relay", boot="b-9")
             await served.bus.publish("lesson", {"type": "changed", "occurrence": lesson_id})
             await expect(socket, "lesson", id=lesson_id)
+
+
+async def test_what_changes_while_a_terminal_is_welcomed_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path, people=False) as served:
+        _, token = await served.device("host-1-r1")
+        desk = served.services.desk
+        plan_for, late = desk.plan_for, []
+
+        async def slow(self: object, classroom: ClassroomId) -> list[dict[str, object]]:
+            plan = await plan_for(classroom)
+            if not late:
+                # A lesson is planned between the reading of the plan and the welcome.
+                late.append(await live(served))
+                await served.bus.publish("plan", {"type": "changed"})
+                await asyncio.sleep(0.05)  # the feed hears of it, and tells nobody yet
+            return plan
+
+        monkeypatch.setattr(type(desk), "plan_for", slow)
+        async with served.connect() as socket:
+            welcome = await served.hello(socket, token)
+            assert welcome["plan"] == []
+            (entry,) = (await expect(socket, "plan"))["lessons"]
+            assert entry["id"] == late[0]
+
+
+async def test_a_round_the_store_broke_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path, people=False) as served:
+        _, token = await served.device("host-1-r1")
+        desk = served.services.desk
+        plan_for, broken = desk.plan_for, []
+
+        async def failing(self: object, classroom: ClassroomId) -> list[dict[str, object]]:
+            if len(broken) < 2:
+                broken.append(classroom)
+                raise RuntimeError("the database went away")
+            return await plan_for(classroom)
+
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            monkeypatch.setattr(type(desk), "plan_for", failing)
+            await live(served)
+            await served.bus.publish("plan", {"type": "changed"})
+            (entry,) = (await expect(socket, "plan"))["lessons"]
+            assert entry["id"] == "o-1"
+        assert len(broken) == 2

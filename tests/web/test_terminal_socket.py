@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import socket as sockets
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from sync_classroom.domain.ids import OccurrenceId, TerminalId
+from sync_classroom.domain.ids import OccurrenceId, TermId, TerminalId
 from sync_classroom.domain.lesson import LessonRun, LessonState
+from sync_classroom.domain.roster import Term
 from sync_classroom.web.terminal_socket import (
     RATE_BURST,
     RATE_PER_S,
@@ -66,14 +69,33 @@ async def test_welcome_says_who_where_and_what_today(tmp_path: Path) -> None:
                 "classroom": {"id": ROOM, "name": "1号教室"},
                 "school": {"id": "far-1", "name": "受援校一", "role": "remote"},
                 "zone": "Asia/Shanghai",
+                "term": None,
                 "ice_servers": [],
             }
             assert (entry["id"], entry["role"], entry["state"]) == ("o-1", "remote", "live")
             assert entry["grants"]["url"] == "https://relay.example"
             assert check["url"] == "https://relay.example"
             # A lesson that is live already is shown without being asked for.
-            state = await expect(socket, "lesson", id="o-1")
-            assert [s["id"] for s in state["seats"] if s["online"]] == ["o-1-s0"]
+            async with asyncio.timeout(5):
+                while True:
+                    state = await expect(socket, "lesson", id="o-1")
+                    if [s["id"] for s in state["seats"] if s["online"]] == ["o-1-s0"]:
+                        break
+
+
+async def test_welcome_names_the_term_that_weeks_are_counted_from(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        today = served.clock().date()
+        week1 = today - timedelta(days=today.weekday() + 84)
+        terms = {
+            TermId("past"): Term(TermId("past"), "春", week1, week1, week1 + timedelta(days=1)),
+            TermId("now"): Term(TermId("now"), "秋", week1, week1, today),
+        }
+        await served.services.roster.apply(replace(served.services.roster.current(), terms=terms))
+        _, token = await served.device(ROOM)
+        async with served.connect() as socket:
+            welcome = await served.hello(socket, token)
+            assert welcome["term"] == {"name": "秋", "week1_monday": week1.isoformat()}
 
 
 async def test_time_is_echoed_with_the_servers_clock(tmp_path: Path) -> None:
