@@ -87,7 +87,7 @@ _PERIOD = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=150)
 @given(bundles(), _PERIOD)
 def test_every_measure_equals_counting_second_by_second(
     bundle: tuple[Json, list[Json]], period: tuple[str, str]
@@ -99,7 +99,7 @@ def test_every_measure_equals_counting_second_by_second(
     assert _contains(found, naive) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bundles(), st.randoms(use_true_random=False))
 def test_order_and_repetition_of_facts_change_nothing(
     bundle: tuple[Json, list[Json]], random: Any
@@ -111,7 +111,7 @@ def test_order_and_repetition_of_facts_change_nothing(
     assert _computed(plan, shuffled, RULES).to_dict() == once.to_dict()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bundles(), _PERIOD)
 def test_a_cut_never_changes_a_credit(
     bundle: tuple[Json, list[Json]], period: tuple[str, str]
@@ -135,7 +135,7 @@ def _ratios(thing: Any) -> list[Json]:
     return [r for value in thing.values() for r in _ratios(value)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bundles(), _PERIOD)
 def test_the_identities(bundle: tuple[Json, list[Json]], period: tuple[str, str]) -> None:
     plan, facts = bundle

@@ -69,12 +69,22 @@ def _roster(draw: st.DrawFn) -> Json:
         for school in (None, "remote-1")
         for day in draw(st.sets(st.sampled_from([*_DAYS, "2026-09-13"]), max_size=2))
     ]
+    first_day, last_day = draw(
+        st.sampled_from(
+            [
+                ("2026-09-01", "2026-09-07"),
+                ("2026-09-01", "2027-01-22"),
+                ("2026-09-10", "2026-09-11"),
+                ("2026-09-10", "2027-01-22"),
+            ]
+        )
+    )
     term = {
         "id": "t",
         "name": "t",
         "week1_monday": "2026-08-31",
-        "first_day": draw(st.sampled_from(["2026-09-01", "2026-09-10"])),
-        "last_day": draw(st.sampled_from(["2026-09-11", "2027-01-22"])),
+        "first_day": first_day,
+        "last_day": last_day,
     }
     return {
         "schema": "sync-classroom/plan/1",
@@ -95,7 +105,7 @@ def _roster(draw: st.DrawFn) -> Json:
 
 @st.composite
 def _occurrence(draw: st.DrawFn, ident: str) -> Json:
-    day = draw(st.sampled_from(_DAYS))
+    day = draw(st.sampled_from([*_DAYS, *[_DAYS[1]] * 5]))
     start = draw(st.integers(0, 30))
     length = draw(st.sampled_from([10, 20, 25, 40]))
     seats = [
@@ -105,7 +115,9 @@ def _occurrence(draw: st.DrawFn, ident: str) -> Json:
             "class": draw(st.sampled_from([None, f"{room}-c"])),
             "expected": draw(st.sampled_from([None, 33])),
         }
-        for n, room in enumerate(draw(st.lists(st.sampled_from(_ROOMS), max_size=4)))
+        for n, room in enumerate(
+            draw(st.lists(st.sampled_from([*_ROOMS, *_ROOMS[1:3]]), max_size=4))
+        )
     ]
     kinds = ["cancelled", "moved", *(["seat_cancelled"] if seats else [])]
     changes = [
@@ -146,7 +158,7 @@ def _occurrence(draw: st.DrawFn, ident: str) -> Json:
 @st.composite
 def _span(draw: st.DrawFn, day: str, first: str = "from", last: str = "to") -> Json:
     begin = draw(st.integers(-20, 700)) / 10
-    end = begin + draw(st.sampled_from([0, 0.4, 3, 9.7, 10, 30]))
+    end = begin + draw(st.sampled_from([0, 0.4, 3, 9.7, 10, 30, 60]))
     return {
         first: _at(day, begin, utc=draw(st.booleans())),
         last: _at(day, end, utc=draw(st.booleans())),
@@ -210,6 +222,19 @@ def _fact(draw: st.DrawFn, ident: str, occurrences: list[Json]) -> Json:
     }
 
 
+def _whole(occurrence: Json) -> Json:
+    """A host that sent all the time: without one, hardly any seat is ever credited."""
+    return {
+        "id": f"h:{occurrence['id']}",
+        "kind": "host_media",
+        "occurrence": occurrence["id"],
+        "from": occurrence["starts_at"],
+        "to": occurrence["ends_at"],
+        "packets": 9,
+        "bytes": 9,
+    }
+
+
 @st.composite
 def bundles(draw: st.DrawFn) -> tuple[Json, list[Json]]:
     """A plan and its facts; some fact ids are numbered, some are not."""
@@ -237,6 +262,7 @@ def bundles(draw: st.DrawFn) -> tuple[Json, list[Json]]:
             ],
         }
     ][: draw(st.integers(0, 1))]
-    size = draw(st.integers(0, 24))
+    size = draw(st.integers(0, 30))
     names = [f"relay:b1:{n}" if n % 3 else f"c{n}" for n in range(size)]
-    return plan, [draw(_fact(name, occurrences)) for name in names]
+    whole = [_whole(o) for o in occurrences if draw(st.booleans())]
+    return plan, [*whole, *(draw(_fact(name, occurrences)) for name in names)]
