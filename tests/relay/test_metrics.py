@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.metrics import COUNTERS, PREFIX
 from sync_classroom.relay.whip import SDP
-from tests.support.relays import relay
+from tests.support.relays import relay, scrape
 from tests.support.sdp_offers import PUBLISH
 
 pytestmark = pytest.mark.asyncio
@@ -32,8 +32,7 @@ async def test_a_scrape_tells_what_happened(tmp_path: Path) -> None:
                 assert response.status == 201
         async with running.http.request("BREW", f"{running.url}/whip/x") as response:
             pass
-        assert running.control._session is None
-        text = await scrape(str(running.settings.control))
+        text = await scrape(tmp_path / "control.sock")
         boot = running.info.boot
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert all(family.documentation for family in families.values())
@@ -62,16 +61,3 @@ async def test_a_scrape_tells_what_happened(tmp_path: Path) -> None:
     assert value("journal_failing") == 0
     assert value("journal_size_bytes") > 50
     assert value("http_rate_limited_total") == 0
-
-
-async def scrape(control: str) -> str:
-    from aiohttp import ClientSession
-    from aiohttp.connector import UnixConnector
-
-    async with (
-        ClientSession(connector=UnixConnector(control)) as session,
-        session.get("http://relay/metrics") as response,
-    ):
-        assert response.status == 200
-        assert response.headers["Content-Type"].startswith("text/plain")
-        return await response.text()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession
+from aiohttp.connector import UnixConnector
 
 from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.coordinator.tokens import TokenMinter
@@ -74,3 +75,21 @@ async def relay(folder: Path, **more: Any) -> AsyncIterator[RunningRelay]:
         await asyncio.wait({task})
         if not task.cancelled():
             task.result()
+
+
+async def scrape(control: Path) -> str:
+    """What the relay at this control socket tells Prometheus."""
+    async with (
+        ClientSession(connector=UnixConnector(str(control))) as session,
+        session.get("http://relay/metrics") as response,
+    ):
+        assert response.status == 200
+        assert response.headers["Content-Type"].startswith("text/plain")
+        return await response.text()
+
+
+async def counter(control: Path, name: str) -> int:
+    """One counter of the relay by its name without prefix and `_total`."""
+    start = f"sync_classroom_relay_{name}_total "
+    (line,) = [line for line in (await scrape(control)).splitlines() if line.startswith(start)]
+    return int(float(line.removeprefix(start)))
