@@ -30,7 +30,7 @@ async def open_redis_bus(url: str, fan_out: FanOut) -> RedisBus:
             "the redis client is not installed: run pip install 'sync-classroom[redis]' and start"
             " again",
             kind=ProblemKind.UNAVAILABLE,
-            field="bus.url",
+            field="store.redis_url",
             value=shown,
         ) from error
     return await RedisBus.open(url, fan_out, shown=shown)
@@ -55,6 +55,6 @@ def _bad_url(scheme: str) -> ProblemError:
         "bus_url",
         f"无法识别消息总线地址（类型“{scheme}”）。请写成 redis://主机:6379/0。",
         f"the bus URL (of type {scheme!r}) is not understood: write redis://host:6379/0",
-        field="bus.url",
+        field="store.redis_url",
         value=scheme,
     )

@@ -85,7 +85,7 @@ def _bad_url(url: str) -> ProblemError:
         " postgresql://用户:密码@主机/数据库。",
         f"the database URL (of type {scheme!r}) is not understood: write"
         " sqlite:///file or postgresql://user:password@host/database",
-        field="database.url",
+        field="store.url",
         value=scheme,
     )
 
@@ -213,7 +213,7 @@ def make_engine(place: Place) -> AsyncEngine:
             "PostgreSQL's driver asyncpg is not installed:"
             " run pip install 'sync-classroom[postgres]' and start again",
             kind=ProblemKind.UNAVAILABLE,
-            field="database.url",
+            field="store.url",
             value=place.shown,
         ) from error
 

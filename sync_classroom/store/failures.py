@@ -80,11 +80,11 @@ def _file_problem(shown: str, said: str) -> ProblemError:
     return ProblemError(
         "database_file",
         f"无法读写数据库文件 {shown}（{said}）。请检查所在目录是否存在、当前用户是否有写权限、"
-        "磁盘是否已满，或修改 database.url。",
+        "磁盘是否已满，或修改 store.url。",
         f"the database file {shown} cannot be written ({said}): check that its folder exists, that"
-        " this user may write there and that the disk is not full, or change database.url",
+        " this user may write there and that the disk is not full, or change store.url",
         kind=ProblemKind.UNAVAILABLE,
-        field="database.url",
+        field="store.url",
         value=shown,
     )
 
@@ -93,11 +93,11 @@ def _refused(error: BaseException, shown: str) -> ProblemError:
     said = str(error)
     return ProblemError(
         "database_refused",
-        f"PostgreSQL {shown} 拒绝了连接（{said}）。请检查 database.url 中的用户、密码和数据库名。",
+        f"PostgreSQL {shown} 拒绝了连接（{said}）。请检查 store.url 中的用户、密码和数据库名。",
         f"PostgreSQL at {shown} refused ({said}): check user, password and database name in"
-        " database.url",
+        " store.url",
         kind=ProblemKind.UNAVAILABLE,
-        field="database.url",
+        field="store.url",
         value=shown,
     )
 
@@ -119,11 +119,11 @@ def unreachable(shown: str, error: BaseException) -> ProblemError:
     return ProblemError(
         "database_unavailable",
         f"连不上数据库 {shown}（{said}）。请检查 PostgreSQL 是否在运行、网络是否可达，"
-        "以及 database.url 中的主机和端口。",
+        "以及 store.url 中的主机和端口。",
         f"the database {shown} does not answer ({said}): check that PostgreSQL is running and"
-        " reachable, and host and port in database.url",
+        " reachable, and host and port in store.url",
         kind=ProblemKind.UNAVAILABLE,
-        field="database.url",
+        field="store.url",
         value=shown,
         retry_after_s=RETRY_AFTER_S,
     )

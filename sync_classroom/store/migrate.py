@@ -63,6 +63,6 @@ def _newer(shown: str, revision: str) -> ProblemError:
         f"the database {shown} was upgraded by a newer version of the program (step {revision}):"
         " install a sync-classroom at least as new, or use the backup from before the upgrade",
         kind=ProblemKind.UNAVAILABLE,
-        field="database.url",
+        field="store.url",
         value=revision,
     )

@@ -61,7 +61,7 @@ def test_another_url_is_refused_without_repeating_it(url: str, scheme: str) -> N
     with pytest.raises(ProblemError) as caught:
         parse_place(url, None)
     refused = caught.value
-    assert (refused.code, refused.field, refused.value) == ("database_url", "database.url", scheme)
+    assert (refused.code, refused.field, refused.value) == ("database_url", "store.url", scheme)
     assert "secret" not in f"{refused.zh}{refused.en}{refused.value}"
     assert refused.__cause__ is None
 

@@ -1,0 +1,58 @@
+"""The demo does what README promises: media flows to every room, and coverage is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.support.processes import free_port
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _demo(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The demo in a folder of its own, with the checkout's configuration."""
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    return subprocess.Popen(
+        [sys.executable, "-m", "sync_classroom.cli", "demo", "--rooms", "3", "--port",
+         str(free_port()), *arguments],
+        cwd=tmp_path, env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def _check(text: str) -> None:
+    assert "receiving 3/3" in text, text
+    assert "twice 0" in text
+    assert "Traceback" not in text
+    row = re.search(r"Σ\s*│\s*6\s*│\s*0\s*│.*│\s*(\d+)", text)
+    assert row, text
+    assert int(row.group(1)) > 6
+
+
+def test_demo_runs_twice_in_a_row_and_ends_by_itself(tmp_path: Path) -> None:
+    for _ in range(2):
+        output, _ = _demo(tmp_path, "--seconds", "12").communicate(timeout=120)
+        _check(output)
+        (tmp_path / "config").unlink()
+
+
+def test_ctrl_c_ends_the_lesson_and_prints_the_coverage(tmp_path: Path) -> None:
+    process = _demo(tmp_path)
+    assert process.stdout is not None
+    text = ""
+    deadline = time.monotonic() + 90
+    while "receiving 3/3" not in text and time.monotonic() < deadline:
+        text += process.stdout.readline()
+    for _ in range(2):  # two more progress lines, so that there is something to count
+        text += process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    _check(text + rest)
+    assert process.returncode == 0
+    assert "lesson ended" in rest

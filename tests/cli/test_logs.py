@@ -1,0 +1,35 @@
+"""Log lines for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from sync_classroom.cli.logs import configure_logs
+from sync_classroom.config import LogSettings, Settings
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave logging as other tests expect it."""
+    yield
+    structlog.reset_defaults()
+
+
+def test_json_lines_hold_event_level_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log=LogSettings(format="json")))
+    structlog.get_logger().info("lesson.live", title="英语")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"], line["title"]) == ("lesson.live", "info", "英语")
+
+
+def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log=LogSettings(level="warning")))
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+    text = capsys.readouterr().err
+    assert "loud" in text
+    assert "quiet" not in text

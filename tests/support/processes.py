@@ -1,0 +1,143 @@
+"""Real processes of ours for tests: started on free ports, watched, always stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+START_S = 60.0
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port nobody uses right now."""
+    with closing(socket.socket(socket.AF_INET, kind)) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`sync-classroom serve` in a folder of its own; `kill` is kill −9, `stop` is SIGTERM."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.relay_port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.relay_url = f"http://127.0.0.1:{self.relay_port}"
+        self.log = folder / "serve.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.environment = os.environ | {
+            "SYNC_CLASSROOM_SERVER__LISTEN": f"127.0.0.1:{self.port}",
+            "SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder / "data"),
+            "SYNC_CLASSROOM_RELAY__HTTP": f"127.0.0.1:{self.relay_port}",
+            "SYNC_CLASSROOM_RELAY__MEDIA": f"0.0.0.0:{free_port(socket.SOCK_DGRAM)}",
+            "LC_ALL": "C.UTF-8",
+            **settings,
+        }
+
+    def command(self, *arguments: str, check: bool = True) -> str:
+        """Run another command of ours in the same installation; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sync_classroom.cli", *arguments],
+            env=self.environment, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sync_classroom.cli", "serve", "--stop-relay"],
+                env=self.environment, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        wait_for_http(f"{self.url}/readyz", alive=lambda: self.running, log=self.log)
+
+    @property
+    def running(self) -> bool:
+        """Whether the coordinator process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """kill −9 the coordinator; the relay lives on."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def relay_pid(self) -> int:
+        """Process id of the relay that holds this installation's media port."""
+        port = self.environment["SYNC_CLASSROOM_RELAY__MEDIA"].rpartition(":")[2]
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and (pid := _holds_udp(entry, int(port))):
+                return pid
+        raise AssertionError(f"no process holds UDP {port}")
+
+    def kill_relay(self) -> None:
+        """kill −9 the relay."""
+        os.kill(self.relay_pid(), signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop coordinator and relay, whatever state they are in."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        try:
+            pid = self.relay_pid()
+        except AssertionError:
+            return
+        os.kill(pid, signal.SIGKILL)
+
+
+def _holds_udp(process: Path, port: int) -> int:
+    """The process id if this process has a socket bound to the UDP port, else 0."""
+    try:
+        inodes = {
+            str(fd.readlink()).removeprefix("socket:[").removesuffix("]")
+            for fd in (process / "fd").iterdir()
+            if str(fd.readlink()).startswith("socket:[")
+        }
+    except OSError:
+        return 0
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port and fields[9] in inodes:
+            return int(process.name)
+    return 0
+
+
+def wait_for_http(url: str, *, alive: object = None, log: Path | None = None) -> None:
+    """Wait until the address answers 200."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if callable(alive) and not alive():
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                if response.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.05)
+    tail = log.read_text("utf-8", errors="replace")[-3000:] if log and log.exists() else ""
+    raise AssertionError(f"{url} did not answer 200 in time\n{tail}")
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+    """A running server, stopped at the end."""
+    server = Server(folder, **settings)
+    try:
+        yield server
+    finally:
+        server.stop()
