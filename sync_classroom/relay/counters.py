@@ -36,6 +36,9 @@ class Counters:
     rtp_unmapped: int = 0
     """Authenticated RTP of no negotiated m-line or payload type."""
     rtp_duplicate: int = 0
+    """Packets that were here before; senders also fill up with old ones to probe for bandwidth."""
+    rtp_probes: int = 0
+    """Retransmissions without content, sent to probe for bandwidth."""
     rtcp_malformed: int = 0
     dropped_policy: int = 0
     """Packets withheld from a subscriber that could not keep up; see `forwarding.py`."""

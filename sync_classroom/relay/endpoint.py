@@ -47,6 +47,8 @@ MAX_DRAINS: Final = 8
 """Batches read per wake-up (512 datagrams): then timers and other tasks have their turn."""
 MAX_EARLY: Final = 64
 """Datagrams of media kept while the handshake's end is being read: a keyframe's worth."""
+WARM_S: Final = 0.5
+"""From an offer to the end of its handshake: a cached keyframe should still be fresh then."""
 NOTHING_LIVE_RETRY_S: Final = 3
 FULL_RETRY_S: Final = 30
 _EARLY_S: Final = 0.0005
@@ -87,7 +89,7 @@ class Endpoint:
         self._scratch = ffi.new("char[]", SLOT)
         self._scratch_view = memoryview(ffi.buffer(self._scratch)).cast("B")
         self._writing = False
-        self._dropped_before = 0
+        self._dropped_before = self._refused_before = 0
 
     @classmethod
     async def open(
@@ -134,8 +136,9 @@ class Endpoint:
         counters.sendmmsg_calls, counters.would_block = socket.calls, socket.would_block
         counters.send_errors, counters.truncated = socket.send_errors, socket.truncated
         counters.datagrams_out, counters.kept_lost = socket.datagrams_out, socket.kept_lost
-        counters.dropped_policy = self._dropped_before + sum(
-            output.slot.dropped for output in self._outputs.values()
+        counters.dropped_blocked = self._refused_before + sum(s.refused for s in self._outputs)
+        counters.dropped_policy = (
+            self._dropped_before + sum(s.dropped for s in self._outputs) - counters.dropped_blocked
         )
         return counters
 
@@ -200,16 +203,32 @@ class Endpoint:
                 continue
             for stream in session.media.streams:
                 slot = stream.slot
-                source = None
+                feed = None
                 if session.connected:
-                    source = room.feeding(session.peer, slot.kind, stream.line.slot)
-                feed = source.media.feed(slot.kind) if source is not None else None  # type: ignore[union-attr]
+                    feed = self._feed_of(room, session.peer, slot.kind, stream.line.slot)
                 slot.route(feed, now)
                 self._counters.idle_codec += slot.mismatched
                 if feed is not None:
                     self._ask_keyframe(feed)
             self._touch(session)
         self._arm()
+
+    def _warm(self, room: Room[Session], session: Session, media: Subscriber) -> None:
+        """Have keyframes on their way while the newcomer still shakes hands."""
+        now = self._loop.time()
+        for stream in media.streams:
+            feed = self._feed_of(room, session.peer, stream.slot.kind, stream.line.slot)
+            if feed is None or feed.cache is None or feed.cache.fresh(now + WARM_S):
+                continue
+            if feed.requests is not None and feed.latest is not None:
+                feed.requests.ask()
+                self._touch(self._owners[feed])
+
+    def _feed_of(self, room: Room[Session], peer: str, kind: str, place: int) -> Feed | None:
+        source = room.feeding(peer, kind, place)
+        if source is None or not isinstance(source.media, Publisher):
+            return None
+        return source.media.feed(kind)
 
     def _ask_keyframe(self, feed: Feed) -> None:
         if feed.wants_keyframe and feed.requests is not None:
@@ -279,6 +298,7 @@ class Endpoint:
         else:
             for stream in session.media.streams:
                 self._outputs[stream.slot] = stream.output
+            self._warm(found, session, session.media)
         self._counters.sessions_opened += 1
         self._touch(session)
         self._arm()
@@ -376,6 +396,7 @@ class Endpoint:
             for stream in session.media.streams:
                 stream.slot.route(None, now)
                 self._dropped_before += stream.slot.dropped
+                self._refused_before += stream.slot.refused
                 del self._outputs[stream.slot]
         if room is not None:
             self._leave_room(room, session, now)

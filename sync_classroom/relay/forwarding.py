@@ -147,6 +147,7 @@ class Slot:
         "octets",
         "payload_type",
         "picture_shift",
+        "refused",
         "resent",
         "resume_s",
         "ring",
@@ -184,7 +185,7 @@ class Slot:
         self.rtx_payload_type: int | None = None
         self.rtx_sequence = first_sequence
         self.seq_shift = self.ts_shift = self.picture_shift = self.tl0_shift = 0
-        self.octets = self.dropped = self.resent = self.mismatched = 0
+        self.octets = self.dropped = self.refused = self.resent = self.mismatched = 0
         self.resume_s: float | None = None
         self._base = self._next_in = 0
         self._last_packet: Packet | None = None
@@ -388,6 +389,7 @@ class Slot:
         if self.kind == "audio":
             return True
         self.unsent(sequence)
+        self.refused += 1
         if self.state in (SlotState.LIVE, SlotState.REPLAYING):
             self._pause(None)
         return False

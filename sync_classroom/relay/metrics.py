@@ -55,6 +55,7 @@ COUNTERS: Final = {
     "rtp_malformed": ("rtp_malformed_packets", "Authentic RTP that could not be parsed."),
     "rtp_unmapped": ("rtp_unmapped_packets", "Authentic RTP of nothing that was negotiated."),
     "rtp_duplicate": ("rtp_duplicate_packets", "RTP packets received a second time."),
+    "rtp_probes": ("rtp_probes", "Retransmissions without content, sent to probe for bandwidth."),
     "rtcp_malformed": ("rtcp_malformed_packets", "Authentic RTCP that could not be parsed."),
     "dropped_policy": (
         "withheld_packets",

@@ -129,7 +129,8 @@ class Publisher:
         start, sequence = header.payload_at, header.sequence
         if repaired:
             if header.payload_end - start < 2 or track.ssrc is None:
-                return None  # an empty retransmission is a probe for bandwidth
+                self._counters.rtp_probes += 1
+                return None
             sequence = int.from_bytes(data[start : start + 2], "big")
             start += 2
         elif track.ssrc != header.ssrc:
