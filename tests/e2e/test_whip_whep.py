@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import signal
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -189,7 +192,7 @@ def check_journal(
     return published, subscribed
 
 
-async def test_an_ice_restart_keeps_the_picture(tmp_path: Path) -> None:
+async def test_an_ice_restart_keeps_the_picture_and_sigterm_its_evidence(tmp_path: Path) -> None:
     with relay_child(settings(tmp_path, open_mode=True)) as child:
         assert child.report is not None
         ready = child.report["ready"]
@@ -215,6 +218,18 @@ async def test_an_ice_restart_keeps_the_picture(tmp_path: Path) -> None:
             )
             await wait_frames(seat, "video", frames + 60)
             assert await seat.evaluate("pc.connectionState") == "connected"
+            stopped = datetime.now(UTC)
+            child.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(child.process.wait) == 0
+    lines = [
+        json.loads(line)
+        for path in sorted((tmp_path / "journal").glob("*.ndjson"))
+        for line in path.read_text("utf-8").splitlines()
+    ]
+    assert {record["kind"] for record in lines} == {"boot", "publish", "subscribe"}
+    for kind in ("publish", "subscribe"):
+        last = [record for record in lines if record["kind"] == kind][-1]
+        assert stopped <= datetime.fromisoformat(last["to"]) <= stopped + timedelta(seconds=5)
 
 
 RESTART = """async () => {
