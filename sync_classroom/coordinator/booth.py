@@ -67,17 +67,6 @@ async def build_booth(
     rooms = Rooms(relay, media, presence)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
-    runner = LessonRunner(store, bus, life, rooms, media, lease, clock=clock, sweep_s=sweep_s)
-    ingest = JournalIngest(
-        store,
-        bus,
-        relay,
-        relay_id=relay_id,
-        clock=clock,
-        busy=lambda: media.status is not None and bool(media.status.rooms),
-        leading=lambda: lease.leading,
-        late=runner.late_media,
-    )
     lessons = LessonService(
         store,
         bus,
@@ -93,6 +82,7 @@ async def build_booth(
     commands = LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone)
     desk = LessonDesk(
         store,
+        bus,
         life,
         floor,
         commands,
@@ -103,6 +93,27 @@ async def build_booth(
         media=media,
         clock=clock,
         zone=zone,
+    )
+    runner = LessonRunner(
+        store,
+        bus,
+        life,
+        rooms,
+        media,
+        lease,
+        clock=clock,
+        dismiss=desk.dismiss,
+        sweep_s=sweep_s,
+    )
+    ingest = JournalIngest(
+        store,
+        bus,
+        relay,
+        relay_id=relay_id,
+        clock=clock,
+        busy=lambda: media.status is not None and bool(media.status.rooms),
+        leading=lambda: lease.leading,
+        late=runner.late_media,
     )
     return Booth(
         roster,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ..domain import lesson
 from ..domain.floor import Floor
-from ..domain.ids import ClassroomId, OccurrenceId
+from ..domain.ids import ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Command
 from ..domain.roster import Roster
@@ -18,9 +18,9 @@ from .commands import LessonCommands, Part, part_of
 from .floor import FloorService
 from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
 from .lessons import Presence, unknown_lesson
-from .life import LessonLife, room_free_until
+from .life import LessonLife, room_free_until, seats_gone
 from .media_watch import MediaWatch
-from .ports import LessonStore, TimetableStore
+from .ports import Bus, LessonStore, TimetableStore
 from .rooms import Rooms, wall
 from .roster import RosterService
 from .services import Clock
@@ -38,6 +38,7 @@ class LessonDesk:
     def __init__(
         self,
         store: DeskStore,
+        bus: Bus,
         life: LessonLife,
         floor: FloorService,
         commands: LessonCommands,
@@ -51,6 +52,7 @@ class LessonDesk:
         zone: ZoneInfo,
     ) -> None:
         self._store = store
+        self._bus = bus
         self._life = life
         self._floor = floor
         self._commands = commands
@@ -78,7 +80,13 @@ class LessonDesk:
         parts = [p for o in occurrences if (p := part_of(classroom, o)) is not None]
         runs = await self._store.runs_of([p.occurrence.id for p in parts])
         roster = self._roster.current()
-        return [self._lesson(part, runs.get(part.occurrence.id), roster) for part in parts]
+        told = []
+        for part in parts:
+            run = runs.get(part.occurrence.id) or LessonRun(part.occurrence.id)
+            gone = seats_gone(run, part.occurrence, occurrences, self._life.rules, now)
+            left = part.seat is not None and part.seat.id in gone
+            told.append(self._lesson(part, run, roster, left=left))
+        return told
 
     async def live_state(self, occurrence: OccurrenceId, *, for_host: bool) -> dict[str, Any]:
         """The `lesson` message of one lesson; ProblemError if there is no such lesson."""
@@ -113,9 +121,26 @@ class LessonDesk:
     async def classrooms_of(
         self, occurrence: OccurrenceId
     ) -> tuple[ClassroomId, tuple[ClassroomId, ...]]:
-        """Host classroom and the classrooms of the active seats: who must be told of a change."""
+        """Host classroom and the classrooms of the seats: who must be told of a change.
+
+        Without the seats that were withdrawn or have left for their next lesson.
+        """
         planned = await self._planned(occurrence)
-        return planned.host.classroom, tuple(s.classroom for s in planned.active_seats)
+        gone: frozenset[SeatId] = frozenset()
+        if self._clock() >= planned.ends_at:
+            run = await self._store.get_run(occurrence) or LessonRun(occurrence)
+            around = await self._life.neighbours(planned)
+            gone = seats_gone(run, planned, around, self._life.rules, self._clock())
+        seats = tuple(s.classroom for s in planned.active_seats if s.id not in gone)
+        return planned.host.classroom, seats
+
+    async def dismiss(self, occurrence: Occurrence, seat: Seat) -> None:
+        """For this seat alone the lesson is over: its classroom's next one is due."""
+        await self._floor.withdraw(occurrence, seat.id)
+        state = await self.live_state(occurrence.id, for_host=False)
+        message = {**state, "state": LessonState.ENDED.value}
+        await self._bus.publish("terminal", {"classroom": seat.classroom, "message": message})
+        await self._bus.publish("plan", {"type": "changed"})
 
     async def check_grants(self, classroom: ClassroomId) -> dict[str, Any]:
         """Grants for the self-check room, where a terminal hears and sees itself; 2 minutes."""
@@ -131,12 +156,12 @@ class LessonDesk:
             raise unknown_lesson(occurrence)
         return planned
 
-    def _lesson(self, part: Part, run: LessonRun | None, roster: Roster) -> dict[str, Any]:
+    def _lesson(self, part: Part, run: LessonRun, roster: Roster, *, left: bool) -> dict[str, Any]:
         o, seat = part.occurrence, part.seat
         withdrawn = o.withdrawn if seat is None else o.seat_withdrawn(seat.id)
-        state = run.state if run is not None else LessonState.PLANNED
-        if withdrawn and state in _BEFORE_END:
-            state = LessonState.CANCELLED
+        state = run.state
+        if state in _BEFORE_END and (withdrawn or left):
+            state = LessonState.CANCELLED if withdrawn else LessonState.ENDED
         lesson_: dict[str, Any] = {
             "id": o.id,
             "title": o.title,
@@ -157,7 +182,7 @@ class LessonDesk:
         }
         if seat is None:
             lesson_["seats"] = [_seat(s, roster, place=True) for s in o.active_seats]
-        if not withdrawn:
+        if not withdrawn and not left:
             lesson_["grants"] = (
                 self._grants.of_host(o) if seat is None else self._grants.of_seat(o, seat)
             )

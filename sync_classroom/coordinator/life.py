@@ -19,8 +19,8 @@ from prometheus_client import Counter
 from ..domain import lesson
 from ..domain.conflicts import next_booking
 from ..domain.floor import Floor
-from ..domain.ids import OccurrenceId
-from ..domain.lesson import Effect, Event, LessonRules, LessonRun, Step
+from ..domain.ids import OccurrenceId, SeatId
+from ..domain.lesson import Effect, Event, LessonRules, LessonRun, LessonState, Step
 from ..domain.timetable import Occurrence
 from .ports import Bus, LessonStore, TimetableStore
 from .rooms import Rooms
@@ -154,3 +154,34 @@ def room_free_until(occurrence: Occurrence, around: Iterable[Occurrence]) -> dat
     return next_booking(
         occurrence.host.classroom, around, after=occurrence.ends_at, besides=occurrence.id
     )
+
+
+def seats_gone(
+    run: LessonRun,
+    occurrence: Occurrence,
+    around: Iterable[Occurrence],
+    rules: LessonRules,
+    now: datetime,
+) -> frozenset[SeatId]:
+    """Seats that had to leave a lesson that runs on, because their classroom has its next lesson.
+
+    `around` must hold whatever may want their classrooms (`LessonLife.neighbours`).
+    """
+    if run.state is not LessonState.LIVE or now < occurrence.ends_at:
+        return frozenset()
+    others = tuple(around)
+    gone = set()
+    for seat in occurrence.active_seats:
+        wanted_at = next_booking(
+            seat.classroom, others, after=occurrence.ends_at, besides=occurrence.id
+        )
+        leaves_at = lesson.seat_leaves_at(
+            run,
+            occurrence,
+            rules,
+            seat_free_until=wanted_at,
+            room_free_until=room_free_until(occurrence, others),
+        )
+        if leaves_at is not None and leaves_at <= now:
+            gone.add(seat.id)
+    return frozenset(gone)

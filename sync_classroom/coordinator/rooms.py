@@ -17,12 +17,15 @@ from ..domain.ids import ClassroomId, OccurrenceId, SeatId
 from ..domain.timetable import Occurrence
 from .media_watch import MediaWatch
 from .ports import Layout, RelayControl, RelayDownError, RoomSpec
+from .relay_client import RelayRefusedError
 
 log = structlog.get_logger(__name__)
 
 # docs/terminal-protocol.md "Media": a host offers 13 video lines, one of them the called-on seat.
 WALL_SLOTS: Final = 12
 EVERYONE: Final = "*"
+# A relay has some hundred rooms at once; a layout that was forgotten is sent once more.
+MAX_REMEMBERED: Final = 1000
 
 ROOMS_FAILED = Counter(
     "sync_classroom_room_commands_failed_total", "Room commands the relay did not take."
@@ -114,13 +117,15 @@ class Rooms:
         boot = self._boot
         try:
             await self._relay.put_room(RoomSpec(occurrence.id, wanted))
-        except RelayDownError as error:
+        except (RelayDownError, RelayRefusedError) as error:
             self._failed("put", occurrence.id, error)
             return False
         if occurrence.id not in self._placed:
             self._media.nudge()  # a new room: from now on every second counts
         if boot == self._boot:  # else it may be the former relay that took it
             self._placed[occurrence.id] = wanted
+            while len(self._placed) > MAX_REMEMBERED:
+                del self._placed[next(iter(self._placed))]
         return True
 
     async def close(self, occurrence: OccurrenceId) -> bool:
@@ -128,7 +133,7 @@ class Rooms:
         self.forget(occurrence)
         try:
             await self._relay.delete_room(occurrence)
-        except RelayDownError as error:
+        except (RelayDownError, RelayRefusedError) as error:
             self._failed("delete", occurrence, error)
             return False
         return True
@@ -137,11 +142,11 @@ class Rooms:
         """Close one peer's sessions; False if the relay could not be told."""
         try:
             await self._relay.kick(occurrence, peer)
-        except RelayDownError as error:
+        except (RelayDownError, RelayRefusedError) as error:
             self._failed("kick", occurrence, error)
             return False
         return True
 
-    def _failed(self, what: str, occurrence: OccurrenceId, error: RelayDownError) -> None:
+    def _failed(self, what: str, occurrence: OccurrenceId, error: Exception) -> None:
         ROOMS_FAILED.inc()
         log.warning("room.command_failed", what=what, occurrence=occurrence, error=str(error))

@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Counter
 
 from ..domain.floor import Floor
-from ..domain.ids import OccurrenceId
+from ..domain.ids import OccurrenceId, SeatId
 from ..domain.lesson import (
     HostEvidence,
     HostMedia,
@@ -26,10 +26,10 @@ from ..domain.lesson import (
     Step,
     wants_room,
 )
-from ..domain.timetable import Occurrence
+from ..domain.timetable import Occurrence, Seat
 from .alarms import Alarms
 from .lease import LeaseKeeper
-from .life import LessonLife
+from .life import LessonLife, seats_gone
 from .media_watch import MediaWatch
 from .ports import Bus, FactStore, LessonStore, RelayStatus, TimetableStore
 from .rooms import Rooms
@@ -55,6 +55,9 @@ FAILED = Counter(
 SWEEPS = Counter("sync_classroom_sweeps_total", "Reconcile sweeps done.")
 REBOOTS = Counter("sync_classroom_relay_boots_total", "Relay restarts seen while running.")
 
+Dismiss = Callable[[Occurrence, Seat], Awaitable[None]]
+"""Called once for a seat whose classroom's next lesson is due while this one runs on."""
+
 _Signature = tuple[frozenset[str], frozenset[str], bool | None]
 
 
@@ -75,6 +78,7 @@ class LessonRunner:
         lease: LeaseKeeper,
         *,
         clock: Clock,
+        dismiss: Dismiss,
         sweep_s: float = SWEEP_S,
     ) -> None:
         self._store = store
@@ -84,6 +88,7 @@ class LessonRunner:
         self._media = media
         self._lease = lease
         self._clock = clock
+        self._dismiss = dismiss
         self._sweep_s = sweep_s
         self._alarms = Alarms(clock, self._rang)
         self._due: set[OccurrenceId] = set()
@@ -91,6 +96,7 @@ class LessonRunner:
         self._nudged = asyncio.Event()
         self._window: Mapping[OccurrenceId, Occurrence] = {}
         self._signatures: dict[OccurrenceId, _Signature] = {}
+        self._dismissed: dict[OccurrenceId, frozenset[SeatId]] = {}
         self._sweeps = 0
         self._swept = asyncio.Condition()
         life.stepped = self._stepped
@@ -186,6 +192,7 @@ class LessonRunner:
             lambda occurrence: self._reconcile(occurrence, runs.get(occurrence), status),
         )
         self._signatures = {o: s for o, s in self._signatures.items() if o in unfinished}
+        self._dismissed = {o: s for o, s in self._dismissed.items() if o in unfinished}
         if first:
             await self._bus.publish("plan", {"type": "changed"})
         SWEEPS.inc()
@@ -250,6 +257,18 @@ class LessonRunner:
             if status is not None and occurrence not in status.rooms:
                 self._rooms.forget(occurrence)
             await self._place(planned)
+            await self._send_away(planned, run)
+
+    async def _send_away(self, planned: Occurrence, run: LessonRun) -> None:
+        """Seats that have to leave a lesson in its overtime: told once, and kept out."""
+        gone = seats_gone(run, planned, self._window.values(), self._life.rules, self._clock())
+        told = self._dismissed.get(planned.id, frozenset())
+        for seat in planned.seats:
+            if seat.id in gone - told:
+                await self._dismiss(planned, seat)
+            elif seat.id in gone and self._media.sessions(planned.id, seat.id, "subscribe"):
+                await self._rooms.kick(planned.id, seat.id)
+        self._dismissed[planned.id] = gone
 
     async def _observe(self, occurrence: OccurrenceId) -> None:
         """One look at an open or live lesson's media."""

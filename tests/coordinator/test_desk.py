@@ -13,7 +13,7 @@ from sync_classroom.domain.ids import ClassroomId, OccurrenceId
 from sync_classroom.domain.lesson import ExtendPressed
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.timetable import Change, ChangeKind
-from tests.support.coordination import Bench, bench, peer
+from tests.support.coordination import Bench, bench, heard, peer, until
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -235,3 +235,42 @@ async def test_self_check_room_is_the_classrooms_own(table: Bench) -> None:
     given = await table.booth.desk.check_grants(ROOM_A)
     assert given["room"] == "check:far-1-r1"
     assert given["url"] == "https://relay.example"
+
+
+async def test_seat_leaves_a_lesson_in_overtime_alone_when_its_next_one_starts(
+    table: Bench,
+) -> None:
+    await table.add(
+        lesson("o-2", "09:42", "10:20", room="host-1-r2", teacher="host-1-t2", seats=["far-1-r1"])
+    )
+    table.clock.now = at("09:05")
+    await table.sweep(first=True)
+    table.relay.host_flows("o-1")
+    table.relay.peers += [peer("o-1", s, "subscribe") for s in (A, B)]
+    await table.sweep()
+    await table.booth.floor.call_on(LESSON, A, command="1")
+    table.clock.now = at("09:41")
+    await table.sweep()
+    assert table.relay.kicked == []
+    table.clock.now = at("09:42:01")
+    async with heard(table.bus, "terminal") as messages:
+        await table.sweep()
+        await until(lambda: messages)
+    [told] = messages
+    assert told["classroom"] == ROOM_A
+    assert (told["message"]["id"], told["message"]["state"]) == ("o-1", "ended")
+    assert table.relay.kicked == [("o-1", A)]
+    assert (await table.booth.floor.get(ONE)).called_on is None
+    first, second = await plan(table, ROOM_A)
+    assert (first["id"], first["state"], "grants" in first) == ("o-1", "ended", False)
+    assert (second["id"], second["state"], "grants" in second) == ("o-2", "open", True)
+    [other] = await plan(table, "far-2-r1")
+    assert (other["state"], "grants" in other) == ("live", True)
+    assert await table.booth.desk.classrooms_of(ONE) == ("host-1-r1", ("far-2-r1",))
+    # It is told once; if it comes back on its token, it is sent out again.
+    async with heard(table.bus, "terminal") as messages:
+        await table.sweep()
+        await table.bus.publish("terminal", {"type": "end"})
+        await until(lambda: messages)
+    assert messages == [{"type": "end"}]
+    assert table.relay.kicked == [("o-1", A)] * 2

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from sync_classroom.coordinator.life import seats_gone
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import (
     EndPressed,
     ExtendPressed,
     HostMedia,
+    LessonRun,
     LessonState,
 )
 from tests.support.coordination import Bench, bench, heard, until
@@ -121,3 +123,17 @@ async def test_next_booking_of_the_host_room_ends_the_lesson_in_time(table: Benc
     step = await table.booth.life.advance(ONE)
     assert step is not None
     assert (step.run.state, step.run.end_reason) == (LessonState.ENDED, "next_booking")
+
+
+async def test_seat_with_a_next_lesson_is_gone_when_that_starts_and_alone(table: Bench) -> None:
+    after = lesson(
+        "o-2", "09:42", "10:20", room="host-1-r2", teacher="host-1-t2", seats=["far-2-r1"]
+    )
+    live = LessonRun(ONE, LessonState.LIVE, live_at=at("09:00"))
+    around = (LESSON, after)
+    rules = table.booth.life.rules
+    assert seats_gone(live, LESSON, around, rules, at("09:41:59")) == frozenset()
+    assert seats_gone(live, LESSON, around, rules, at("09:42")) == {LESSON.seats[1].id}
+    assert seats_gone(live, LESSON, (LESSON,), rules, at("09:44")) == frozenset()
+    over = LessonRun(ONE, LessonState.ENDED, live_at=at("09:00"), ended_at=at("09:42"))
+    assert seats_gone(over, LESSON, around, rules, at("09:43")) == frozenset()
