@@ -280,7 +280,7 @@ def seat_rows(
     room: str,
     state: str,
 ) -> tuple[SeatRow, ...]:
-    """The seats asked for, latest lesson first."""
+    """The seats asked for: latest lesson first, lessons still to come at the end."""
     rows: list[SeatRow] = []
     for seat in coverage.seats:
         where = roster.classrooms.get(seat.seat.classroom)
@@ -302,6 +302,8 @@ def seat_rows(
             )
         )
     rows.sort(key=lambda r: (r.seat.occurrence.starts_at, r.seat.occurrence.id), reverse=True)
+    # A stable sort: what can be judged comes before what is still to come.
+    rows.sort(key=lambda r: r.word is NOT_YET)
     return tuple(rows)
 
 

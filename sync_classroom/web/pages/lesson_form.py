@@ -262,7 +262,12 @@ def _page(frame: Frame, form: Form, found: Mapping[str, str], *, status: int = 2
         teachers=_grouped(hosts, [(t.school, str(t.id), t.name) for t in roster.teachers.values()]),
         classrooms=_grouped(
             hosts,
-            [(c.school, str(c.id), c.name) for c in roster.classrooms.values() if in_use(c, day)],
+            # Studios of two schools have the same name, and a closed list shows no group.
+            [
+                (c.school, str(c.id), f"{c.name} · {roster.schools[c.school].name}")
+                for c in roster.classrooms.values()
+                if in_use(c, day)
+            ],
         ),
         host_classes=_grouped(
             hosts, [(c.school, str(c.id), c.name) for c in roster.classes.values()]

@@ -61,12 +61,12 @@ def test_subjects_are_in_order_of_weight() -> None:
 def test_a_lesson_to_come_has_not_failed_and_is_counted_as_pending() -> None:
     rows = tables.seat_rows(COVERAGE, PLAN.roster, NOON, None, "", "")
     assert [(r.subject, r.word.text) for r in rows] == [
-        ("数学", "未到时间"),
         ("英语", "已开"),
         ("英语", "部分"),
         ("英语", "未开"),
+        ("数学", "未到时间"),
     ]
-    assert rows[0].cause is None
+    assert rows[3].cause is None
     assert tables.pending_periods(COVERAGE.seats, NOON) == 2
     assert tables.pending_periods(COVERAGE.seats, at("14:40")) == 0
 
