@@ -163,7 +163,7 @@ def test_a_roster_without_terms_teaches_monday_to_friday() -> None:
     st.sampled_from([A, B]),
     st.dates(date(2026, 8, 20), date(2027, 7, 10)),
     st.integers(0, 60),
-    st.sampled_from([ROSTER, Roster(), Roster(days=ROSTER.days)]),
+    st.sampled_from([ROSTER, Roster(), Roster(days=ROSTER.days, bell_sets=ROSTER.bell_sets)]),
 )
 def test_teaching_days_are_those_on_which_the_answer_is_teaching(
     school: SchoolId, first: date, days: int, roster: Roster
