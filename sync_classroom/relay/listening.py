@@ -119,10 +119,10 @@ def bind_private(path: Path) -> socket.socket:
     return bound
 
 
-def not_listening(setting: str, listen: Listen, error: OSError) -> ProblemError:
+def not_listening(setting: str, listen: Listen, error: OSError | ValueError) -> ProblemError:
     """Why an address could not be listened on, naming the setting that changes it."""
     where = f"{listen.host}:{listen.port}"
-    if error.errno == errno.EADDRINUSE:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return ProblemError(
             "port_in_use",
             f"端口已被占用:{where}。请更改设置 {setting},或停止占用它的程序。",
@@ -132,10 +132,11 @@ def not_listening(setting: str, listen: Listen, error: OSError) -> ProblemError:
             field=setting,
             value=where,
         )
+    reason = getattr(error, "strerror", None) or error
     return ProblemError(
         "address_unusable",
-        f"无法监听 {where}:{error.strerror or error}。请更改设置 {setting}。",
-        f"Cannot listen on {where}: {error.strerror or error}. Change the setting {setting}.",
+        f"无法监听 {where}:{reason}。请更改设置 {setting}。",
+        f"Cannot listen on {where}: {reason}. Change the setting {setting}.",
         kind=ProblemKind.UNAVAILABLE,
         field=setting,
         value=where,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import os
 import secrets
@@ -134,7 +135,7 @@ async def run(
 async def _open_endpoint(settings: RelaySettings, journal: Journal) -> Endpoint:
     try:
         return await Endpoint.open(settings, on_sample=journal.add)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a host that is no IP address
         raise not_listening("relay.media", settings.media, error) from error
 
 
@@ -246,21 +247,29 @@ def _path(request: web.BaseRequest) -> str:
 
 
 def _address(request: web.BaseRequest) -> str:
-    """Who asks: the peer, or what a reverse proxy on this machine says of its own peer."""
+    """Who asks: the peer, or what a reverse proxy on this machine says of its own peer.
+
+    Of an IPv6 address the network counts, as one household has 2^64 addresses.
+    """
     remote = request.remote or ""
     if remote in {"127.0.0.1", "::1"}:
-        forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        return forwarded[:64] or remote
-    return remote
+        remote = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or remote
+    try:
+        address = ipaddress.ip_address(remote)
+    except ValueError:
+        return remote[:64]
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 @contextlib.contextmanager
 def _reload_on_hangup(settings: RelaySettings, tls: ssl.SSLContext | None) -> Iterator[None]:
-    """SIGHUP reads a renewed certificate; sessions are not touched."""
+    """SIGHUP reads a renewed certificate; sessions are not touched, nor is plain HTTP."""
 
     def reload() -> None:
-        assert tls is not None
-        assert settings.tls_certificate is not None
+        if tls is None or settings.tls_certificate is None:
+            return
         try:
             tls.load_cert_chain(settings.tls_certificate, settings.tls_key)
         except (OSError, ssl.SSLError) as error:
@@ -268,9 +277,6 @@ def _reload_on_hangup(settings: RelaySettings, tls: ssl.SSLContext | None) -> It
         else:
             log.info("certificate_reloaded")
 
-    if tls is None:
-        yield
-        return
     with _signals({signal.SIGHUP: reload}):
         yield
 

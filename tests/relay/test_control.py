@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -24,6 +25,9 @@ from tests.support.sdp_offers import PUBLISH, SUBSCRIBE
 
 pytestmark = pytest.mark.asyncio
 
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "relay-interface.md"
+SOURCES = ROOT / "sync_classroom" / "relay"
 LAYOUT = {"audio": ["camera", None], "video": ["camera", "screen", "seat:seat-1"]}
 
 
@@ -279,3 +283,17 @@ async def test_layouts_are_bounded() -> None:
     ):
         with pytest.raises(HttpProblem):
             parse_layouts(value)
+
+
+async def test_the_document_names_every_route_and_code() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    sources = [SOURCES / name for name in ("whip.py", "control.py", "server.py", "tokens.py")]
+    code = "".join(path.read_text("utf-8") for path in sources)
+    codes = set(re.findall(r'\(\s*4\d\d,\s*"([a-z_]+)"', code)) | set(
+        re.findall(r'_(?:forbidden|invalid)\(\s*"(token_[a-z]+)"', code)
+    )
+    assert {"token_missing", "token_room", "sdp_malformed", "if_match_missing"} <= codes
+    assert sorted(found for found in codes if f"`{found}`" not in document) == []
+    for pattern in re.findall(r're\.compile\(r"(/[^"]+)"\), \{', code):
+        path = pattern.replace("([^/]+)", "{room}", 1).replace("([^/]+)", "{peer}")
+        assert f"{path}`" in document or f"{path}?" in document, path

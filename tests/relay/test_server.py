@@ -24,6 +24,7 @@ from sync_classroom import __version__
 from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay import server
+from sync_classroom.relay.limits import RateLimiter
 from sync_classroom.relay.server import run
 from sync_classroom.relay.settings import Listen
 from sync_classroom.relay.whip import SDP
@@ -85,6 +86,14 @@ async def test_an_address_of_nobody_here_is_a_problem(tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.field) == ("address_unusable", "relay.http")
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+async def test_a_media_address_that_cannot_be_is_a_problem(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        await run(settings(tmp_path, media=Listen(host, 0)))
+    assert (caught.value.code, caught.value.field) == ("address_unusable", "relay.media")
+    assert host in caught.value.en
+
+
 async def test_open_mode_is_refused_on_every_address_unless_known(tmp_path: Path) -> None:
     chosen = settings(tmp_path, open_mode=True, http=Listen("0.0.0.0", 0))
     with pytest.raises(ProblemError) as caught:
@@ -129,8 +138,6 @@ async def test_what_is_no_http_ends_its_connection_only(tmp_path: Path) -> None:
 async def test_one_address_cannot_ask_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sync_classroom.relay.limits import RateLimiter
-
     monkeypatch.setattr(
         server, "RateLimiter", lambda clock: RateLimiter(clock, burst=5, per_second=0.5)
     )
@@ -146,6 +153,10 @@ async def test_one_address_cannot_ask_for_ever(
         assert [await ask() for _ in range(6)] == [401] * 5 + [429]
         # A proxy on this machine speaks for its clients, each with a bucket of its own.
         assert await ask(**{"X-Forwarded-For": "198.51.100.1, 192.0.2.9"}) == 401
+        # Of IPv6 a whole network shares one.
+        networks = [f"2001:db8:{n // 6}::{n}" for n in range(7)]
+        asked = [await ask(**{"X-Forwarded-For": address}) for address in networks]
+        assert asked == [401] * 5 + [429, 401]
         async with running.http.get(running.url + "/healthz") as response:
             assert response.status == 200  # the health check is never limited
 
@@ -264,6 +275,17 @@ async def test_a_process_reports_itself_and_ends_well_on_sigterm(tmp_path: Path)
     assert logged[-1]["event"] == "relay_stopping"
     assert [path.name for path in sockets(tmp_path)] == []
     assert journal_of(tmp_path)[0]["kind"] == "boot"
+
+
+async def test_sighup_without_a_certificate_changes_nothing(tmp_path: Path) -> None:
+    with relay_child(settings(tmp_path)) as child:
+        assert child.report is not None
+        ready = child.report["ready"]
+        child.process.send_signal(signal.SIGHUP)
+        control = RelayClient(Path(ready["control"]))
+        assert (await control.identity()).boot == ready["boot"]
+        await control.close()
+        assert child.process.poll() is None
 
 
 async def test_sigterm_while_clients_are_connected_is_quick(tmp_path: Path) -> None:
