@@ -262,7 +262,9 @@ class TerminalSockets:
     ) -> None:
         self._metrics.messages.labels("rubbish").inc()
         problem = ProblemError(
-            code, f"终端发来的消息无法处理:{reason}。", f"The message was not understood: {reason}."
+            code,
+            f"终端发来的消息无法处理：{reason}。",
+            f"The message was not understood: {reason}.",
         )
         if intake.rubbish(now):
             connection.outbox.close(

@@ -84,14 +84,16 @@ export class SelfCheck {
    * @param {Devices} options.devices
    * @param {() => {grants: Grants | null, iceServers: RTCIceServer[]}} options.room
    * @param {() => {offset: number, measured: boolean}} options.clock
+   * @param {() => number} options.now server's clock, ms
    * @param {() => string | null} options.microphone chosen device
    * @param {boolean} options.heard
    * @param {(result: CheckResult) => void} options.changed
    */
-  constructor({ devices, room, clock, microphone, heard, changed }) {
+  constructor({ devices, room, clock, now, microphone, heard, changed }) {
     this.devices = devices;
     this.room = room;
     this.clock = clock;
+    this.now = now;
     this.chosenMicrophone = microphone;
     this.changed = changed;
     this.result = blankResult(heard);
@@ -174,7 +176,7 @@ export class SelfCheck {
   async line(track) {
     const { grants, iceServers } = this.room();
     const grant = grants?.publish[0];
-    if (!grants || !grant) {
+    if (!grants || !grant || this.now() >= Date.parse(grants.expires_at)) {
       this.set({ line: unknown("check.line.untested") });
       return;
     }

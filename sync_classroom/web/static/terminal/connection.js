@@ -13,6 +13,8 @@ const TIME_EVERY_MS = 10_000;
 const TIME_ANSWER_MS = 5_000;
 /** An attempt that has not been welcomed by then is given up, ms. */
 const WELCOME_MS = 8_000;
+/** A welcome asked for again is waited for this long, ms. */
+const RENEW_MS = 3_000;
 /** An unacknowledged command is said again after this, ms. */
 const REPEAT_MS = 3_000;
 /** Commands kept while the server is away; the oldest is dropped and reported beyond this. */
@@ -108,6 +110,8 @@ export class Connection {
     this.timeAskedAt = 0;
     this.timeAnswered = true;
     this.stopped = false;
+    /** @type {() => void} */
+    this.renewed = () => undefined;
     this.ticker = setInterval(() => this.tick(), 500);
     this.onNetwork = () => this.hurry();
     globalThis.addEventListener?.("online", this.onNetwork);
@@ -133,7 +137,7 @@ export class Connection {
 
   /** Try at once instead of waiting for the pause to end. */
   hurry() {
-    if (this.stopped || this.socket || this.terminal()) return;
+    if (this.stopped || this.socket || this.isOver()) return;
     clearTimeout(this.retryTimer);
     this.open();
   }
@@ -145,7 +149,25 @@ export class Connection {
     this.open();
   }
 
-  terminal() {
+  /**
+   * A fresh welcome, for what it brings: grants of the check room live two minutes only.
+   * @returns {Promise<void>} when it came, or when it is not worth waiting for any longer
+   */
+  renew() {
+    if (this.state !== "online") return Promise.resolve();
+    this.drop();
+    this.open();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, RENEW_MS);
+      this.renewed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Nothing brings this connection back by itself. */
+  isOver() {
     return this.state === "replaced" || this.state === "revoked";
   }
 
@@ -181,7 +203,7 @@ export class Connection {
     this.drop();
     if (code === 4401) return this.set("revoked");
     if (code === 4409) return this.set("replaced");
-    if (this.stopped || this.terminal()) return undefined;
+    if (this.stopped || this.isOver()) return undefined;
     this.set("offline");
     clearTimeout(this.retryTimer);
     this.retryTimer = setTimeout(() => this.open(), backoff(this.attempt));
@@ -228,7 +250,7 @@ export class Connection {
     } catch {
       return;
     }
-    switch (message.type) {
+    switch (message?.type) {
       case "welcome":
         this.welcome(message);
         break;
@@ -246,6 +268,8 @@ export class Connection {
       case "bye":
         this.bye(message.reason);
         break;
+      case undefined:
+        break;
       default:
         this.listener.message(message);
     }
@@ -255,10 +279,10 @@ export class Connection {
   welcome(message) {
     this.welcomed = true;
     this.attempt = 0;
-    const now = typeof message.now === "number" ? message.now : Date.parse(message.now);
-    if (!this.clock.measured && Number.isFinite(now)) this.clock.offset = now - Date.now();
+    if (!this.clock.measured) this.clock.offset = message.now - Date.now();
     this.listener.message({ ...message, type: "welcome" });
     this.set("online");
+    this.renewed();
     this.askTime();
     for (const entry of this.pending.values()) this.say(entry);
   }

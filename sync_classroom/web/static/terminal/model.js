@@ -66,7 +66,7 @@ export class Model {
     this.zone = message.zone || this.zone;
     this.check = message.check;
     this.iceServers = message.ice_servers ?? [];
-    this.setPlan(Array.isArray(message.plan) ? message.plan : message.plan.lessons);
+    this.setPlan(message.plan);
     return this.left.filter((id) => {
       const lesson = this.lesson(id);
       return lesson?.role === "host" && (lesson.state === "open" || lesson.state === "live");

@@ -179,6 +179,7 @@ export function pressEnd(bar, armedAt, now) {
  * @typedef {object} Room
  * @property {string} id
  * @property {string} name classroom, with the school when that is not in it
+ * @property {string[]} lines the same, for narrow places
  * @property {boolean} online
  * @property {boolean} receiving
  * @property {"good" | "weak" | "reconnecting" | "offline" | "waiting" | "unknown"} line
@@ -210,6 +211,7 @@ export function roomsOf(lesson, live, slots) {
     return {
       id: seat.id,
       name: roomName(seat),
+      lines: roomName(seat).split(/\s+(?=\S+$)/),
       online: state?.online ?? false,
       receiving: state?.receiving ?? false,
       line: roomLine(state),

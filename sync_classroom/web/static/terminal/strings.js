@@ -192,7 +192,6 @@ export const STRINGS = {
   "remote.more": ["多一人", "One more"],
   "remote.own": ["本教室", "This room"],
   "remote.own_off": ["没有摄像头", "No camera"],
-  "remote.teacher": ["老师", "Teacher"],
   "remote.screen": ["课件", "Courseware"],
   "remote.other": ["发言教室", "Speaking room"],
   "remote.other_named": ["正在发言：{room}", "Speaking: {room}"],

@@ -29,6 +29,8 @@ const TICK_MS = 250;
 const LINE_EVERY_MS = 5_000;
 /** A server that has not welcomed us by then is taken to be away for the self-check. */
 const WELCOME_WAIT_MS = 4_000;
+/** A check is not begun with grants that may end before it does. */
+const CHECK_TAKES_MS = 15_000;
 /** A lesson that opens finds out again how the room is, unless that is known this freshly. */
 const CHECK_FRESH_MS = 8 * 60_000;
 
@@ -48,6 +50,7 @@ class Terminal {
       devices: this.devices,
       room: () => ({ grants: this.model.check, iceServers: this.model.iceServers }),
       clock: () => this.connection?.clock ?? { offset: this.store.offset, measured: false },
+      now: () => this.now(),
       microphone: () => this.store.devices.microphone,
       heard: this.store.speakerHeard !== null,
       changed,
@@ -245,6 +248,10 @@ class Terminal {
   }
 
   async runCheck() {
+    const expires = Date.parse(this.model.check?.expires_at ?? "");
+    if (!this.check.result.running && expires - this.now() < CHECK_TAKES_MS) {
+      await this.connection?.renew();
+    }
     if (!this.media && (await this.check.run())) this.sayCheck();
   }
 

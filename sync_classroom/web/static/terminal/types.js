@@ -66,7 +66,7 @@
  * @property {string} [role]
  *
  * @typedef {object} Welcome
- * @property {string | number} now
+ * @property {number} now ms
  * @property {string} server
  * @property {string} boot
  * @property {string} terminal
@@ -76,7 +76,7 @@
  * @property {RTCIceServer[]} ice_servers
  * @property {{name: string, week1_monday: string} | null} [term]
  * @property {Grants | null} check
- * @property {{lessons: Lesson[]} | Lesson[]} plan
+ * @property {Lesson[]} plan
  *
  * @typedef {"ok" | "failed" | "unknown"} CheckState
  *

@@ -8,6 +8,8 @@ import { hostBar, handsOf, pressEnd, roomsOf } from "../state.js";
 
 /** Rooms that the relay shows at once; slot 0 is whoever is called on. */
 export const WALL_SLOTS = 12;
+/** So few rooms fit at twice the size. */
+const FEW_ROOMS = 4;
 /** Rooms named in the line of weak ones; more would only be noise. */
 const WEAK_NAMED = 3;
 /** A picture older than this is no picture, ms. */
@@ -191,6 +193,7 @@ class Rooms {
     for (const id of this.pictures.keys()) {
       if (!rooms.some((r) => r.id === id)) this.pictures.delete(id);
     }
+    attr(this.wall, "data-few", rooms.length <= FEW_ROOMS ? "" : null);
     const weak = rooms.filter((r) => r.line === "weak").slice(0, WEAK_NAMED);
     text(this.weak, weak.length ? t("host.weak_rooms", { rooms: weak.map((r) => r.name).join("、") }) : "");
     show(this.weak, weak.length > 0);
@@ -239,7 +242,7 @@ class Rooms {
     const fresh = slot !== null && isFresh(media, slot);
     const words = room.line === "waiting" ? t("seat.waiting") : room.line === "offline" ? t("seat.offline") : room.line === "reconnecting" ? t("line.connecting") : t(`line.${room.line}`);
     picture?.label("", fresh ? null : words);
-    text(name, room.name);
+    text(name, room.lines.join("\n"));
     text(heads, room.present === null ? "" : String(room.present));
     text(state, LINE_SHAPES[room.line]);
     attr(state, "aria-label", words);

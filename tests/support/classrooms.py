@@ -1,0 +1,155 @@
+"""A running installation with real browsers as classroom terminals.
+
+    async with town(tmp_path) as made, launch() as browser:
+        lesson = await made.plan(starts_in_s=60, seats=("far-1-r1",))
+        host = await made.terminal(browser, "host-1-r1")
+
+Coordinator and relay are processes of their own, so that a test may kill either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from playwright.async_api import Browser, Page
+
+from sync_classroom.coordinator.ports import RelayDownError
+from sync_classroom.coordinator.relay_client import RelayClient
+from sync_classroom.simulator.swarm import Administrator, open_http
+from sync_classroom.store.database import open_store
+from tests.support.browser import SIZES, open_page
+from tests.support.coordination import roster
+from tests.support.serve_child import Server, start_server
+
+PASSWORD: Final = "a good long password"
+
+
+@dataclass
+class Town:
+    """One installation; `settings` are what `serve_child` was told."""
+
+    settings: dict[str, Any]
+    server: Server
+    http: aiohttp.ClientSession
+    admin: Administrator
+    control: RelayClient
+    _lessons: int = field(default=0)
+
+    @property
+    def url(self) -> str:
+        """Where the pages are."""
+        return str(self.server.told["url"])
+
+    async def plan(
+        self,
+        *,
+        starts_in_s: float,
+        lasts_s: float = 2400,
+        host: str = "host-1-r1",
+        seats: tuple[str, ...] = ("far-1-r1",),
+    ) -> str:
+        """Plan a lesson; returns its id."""
+        self._lessons += 1
+        starts = datetime.now(UTC) + timedelta(seconds=starts_in_s)
+        school = host.rpartition("-")[0]
+        body = {
+            "title": "Unit 6 Meet my family",
+            "subject": "英语",
+            "teacher": f"{school}-t1",
+            "classroom": host,
+            "starts_at": starts.isoformat(),
+            "ends_at": (starts + timedelta(seconds=lasts_s)).isoformat(),
+            "seats": [{"classroom": s, "expected": 42} for s in seats],
+        }
+        key = {"Idempotency-Key": f"lesson-{self._lessons}"}
+        return str((await self.admin.post("/api/lessons", body, headers=key))["id"])
+
+    async def code(self, classroom: str) -> str:
+        """A fresh enrolment code."""
+        made = await self.admin.post("/api/terminals/codes", {"classroom": classroom})
+        return str(made["code"])
+
+    async def lesson(self, lesson: str) -> dict[str, Any]:
+        """The lesson as the API tells it."""
+        told: dict[str, Any] = await self.admin.get(f"/api/lessons/{lesson}")
+        return told
+
+    async def terminal(
+        self, browser: Browser, classroom: str, *, size: tuple[int, int] = SIZES["panel"]
+    ) -> Page:
+        """A device on which somebody has typed this classroom's code."""
+        page = await open_page(browser, size=size)
+        await page.goto(f"{self.url}/terminal")
+        await page.fill("#code", await self.code(classroom))
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("html:not([data-screen=enrol])")
+        return page
+
+    def kill_coordinator(self) -> None:
+        """As a power cut would; the relay goes on."""
+        self.server.kill()
+
+    async def restart(self) -> None:
+        """`serve` again on the same ports, as systemd would."""
+        self.server = await asyncio.to_thread(start_server, self.settings)
+
+    async def kill_relay(self) -> None:
+        """As a crash would; the coordinator starts another."""
+        os.kill((await self.control.identity()).pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def town(folder: Path) -> AsyncIterator[Town]:
+    """Start coordinator and relay on loopback with `coordination.roster()`; stop both after."""
+    settings = {
+        "data_dir": str(folder),
+        "port": _free_port(socket.SOCK_STREAM),
+        "relay_port": _free_port(socket.SOCK_STREAM),
+        "media_port": _free_port(socket.SOCK_DGRAM),
+    }
+    store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
+    await store.apply_roster(roster())
+    await store.close()
+    server = await asyncio.to_thread(start_server, settings)
+    control = RelayClient(folder / "relay" / "control.sock")
+    made: Town | None = None
+    try:
+        async with open_http(server.told["url"]) as http:
+            admin = Administrator(http, server.told["url"])
+            token = str(server.told["setup"]).rpartition("=")[2]
+            body = {"token": token, "login": "admin", "name": "管理员", "password": PASSWORD}
+            await admin.post("/api/setup", body)
+            admin = await Administrator.sign_in(http, server.told["url"], "admin", PASSWORD)
+            made = Town(settings, server, http, admin, control)
+            yield made
+    finally:
+        await _end(made.server if made is not None else server, control)
+
+
+async def _end(server: Server, control: RelayClient) -> None:
+    """Stop the coordinator if it runs, and the relay that it leaves behind."""
+    if server.process.poll() is None:
+        await asyncio.to_thread(server.stop)
+    try:
+        os.kill((await control.identity()).pid, signal.SIGKILL)
+    except (RelayDownError, ProcessLookupError):
+        pass  # it has gone by itself
+    finally:
+        await control.close()
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(type=kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
