@@ -34,7 +34,7 @@ check: setup-test
 
 # Figures, never pass or fail: relay cost per packet, memory, ingest, joins.
 bench: setup-test
-	@$(PY) bench/run.py
+	@$(PY) -m bench.run
 
 clean:
 	rm -rf $(VENV) tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var

@@ -70,8 +70,16 @@ class Planned:
 
 
 @click.command()
-@click.option("--rooms", default=48, show_default=True, type=click.IntRange(1, 48))
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(1024, 65000))
+@click.option(
+    "--rooms", default=48, show_default=True, type=click.IntRange(1, 48), help="Remote classrooms."
+)
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(1024, 65000),
+    help="Pages; the relay takes the next two.",
+)
 @click.option(
     "--lesson",
     "lesson_file",

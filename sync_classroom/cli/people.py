@@ -25,8 +25,16 @@ def user() -> None:
 @user.command("add")
 @click.argument("login")
 @click.option("--name", prompt=True, help="Name shown on pages.")
-@click.option("--role", type=click.Choice(PEOPLE_ROLES), required=True)
-@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option(
+    "--role", type=click.Choice(PEOPLE_ROLES), required=True, help=" / ".join(PEOPLE_ROLES) + "."
+)
+@click.option(
+    "--password",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="At least 10 characters; asked for if not given.",
+)
 @click.pass_obj
 def user_add(obj: Any, login: str, name: str, role: str, password: str) -> None:
     """Add an account."""

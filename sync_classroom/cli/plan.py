@@ -79,14 +79,26 @@ def _seat(text: str) -> SeatRequest:
 
 
 @lesson.command("add")
-@click.option("--title", required=True)
-@click.option("--subject", required=True)
+@click.option("--title", required=True, help="What the lesson is about.")
+@click.option("--subject", required=True, help="Subject, e.g. 英语.")
 @click.option("--teacher", required=True, help="Teacher id of a host school.")
 @click.option("--classroom", required=True, help="Classroom id of the host school.")
 @click.option("--at", "start", required=True, help='Start, local time: "2026-11-24 09:00".')
-@click.option("--minutes", default=40, show_default=True, type=click.IntRange(5, 240))
-@click.option("--periods", default=1, show_default=True, type=click.IntRange(1, 8))
-@click.option("--grade", type=click.IntRange(1, 9))
+@click.option(
+    "--minutes",
+    default=40,
+    show_default=True,
+    type=click.IntRange(5, 240),
+    help="Length.",
+)
+@click.option(
+    "--periods",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 8),
+    help="How many 课时 it counts for.",
+)
+@click.option("--grade", type=click.IntRange(1, 9), help="Grade 1–9.")
 @click.option(
     "--seat",
     "seats",
@@ -169,9 +181,14 @@ def lesson_list(obj: Any, first: datetime | None, last: datetime | None) -> None
 
 @lesson.command("cancel")
 @click.argument("occurrence")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; kept and shown.")
 @click.option("--seat", help="Only this seat.")
-@click.option("--excused/--unexcused", default=True, show_default=True)
+@click.option(
+    "--excused/--unexcused",
+    default=True,
+    show_default=True,
+    help="Whether it drops out of what was due.",
+)
 @click.pass_obj
 def lesson_cancel(obj: Any, occurrence: str, reason: str, seat: str | None, excused: bool) -> None:
     """Withdraw a lesson, or one seat of it."""
@@ -198,7 +215,13 @@ def _today(services: Offline) -> date:
 @click.command()
 @click.option("--from", "first", type=DATE, help="First date (default: today).")
 @click.option("--to", "last", type=DATE, help="Last date (default: the first).")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="A table for people, or JSON in the audit's layout.",
+)
 @click.pass_obj
 def coverage(obj: Any, first: datetime | None, last: datetime | None, form: str) -> None:
     """Coverage of a period: what was planned, what was really received."""

@@ -31,13 +31,23 @@ SHARE: Final = click.FloatRange(0, 1)
 @click.command()
 @click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="The server.")
 @click.option("--login", default="admin", show_default=True, help="An administrator's account.")
-@click.option("--password", prompt=True, hide_input=True, envvar="SIMULATE_PASSWORD")
+@click.option(
+    "--password",
+    prompt=True,
+    hide_input=True,
+    envvar="SIMULATE_PASSWORD",
+    help="Its password; asked for if not given.",
+)
 @click.option("--lesson", "lesson", required=True, help="Id of a lesson of today.")
 @click.option("--rooms", type=click.IntRange(1, 500), help="At most so many of its seats.")
 @click.option("--host/--no-host", default=True, show_default=True, help="Teach it too.")
 @click.option("--take-over", is_flag=True, help="Also classrooms that have a real terminal.")
-@click.option("--recording", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--recording",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What the virtual teacher gives (H.264); default: a made one.",
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed, the same classrooms.")
 @click.option("--loss", type=SHARE, default=0.0, help="Share of packets lost on every line.")
 @click.option("--late", type=SHARE, default=0.0, help="Share of rooms switched on late.")
 @click.option("--leave", type=SHARE, default=0.0, help="Share of rooms that leave for good.")
