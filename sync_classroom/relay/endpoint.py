@@ -206,6 +206,8 @@ class Endpoint:
                 feed = None
                 if session.connected:
                     feed = self._feed_of(room, session.peer, slot.kind, stream.line.slot)
+                if feed is slot.feed:
+                    continue
                 slot.route(feed, now)
                 self._counters.idle_codec += slot.mismatched
                 if feed is not None:
@@ -583,21 +585,31 @@ class Endpoint:
 
     def _turn(self, now: float) -> None:
         """Fan out, do what is due, flush, arm the timer."""
-        if self._batch_at is not None and now >= self._batch_at - _EARLY_S:
-            self._batch_at = None
-            self._fan_out(now)
-        for key in self._schedule.pop_due(now):
-            if isinstance(key, Room):
-                if not key.sessions and not key.pinned:
-                    self.delete_room(key.name)
-                continue
-            key.advance(now)
-            if key.id in self._sessions:
-                self._schedule.set(key, max(key.deadline_s, now + _EARLY_S))
-        if self.socket.used or self.socket.waiting:
-            self.socket.flush()
-        self._watch_writable()
-        self._arm()
+        try:
+            if self._batch_at is not None and now >= self._batch_at - _EARLY_S:
+                self._batch_at = None
+                self._fan_out(now)
+            for key in self._schedule.pop_due(now):
+                if isinstance(key, Room):
+                    if not key.sessions and not key.pinned:
+                        self.delete_room(key.name)
+                else:
+                    self._advance(key, now)
+            if self.socket.used or self.socket.waiting:
+                self.socket.flush()
+            self._watch_writable()
+        finally:
+            self._arm()
+
+    def _advance(self, session: Session, now: float) -> None:
+        try:
+            session.advance(now)
+        except Exception:
+            # A defect of ours in one session must not stop the lesson of everybody else.
+            log.exception("session %s of %s failed and is closed", session.id, session.peer)
+            self.close_session(session, "failed")
+        if session.id in self._sessions:
+            self._schedule.set(session, max(session.deadline_s, now + _EARLY_S))
 
     def _fan_out(self, now: float) -> None:
         outputs = self._outputs

@@ -167,6 +167,8 @@ class PythonFanOut:
             counters.forwarded += len(rows)
             counters.bytes_out += total
         socket.used = place
+        if place == SEND_BATCH:
+            socket.flush()  # whoever writes next finds room
 
     def resend(self, output: Output, packet: Packet) -> bool:
         """See `FanOut`."""

@@ -5,6 +5,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -15,7 +16,7 @@ from sync_classroom.relay.endpoint import Endpoint, Layout
 from sync_classroom.relay.feedback import PLI_INTERVAL_S
 from sync_classroom.relay.ice import CONSENT_S
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
-from sync_classroom.relay.session import Direction, Sample, SessionRefusedError
+from sync_classroom.relay.session import Codec, Direction, Sample, SessionRefusedError
 from sync_classroom.relay.settings import Listen, RelaySettings
 from tests.support.media_peers import publish, relay, subscribe, until
 from tests.support.raw_peer import DELTA, KEY, RawPeer, media_lines
@@ -483,6 +484,34 @@ async def test_ipv6() -> None:
             )  # fmt: skip
             assert session.transport.candidates == (("::1", endpoint.port),)
         await endpoint.close()
+
+
+async def test_a_defect_in_one_session_closes_it_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with relay() as (endpoint, _), peers(3) as (host, one, other):
+        await published(endpoint, host)
+        await subscribed(endpoint, one, "seat-1")
+        await subscribed(endpoint, other, "seat-2")
+        monkeypatch.setattr(one.session.media, "advance", lambda now, send: 1 / 0)
+        await asyncio.wait_for(one.session.closed.wait(), 5)
+        assert one.session.reason == "failed"
+        host.send(AUDIO, b"on")
+        await until(lambda: other.payloads() == [b"on"])
+
+
+async def test_a_route_in_a_codec_the_subscriber_lacks_is_idle_and_counted_once() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        h264 = Codec("H264", 102, 90000, None, {"packetization-mode": "1"})
+        lines = (AUDIO, replace(VIDEO, codecs=(h264,)))
+        await subscribed(endpoint, viewer, "seat-1", lines=lines)
+        endpoint.put_room("lesson", {})
+        endpoint.put_room("lesson", {})
+        host.send(VIDEO, KEY)
+        host.send(AUDIO, b"sound")
+        await until(lambda: viewer.payloads() == [b"sound"])
+        assert endpoint.counters.idle_codec == 1
 
 
 async def test_without_a_window_packets_go_at_once() -> None:

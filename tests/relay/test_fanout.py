@@ -160,6 +160,24 @@ def test_more_than_the_buffers_hold(bench: Bench) -> None:
     assert one.slot.octets == count * (12 + 20)
 
 
+def test_buffers_that_are_exactly_full_leave_room_for_the_next(bench: Bench) -> None:
+    receiver = bench.receiver()
+    feed = Feed("audio", OPUS)
+    one = output(receiver, Shape.of(1, "0", 2, 0), OPUS)
+    one.slot.route(feed, 0.0)
+    for packet in packets(SEND_BATCH):
+        feed.add(packet)
+    batch = feed.take_batch()
+    assert batch is not None
+    bench.fanout.forward([(one, one.slot.take(batch, 2.0))])
+    assert bench.socket.used == 0
+    assert receiver.address is not None
+    bench.socket.send(b"\x01", receiver.address)
+    bench.socket.flush()
+    assert len(receiver.udp.recv(SLOT)) > 1
+    assert bench.socket.datagrams_out == SEND_BATCH + 1
+
+
 def test_full_sized_packets_fit(bench: Bench) -> None:
     receiver = bench.receiver()
     feed = Feed("audio", OPUS)
