@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -144,62 +144,47 @@ async def _open(
     port = listener.getsockname()[1]
     url = settings.public_url.rstrip("/") or _own_url(settings.host, port, tls is not None)
 
-    store = await open_store(settings.database_url or DATABASE_URL, data_dir=settings.data_dir)
+    store = await open_store(
+        settings.database_url or "sqlite:///sync_classroom.db", data_dir=settings.data_dir
+    )
     stack.push_async_callback(store.close)
     bus = await _open_bus(settings.redis_url)
     stack.push_async_callback(bus.close)
     tokens = TokenMinter(settings.data_dir / "token.jwk")
-    on_boot: list[Callable[[], None]] = []
-
-    async def booted(boot: str) -> None:
-        log.info("relay.boot", boot=boot)
-        for tell in on_boot:
-            tell()
-
-    relay = RelayProcess(
-        _relay_settings(settings, tokens),
-        on_boot=booted,
-        log_level=settings.log_level,
-        log_file=settings.data_dir / "relay" / "relay.log",
-    )
+    booted: list[Callable[[], None]] = []
+    relay = _relay_process(settings, tokens, booted)
     identity = await relay.start()
     stack.push_async_callback(relay.stop if settings.stop_relay else relay.close)
     relay_url = settings.relay_url.rstrip("/") or _relay_url(settings, url, identity.http_port)
 
-    service_settings = ServiceSettings(
-        public_url=url,
-        relay_url=relay_url,
-        secure=urlsplit(url).scheme == "https",
-        version=__version__,
-        boot=secrets.token_hex(ID_BYTES),
-        ice_servers=tuple(dict(s) for s in settings.ice_servers),
-        trusted_proxies=settings.trusted_proxies,
-    )
     lease = LeaseKeeper(store, coordinator)
     hub = TerminalHub(bus, store, clock)
     booth = await build_booth(
-        store,
-        bus,
-        relay.client,
-        lease,
-        hub,
-        tokens,
-        clock=clock,
-        zone=ZoneInfo(settings.zone),
-        rules=settings.rules,
-        relay_id=settings.relay.relay,
-        relay_url=relay_url,
-        sweep_s=settings.sweep_s,
-        setup_gap_s=settings.setup_gap_s,
-    )
-    on_boot.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
-    services = _services(service_settings, settings, store, bus, booth, hub, clock)
+        store, bus, relay.client, lease, hub, tokens, clock=clock, zone=ZoneInfo(settings.zone),
+        rules=settings.rules, relay_id=settings.relay.relay, relay_url=relay_url,
+        sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s,
+    )  # fmt: skip
+    booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
+    told = _service_settings(settings, url, relay_url)
+    services = _services(told, settings, store, bus, booth, hub, clock)
     stack.callback(services.accounts.close)
     await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay)))
     await asyncio.gather(booth.roster.listening(), hub.listening())
+    await _serve_pages(stack, services, settings.metrics_token, listener, tls)
+    setup = await services.accounts.setup_link()
+    setup_url = None if setup is None else f"{url}/setup?token={setup}"
+    return Ready(url, relay_url, port, setup_url, services)
 
+
+async def _serve_pages(
+    stack: AsyncExitStack,
+    services: Services,
+    metrics_token: str,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+) -> None:
     runner = web.AppRunner(
-        build_app(services, metrics_token=settings.metrics_token),
+        build_app(services, metrics_token=metrics_token),
         handle_signals=False,
         access_log=None,
         shutdown_timeout=SHUTDOWN_S,
@@ -207,9 +192,33 @@ async def _open(
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
     await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
-    setup = await services.accounts.setup_link()
-    return Ready(
-        url, relay_url, port, None if setup is None else f"{url}/setup?token={setup}", services
+
+
+def _relay_process(
+    settings: ServeSettings, tokens: TokenMinter, booted: Sequence[Callable[[], None]]
+) -> RelayProcess:
+    async def on_boot(boot: str) -> None:
+        log.info("relay.boot", boot=boot)
+        for tell in booted:
+            tell()
+
+    return RelayProcess(
+        _relay_settings(settings, tokens),
+        on_boot=on_boot,
+        log_level=settings.log_level,
+        log_file=settings.data_dir / "relay" / "relay.log",
+    )
+
+
+def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> ServiceSettings:
+    return ServiceSettings(
+        public_url=url,
+        relay_url=relay_url,
+        secure=urlsplit(url).scheme == "https",
+        version=__version__,
+        boot=secrets.token_hex(ID_BYTES),
+        ice_servers=tuple(dict(s) for s in settings.ice_servers),
+        trusted_proxies=settings.trusted_proxies,
     )
 
 

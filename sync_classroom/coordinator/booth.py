@@ -68,62 +68,22 @@ async def build_booth(
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
     lessons = LessonService(
-        store,
-        bus,
-        roster=roster,
-        floor=floor,
-        presence=presence,
-        media=media,
-        clock=clock,
-        zone=zone,
-        rules=rules,
-        setup_gap_s=setup_gap_s,
-    )
-    commands = LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone)
+        store, bus, roster=roster, floor=floor, presence=presence, media=media, clock=clock,
+        zone=zone, rules=rules, setup_gap_s=setup_gap_s,
+    )  # fmt: skip
     desk = LessonDesk(
-        store,
-        bus,
-        life,
-        floor,
-        commands,
+        store, bus, life, floor,
+        LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone),
         Grants(tokens, relay_url=relay_url, clock=clock, zone=zone),
-        roster=roster,
-        rooms=rooms,
-        presence=presence,
-        media=media,
-        clock=clock,
-        zone=zone,
-    )
+        roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
+    )  # fmt: skip
     runner = LessonRunner(
-        store,
-        bus,
-        life,
-        rooms,
-        media,
-        lease,
-        clock=clock,
-        dismiss=desk.dismiss,
-        sweep_s=sweep_s,
+        store, bus, life, rooms, media, lease, clock=clock, dismiss=desk.dismiss, sweep_s=sweep_s
     )
     ingest = JournalIngest(
-        store,
-        bus,
-        relay,
-        relay_id=relay_id,
-        clock=clock,
+        store, bus, relay, relay_id=relay_id, clock=clock, late=runner.late_media,
         busy=lambda: media.status is not None and bool(media.status.rooms),
         leading=lambda: lease.leading,
-        late=runner.late_media,
-    )
-    return Booth(
-        roster,
-        media,
-        rooms,
-        life,
-        floor,
-        runner,
-        ingest,
-        lessons,
-        desk,
-        EvidenceService(store, lessons, roster, zone=zone),
-    )
+    )  # fmt: skip
+    evidence = EvidenceService(store, lessons, roster, zone=zone)
+    return Booth(roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence)
