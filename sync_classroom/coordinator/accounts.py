@@ -112,7 +112,7 @@ class AccountService:
         if found is None or not right or found.disabled_at is not None:
             raise ProblemError(
                 "sign_in_wrong",
-                "账号或密码不对。请检查后重新输入;忘记密码请找管理员重设。",
+                "账号或密码不对。请检查后重新输入；忘记密码请找管理员重设。",
                 "Login or password is wrong. Check both and try again; an administrator can set a"
                 " new password.",
                 kind=ProblemKind.UNAUTHENTICATED,
@@ -202,7 +202,7 @@ class AccountService:
             ):
                 raise ProblemError(
                     "setup_link_spent",
-                    "此设置链接已失效。若还没有任何账号,请重新启动服务,使用新打印的链接。",
+                    "此设置链接已失效。若还没有任何账号，请重新启动服务，使用新打印的链接。",
                     "This set-up link is no longer valid. If there is no account yet, restart the"
                     " server and use the link it prints.",
                     kind=ProblemKind.FORBIDDEN,
@@ -238,7 +238,7 @@ class AccountService:
             if len(known) >= MAX_USERS:
                 raise ProblemError(
                     "too_many_users",
-                    f"账号已达上限 {MAX_USERS} 个,无法再添加。",
+                    f"账号已达上限 {MAX_USERS} 个，无法再添加。",
                     f"There are {MAX_USERS} accounts already, which is the limit.",
                     kind=ProblemKind.CONFLICT,
                     value=MAX_USERS,
@@ -248,7 +248,7 @@ class AccountService:
             except ValueError:
                 raise ProblemError(
                     "login_taken",
-                    f"账号 {user.login} 已被使用,请换一个。",
+                    f"账号 {user.login} 已被使用，请换一个。",
                     f"The login {user.login} is taken; choose another.",
                     kind=ProblemKind.CONFLICT,
                     field="login",
@@ -296,7 +296,7 @@ class AccountService:
         if not await self._hashing.verify(known.password_hash, old[:MAX_PASSWORD]):
             raise ProblemError(
                 "password_wrong",
-                "现在的密码不对,请重新输入。",
+                "现在的密码不对，请重新输入。",
                 "The current password is wrong; enter it again.",
                 field="old",
             )
@@ -330,7 +330,7 @@ class AccountService:
         if found is None:
             raise ProblemError(
                 "user_unknown",
-                "没有这个账号,它可能已被删除。请刷新用户列表。",
+                "没有这个账号，它可能已被删除。请刷新用户列表。",
                 "There is no such account; reload the list of users.",
                 kind=ProblemKind.NOT_FOUND,
                 field="user",
@@ -347,7 +347,7 @@ class AccountService:
         if not admins:
             raise ProblemError(
                 "last_admin",
-                "这是最后一个可用的管理员账号,不能停用或改为其他角色。请先设立另一名管理员。",
+                "这是最后一个可用的管理员账号，不能停用或改为其他角色。请先设立另一名管理员。",
                 "This is the last administrator; make another one before disabling or changing it.",
                 kind=ProblemKind.CONFLICT,
                 field="role",
@@ -386,7 +386,7 @@ def check_password(password: str, login: str) -> None:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise ProblemError(
             "password_length",
-            f"密码要有 {MIN_PASSWORD} 到 {MAX_PASSWORD} 个字符;可以用几个词连成一句。",
+            f"密码要有 {MIN_PASSWORD} 到 {MAX_PASSWORD} 个字符；可以用几个词连成一句。",
             f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters; a few words make a good"
             " one.",
             field="password",
@@ -394,7 +394,7 @@ def check_password(password: str, login: str) -> None:
     if fold_login(password) == fold_login(login):
         raise ProblemError(
             "password_is_login",
-            "密码不能与账号相同,请换一个。",
+            "密码不能与账号相同，请换一个。",
             "The password must not be the login; choose another.",
             field="password",
         )
@@ -405,7 +405,7 @@ def _checked_login(login: str) -> str:
     if not LOGIN_PATTERN.fullmatch(folded):
         raise ProblemError(
             "login_malformed",
-            "账号要有 2 到 64 个字符:字母、数字、汉字、点、下划线、@ 或连字符,不以符号开头。",
+            "账号要有 2 到 64 个字符：字母、数字、汉字、点、下划线、@ 或连字符，不以符号开头。",
             "A login has 2 to 64 letters, digits, '.', '_', '@' or '-' and begins with a letter,"
             " digit or '_'.",
             field="login",
@@ -419,7 +419,7 @@ def _checked_name(name: str) -> str:
     if not 1 <= len(stripped) <= MAX_NAME or not stripped.isprintable():
         raise ProblemError(
             "name_malformed",
-            f"姓名要有 1 到 {MAX_NAME} 个字符,不含控制字符。",
+            f"姓名要有 1 到 {MAX_NAME} 个字符，不含控制字符。",
             f"A name has 1 to {MAX_NAME} printable characters.",
             field="name",
             value=name[:80],
@@ -431,7 +431,7 @@ def _checked_role(role: Role) -> Role:
     if role is Role.DEVICE:
         raise ProblemError(
             "role_not_a_person",
-            "device 是教室终端的身份,不能给用户。请选择管理员、教师、查阅者或操作员。",
+            "device 是教室终端的身份，不能给用户。请选择管理员、教师、查阅者或操作员。",
             "device is for classroom terminals; choose admin, teacher, reviewer or operator.",
             field="role",
             value=role.value,
@@ -443,7 +443,7 @@ def _checked_language(language: str) -> str:
     if language not in LANGUAGES:
         raise ProblemError(
             "language_unknown",
-            "语言只能是 zh(中文)或 en(英文)。",
+            "语言只能是 zh（中文）或 en（英文）。",
             "The language is zh or en.",
             field="language",
             value=language[:20],

@@ -90,7 +90,7 @@ class EnrolmentService:
         if room.retired_on is not None and room.retired_on <= today:
             raise ProblemError(
                 "classroom_retired",
-                f"教室 {room.name} 已于 {room.retired_on} 停用,不能注册终端。",
+                f"教室 {room.name} 已于 {room.retired_on} 停用，不能注册终端。",
                 f"The classroom {room.name} was retired on {room.retired_on}; it takes no terminals"
                 " any more.",
                 kind=ProblemKind.CONFLICT,
@@ -133,7 +133,7 @@ class EnrolmentService:
         if terminal is None:
             raise ProblemError(
                 "code_wrong",
-                "注册码不对、已用过或已过期。请让管理员在终端页重新生成一个(15 分钟内有效)。",
+                "注册码不对、已用过或已过期。请让管理员在终端页重新生成一个（15 分钟内有效）。",
                 "The code is wrong, used or expired. Ask an administrator for a new one; it is"
                 " valid for 15 minutes.",
                 kind=ProblemKind.FORBIDDEN,
@@ -155,7 +155,7 @@ class EnrolmentService:
         if known is None or not await self._store.revoke_terminal(terminal, now=self._clock()):
             raise ProblemError(
                 "terminal_unknown",
-                "没有这台终端,或它已被吊销。请刷新终端页。",
+                "没有这台终端，或它已被吊销。请刷新终端页。",
                 "There is no such terminal, or it is revoked already; reload the page.",
                 kind=ProblemKind.NOT_FOUND,
                 field="terminal",

@@ -69,7 +69,7 @@ class PasswordHashing:
         if self._waiting >= self._max_waiting:
             raise ProblemError(
                 "sign_in_busy",
-                "现在登录的人太多,请几秒后再试。",
+                "现在登录的人太多，请几秒后再试。",
                 "Too many people are signing in just now; try again in a few seconds.",
                 kind=ProblemKind.UNAVAILABLE,
                 retry_after_s=5,

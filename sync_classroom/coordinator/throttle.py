@@ -119,7 +119,7 @@ def too_many(wait_s: int) -> ProblemError:
     """The refusal of a throttle, with the time after which trying again helps."""
     return ProblemError(
         "too_many_tries",
-        f"尝试次数过多,请在 {wait_s} 秒后再试。",
+        f"尝试次数过多，请在 {wait_s} 秒后再试。",
         f"Too many tries; try again in {wait_s} seconds.",
         kind=ProblemKind.TOO_MANY,
         retry_after_s=wait_s,

@@ -123,7 +123,7 @@ def cross_site() -> ProblemError:
     """The refusal of a request that another site's page made."""
     return ProblemError(
         "cross_site",
-        "此请求来自其他网站的页面,已拒绝。请直接在本系统的页面上操作。",
+        "此请求来自其他网站的页面，已拒绝。请直接在本系统的页面上操作。",
         "Another site's page made this request, so it was refused. Use this system's own pages.",
         kind=ProblemKind.FORBIDDEN,
         field="Origin",

@@ -322,7 +322,7 @@ def checked_days(days: Days, limit: int) -> tuple[date, date]:
     if days.last < days.first or days.last - days.first >= timedelta(days=limit):
         raise ProblemError(
             "period",
-            f"结束日期 {days.last} 须不早于开始日期 {days.first},且最多 {limit} 天。",
+            f"结束日期 {days.last} 须不早于开始日期 {days.first}，且最多 {limit} 天。",
             f"The period from {days.first} to {days.last} must have 1 to {limit} days.",
             field="to",
             value=days.last.isoformat(),

@@ -145,7 +145,7 @@ def _place_of(call: Call[Any, None], classroom: ClassroomId) -> tuple[Classroom,
         # Enrolled against a roster this process has not read yet.
         raise ProblemError(
             "roster_stale",
-            "名册正在更新,请稍后再试。",
+            "名册正在更新，请稍后再试。",
             "The roster is being read again; try in a moment.",
             kind=ProblemKind.UNAVAILABLE,
             retry_after_s=5,

@@ -113,7 +113,7 @@ class EventFan:
         if len(self._streams) >= MAX_STREAMS:
             raise ProblemError(
                 "too_many_streams",
-                "打开的页面太多,实时更新暂不可用,请稍后刷新。",
+                "打开的页面太多，实时更新暂不可用，请稍后刷新。",
                 "Too many pages are open for live updates; reload a little later.",
                 kind=ProblemKind.UNAVAILABLE,
                 retry_after_s=60,

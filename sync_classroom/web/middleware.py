@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -24,6 +25,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # The largest honest body is a lesson with 48 seats, about 8 KiB.
 MAX_BODY: Final = 64 * 1024
+# 64 KiB over the slowest line that still carries a lesson takes a second.
+BODY_S: Final = 10.0
 HSTS: Final = "max-age=15552000"  # 180 days; no subdomains: they are not ours to decide
 PERMISSIONS: Final = (
     "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), autoplay=(self),"
@@ -52,8 +55,7 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every refusal into the shape people and programs read; log what is our fault."""
     try:
-        if (request.content_length or 0) > MAX_BODY:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+        await _receive(request)
         return await handler(request)
     except ProblemError as error:
         return _refusal(request, error, None)
@@ -61,11 +63,26 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         return _refusal(request, by_status(error.status), error.status, error)
-    except (ConnectionResetError, TimeoutError):
+    except ConnectionResetError:
         raise  # nobody is there to read an answer
     except Exception:
         log.exception("web.failed", method=request.method, path=request.path)
         return _refusal(request, by_status(500), 500)
+
+
+async def _receive(request: web.Request) -> None:
+    """Read the body, bounded in size and time, so that no handler waits for a slow client."""
+    if (request.content_length or 0) > MAX_BODY:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+    if not request.can_read_body:
+        return
+    if request.content_type.startswith("multipart/"):
+        raise web.HTTPUnsupportedMediaType  # no page sends files; a parser less to attack
+    try:
+        async with asyncio.timeout(BODY_S):
+            await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def _refusal(
@@ -83,7 +100,7 @@ def _refusal(
         response = problem_response(error, status)
     if cause is not None and "Allow" in cause.headers:
         response.headers["Allow"] = cause.headers["Allow"]
-    if cause is not None and cause.status == 413:
+    if cause is not None and cause.status in (408, 413):
         response.force_close()  # what is still coming is not read
     return response
 

@@ -52,29 +52,33 @@ class Problem(BaseModel):
 
 # What the server or a library refuses by status alone: code, zh, en.
 _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
-    400: ("malformed", "请求格式不对,请按接口文档发送。", "The request is malformed; see the API."),
+    400: (
+        "malformed",
+        "请求格式不对，请按接口文档发送。",
+        "The request is malformed; see the API.",
+    ),
     401: ("signed_out", "请先登录。", "Sign in first."),
     403: ("forbidden", "您的角色不能做这件事。", "Your role may not do this."),
-    404: ("not_found", "没有这个地址,请检查链接。", "There is nothing here; check the address."),
+    404: ("not_found", "没有这个地址，请检查链接。", "There is nothing here; check the address."),
     405: ("method", "这个地址不支持此方法。", "This address does not take that method."),
-    408: ("timeout", "请求太慢,请重试。", "The request took too long; try again."),
+    408: ("timeout", "请求太慢，请重试。", "The request took too long; try again."),
     413: (
         "too_large",
-        "内容太大,请缩小后再发送。",
+        "内容太大，请缩小后再发送。",
         "The content is too large; send less at a time.",
     ),
     415: (
         "media_type",
-        "内容须为 application/json。",
-        "The content must be application/json.",
+        "内容须为 application/json（页面上为普通表单）。",
+        "The content must be application/json, or a plain form on pages.",
     ),
     500: (
         "internal",
-        "服务器出错,已记录。请稍后重试;若再次发生请联系管理员。",
+        "服务器出错，已记录。请稍后重试；若再次发生请联系管理员。",
         "Something went wrong here and was logged. Try again; if it happens again, tell an"
         " administrator.",
     ),
-    503: ("unavailable", "暂时无法处理,请稍后重试。", "Not possible just now; try again soon."),
+    503: ("unavailable", "暂时无法处理，请稍后重试。", "Not possible just now; try again soon."),
 }
 
 
@@ -131,12 +135,12 @@ def problem_response(error: ProblemError, status: int | None = None) -> web.Resp
 
 _ZH_OF: Final = {
     "missing": "缺少此字段",
-    "extra_forbidden": "没有这个字段,请删除",
+    "extra_forbidden": "没有这个字段，请删除",
     "json_invalid": "不是有效的 JSON",
     "string_too_short": "太短",
     "string_too_long": "太长",
     "string_pattern_mismatch": "含有不允许的字符",
-    "timezone_aware": "须带时区,例如 2026-11-23T09:00:00+08:00",
+    "timezone_aware": "须带时区，例如 2026-11-23T09:00:00+08:00",
     "enum": "不是允许的取值",
     "literal_error": "不是允许的取值",
     "greater_than_equal": "太小",
@@ -158,7 +162,7 @@ def from_validation(error: ValidationError) -> ProblemError:
     where = f"字段 {field}" if field else "请求内容"
     return ProblemError(
         "malformed" if first["type"] == "json_invalid" else "invalid_input",
-        f"{where}:{zh}。请改正后重新提交。",
+        f"{where}：{zh}。请改正后重新提交。",
         f"{field or 'The request body'}: {reason}. Correct it and send it again.",
         field=field,
         value=None if hidden or isinstance(first["input"], dict | list) else first["input"],

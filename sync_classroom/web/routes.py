@@ -136,7 +136,7 @@ def _query(request: web.Request, model: type[Query] | None) -> Query | None:
         field = twice or names[0]
         raise ProblemError(
             "invalid_input",
-            f"查询参数 {field[:40]} 不能使用或重复出现,请去掉。",
+            f"查询参数 {field[:40]} 不能使用或重复出现，请去掉。",
             f"The query parameter {field[:40]} is unknown or given twice; remove it.",
             field=field[:40],
             value=request.query[field],

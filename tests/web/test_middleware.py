@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from sync_classroom.domain.accounts import Role
@@ -160,3 +161,27 @@ async def test_shutdown_says_goodbye_to_terminals_and_ends_streams(tmp_path: Pat
             assert messages[-1] == {"type": "bye", "reason": "restart"}
             assert b"retry" in await asyncio.wait_for(stream.content.read(), 10)
             await asyncio.wait_for(stopping, 10)
+
+
+async def test_a_body_that_never_ends_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_classroom.web.middleware.BODY_S", 0.1)
+    async with site(tmp_path, people=False) as served:
+
+        async def drip() -> AsyncIterator[bytes]:
+            yield b'{"login": "'
+            await asyncio.Event().wait()
+
+        headers = {"Content-Type": "application/json"}
+        async with asyncio.timeout(10):
+            response = await served.ask("POST", "/api/session", data=drip(), headers=headers)
+        assert response.status == 408
+        assert (await response.json())["code"] == "timeout"
+
+
+async def test_a_form_in_parts_is_refused(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        form = aiohttp.FormData({"login": "admin", "password": PASSWORD}, default_to_multipart=True)
+        response = await served.ask("POST", "/sign-in", data=form)
+        assert response.status == 415
