@@ -144,10 +144,10 @@ class PeerTransport:
         except TimeoutError:
             return False
         finally:
-            self.incoming = self.outgoing = None
             await transport.stop()
             if pump is not None:
                 await asyncio.gather(pump, return_exceptions=True)
+            self.incoming = self.outgoing = None
 
 
 _ENDED = ("closed", "failed")

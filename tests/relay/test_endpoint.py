@@ -535,3 +535,32 @@ async def test_media_right_behind_the_last_flight_of_the_handshake_is_not_lost()
         session.close("test")
         assert [s.packets for s in samples] == [10]
         assert endpoint.counters.unknown_senders == 0
+
+
+async def test_churn_leaves_nothing_behind() -> None:
+    async with relay() as (endpoint, samples), peers(1) as (host,):
+        await published(endpoint, host)
+        for n in range(30):
+            host.send(VIDEO, KEY, stamp=n * 3000)
+        for round_number in range(3):
+            async with peers(8) as viewers:
+                for number, viewer in enumerate(viewers):
+                    await subscribed(endpoint, viewer, f"seat-{number}")
+                    if number % 2:
+                        viewer.session.restart_ice("newufrag", "n" * 24)
+                if round_number:
+                    endpoint.drop_peer("lesson", "seat-0")
+                    for number, viewer in enumerate(viewers[1:], 1):
+                        session = viewer.open(endpoint, SUBSCRIBE, peer=f"seat-{number}")
+                        session.close("test")
+                sessions = [viewer.session for viewer in viewers]
+            await until(lambda sessions=sessions: all(s.closed.is_set() for s in sessions))
+        await until(lambda: len(endpoint._tasks) == 1)
+        assert len(endpoint.status()) == 1
+        tables = (endpoint._sessions, endpoint._by_address, endpoint._owners)
+        assert [len(table) for table in tables] == [1, 1, 2]
+        assert (endpoint._outputs, endpoint._dirty) == ({}, {})
+        assert (len(endpoint._ice), len(endpoint._schedule)) == (1, 1)
+        assert all(track.feed.slots == {} for track in host.session.media.tracks)  # type: ignore[union-attr]
+        assert endpoint.rooms() == ("lesson",)
+        assert len(samples) >= 24
