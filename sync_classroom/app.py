@@ -144,9 +144,7 @@ async def _open(
     port = listener.getsockname()[1]
     url = settings.public_url.rstrip("/") or _own_url(settings.host, port, tls is not None)
 
-    store = await open_store(
-        settings.database_url or "sqlite:///sync_classroom.db", data_dir=settings.data_dir
-    )
+    store = await open_store(settings.database_url or DATABASE_URL, data_dir=settings.data_dir)
     stack.push_async_callback(store.close)
     bus = await _open_bus(settings.redis_url)
     stack.push_async_callback(bus.close)

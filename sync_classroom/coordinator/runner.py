@@ -182,7 +182,7 @@ class LessonRunner:
         window = await self._store.occurrences_between(
             now - (LOOK_BACK_FIRST if first else LOOK_BACK), now + lead + LOOK_AHEAD
         )
-        self._window = {o.id: o for o in window}
+        before, self._window = self._window, {o.id: o for o in window}
         runs = dict(await self._store.runs_of(self._window))
         unfinished = {r.occurrence: r for r in await self._store.unfinished_runs()}
         runs.update(unfinished)
@@ -193,7 +193,8 @@ class LessonRunner:
         )
         self._signatures = {o: s for o, s in self._signatures.items() if o in unfinished}
         self._dismissed = {o: s for o, s in self._dismissed.items() if o in unfinished}
-        if first:
+        if first or any(before.get(o.id) != o for o in window):
+            # Also what a command at the console planned or withdrew, which nobody else announced.
             await self._bus.publish("plan", {"type": "changed"})
         SWEEPS.inc()
         async with self._swept:

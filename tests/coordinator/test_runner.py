@@ -245,6 +245,17 @@ async def test_cancelled_lesson_is_closed_at_once(table: Bench) -> None:
     assert table.relay.rooms == {}
 
 
+async def test_lesson_planned_by_another_process_is_announced_once(table: Bench) -> None:
+    await table.sweep(first=True)
+    async with heard(table.bus, "plan") as messages:
+        await table.add(lesson("o-2", "08:20", "08:50", seats=["far-1-r2"]))
+        await table.sweep()
+        await table.sweep()
+        await table.bus.publish("plan", {"type": "end"})
+        await until(lambda: {"type": "end"} in messages)
+    assert messages == [{"type": "changed"}, {"type": "end"}]
+
+
 async def test_one_failing_lesson_stops_no_other(
     table: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
