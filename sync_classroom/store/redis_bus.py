@@ -262,8 +262,8 @@ def _unreachable(shown: str, error: BaseException) -> ProblemError:
     said = str(error) or type(error).__name__
     return ProblemError(
         "bus_unreachable",
-        f"连不上消息总线 {shown}（{said}）。请检查 Redis 或 Valkey 是否在运行，以及 store.redis_url 中的"
-        "主机、端口和密码；只用一台服务器时可以不设 store.redis_url。",
+        f"连不上消息总线 {shown}（{said}）。请检查 Redis 或 Valkey 是否在运行，以及 store.redis_url"
+        " 中的主机、端口和密码；只用一台服务器时可以不设 store.redis_url。",
         f"the bus {shown} does not answer ({said}): check that Redis or Valkey is running, and"
         " host, port and password in store.redis_url; a single server needs no store.redis_url",
         kind=ProblemKind.UNAVAILABLE,

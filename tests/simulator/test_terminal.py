@@ -1,0 +1,95 @@
+"""A virtual terminal and the terminal protocol, against the real web side of a coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.lesson import LessonRun, LessonState
+from sync_classroom.simulator.terminal import Behaviour, CommandRefusedError, VirtualTerminal
+from tests.support.plans import lesson
+from tests.support.web import Site, site
+
+pytestmark = pytest.mark.asyncio
+DEADLINE_S = 15.0
+
+
+async def _until(condition: object) -> None:
+    """Wait for a condition; fail after the deadline."""
+    assert callable(condition)
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def _planned(served: Site, state: LessonState) -> OccurrenceId:
+    """A lesson of host-1-r1 for far-1-r1 and far-1-r2."""
+    occurrence = lesson("o-1", "08:00", "08:40", seats=("far-1-r1", "far-1-r2"))
+    await served.store.add_occurrence(occurrence, key="k", gap_s=0)
+    run = LessonRun(occurrence.id, state=state, opened_at=served.clock(), live_at=served.clock())
+    assert await served.store.save_run(run) is not None
+    return occurrence.id
+
+
+@asynccontextmanager
+async def _terminal(
+    served: Site, classroom: str, behaviour: Behaviour | None = None
+) -> AsyncIterator[VirtualTerminal]:
+    """A running virtual terminal of a classroom."""
+    _, token = await served.device(classroom)
+    async with aiohttp.ClientSession() as http:
+        terminal = VirtualTerminal(
+            http, served.url, token, name=classroom, behaviour=behaviour or Behaviour()
+        )
+        task = asyncio.create_task(terminal.run())
+        try:
+            yield terminal
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_it_learns_its_plan_and_its_clock(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        occurrence = await _planned(served, LessonState.PLANNED)
+        async with _terminal(served, "far-1-r1") as terminal:
+            await _until(lambda: occurrence in terminal.lessons)
+            await _until(lambda: terminal.clock_offset_ms != 0)
+            assert terminal.lessons[occurrence]["role"] == "remote"
+            assert terminal.lessons[occurrence]["seat"]["id"]
+            assert terminal.tally.state == "lobby"
+
+
+async def test_a_hand_is_raised_and_a_foreign_command_refused(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        occurrence = await _planned(served, LessonState.LIVE)
+        async with _terminal(served, "far-1-r1") as terminal:
+            await _until(lambda: occurrence in terminal.lessons)
+            await terminal.command("hand", lesson=occurrence, raised=True)
+            floor = await served.store.get_floor(occurrence)
+            assert floor is not None
+            assert [h.seat for h in floor.hands] == [terminal.lessons[occurrence]["seat"]["id"]]
+            with pytest.raises(CommandRefusedError):
+                await terminal.command("end", lesson=occurrence)
+
+
+async def test_an_unknown_token_is_given_up(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served, aiohttp.ClientSession() as http:
+        terminal = VirtualTerminal(http, served.url, "x" * 43, name="stranger")
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.timeout(DEADLINE_S):
+                await terminal.run()
+        assert "does not know this terminal's token" in repr(caught.value.exceptions)
+
+
+async def test_a_terminal_that_leaves_ends_by_itself(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        async with _terminal(served, "far-1-r1", Behaviour(leave_s=0.05)) as terminal:
+            await _until(lambda: terminal.tally.state == "left")
+        await _until(lambda: "far-1-r1" not in served.services.hub.online())
