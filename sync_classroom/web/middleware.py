@@ -139,6 +139,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """`on_response_prepare`: the headers of every answer, errors and streams too."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", content_policy(request))
+    headers["Server"] = "sync-classroom"  # which library and version is nobody's business
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Permissions-Policy"] = PERMISSIONS

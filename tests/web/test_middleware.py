@@ -30,6 +30,7 @@ async def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None
             ), path
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert headers["Referrer-Policy"] == "same-origin"
+            assert headers["Server"] == "sync-classroom"
             assert "camera=(self)" in headers["Permissions-Policy"]
             assert "Strict-Transport-Security" not in headers
 
