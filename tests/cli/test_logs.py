@@ -33,3 +33,18 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
     text = capsys.readouterr().err
     assert "loud" in text
     assert "quiet" not in text
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_traceback_does_not_print_local_variables(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(Settings(log=LogSettings(format=form)))
+    password = "".join(["s3", "cret"])
+    try:
+        raise ValueError(len(password))
+    except ValueError:
+        structlog.get_logger().exception("broken")
+    text = capsys.readouterr().err
+    assert "ValueError: 6" in text
+    assert "s3cret" not in text
