@@ -131,6 +131,11 @@ class Terminal {
   start() {
     setInterval(() => this.changed(), TICK_MS);
     document.addEventListener("keydown", (event) => this.key(event));
+    // A touched button would keep the focus, and the space bar (or a presenter's remote) would
+    // press it again instead of raising the hand. Whoever came by keyboard keeps the focus.
+    document.addEventListener("click", (event) => {
+      if (event.detail > 0 && event.target instanceof Element) event.target.closest("button")?.blur();
+    });
     document.addEventListener("visibilitychange", () => void this.keepAwake());
     if (this.store.token) this.connect(this.store.token);
     this.render();

@@ -165,9 +165,9 @@ class Next {
       text(this.whom, t("lobby.rooms", { count: lesson.seats?.length ?? 0 }));
       return;
     }
-    const { class: name, expected } = lesson.seat ?? { class: null, expected: null };
-    const key = expected === null || expected === undefined ? "lobby.class_only" : "lobby.class";
-    text(this.whom, name ? t(key, { class: name, expected: expected ?? "" }) : "");
+    const expected = lesson.seat?.expected ?? null;
+    const count = expected === null ? null : t("lobby.expected", { expected });
+    text(this.whom, [lesson.seat?.class, count].filter(Boolean).join(" · "));
   }
 }
 
