@@ -2,8 +2,8 @@
 
 import { keepFresh } from "./live.js";
 
-const evidence = document.getElementById("evidence");
-if (evidence?.dataset.live) keepFresh(evidence, { selector: "#evidence" });
+const part = document.getElementById("live");
+if (part?.dataset.live) keepFresh(part, { selector: "#live" });
 
 /** Distance of the tip from the gap it speaks of. */
 const TIP_DISTANCE_PX = 10;

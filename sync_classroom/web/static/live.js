@@ -22,7 +22,10 @@ export function keepFresh(part, { selector, note = null } = {}) {
     running?.abort();
     const mine = new AbortController();
     running = mine;
-    const slow = setTimeout(() => part.classList.add("busy"), SLOW_MS);
+    const slow = setTimeout(() => {
+      part.classList.add("busy");
+      part.setAttribute("aria-busy", "true");
+    }, SLOW_MS);
     try {
       const html = await fetchPart(url, mine.signal);
       swap(part, html, selector);
@@ -31,6 +34,7 @@ export function keepFresh(part, { selector, note = null } = {}) {
     } finally {
       clearTimeout(slow);
       part.classList.remove("busy");
+      part.removeAttribute("aria-busy");
     }
   };
 
@@ -53,8 +57,15 @@ export function keepFresh(part, { selector, note = null } = {}) {
  */
 function swap(part, html, selector) {
   const parsed = new DOMParser().parseFromString(html, "text/html");
-  const fresh = selector ? parsed.querySelector(selector) : parsed.body;
+  const fresh = /** @type {HTMLElement | null} */ (
+    selector ? parsed.querySelector(selector) : parsed.body
+  );
   if (!fresh || fresh.innerHTML === part.innerHTML) return;
+  // What surrounds the part says the state too, and may offer other actions now.
+  if (fresh.dataset.state !== undefined && fresh.dataset.state !== part.dataset.state) {
+    location.reload();
+    return;
+  }
   const links = [...part.querySelectorAll("a[href], [tabindex='0'], button")];
   const focused = links.indexOf(/** @type {Element} */ (document.activeElement));
   part.replaceChildren(...document.adoptNode(fresh).childNodes);
