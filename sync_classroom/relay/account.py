@@ -33,6 +33,7 @@ class SentAccount:
         "acked",
         "first",
         "next",
+        "repeated",
         "reported_sent",
     )
 
@@ -45,6 +46,10 @@ class SentAccount:
         self._written_off: int | None = None
         self._forfeited = 0
         self.reported_sent = self.acked = 0
+        self.repeated = 0
+        """Packets put on the wire once more although an earlier copy may still arrive: receivers
+        count a duplicate as received (RFC 3550 A.3), which would hide a loss. So each is taken
+        from what has arrived; at worst a few packets too many count as lost."""
 
     @property
     def sent(self) -> int:
@@ -101,7 +106,7 @@ class SentAccount:
         self._through = through
         sent = self._sent_through(through)
         # The receiver misses our own holes too, so its loss is taken from all the numbers.
-        arrived = min(max(0, through + 1 - self.first - lost), sent)
+        arrived = min(max(0, through + 1 - self.first - lost - self.repeated), sent)
         if self._written_off is not None and through > self._written_off:
             newly_lost = (sent - arrived) - (self._base_sent - self._base_arrived)
             gained = max(0, sent - self.reported_sent - max(0, newly_lost))

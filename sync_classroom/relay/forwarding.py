@@ -412,8 +412,11 @@ class Slot:
         """The packet a NACK asks for, unless unknown or sent again within `interval_s`."""
         number = nearest(sequence, self.account.next - 1)
         packet = self.ring.find(number, self.account.next, self.seq_shift)
+        again = number in self.ring.resent_s
         if packet is None or not self.ring.may_resend(number, now, interval_s):
             return None
+        if again and self.rtx_payload_type is None:
+            self.account.repeated += 1
         self.resent += 1
         return packet
 

@@ -83,6 +83,15 @@ def test_acknowledged_never_exceeds_sent_when_duplicates_make_loss_negative() ->
     assert figures(account) == (10, 10)
 
 
+def test_a_possible_duplicate_is_not_taken_for_an_arrival() -> None:
+    account = SentAccount(70000)
+    sent(account, 10)
+    # Two lost; one of the others was sent again twice and came twice.
+    account.repeated = 1
+    assert account.report(70009 & 0xFFFF, 1)
+    assert figures(account) == (10, 8)
+
+
 def test_an_overtaken_report_changes_nothing() -> None:
     account = SentAccount(70000)
     sent(account, 10)

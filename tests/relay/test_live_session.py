@@ -31,9 +31,9 @@ def test_forty_eight_subscribers_two_percent_loss_one_minute() -> None:
             f"seat-{number}",
             rtx=number % 2 == 0,
             loss=0.02,
-            capacity_bps=900_000 if number in slow else None,
+            capacity_bps=600_000 if number in slow else None,
         )
-    lesson.publish(60.0)
+    lesson.publish(60.0, packets_per_frame=4)
     lesson.run(61.0)
     for session, _, receiver in lesson.subscribers:
         receiver.process()
@@ -43,14 +43,14 @@ def test_forty_eight_subscribers_two_percent_loss_one_minute() -> None:
 
     # Upstream: everything lost was asked for and came.
     published = of(lesson, "host")
-    assert lesson.sent == 60 * (30 * 9 + 50)
+    assert lesson.sent == 60 * (30 * 4 + 50)
     # Audio is not negotiated for NACK, so its losses stay.
     audio_lost = lesson.publisher.tracks[0].lost
     assert sum(s.packets for s in published) == lesson.sent - audio_lost
     assert sum(s.lost for s in published) == audio_lost
     assert lesson.publisher.tracks[1].lost == 0
     assert 0 < audio_lost < 60
-    assert sum(s.nacks for s in published) == lesson.counters.nacks_out > 50
+    assert sum(s.nacks for s in published) == lesson.counters.nacks_out > 20
     check_line(published)
 
     forwarded = 0
@@ -60,17 +60,20 @@ def test_forty_eight_subscribers_two_percent_loss_one_minute() -> None:
         forwarded += sent
         check_line(samples)
         assert sum(s.packets for s in samples) == sent, number
-        assert sum(stream.slot.account.acked for stream in media.streams) == got, number
+        repeated = sum(stream.slot.account.repeated for stream in media.streams)
+        known = sum(stream.slot.account.acked for stream in media.streams)
+        assert known == got if number % 2 == 0 else got - repeated <= known <= got, number
+        assert number in slow or repeated < 40
         # Packets that came only after their sample had ended are nobody's: a few in a minute, many
         # behind a line that is full.
         acked = sum(s.acked for s in samples)
-        assert got - (400 if number in slow else 40) <= acked <= got, number
+        assert known - (400 if number in slow else 40) <= acked <= got, number
         assert sum(s.lost for s in samples) == sent - acked, number
         assert sum(s.nacks for s in samples) == receiver.nacked, number
         assert all(s.acked <= s.packets for s in samples)
         audio, video = media.streams
         if number in slow:
-            assert video.slot.dropped > 3000
+            assert video.slot.dropped > 1000
             assert audio.slot.account.sent == lesson.sound - audio_lost
         else:
             assert sent == lesson.sent - audio_lost, number
