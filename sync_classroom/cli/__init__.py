@@ -15,6 +15,7 @@ from ..domain.problems import ProblemError
 from .demo import demo
 from .doctor import doctor
 from .language import speaks_chinese
+from .logs import configure_logs
 from .people import terminal, user
 from .plan import coverage, init, lesson
 from .serve import relay, serve
@@ -52,7 +53,10 @@ def main(ctx: click.Context, config_file: Path | None) -> None:
 
 
 class _Lazy:
-    """Settings read when a command first asks, so that `--help` works with a broken file."""
+    """Settings read when a command first asks, so that `--help` works with a broken file.
+
+    The log is set up with them.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -63,6 +67,7 @@ class _Lazy:
         """The settings; raises ProblemError for a bad file."""
         if self._settings is None:
             self._settings = load_settings(self._path)
+            configure_logs(self._settings)
         return self._settings
 
 

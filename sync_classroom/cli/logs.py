@@ -25,9 +25,11 @@ def configure_logs(settings: Settings) -> None:
     else:
         # The prettier formatters print local variables, and one of them may be a password.
         plain = structlog.dev.plain_traceback
-        processors.append(structlog.dev.ConsoleRenderer(exception_formatter=plain))
+        colours = sys.stderr.isatty()  # a log kept in a file is read without them
+        processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        # Standard output belongs to what a command was asked for.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

@@ -18,7 +18,6 @@ from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
 from .doctor import camera_works, no_camera_warning
 from .language import speaks_chinese
-from .logs import configure_logs
 from .settings import relay_settings, serve_settings
 
 
@@ -28,7 +27,6 @@ from .settings import relay_settings, serve_settings
 def serve(obj: Any, stop_relay: bool) -> None:
     """Run the coordinator, and the relay as a process of its own."""
     settings = obj.settings
-    configure_logs(settings)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     chinese = speaks_chinese()
     if not camera_works(settings):
@@ -65,7 +63,6 @@ def relay(
 ) -> None:
     """Run the relay alone: a WHIP/WHEP relay."""
     settings = obj.settings
-    configure_logs(settings)
     folder = Path(settings.server.data_dir) / "relay"
     chosen = replace(
         relay_settings(settings),

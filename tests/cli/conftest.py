@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from sync_classroom.cli import main
@@ -15,7 +16,7 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     """Run `sync-classroom ARGUMENTS…` with its data in a temporary folder."""
     monkeypatch.setenv("SYNC_CLASSROOM_SERVER__DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -23,7 +24,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     def run(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, list(arguments), input=stdin)
 
-    return run
+    yield run
+    structlog.reset_defaults()
 
 
 @pytest.fixture
