@@ -99,3 +99,15 @@ def test_motion_stops_for_those_who_ask_for_it() -> None:
         for transition in re.findall(r"transition:([^;]+);", css):
             assert "var(--motion" in transition
         assert "animation" not in css
+
+
+def test_figures_can_be_read_on_every_shade_of_the_heat_map() -> None:
+    css = (STATIC / "office.css").read_text("utf-8")
+    shades = re.findall(r"\.heat-(\d) \{ background: (#[0-9a-f]{6}); \}", css)
+    assert [n for n, _ in shades] == ["1", "2", "3"]
+    for name, colour in shades:
+        TOKENS[f"--heat-{name}"] = colour
+        assert contrast("--ink", f"--heat-{name}") >= 4.5
+    # The darkest and the empty shade use state tokens, which are tested above.
+    assert ".heat-4 { background: var(--state-held); color: var(--surface); }" in css
+    assert ".heat-0 { background: var(--wash-missed); }" in css
