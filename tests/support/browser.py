@@ -173,6 +173,34 @@ async def wait_frames(page: Page, selector: str, least: int, *, timeout_s: float
     return int(await handle.json_value())
 
 
+_LOUDEST: Final = """
+async ([selector, ms]) => {
+  const sound = document.querySelector(selector);
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 2048 });
+  context.createMediaStreamSource(sound.srcObject).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  const until = performance.now() + ms;
+  let peak = 0;
+  while (performance.now() < until) {
+    analyser.getFloatTimeDomainData(samples);
+    for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await context.close();
+  return sound.paused ? 0 : peak;
+}
+"""
+
+
+async def loudest(page: Page, selector: str, *, over_s: float = 2.5) -> float:
+    """The loudest sample, 0…1, that an `<audio>` plays while `over_s` seconds go by.
+
+    The fake microphone beeps every second, so that the default hears two beeps.
+    """
+    return float(await page.evaluate(_LOUDEST, [selector, over_s * 1000]))
+
+
 async def pixels(page: Page, selector: str) -> dict[str, Any]:
     """What a `<video>` shows now: `width`, `height` of the picture, 32×18 `pixels` (r, g, b)."""
     return dict(await page.evaluate(_PIXELS, selector))
@@ -185,6 +213,7 @@ __all__ = [
     "chinese_fonts",
     "chromium",
     "launch",
+    "loudest",
     "open_device",
     "open_page",
     "page_problems",

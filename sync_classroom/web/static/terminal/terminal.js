@@ -12,7 +12,7 @@ import { enrol } from "./enrolment.js";
 import { LessonMedia } from "./lesson_media.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
-import { lineOf, readCode, screenOf } from "./state.js";
+import { lineOf, mayStart, nextLesson, readCode, screenOf } from "./state.js";
 import { Store } from "./store.js";
 import { translate } from "./strings.js";
 import { Banners, Enrol, Head, Replaced } from "./views/frame.js";
@@ -69,6 +69,7 @@ class Terminal {
     this.soundBlocked = false;
     this.screenWasShared = this.model.giving?.screen ?? false;
     this.lineSaidAt = 0;
+    this.outdated = false;
     this.planned = false;
 
     this.sounds = new Sounds((blocked) => {
@@ -221,6 +222,7 @@ class Terminal {
     // A check that ran before there was a server to measure against is not worth much.
     if (first && !this.media) void Promise.resolve(this.check.running).then(() => this.runCheck());
     else this.sayCheck();
+    if (!first) void this.lookForNewPage();
   }
 
   /** @param {string} type @param {Record<string, unknown>} fields */
@@ -398,12 +400,19 @@ class Terminal {
    * @param {Lesson} lesson
    */
   checksFirst(lesson) {
-    const { at, running } = this.check.result;
-    const fresh = at !== null && Date.now() - at < CHECK_FRESH_MS;
     const early = lesson.role === "remote" && this.now() < Date.parse(lesson.starts_at);
-    if (!early || fresh || this.model.live[lesson.id]?.state === "live") return false;
-    if (!running && this.model.welcomed) void this.runCheck();
-    return running || this.model.welcomed;
+    if (!early || this.model.live[lesson.id]?.state === "live") return false;
+    return this.checkAfresh();
+  }
+
+  /** @returns {boolean} whether a self-check is under way that is worth waiting for */
+  checkAfresh() {
+    const { at, running } = this.check.result;
+    if (running) return true;
+    const fresh = at !== null && Date.now() - at < CHECK_FRESH_MS;
+    if (fresh || this.connection?.state !== "online") return false;
+    void this.runCheck();
+    return true;
   }
 
   /** @param {Lesson} lesson */
@@ -443,6 +452,25 @@ class Terminal {
     this.wakeLock = null;
   }
 
+  /** What is put off until no lesson needs this device. @param {import("./state.js").Inputs} inputs */
+  inLobby(inputs) {
+    const next = nextLesson(inputs);
+    const soon = next?.role === "host" && mayStart(next, inputs.now);
+    if (soon) this.checkAfresh();
+    else if (this.outdated) location.reload();
+  }
+
+  /** After a reconnect: was the server upgraded, and this page with it? */
+  async lookForNewPage() {
+    try {
+      const response = await fetch("/terminal", { cache: "no-store" });
+      const version = /data-version="([^"]+)"/.exec(await response.text())?.[1];
+      this.outdated = version !== undefined && version !== this.version;
+    } catch (error) {
+      console.debug("page version not known", error);
+    }
+  }
+
   async keepAwake() {
     const wanted = this.media !== null && document.visibilityState === "visible";
     if (!wanted || (this.wakeLock && !this.wakeLock.released)) return;
@@ -460,6 +488,7 @@ class Terminal {
     const inputs = this.inputs();
     const screen = screenOf(inputs);
     this.reconcile(screen);
+    if (screen.name === "lobby") this.inLobby(inputs);
     const waiting = (/** @type {string} */ type, /** @type {string} */ lesson) =>
       Boolean(this.connection?.unacknowledged(type, lesson));
     const count = this.model.settle(performance.now(), waiting);
