@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
 
 from .. import __version__
-from ..config import Settings, load_settings
+from ..config import LogSettings, Settings, load_settings
 from ..domain.problems import ProblemError
-from .demo import demo
-from .doctor import doctor
 from .language import speaks_chinese
 from .logs import configure_logs
-from .people import terminal, user
-from .plan import coverage, init, lesson
-from .serve import relay, serve
-from .simulate import simulate
-from .tls import tls
+
+#: Command → module. A module is read when its command is asked for: the database, the web and the
+#: media libraries take a second to load, and most commands need few of them.
+MODULES: Final = {
+    "coverage": "plan",
+    "demo": "demo",
+    "doctor": "doctor",
+    "init": "plan",
+    "lesson": "plan",
+    "relay": "relay",
+    "serve": "serve",
+    "simulate": "simulate",
+    "terminal": "people",
+    "tls": "tls",
+    "user": "people",
+}
 
 
 class Border(click.Group):
     """Turns a ProblemError of any command into one sentence on standard error and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, for the help text."""
+        del ctx
+        return sorted(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, read now; None if there is none of this name."""
+        del ctx
+        module = MODULES.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(import_module(f".{module}", __name__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -49,14 +74,13 @@ class Border(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config_file: Path | None) -> None:
     """Schedule shared lessons, relay their media, prove how far they reach."""
+    # What a command prints is for people; `serve` and `relay` log as their settings say.
+    configure_logs(LogSettings(level="warning"))
     ctx.obj = _Lazy(config_file)
 
 
 class _Lazy:
-    """Settings read when a command first asks, so that `--help` works with a broken file.
-
-    The log is set up with them.
-    """
+    """Settings read when a command first asks, so that `--help` works with a broken file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -67,9 +91,4 @@ class _Lazy:
         """The settings; raises ProblemError for a bad file."""
         if self._settings is None:
             self._settings = load_settings(self._path)
-            configure_logs(self._settings)
         return self._settings
-
-
-for command in (serve, relay, init, demo, user, terminal, lesson, coverage, simulate, doctor, tls):
-    main.add_command(command)

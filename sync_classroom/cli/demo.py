@@ -38,7 +38,6 @@ from ..simulator.swarm import (
     open_http,
 )
 from ..simulator.terminal import CommandRefusedError, VirtualTerminal
-from .logs import configure_logs
 from .offline import Offline, open_offline
 from .plan import print_coverage
 from .settings import serve_settings
@@ -91,7 +90,6 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
     """Run the main job here: a lesson, a virtual teacher, ROOMS virtual classrooms."""
     console = Console(highlight=False, soft_wrap=True)
     settings = _demo_settings(port)
-    configure_logs(settings)
     with console.status("making the lesson's recording (first time only)…"):
         recording, thumbnail = _recordings(lesson_file)
     planned = asyncio.run(_prepare(settings, rooms))
@@ -109,7 +107,6 @@ def _demo_settings(port: int) -> Settings:
             "server": base.server.model_copy(
                 update={"listen": f"127.0.0.1:{port}", "data_dir": str(DEMO_DIR), "public_url": ""}
             ),
-            "log": base.log.model_copy(update={"level": "warning"}),
             "store": base.store.model_copy(update={"url": "", "redis_url": ""}),
             "relay": base.relay.model_copy(
                 update={

@@ -8,18 +8,18 @@ from typing import Any
 
 import structlog
 
-from ..config import Settings
+from ..config import LogSettings
 
 
-def configure_logs(settings: Settings) -> None:
+def configure_logs(log: LogSettings) -> None:
     """Structured lines on standard error, for people or for programs."""
-    level = getattr(logging, settings.log.level.upper())
+    level = getattr(logging, log.level.upper())
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
     ]
-    if settings.log.format == "json":
+    if log.format == "json":
         processors.append(structlog.processors.format_exc_info)
         processors.append(structlog.processors.JSONRenderer(ensure_ascii=False))
     else:

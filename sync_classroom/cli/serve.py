@@ -1,10 +1,8 @@
-"""`serve` and `relay`: the two processes."""
+"""`serve`: the coordinator, with the relay as a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,13 +10,9 @@ from rich.console import Console
 
 from ..app import Ready
 from ..app import serve as run_coordinator
-from ..config import split_address
-from ..relay.server import ServerInfo
-from ..relay.server import run as run_relay
-from ..relay.settings import Listen, RelaySettings
 from .doctor import camera_works, no_camera_warning
 from .language import speaks_chinese
-from .settings import relay_settings, serve_settings
+from .settings import serve_settings
 
 
 @click.command()
@@ -44,57 +38,3 @@ def serve(obj: Any, stop_relay: bool) -> None:
             console.print(f"  {text}: [bold]{serving.setup_url}[/]")
 
     asyncio.run(run_coordinator(serve_settings(settings, stop_relay=stop_relay), ready=ready))
-
-
-@click.command()
-@click.option("--open", "open_mode", is_flag=True, help="No tokens: anyone may publish and watch.")
-@click.option("--http", help="Address of WHIP and WHEP, e.g. 127.0.0.1:8090.")
-@click.option("--media", help="Address and UDP port of media, e.g. 127.0.0.1:7700.")
-@click.option("--control", type=click.Path(path_type=Path), help="Unix socket of the control API.")
-@click.option("--i-know", is_flag=True, help="Allow --open on a public address.")
-@click.pass_obj
-def relay(
-    obj: Any,
-    open_mode: bool,
-    http: str | None,
-    media: str | None,
-    control: Path | None,
-    i_know: bool,
-) -> None:
-    """Run the relay alone: a WHIP/WHEP relay."""
-    settings = obj.settings
-    folder = Path(settings.server.data_dir) / "relay"
-    chosen = replace(
-        relay_settings(settings),
-        open_mode=open_mode,
-        control=control or folder.absolute() / ("open.sock" if open_mode else "control.sock"),
-        journal_dir=(folder / "open" if open_mode else folder).absolute(),
-    )
-    chosen = _addresses(chosen, http, media)
-    folder.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-
-    def ready(info: ServerInfo) -> None:
-        scheme = "https" if chosen.tls_certificate else "http"
-        base = f"{scheme}://{chosen.http.host}:{info.http_port}"
-        console.print(f"[green]✔[/] {base}/whip/ROOM and {base}/whep/ROOM")
-        console.print(f"  media: UDP {chosen.media.host}:{info.media_port}")
-
-    asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
-
-
-def _addresses(settings: RelaySettings, http: str | None, media: str | None) -> RelaySettings:
-    """Addresses from the command line over those of the settings."""
-    if http is not None:
-        settings = replace(settings, http=_listen("http", http))
-    if media is not None:
-        settings = replace(settings, media=_listen("media", media))
-    return settings
-
-
-def _listen(option: str, text: str) -> Listen:
-    """ADDRESS:PORT of an option."""
-    host, port = split_address(text) if text.rpartition(":")[2].isdigit() else ("", 0)
-    if not host or port > 65535:
-        raise click.BadParameter(f"--{option} {text!r} is not ADDRESS:PORT")
-    return Listen(host, port)

@@ -1,4 +1,4 @@
-"""From the settings file to what `app.serve` and the relay are told."""
+"""From the settings file to what `app.serve` is told."""
 
 from __future__ import annotations
 
@@ -8,27 +8,8 @@ from pathlib import Path
 from ..app import ServeSettings
 from ..config import Settings, split_address
 from ..domain.lesson import LessonRules
-from ..relay.settings import Listen, RelaySettings
+from .relay_settings import relay_settings
 from .tls import certificate_files, local_names
-
-
-def relay_settings(settings: Settings) -> RelaySettings:
-    """The relay's part."""
-    relay = settings.relay
-    files = certificate_files(settings)
-    return RelaySettings(
-        relay=relay.id,
-        media=Listen(*split_address(relay.media)),
-        http=Listen(*split_address(relay.http)),
-        advertised=tuple(relay.advertised),
-        tls_certificate=files[0] if files else None,
-        tls_key=files[1] if files else None,
-        max_sessions=relay.max_sessions,
-        max_rooms=relay.max_rooms,
-        batch_window_ms=relay.batch_window_ms,
-        max_bitrate_kbps=relay.max_bitrate_kbps,
-        journal_max_mb=relay.journal_max_mb,
-    )
 
 
 def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSettings:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from sync_classroom.cli.logs import configure_logs
-from sync_classroom.config import LogSettings, Settings
+from sync_classroom.config import LogSettings
 
 
 @pytest.fixture(autouse=True)
@@ -20,14 +20,14 @@ def restored() -> Iterator[None]:
 
 
 def test_json_lines_hold_event_level_and_values(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs(Settings(log=LogSettings(format="json")))
+    configure_logs(LogSettings(format="json"))
     structlog.get_logger().info("lesson.live", title="英语")
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["level"], line["title"]) == ("lesson.live", "info", "英语")
 
 
 def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs(Settings(log=LogSettings(level="warning")))
+    configure_logs(LogSettings(level="warning"))
     structlog.get_logger().info("quiet")
     structlog.get_logger().warning("loud")
     text = capsys.readouterr().err
@@ -39,7 +39,7 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
 def test_a_traceback_does_not_print_local_variables(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure_logs(Settings(log=LogSettings(format=form)))
+    configure_logs(LogSettings(format=form))
     password = "".join(["s3", "cret"])
     try:
         raise ValueError(len(password))

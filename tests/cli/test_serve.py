@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
+import ssl
 import urllib.request
 from pathlib import Path
 
-import pytest
-
-from tests.support.processes import Server, free_port, running_server, wait_for_http
+from tests.support.processes import Server, running_server
 
 
 def test_first_start_prints_a_set_up_link_that_works_once(tmp_path: Path) -> None:
@@ -54,40 +49,23 @@ def test_a_taken_media_port_is_refused_by_its_setting(tmp_path: Path) -> None:
     assert "relay.media" in text
 
 
+def test_a_made_certificate_serves_pages_and_relay_over_https(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        said = server.command("tls", "--name", "class.example")
+        authority = tmp_path / "data/tls/ca.pem"
+        assert str(authority) in said.replace("\n", "")
+        server.start(authority)
+        trusting = ssl.create_default_context(cafile=str(authority))
+        for url in (f"{server.url}/terminal", f"{server.relay_url}/healthz"):
+            with urllib.request.urlopen(url, timeout=10, context=trusting) as response:
+                assert response.status == 200
+        with urllib.request.urlopen(f"{server.url}/terminal", context=trusting) as response:
+            assert server.relay_url in response.headers["Content-Security-Policy"]
+        assert "sync-classroom tls" not in server.log.read_text("utf-8")
+
+
 def test_an_unknown_setting_stops_the_start(tmp_path: Path) -> None:
     server = Server(tmp_path, SYNC_CLASSROOM_SERVER__LISSTEN="x")
     text = server.command("serve", check=False)
     assert "SYNC_CLASSROOM_SERVER__LISSTEN" in text
     assert "Traceback" not in text
-
-
-def test_relay_alone_serves_whip_and_whep_in_open_mode(tmp_path: Path) -> None:
-    http, media = free_port(), free_port(socket.SOCK_DGRAM)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sync_classroom.cli", "relay", "--open", "--http",
-         f"127.0.0.1:{http}", "--media", f"127.0.0.1:{media}"],
-        env=os.environ | {"SYNC_CLASSROOM_SERVER__DATA_DIR": str(tmp_path)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        wait_for_http(f"http://127.0.0.1:{http}/healthz", alive=lambda: process.poll() is None)
-        request = urllib.request.Request(f"http://127.0.0.1:{http}/whip/any", method="OPTIONS")
-        with urllib.request.urlopen(request, timeout=10) as response:
-            assert response.headers["Accept-Post"] == "application/sdp"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
-    assert process.returncode == 0, output
-    assert f"http://127.0.0.1:{http}/whip/ROOM" in output.decode()
-
-
-def test_open_mode_on_a_public_address_needs_i_know(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    text = server.command("relay", "--open", "--http", "0.0.0.0:0", check=False)
-    assert "--i-know" in text
-
-
-@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:99999", ":80"])
-def test_a_bad_address_on_the_command_line_is_named(tmp_path: Path, address: str) -> None:
-    text = Server(tmp_path).command("relay", "--open", "--http", address, check=False)
-    assert f"'{address}' is not ADDRESS:PORT" in text

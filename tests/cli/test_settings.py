@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom.cli.settings import own_url, relay_settings, serve_settings
+from sync_classroom.cli.settings import own_url, serve_settings
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
 from sync_classroom.relay.settings import Listen
@@ -36,11 +36,10 @@ def test_every_number_arrives(tmp_path: Path) -> None:
     assert told.relay.max_sessions == 9
 
 
-def test_a_made_certificate_serves_pages_and_relay_alike(tmp_path: Path) -> None:
+def test_a_made_certificate_serves_the_pages(tmp_path: Path) -> None:
     made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
     settings = Settings(server={"data_dir": str(tmp_path)})  # type: ignore[arg-type]
     assert serve_settings(settings).tls == (made.certificate, made.key)
-    assert relay_settings(settings).tls_certificate == made.certificate
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "192.0.2.7:80", "class.example:80"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -53,14 +54,18 @@ class Server:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def start(self) -> None:
-        """Start it and wait until it is ready."""
+    def start(self, authority: Path | None = None) -> None:
+        """Start it and wait until it is ready; over TLS if a certificate authority is given."""
+        if authority is not None:
+            self.url = self.url.replace("http:", "https:")
+            self.relay_url = self.relay_url.replace("http:", "https:")
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sync_classroom.cli", "serve", "--stop-relay"],
                 env=self.environment, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
-        wait_for_http(f"{self.url}/readyz", alive=lambda: self.running, log=self.log)
+        tls = ssl.create_default_context(cafile=str(authority)) if authority else None
+        wait_for_http(f"{self.url}/readyz", alive=lambda: self.running, log=self.log, tls=tls)
 
     @property
     def running(self) -> bool:
@@ -117,14 +122,20 @@ def _holds_udp(process: Path, port: int) -> int:
     return 0
 
 
-def wait_for_http(url: str, *, alive: object = None, log: Path | None = None) -> None:
-    """Wait until the address answers 200."""
+def wait_for_http(
+    url: str,
+    *,
+    alive: Callable[[], bool] = lambda: True,
+    log: Path | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> None:
+    """Wait until the address answers 200, while `alive`."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
-        if callable(alive) and not alive():
+        if not alive():
             break
         try:
-            with urllib.request.urlopen(url, timeout=2) as response:
+            with urllib.request.urlopen(url, timeout=2, context=tls) as response:
                 if response.status == 200:
                     return
         except (urllib.error.URLError, ConnectionError, TimeoutError):

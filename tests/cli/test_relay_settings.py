@@ -1,0 +1,37 @@
+"""From the settings file to what the relay is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sync_classroom.cli.relay_settings import relay_settings
+from sync_classroom.cli.tls import ensure_certificate
+from sync_classroom.config import Settings
+from sync_classroom.relay.settings import Listen
+
+from .test_tls import NOW
+
+
+def test_every_setting_arrives(tmp_path: Path) -> None:
+    told = relay_settings(
+        Settings(
+            server={"data_dir": str(tmp_path)},  # type: ignore[arg-type]
+            relay={  # type: ignore[arg-type]
+                "id": "r7", "media": "[::]:7", "http": "127.0.0.1:8", "advertised": ["192.0.2.1"],
+                "max_sessions": 9, "max_rooms": 10, "batch_window_ms": 1.5,
+                "max_bitrate_kbps": 1100, "journal_max_mb": 12,
+            },
+        )
+    )  # fmt: skip
+    assert told.relay == "r7"
+    assert (told.media, told.http) == (Listen("::", 7), Listen("127.0.0.1", 8))
+    assert told.advertised == ("192.0.2.1",)
+    assert (told.max_sessions, told.max_rooms, told.batch_window_ms) == (9, 10, 1.5)
+    assert (told.max_bitrate_kbps, told.journal_max_mb) == (1100, 12)
+    assert told.tls_certificate is None
+
+
+def test_a_made_certificate_serves_the_relay_too(tmp_path: Path) -> None:
+    made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
+    told = relay_settings(Settings(server={"data_dir": str(tmp_path)}))  # type: ignore[arg-type]
+    assert (told.tls_certificate, told.tls_key) == (made.certificate, made.key)
