@@ -120,18 +120,26 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 async def answering(answer: bytes | None) -> AsyncIterator[RelayClient]:
     """A client of a server that answers every request with these bytes, or never."""
     done = asyncio.Event()
+    handlers: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        if answer is None:
-            await done.wait()
-        else:
-            writer.write(answer)
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            if answer is None:
+                await done.wait()
+            else:
+                writer.write(answer)
+        except asyncio.IncompleteReadError:
+            pass  # the client changed its mind
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
-    served = await asyncio.start_server(handle, "127.0.0.1", 0)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.add(asyncio.create_task(handle(reader, writer)))
+
+    served = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = served.sockets[0].getsockname()[1]
     client = RelayClient(("127.0.0.1", port), timeout_s=0.3)
     try:
@@ -141,6 +149,7 @@ async def answering(answer: bytes | None) -> AsyncIterator[RelayClient]:
         await client.close()
         served.close()
         await served.wait_closed()
+        await asyncio.gather(*handlers)
 
 
 def http(body: bytes, status: int = 200) -> bytes:

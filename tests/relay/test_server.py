@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -301,6 +301,8 @@ async def test_sigterm_while_clients_are_connected_is_quick(tmp_path: Path) -> N
         assert time.monotonic() - began < 5
         assert child.process.returncode == 0
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def test_a_process_that_cannot_start_reports_the_problem(tmp_path: Path) -> None:
