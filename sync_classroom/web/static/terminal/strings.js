@@ -206,6 +206,7 @@ export const STRINGS = {
   "line.connecting": ["正在连接", "Connecting"],
   "line.unknown": ["线路未知", "Line unknown"],
   "seat.offline": ["离线", "Offline"],
+  "seat.weak": ["有些卡", "Weak line"],
   "seat.waiting": ["在线", "Online"],
 
   "refused.title": ["服务器没有接受：{sentence}", "The server refused: {sentence}"],

@@ -25,6 +25,16 @@ const LINE_SHAPES = {
   unknown: "○",
 };
 
+/** Short enough for a tile. @type {Record<Room["line"], string>} */
+const LINE_WORDS = {
+  good: "line.good",
+  weak: "seat.weak",
+  reconnecting: "line.connecting",
+  offline: "seat.offline",
+  waiting: "seat.waiting",
+  unknown: "line.unknown",
+};
+
 /**
  * @typedef {object} HostActions
  * @property {() => void} end
@@ -240,7 +250,7 @@ class Rooms {
     const slot = room.slot === null ? null : room.slot + 1;
     picture?.show(slot === null ? null : (this.tracks[slot] ?? null));
     const fresh = slot !== null && isFresh(media, slot);
-    const words = room.line === "waiting" ? t("seat.waiting") : room.line === "offline" ? t("seat.offline") : room.line === "reconnecting" ? t("line.connecting") : t(`line.${room.line}`);
+    const words = t(LINE_WORDS[room.line]);
     picture?.label("", fresh ? null : words);
     text(name, room.lines.join("\n"));
     text(heads, room.present === null ? "" : String(room.present));
