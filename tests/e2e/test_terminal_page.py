@@ -384,3 +384,34 @@ async def test_everything_is_reached_by_keyboard(school: Town, browser: Browser)
         reached.add(await page.evaluate("() => document.activeElement.id"))
     assert {"screen", "camera", "voice", "extend", "end"} <= reached
     await close(page)
+
+
+# A document that captures a camera may play sound in today's Chromium, whatever its policy; other
+# browsers and stricter policies refuse until somebody has touched the page.
+WITHHOLD = """
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  if (this.muted || navigator.userActivation.hasBeenActive) return play.call(this);
+  this.pause();
+  return Promise.reject(new DOMException("no gesture yet", "NotAllowedError"));
+};
+"""
+
+
+async def test_sound_that_the_browser_withholds_is_one_tap_away(
+    school: Town, browser: Browser
+) -> None:
+    await school.plan(starts_in_s=60)
+    host = await school.terminal(browser, HOST)
+    room = await school.terminal(browser, FIRST)
+    await on_screen(room, "remote")
+    await room.add_init_script(WITHHOLD)
+    await room.reload()  # nobody has touched this document
+    await host.click("#main-button")
+    await moving(room, "#teacher video")
+    button = room.locator("[data-banner=sound] button:visible")
+    await expect(button).to_have_text("点一下打开声音", timeout=SLOW_MS)
+    await button.click()
+    await expect(button).to_have_count(0)
+    assert await loudest(room, VOICE) > LOUD
+    await close(host, room)

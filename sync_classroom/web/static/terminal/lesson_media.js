@@ -24,6 +24,8 @@ export const ENCODINGS = {
 };
 /** Width that a quiet room's picture is scaled to. */
 const SEAT_WIDTH = 320;
+/** Camera and microphone are waited for this long before the session is opened, ms. */
+const DEVICES_MS = 3_000;
 /** Sound of a voice and of courseware, bit/s. */
 const AUDIO_BITRATE = 48_000;
 
@@ -298,15 +300,17 @@ export class LessonMedia {
 
   async start() {
     this.down.link.start();
-    const camera = this.devices.hold("camera", this.onCamera);
+    const devices = [this.devices.hold("camera", this.onCamera)];
     if (this.lesson.role === "host") {
       this.micHeld = true;
-      await Promise.all([camera, this.devices.hold("microphone", this.onMicrophone)]);
-    } else {
-      await camera;
+      devices.push(this.devices.hold("microphone", this.onMicrophone));
     }
-    // Without any device the session is opened all the same: being there is worth something, and
-    // a camera plugged in later is placed into it.
+    // A driver that thinks for long, or no device at all, must not keep the others from being
+    // seen or heard: the session is opened, and what comes later is placed into it.
+    const patience = new Promise((resolve) => {
+      setTimeout(resolve, DEVICES_MS);
+    });
+    await Promise.race([Promise.all(devices), patience]);
     if (!this.stopped) this.up.link.start();
   }
 
