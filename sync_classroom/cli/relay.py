@@ -14,6 +14,7 @@ from ..config import split_address
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
+from .logs import configure_logs
 from .relay_settings import relay_settings
 
 
@@ -34,6 +35,7 @@ def relay(
 ) -> None:
     """Run the relay alone: a WHIP/WHEP relay."""
     settings = obj.settings
+    configure_logs(settings.log)
     folder = Path(settings.server.data_dir) / "relay"
     chosen = replace(
         relay_settings(settings),

@@ -12,6 +12,7 @@ from ..app import Ready
 from ..app import serve as run_coordinator
 from .doctor import camera_works, no_camera_warning
 from .language import speaks_chinese
+from .logs import configure_logs
 from .settings import serve_settings
 
 
@@ -21,6 +22,7 @@ from .settings import serve_settings
 def serve(obj: Any, stop_relay: bool) -> None:
     """Run the coordinator, and the relay as a process of its own."""
     settings = obj.settings
+    configure_logs(settings.log)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     chinese = speaks_chinese()
     if not camera_works(settings):

@@ -69,3 +69,11 @@ def test_an_unknown_setting_stops_the_start(tmp_path: Path) -> None:
     text = server.command("serve", check=False)
     assert "SYNC_CLASSROOM_SERVER__LISSTEN" in text
     assert "Traceback" not in text
+
+
+def test_the_log_level_is_that_of_the_settings(tmp_path: Path) -> None:
+    for level, seen in (("info", True), ("warning", False)):
+        with running_server(tmp_path / level, SYNC_CLASSROOM_LOG__LEVEL=level) as server:
+            server.folder.mkdir()
+            server.start()
+            assert ("serve.ready" in server.log.read_text("utf-8")) is seen
