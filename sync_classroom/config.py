@@ -233,7 +233,7 @@ def _problem(error: ValidationError, where: str) -> ProblemError:
     if first["type"] == "extra_forbidden":
         return ProblemError(
             "setting_unknown",
-            f"{where}:没有名为 {key} 的设置(值 {value!r})。请改正拼写或删除此行;"
+            f"{where}：没有名为 {key} 的设置（值 {value!r}）。请改正拼写或删除此行；"
             "全部设置见 config/sync_classroom.toml。",
             f"{where}: there is no setting {key} (value {value!r}). Correct the spelling or remove"
             " it; config/sync_classroom.toml lists every setting.",
@@ -243,7 +243,7 @@ def _problem(error: ValidationError, where: str) -> ProblemError:
     reason = first["msg"].removeprefix("Value error, ")
     return ProblemError(
         "setting_invalid",
-        f"{where}:设置 {key} 的值 {value!r} 无效:{reason}。",
+        f"{where}：设置 {key} 的值 {value!r} 无效：{reason}。",
         f"{where}: setting {key} = {value!r} is not valid: {reason}.",
         field=key,
         value=value,
@@ -265,7 +265,7 @@ def load_settings(path: Path | None = None) -> Settings:
         except (OSError, UnicodeDecodeError) as error:
             raise ProblemError(
                 "settings_unreadable",
-                f"无法读取设置文件 {chosen}:{error}。请检查路径与权限,或用 --config 指定。",
+                f"无法读取设置文件 {chosen}：{error}。请检查路径与权限，或用 --config 指定。",
                 f"Cannot read the settings file {chosen}: {error}. Check path and permissions,"
                 " or name another with --config.",
                 value=str(chosen),
@@ -273,14 +273,14 @@ def load_settings(path: Path | None = None) -> Settings:
         except tomllib.TOMLDecodeError as error:
             raise ProblemError(
                 "settings_not_toml",
-                f"设置文件 {chosen} 不是有效的 TOML:{error}。请改正该行。",
+                f"设置文件 {chosen} 不是有效的 TOML：{error}。请改正该行。",
                 f"The settings file {chosen} is not valid TOML: {error}. Correct that line.",
                 value=str(chosen),
             ) from error
     if name := _unknown_environment():
         raise ProblemError(
             "setting_unknown",
-            f"环境变量 {name} 不对应任何设置(值 {os.environ[name]!r})。请改正或取消它。",
+            f"环境变量 {name} 不对应任何设置（值 {os.environ[name]!r}）。请改正或取消它。",
             f"The environment variable {name} names no setting (value {os.environ[name]!r})."
             " Correct or unset it.",
             field=name,

@@ -253,7 +253,7 @@ async def _wait_for_server(
     log = (DEMO_DIR / "server.log").read_text("utf-8", errors="replace")
     raise ProblemError(
         "server_not_ready",
-        f"服务器没有启动;日志 {DEMO_DIR / 'server.log'}:{log[-800:]}",
+        f"服务器没有启动；日志 {DEMO_DIR / 'server.log'}：{log[-800:]}",
         f"The server did not start; log {DEMO_DIR / 'server.log'}: {log[-800:]}",
     )
 

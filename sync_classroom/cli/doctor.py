@@ -63,7 +63,7 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
     except OSError as error:
         yield Finding(
             Level.FAIL,
-            f"数据目录 {folder} 不可写:{error.strerror}。请修改 server.data_dir 或目录权限。",
+            f"数据目录 {folder} 不可写：{error.strerror}。请修改 server.data_dir 或目录权限。",
             f"The data folder {folder} cannot be written: {error.strerror}."
             " Change server.data_dir or the folder's permissions.",
         )
@@ -73,11 +73,11 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
     if free < MIN_FREE_BYTES:
         yield Finding(
             Level.WARN,
-            f"数据目录 {folder} 只剩 {size};请清理磁盘或换到更大的磁盘。",
+            f"数据目录 {folder} 只剩 {size}；请清理磁盘或换到更大的磁盘。",
             f"Only {size} are left in {folder}; make room or move server.data_dir.",
         )
     else:
-        yield Finding(Level.OK, f"数据目录 {folder},剩余 {size}", f"Data in {folder}, {size} free")
+        yield Finding(Level.OK, f"数据目录 {folder}，剩余 {size}", f"Data in {folder}, {size} free")
 
 
 def _free_port(address: str, kind: int) -> OSError | None:
@@ -104,7 +104,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         if error := _free_port(address, kind):
             yield Finding(
                 Level.WARN,
-                f"{protocol} {address} 现在不能使用({error.strerror})。若不是本服务正在运行,"
+                f"{protocol} {address} 现在不能使用（{error.strerror}）。若不是本服务正在运行，"
                 f"请修改设置 {name}。",
                 f"{protocol} {address} cannot be used now ({error.strerror}). Unless this service"
                 f" is running already, change the setting {name}.",
@@ -112,7 +112,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding(
                 Level.OK,
-                f"{protocol} {address} 可用({name})",
+                f"{protocol} {address} 可用（{name}）",
                 f"{protocol} {address} is free ({name})",
             )
 
@@ -132,8 +132,8 @@ def no_camera_warning(settings: Settings) -> Finding:
     """What to say when pages would be served where cameras cannot work."""
     return Finding(
         Level.WARN,
-        f"页面将以 HTTP 提供给其他电脑({settings.server.listen}),浏览器不会给出摄像头和麦克风。"
-        "请运行 `sync-classroom tls`,或设置 server.tls_certificate,或在前面放 HTTPS 代理并设置"
+        f"页面将以 HTTP 提供给其他电脑（{settings.server.listen}），浏览器不会给出摄像头和麦克风。"
+        "请运行 `sync-classroom tls`，或设置 server.tls_certificate，或在前面放 HTTPS 代理并设置"
         " server.public_url。",
         f"Pages would go to other machines by plain HTTP ({settings.server.listen}): browsers give"
         " them no camera or microphone. Run `sync-classroom tls`, or set server.tls_certificate,"
@@ -156,7 +156,7 @@ def _https(settings: Settings) -> Iterator[Finding]:
     except (OSError, ValueError, ssl.SSLError) as error:
         yield Finding(
             Level.FAIL,
-            f"证书 {certificate} 与私钥 {key} 不能使用:{error}。"
+            f"证书 {certificate} 与私钥 {key} 不能使用：{error}。"
             "请检查 server.tls_certificate 和 server.tls_key。",
             f"Certificate {certificate} and key {key} cannot be used: {error}."
             " Check server.tls_certificate and server.tls_key.",
@@ -166,7 +166,7 @@ def _https(settings: Settings) -> Iterator[Finding]:
     if days < RENEW_BEFORE_DAYS:
         yield Finding(
             Level.WARN if days >= 0 else Level.FAIL,
-            f"证书 {certificate} 还有 {days} 天到期({ends:%Y-%m-%d});请更新。",
+            f"证书 {certificate} 还有 {days} 天到期（{ends:%Y-%m-%d}）；请更新。",
             f"Certificate {certificate} ends in {days} days ({ends:%Y-%m-%d}); renew it.",
         )
     else:
@@ -204,7 +204,7 @@ async def _store_findings(settings: Settings) -> list[Finding]:
         findings.append(
             Finding(
                 Level.WARN,
-                "还没有账号。`sync-classroom serve` 首次启动会给出设置链接,"
+                "还没有账号。`sync-classroom serve` 首次启动会给出设置链接，"
                 "或运行 `sync-classroom user add`。",
                 "There are no accounts. `sync-classroom serve` prints a set-up link at its first"
                 " start; or run `sync-classroom user add`.",
@@ -229,7 +229,7 @@ def _buffers(_settings: Settings) -> Iterator[Finding]:
     if size < 1 << 20:
         yield Finding(
             Level.WARN,
-            f"UDP 发送缓冲上限只有 {size // 1024} KB;建议 `sysctl -w net.core.wmem_max=4194304`。",
+            f"UDP 发送缓冲上限只有 {size // 1024} KB；建议 `sysctl -w net.core.wmem_max=4194304`。",
             f"The UDP send buffer is capped at {size // 1024} KB;"
             " `sysctl -w net.core.wmem_max=4194304` is better.",
         )

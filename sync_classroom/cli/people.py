@@ -66,7 +66,7 @@ def terminal_code(obj: Any, classroom: str) -> None:
             if classroom not in roster.classrooms:
                 raise ProblemError(
                     "classroom_unknown",
-                    f"没有编号为 {classroom!r} 的教室;编号见页面 /terminals。",
+                    f"没有编号为 {classroom!r} 的教室；编号见页面 /terminals。",
                     f"There is no classroom {classroom!r}. The page /terminals lists the ids.",
                     kind=ProblemKind.NOT_FOUND,
                     field="classroom",

@@ -38,7 +38,7 @@ def init(obj: Any, roster_file: Path) -> None:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
         raise ProblemError(
             "roster_invalid",
-            f"名册文件 {roster_file} 无法使用:{error}。请改正后重新运行。",
+            f"名册文件 {roster_file} 无法使用：{error}。请改正后重新运行。",
             f"The roster file {roster_file} cannot be used: {error}. Correct it and run again.",
             field="roster_file",
             value=str(roster_file),

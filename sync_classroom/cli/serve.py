@@ -33,7 +33,7 @@ def serve(obj: Any, stop_relay: bool) -> None:
         console.print(f"[green]✔[/] {serving.url}   (WHIP/WHEP {serving.relay_url})")
         if serving.setup_url:
             text = (
-                "尚无账号;用此一次性链接设置管理员"
+                "尚无账号；用此一次性链接设置管理员"
                 if chinese
                 else "No accounts yet; set up the first administrator with this one-time link"
             )

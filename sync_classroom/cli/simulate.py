@@ -95,7 +95,7 @@ def simulate(
     except (RequestRefusedError, aiohttp.ClientError) as error:
         raise ProblemError(
             "server_refused",
-            f"服务器 {url} 拒绝或无法连接:{error}",
+            f"服务器 {url} 拒绝或无法连接：{error}",
             f"The server {url} refused or cannot be reached: {error}",
             value=url,
         ) from error
@@ -121,7 +121,7 @@ async def _enrol(
     if held and not take_over:
         raise ProblemError(
             "terminals_exist",
-            f"{len(held)} 个教室已有终端(例如 {held[0]});再次登记会使其失效。"
+            f"{len(held)} 个教室已有终端（例如 {held[0]}）；再次登记会使其失效。"
             "确认请加 --take-over。",
             f"{len(held)} classrooms have a terminal already (such as {held[0]}); enrolling them"
             " again would put it out of use. Add --take-over if that is meant.",

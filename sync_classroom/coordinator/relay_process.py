@@ -284,7 +284,7 @@ def _problem(report: Mapping[str, Any], status: int | str) -> ProblemError:
         )
     return ProblemError(
         "relay_not_started",
-        f"媒体服务未能启动(退出码 {status})。请查看它的日志。",
+        f"媒体服务未能启动（退出码 {status}）。请查看它的日志。",
         f"The relay did not start (exit status {status}). Its log says why.",
         kind=ProblemKind.UNAVAILABLE,
         value=status,

@@ -103,7 +103,7 @@ def _load_or_make(path: Path) -> OKPKey:
     except OSError as error:
         raise ProblemError(
             "token_key_unreadable",
-            f"无法读写令牌密钥文件 {path}:{error.strerror}。请检查 server.data_dir 的权限。",
+            f"无法读写令牌密钥文件 {path}：{error.strerror}。请检查 server.data_dir 的权限。",
             f"The token key file {path} cannot be read or written: {error.strerror}."
             " Check the permissions of server.data_dir.",
             kind=ProblemKind.UNAVAILABLE,
@@ -113,7 +113,7 @@ def _load_or_make(path: Path) -> OKPKey:
     except (ValueError, JoseError) as error:
         raise ProblemError(
             "token_key_damaged",
-            f"令牌密钥文件 {path} 已损坏。请从备份恢复;没有备份时删除它,系统会重新生成,"
+            f"令牌密钥文件 {path} 已损坏。请从备份恢复；没有备份时删除它，系统会重新生成，"
             "终端需要重新进入课堂。",
             f"The token key file {path} is damaged. Restore it from a backup; without one, delete"
             " it: a new key is made and terminals join again.",

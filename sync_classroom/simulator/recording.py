@@ -215,7 +215,7 @@ def _unsuitable(path: Path, zh: str, en: str) -> ProblemError:
     )
     return ProblemError(
         "recording_unsuitable",
-        f"录像 {path} 不能直接播放:{zh}。可以这样转换:{remedy}",
+        f"录像 {path} 不能直接播放：{zh}。可以这样转换：{remedy}",
         f"The recording {path} cannot be played as it is: {en}. This converts it: {remedy}",
         field="lesson",
         value=str(path),
@@ -229,7 +229,7 @@ def load_recording(path: Path) -> Recording:
     except (OSError, av.FFmpegError) as error:
         raise ProblemError(
             "recording_unreadable",
-            f"无法读取录像 {path}:{error}。请检查路径和文件格式。",
+            f"无法读取录像 {path}：{error}。请检查路径和文件格式。",
             f"Cannot read the recording {path}: {error}. Check the path and the format.",
             field="lesson",
             value=str(path),
@@ -240,7 +240,7 @@ def load_recording(path: Path) -> Recording:
         stream = container.streams.video[0]
         context = stream.codec_context
         if context.name != "h264":
-            raise _unsuitable(path, f"视频是 {context.name},不是 H.264",
+            raise _unsuitable(path, f"视频是 {context.name}，不是 H.264",
                               f"its video is {context.name}, not H.264")  # fmt: skip
         if context.has_b_frames:
             raise _unsuitable(path, "视频含 B 帧", "its video has B frames")
@@ -249,7 +249,7 @@ def load_recording(path: Path) -> Recording:
         if last_keyframe_gap > MAX_KEYFRAME_GAP_S:
             raise _unsuitable(
                 path,
-                f"关键帧间隔 {last_keyframe_gap:.0f} 秒,超过 {MAX_KEYFRAME_GAP_S:.0f} 秒",
+                f"关键帧间隔 {last_keyframe_gap:.0f} 秒，超过 {MAX_KEYFRAME_GAP_S:.0f} 秒",
                 f"{last_keyframe_gap:.0f} s between keyframes,"
                 f" more than {MAX_KEYFRAME_GAP_S:.0f} s",
             )

@@ -155,7 +155,8 @@ def _key(request: web.Request) -> str:
     if not _IDEMPOTENCY.fullmatch(key):
         raise ProblemError(
             "idempotency_key",
-            "请求头 Idempotency-Key 必须是 1 到 64 个字母、数字或 . _ : -;每次新的操作用一个新值。",
+            "请求头 Idempotency-Key 必须是 1 到 64 个字母、数字或 . _ : -；"
+            "每次新的操作用一个新值。",
             "The header Idempotency-Key must be 1 to 64 letters, digits, '.', '_', ':' or '-'; use"
             " a new one for each new act.",
             field=IDEMPOTENCY_HEADER,
