@@ -168,9 +168,8 @@ class Receiver:
     ) -> None:
         self._signalling = Signalling(http, url, token)
         self._lines = [Line("audio", "recvonly")] * audio + [Line("video", "recvonly")] * video
-        self._loses = loses
         self.reports = ReceiverReports(secrets.randbits(32), CLOCK_RATES)
-        self.transport = Transport(self._on_packet)
+        self.transport = Transport(self._on_packet, loses=loses)
         self.first_packet_s: float | None = None
         self.last_packet_at = 0.0
         self._asked_at = 0.0
@@ -208,8 +207,6 @@ class Receiver:
         now = time.monotonic()
         if is_rtcp:
             self.reports.rtcp(data, now)
-            return
-        if self._loses is not None and self._loses():
             return
         if self.first_packet_s is None:
             self.first_packet_s = now - self._asked_at

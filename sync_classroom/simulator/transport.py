@@ -112,9 +112,18 @@ def _context() -> SSL.Context:
 
 
 class Transport:
-    """A connected path to the server. `on_packet(data, is_rtcp)` gets decrypted packets."""
+    """A connected path to the server. `on_packet(data, is_rtcp)` gets decrypted packets.
 
-    def __init__(self, on_packet: Callable[[bytes, bool], None]) -> None:
+    `loses` is asked for every media packet before it is decrypted, as a line would lose it: what
+    was decrypted once could not be received again (RFC 3711 3.3.2, replay protection).
+    """
+
+    def __init__(
+        self,
+        on_packet: Callable[[bytes, bool], None],
+        *,
+        loses: Callable[[], bool] | None = None,
+    ) -> None:
         self.ice_ufrag = secrets.token_hex(4)
         self.ice_pwd = secrets.token_hex(12)
         self.rtt_s: float | None = None
@@ -122,6 +131,7 @@ class Transport:
         self.connected = False
         self.undecryptable = 0
         self._on_packet = on_packet
+        self._loses = loses
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
         self._remote: Remote | None = None
@@ -324,6 +334,8 @@ class Transport:
                 return
             # RFC 5761 4: RTCP packet types seen as an RTP header's second byte.
             rtcp = len(data) > 1 and 192 <= data[1] <= 223
+            if self._loses is not None and not rtcp and self._loses():
+                return
             try:
                 plain = (
                     self._receive.unprotect_rtcp(data) if rtcp else self._receive.unprotect(data)
