@@ -182,14 +182,7 @@ def summarise(
         inside.schools,
     )
     by_school = _by_school(seats, inside, rules)
-    matrix = {
-        school: {
-            "live": by_school[school].figures.held_seats,
-            "research": research.by_school.get(school, 0),
-            "push": push.by_school.get(school, 0),
-        }
-        for school in inside.schools
-    }
+    matrix = _matrix(inside, by_school, research.by_school, push.by_school)
     classes = dict(roster.classes)
     rooms = _grouped(seats, lambda s: s.seat.classroom, inside.classrooms)
     weeks = _grouped(seats, lambda s: iso_week(s.occurrence.date))
@@ -210,6 +203,23 @@ def summarise(
         mode_matrix=matrix,
         seats=seats,
     )
+
+
+def _matrix(
+    inside: Programme,
+    live: Mapping[SchoolId, SchoolFigures],
+    research: Mapping[SchoolId, int],
+    push: Mapping[SchoolId, int],
+) -> dict[SchoolId, dict[str, int]]:
+    """School × mode: held seats, held research sessions, opened targets (三模式覆盖)."""
+    return {
+        school: {
+            "live": live[school].figures.held_seats,
+            "research": research.get(school, 0),
+            "push": push.get(school, 0),
+        }
+        for school in inside.schools
+    }
 
 
 def _period(plan: Plan, first: date | None, last: date | None) -> tuple[date | None, date | None]:
