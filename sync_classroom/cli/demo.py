@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,6 +39,7 @@ from ..simulator.swarm import (
     open_http,
 )
 from ..simulator.terminal import CommandRefusedError, VirtualTerminal
+from .doctor import in_use
 from .offline import Offline, open_offline
 from .plan import print_coverage
 from .settings import serve_settings
@@ -90,6 +92,7 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
     """Run the main job here: a lesson, a virtual teacher, ROOMS virtual classrooms."""
     console = Console(highlight=False, soft_wrap=True)
     settings = _demo_settings(port)
+    _check_ports(settings)
     with console.status("making the lesson's recording (first time only)…"):
         recording, thumbnail = _recordings(lesson_file)
     planned = asyncio.run(_prepare(settings, rooms))
@@ -117,6 +120,24 @@ def _demo_settings(port: int) -> Settings:
             ),
         }
     )
+
+
+def _check_ports(settings: Settings) -> None:
+    """Refuse to start where somebody listens already: the demo must talk to its own server."""
+    for address, kind in (
+        (settings.server.listen, socket.SOCK_STREAM),
+        (settings.relay.http, socket.SOCK_STREAM),
+        (settings.relay.media, socket.SOCK_DGRAM),
+    ):
+        if error := in_use(address, kind):
+            raise ProblemError(
+                "demo_port_in_use",
+                f"端口 {address} 不能使用（{error.strerror}）。请换一个：make demo PORT=9000",
+                f"The port {address} cannot be used ({error.strerror}). Choose another:"
+                " make demo PORT=9000",
+                field="port",
+                value=address,
+            )
 
 
 def _recordings(lesson_file: Path | None) -> tuple[Recording, Recording]:

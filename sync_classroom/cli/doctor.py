@@ -80,7 +80,8 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, f"数据目录 {folder}，剩余 {size}", f"Data in {folder}, {size} free")
 
 
-def _free_port(address: str, kind: int) -> OSError | None:
+def in_use(address: str, kind: int) -> OSError | None:
+    """Why a socket of this kind (`SOCK_STREAM`, `SOCK_DGRAM`) cannot listen there, or None."""
     host, port = split_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as probe:
@@ -101,7 +102,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     )
     for name, address, kind in wanted:
         protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
-        if error := _free_port(address, kind):
+        if error := in_use(address, kind):
             yield Finding(
                 Level.WARN,
                 f"{protocol} {address} 现在不能使用（{error.strerror}）。若不是本服务正在运行，"

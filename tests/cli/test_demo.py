@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,3 +57,18 @@ def test_ctrl_c_ends_the_lesson_and_prints_the_coverage(tmp_path: Path) -> None:
     _check(text + rest)
     assert process.returncode == 0
     assert "lesson ended" in rest
+
+
+def test_a_port_in_use_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "sync_classroom.cli", "demo", "--port", str(port)],
+            cwd=tmp_path, env=os.environ | {"LC_ALL": "C.UTF-8"}, check=False, timeout=60,
+            capture_output=True, text=True,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "PORT=" in done.stderr
+    assert not (tmp_path / "var").exists()
