@@ -8,45 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from . import rtcp, stun
+from . import rtcp
+from .admission import Admission
 from .counters import Counters
+from .demux import Demultiplexer
 from .fanout import FanOut, Output, PythonFanOut
 from .forwarding import Feed, Slot
-from .ice import IceAgent, IceTable, Outcome
+from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
 from .live_session import CONTROL, PeerState, Session
 from .peer import Certificate, PeerTransport
 from .publisher import Publisher
 from .room import EMPTY_S, Layout, Room, source_name
-from .samples import Sampler
 from .schedule import Schedule
-from .sdp import stream_ids
-from .session import (
-    Direction,
-    LocalStream,
-    LocalTransport,
-    Offer,
-    Sample,
-    SessionRefusedError,
-)
+from .session import Direction, LocalTransport, Offer, Sample, SessionRefusedError
 from .settings import RelaySettings
-from .srtp import SrtpError
 from .subscriber import Subscriber
 from .sync import RelayClock
-from .udp import RECEIVE_BATCH, SLOT, UdpSocket, ffi
+from .udp import UdpSocket
 
 __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 
-MAX_DRAINS: Final = 8
-"""Batches read per wake-up (512 datagrams): then timers and other tasks have their turn."""
-MAX_EARLY: Final = 64
-"""Datagrams of media kept while the handshake's end is being read: a keyframe's worth."""
 WARM_S: Final = 0.5
 """From an offer to the end of its handshake: a cached keyframe should still be fresh then."""
 NOTHING_LIVE_RETRY_S: Final = 3
@@ -69,16 +55,22 @@ class Endpoint:
         self.on_sample = on_sample
         self.draining = False
         self._counters = Counters()
-        self._certificate = Certificate()
-        self._fingerprint = self._certificate.fingerprint
-        hosts = settings.advertised or reachable_addresses(settings.media.host)
-        self._candidates = tuple((host, socket.port) for host in hosts)
         self._ice = IceTable()
-        self._clock = RelayClock(time.time() - self._loop.time())
+        self._demux = Demultiplexer(socket, self._ice, self._counters, self)
         self._fanout: FanOut = PythonFanOut(socket, self._counters)
+        hosts = settings.advertised or reachable_addresses(settings.media.host)
+        self._admission = Admission(
+            settings,
+            self,
+            self._ice,
+            Certificate(),
+            tuple((host, socket.port) for host in hosts),
+            RelayClock(time.time() - self._loop.time()),
+            self._fanout,
+            self._send_dtls,
+        )
         self._rooms: dict[str, Room[Session]] = {}
         self._sessions: dict[str, Session] = {}
-        self._by_address: dict[bytes, Session] = {}
         self._outputs: dict[Slot, Output] = {}
         self._owners: dict[Feed, Session] = {}
         self._dirty: dict[Feed, None] = {}
@@ -86,8 +78,6 @@ class Endpoint:
         self._batch_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._scratch = ffi.new("char[]", SLOT)
-        self._scratch_view = memoryview(ffi.buffer(self._scratch)).cast("B")
         self._writing = False
         self._dropped_before = self._refused_before = 0
 
@@ -212,7 +202,7 @@ class Endpoint:
                 self._counters.idle_codec += slot.mismatched
                 if feed is not None:
                     self._ask_keyframe(feed)
-            self._touch(session)
+            self.touch(session)
         self._arm()
 
     def _warm(self, room: Room[Session], session: Session, media: Subscriber) -> None:
@@ -224,7 +214,7 @@ class Endpoint:
                 continue
             if feed.requests is not None and feed.latest is not None:
                 feed.requests.ask()
-                self._touch(self._owners[feed])
+                self.touch(self._owners[feed])
 
     def _feed_of(self, room: Room[Session], peer: str, kind: str, place: int) -> Feed | None:
         source = room.feeding(peer, kind, place)
@@ -235,7 +225,7 @@ class Endpoint:
     def _ask_keyframe(self, feed: Feed) -> None:
         if feed.wants_keyframe and feed.requests is not None:
             feed.requests.ask()
-            self._touch(self._owners[feed])
+            self.touch(self._owners[feed])
 
     # ------------------------------------------------------------------ sessions
 
@@ -285,7 +275,7 @@ class Endpoint:
             )
         if found is None:
             found = self._make_room(room, pinned=False)
-        session = self._new_session(found, peer, name, offer)
+        session = self._admission.session(room, peer, name, offer, self._loop.time())
         for old in replaced:
             self.close_session(old, "replaced")
         self._sessions[session.id] = session
@@ -302,75 +292,13 @@ class Endpoint:
                 self._outputs[stream.slot] = stream.output
             self._warm(found, session, session.media)
         self._counters.sessions_opened += 1
-        self._touch(session)
+        self.touch(session)
         self._arm()
         return session
 
-    def _new_session(
-        self, room: Room[Session], peer: str, source: str | None, offer: Offer
-    ) -> Session:
-        now = self._loop.time()
-        session_id = secrets.token_urlsafe(12)
-        agent = self._ice.open(session_id, now)
-        transport = PeerTransport(
-            self._certificate, offer.fingerprints, lambda data: self._send_dtls(transport, data)
-        )
-        sampler = Sampler(self._settings.sample_s, now)
-        streams: dict[str, LocalStream] = {}
-        media: Publisher | Subscriber
-        if offer.direction is Direction.PUBLISH:
-            media = Publisher(
-                offer,
-                ssrc=_fresh_ssrc(),
-                ceiling_kbps=self._settings.max_bitrate_kbps,
-                counters=self._counters,
-                now=now,
-            )
-        else:
-            streams = _local_streams(offer, session_id)
-            lines = [line for line in offer.lines if line.accepted]
-            slots = {
-                line.mid: Slot(
-                    line.kind,
-                    line.codecs,
-                    ssrc=streams[line.mid].ssrc,
-                    rtx_ssrc=streams[line.mid].rtx_ssrc,
-                    # RFC 3550 5.1: random starts. The upper half of sequence numbers is left out
-                    # because a loss around an early wrap confuses SRTP's rollover guess.
-                    first_sequence=random.randrange(1, 0x8000),  # noqa: S311
-                    first_timestamp=random.getrandbits(32),
-                )
-                for line in lines
-            }
-            media = Subscriber(
-                lines,
-                slots,
-                transport,
-                cname=session_id,
-                clock=self._clock,
-                fanout=self._fanout,
-                counters=self._counters,
-                sampler=sampler,
-            )
-        return Session(
-            session_id=session_id,
-            room=room.name,
-            peer=peer,
-            source=source,
-            direction=offer.direction,
-            agent=agent,
-            transport=transport,
-            media=media,
-            sampler=sampler,
-            streams=streams,
-            host=self,
-            now=now,
-        )
-
     def local_transport(self, agent: IceAgent) -> LocalTransport:
         """What an answer says about our side."""
-        current = agent.current
-        return LocalTransport(current.ufrag, current.pwd, self._fingerprint, self._candidates)
+        return self._admission.local_transport(agent)
 
     def restart_ice(self, session: Session) -> LocalTransport:
         """See `Session.restart_ice`."""
@@ -386,9 +314,7 @@ class Endpoint:
         del self._sessions[session.id]
         self._schedule.remove(session)
         self._ice.close(session.agent)
-        for key in session.addresses:
-            if self._by_address.get(key) is session:
-                del self._by_address[key]
+        self._demux.forget(session)
         room = self._rooms.get(session.room)
         if isinstance(session.media, Publisher):
             for track in session.media.tracks:
@@ -407,7 +333,9 @@ class Endpoint:
         self._counters.sessions_closed += 1
         if session.task is not None:
             session.task.cancel()
-        log.debug("session %s of %s in %s closed: %s", session.id, session.peer, room, reason)
+        log.debug(
+            "session %s of %s in %s closed: %s", session.id, session.peer, session.room, reason
+        )
 
     def _leave_room(self, room: Room[Session], session: Session, now: float) -> None:
         room.sessions.discard(session.id)
@@ -427,14 +355,7 @@ class Endpoint:
 
     def _readable(self) -> None:
         now = self._loop.time()
-        socket = self.socket
-        for _ in range(MAX_DRAINS):
-            count = socket.receive()
-            self._counters.datagrams_in += count
-            for place in range(count):
-                self._datagram(place, now)
-            if count < RECEIVE_BATCH:
-                break
+        self._demux.drain(now)
         self._open_window(now)
         self._turn(now)
 
@@ -442,64 +363,23 @@ class Endpoint:
         if self._dirty and self._batch_at is None:
             self._batch_at = now + self._settings.batch_window_ms / 1000
 
-    def _datagram(self, place: int, now: float) -> None:
-        socket, counters = self.socket, self._counters
-        length = socket.length(place)
-        if length == 0:
-            return
-        data = socket.view(place, length)
-        first = data[0]
-        # RFC 7983: who is meant is told by the first byte.
-        if 128 <= first <= 191 and length >= 12:
-            session = self._by_address.get(socket.address(place))
-            if session is None:
-                counters.unknown_senders += 1
-            else:
-                self._media(session, socket.pointer(place), data, now)
-        elif first < 4 and stun.is_stun(bytes(data[:20])):
-            self._stun(bytes(data), socket.address(place), now)
-        elif 20 <= first <= 63:
-            session = self._by_address.get(socket.address(place))
-            if session is None:
-                counters.unknown_senders += 1
-            else:
-                self._dtls(session, bytes(data))
-        else:
-            counters.junk += 1
+    def arrived(self, feed: Feed) -> None:
+        """See `Recipient`: it goes out with the next batch."""
+        self._dirty[feed] = None
 
-    def _stun(self, data: bytes, key: bytes, now: float) -> None:
-        try:
-            verdict = self._ice.receive(data, key, lambda: self.socket.host_port(key), now)
-        except ValueError:
-            self._counters.stun_bad += 1
-            return
-        if verdict.outcome is Outcome.ANSWERED:
-            self._counters.stun_ok += 1
-        elif verdict.outcome is Outcome.REFUSED:
-            self._counters.stun_bad += 1
-        if verdict.response is not None:
-            self.socket.send(verdict.response, self.socket.destination(key))
-        if verdict.agent is None:
-            return
-        session = self._sessions[verdict.agent.session]
-        agent = session.agent
-        self._by_address[key] = session
-        session.addresses.add(key)
-        for gone in session.addresses - agent.addresses.keys():
-            session.addresses.discard(gone)
-            if self._by_address.get(gone) is session:
-                del self._by_address[gone]
-        nominated = agent.address
-        current = session.dtls.address
-        if nominated is not None and (current is None or current.key[: len(key)] != nominated):
-            session.dtls.address = self.socket.destination(nominated)
+    def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
+        """See `Recipient`: somebody without a picture makes its publisher's deadline nearer."""
+        if feedback.keyframes and isinstance(session.media, Subscriber):
+            for stream in session.media.streams:
+                feed = stream.slot.feed
+                if feed is not None and feed.requests is not None and feed.requests.pending:
+                    self.touch(self._owners[feed])
 
-    def _dtls(self, session: Session, data: bytes) -> None:
-        if session.task is None:
-            session.task = asyncio.create_task(self._serve(session), name=f"dtls {session.id}")
-            self._tasks.add(session.task)
-            session.task.add_done_callback(self._tasks.discard)
-        session.dtls.dtls(data)
+    def begin_dtls(self, session: Session) -> None:
+        """See `Recipient`."""
+        session.task = asyncio.create_task(self._serve(session), name=f"dtls {session.id}")
+        self._tasks.add(session.task)
+        session.task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, session: Session) -> None:
         """The session's one task: its DTLS association, to its end."""
@@ -519,67 +399,15 @@ class Endpoint:
         room = self._rooms.get(session.room)
         if room is not None:
             self._route(room)
-        early, session.early = session.early, []
-        for datagram in early:
-            self._scratch_view[: len(datagram)] = datagram
-            self._media(session, self._scratch, self._scratch_view[: len(datagram)], now)
+        self._demux.read_early(session, now)
         self._open_window(now)
-        self._touch(session)
+        self.touch(session)
         self._turn(now)
 
     def _send_dtls(self, transport: PeerTransport, data: bytes) -> None:
         if transport.address is not None and self.socket.fd_open:
             self.socket.send(data, transport.address, CONTROL)
             self.socket.flush()
-
-    def _media(self, session: Session, pointer: Any, data: memoryview, now: float) -> None:
-        """SRTP or SRTCP of a verified address, in the memory `pointer` and `data` both speak of."""
-        counters, incoming = self._counters, session.dtls.incoming
-        if incoming is None:
-            # In DTLS 1.3 the client's media follows its last flight at once: our side of the
-            # handshake reads that flight in its own task, a turn later.
-            if session.task is not None and len(session.early) < MAX_EARLY:
-                session.early.append(bytes(data))
-            else:
-                counters.unknown_senders += 1
-            return
-        length = len(data)
-        control = rtcp.is_rtcp(data[1])
-        ssrc = int.from_bytes(data[4:8] if control else data[8:12], "big")
-        if not session.dtls.known_ssrc(ssrc):
-            counters.rtp_unmapped += 1
-            return
-        try:
-            if control:
-                length = incoming.unprotect_rtcp(pointer, length)
-            else:
-                length = incoming.unprotect(pointer, length)
-        except SrtpError:
-            counters.srtp_rejected += 1
-            return
-        session.dtls.ssrcs.add(ssrc)
-        try:
-            if control:
-                self._control(session, session.receive_rtcp(data[:length], now))
-            else:
-                counters.packets_in += 1
-                counters.bytes_in += length
-                feed = session.receive_rtp(data[:length], now, counters)
-                if feed is not None:
-                    self._dirty[feed] = None
-        except ValueError:
-            if control:
-                counters.rtcp_malformed += 1
-            else:
-                counters.rtp_malformed += 1
-        self._touch(session)
-
-    def _control(self, session: Session, feedback: rtcp.Feedback) -> None:
-        if feedback.keyframes and isinstance(session.media, Subscriber):
-            for stream in session.media.streams:
-                feed = stream.slot.feed
-                if feed is not None and feed.requests is not None and feed.requests.pending:
-                    self._touch(self._owners[feed])
 
     # ------------------------------------------------------------------ time
 
@@ -627,7 +455,8 @@ class Endpoint:
             )
             self._ask_keyframe(feed)
 
-    def _touch(self, session: Session) -> None:
+    def touch(self, session: Session) -> None:
+        """See `Recipient`."""
         self._schedule.advance_to(session, session.deadline_s)
 
     def _arm(self) -> None:
@@ -655,30 +484,3 @@ class Endpoint:
     def _writable(self) -> None:
         self.socket.retry()
         self._watch_writable()
-
-
-def _fresh_ssrc() -> int:
-    return secrets.randbits(32) or 1
-
-
-def _local_streams(offer: Offer, session_id: str) -> dict[str, LocalStream]:
-    """Distinct SSRCs for every accepted line, one CNAME, one stream id per source."""
-    ids = stream_ids(offer, session_id)
-    used: set[int] = set()
-
-    def ssrc() -> int:
-        while (value := _fresh_ssrc()) in used:
-            pass
-        used.add(value)
-        return value
-
-    return {
-        line.mid: LocalStream(
-            ssrc(),
-            ssrc() if any(codec.rtx_payload_type is not None for codec in line.codecs) else None,
-            session_id,
-            ids[line.mid],
-        )
-        for line in offer.lines
-        if line.accepted
-    }

@@ -46,12 +46,9 @@ class Certificate:
 
     def __init__(self) -> None:
         self.certificate = RTCCertificate.generateCertificate()
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Hash name in lower case and value, as SDP has it."""
         first = next(f for f in self.certificate.getFingerprints() if f.algorithm == "sha-256")
-        return first.algorithm, first.value
+        self.fingerprint: tuple[str, str] = (first.algorithm, first.value)
+        """Hash name in lower case and value, as SDP has it."""
 
 
 class _Datagrams:

@@ -75,53 +75,11 @@ async def run(
     """
     if settings.open_mode and not i_know:
         check_open_address(settings.http)
-    boot = secrets.token_hex(4)
     async with AsyncExitStack() as stack:
-        journal = Journal(
-            settings.journal_dir,
-            relay=settings.relay,
-            boot=boot,
-            version=__version__,
-            max_bytes=settings.journal_max_mb * 1_000_000,
-            sample_s=settings.sample_s,
-            wall=_now,
-        )
-        await journal.open()
-        stack.push_async_callback(journal.close)
-        endpoint = await _open_endpoint(settings, journal)
-        stack.push_async_callback(endpoint.close)
-        metrics = Metrics(endpoint, journal, boot=boot, version=__version__)
-        verifier = TokenVerifier(settings.keys)
-        signalling = Signalling(
-            endpoint, None if settings.open_mode else verifier, settings, wall=time.time
-        )
-        http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot))
-        identity = Identity(
-            settings.relay, boot, os.getpid(), __version__, digest, endpoint.port, http_port
-        )
-        reached = None
-        if settings.control is not None:
-            control = Control(
-                endpoint,
-                journal,
-                verifier,
-                identity,
-                secret=settings.control_secret if isinstance(settings.control, Listen) else None,
-                metrics=metrics.reply,
-            )
-            reached = await stack.enter_async_context(_controlled(settings, control, metrics))
+        journal, info = await _open(settings, stack, boot=secrets.token_hex(4), digest=digest)
         stop = stack.enter_context(_stop_signals())
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(journal.run(), name="relay-journal")
-            info = ServerInfo(
-                settings.relay,
-                boot,
-                os.getpid(),
-                __version__,
-                endpoint.port,
-                http_port,
-                reached,
-            )
             log.info("relay_ready", **asdict(info))
             if ready is not None:
                 ready(info)
@@ -129,14 +87,64 @@ async def run(
                 await stop.wait()
             finally:
                 writer.cancel()
-        log.info("relay_stopping", boot=boot)
+        log.info("relay_stopping", boot=info.boot)
 
 
-async def _open_endpoint(settings: RelaySettings, journal: Journal) -> Endpoint:
+async def _open(
+    settings: RelaySettings, stack: AsyncExitStack, *, boot: str, digest: str
+) -> tuple[Journal, ServerInfo]:
+    """Journal, media, public listener, control listener; the stack closes them backwards."""
+    journal = await _open_journal(settings, stack, boot)
+    endpoint = await _open_endpoint(settings, stack, journal)
+    metrics = Metrics(endpoint, journal, boot=boot, version=__version__)
+    verifier = TokenVerifier(settings.keys)
+    signalling = Signalling(
+        endpoint, None if settings.open_mode else verifier, settings, wall=time.time
+    )
+    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot))
+    reached = None
+    if settings.control is not None:
+        control = Control(
+            endpoint,
+            journal,
+            verifier,
+            Identity(
+                settings.relay, boot, os.getpid(), __version__, digest, endpoint.port, http_port
+            ),
+            secret=settings.control_secret if isinstance(settings.control, Listen) else None,
+            metrics=metrics.reply,
+        )
+        reached = await stack.enter_async_context(_controlled(settings, control, metrics))
+    info = ServerInfo(
+        settings.relay, boot, os.getpid(), __version__, endpoint.port, http_port, reached
+    )
+    return journal, info
+
+
+async def _open_journal(settings: RelaySettings, stack: AsyncExitStack, boot: str) -> Journal:
+    journal = Journal(
+        settings.journal_dir,
+        relay=settings.relay,
+        boot=boot,
+        version=__version__,
+        max_bytes=settings.journal_max_mb * 1_000_000,
+        sample_s=settings.sample_s,
+        wall=_now,
+    )
+    await journal.open()
+    stack.push_async_callback(journal.close)
+    return journal
+
+
+async def _open_endpoint(
+    settings: RelaySettings, stack: AsyncExitStack, journal: Journal
+) -> Endpoint:
     try:
-        return await Endpoint.open(settings, on_sample=journal.add)
+        endpoint = await Endpoint.open(settings, on_sample=journal.add)
     except (OSError, ValueError) as error:  # ValueError: a host that is no IP address
         raise not_listening("relay.media", settings.media, error) from error
+    stack.push_async_callback(endpoint.close)
+    return endpoint
 
 
 # ---------------------------------------------------------------------------- public listener

@@ -21,11 +21,10 @@ from .sdp import (
     MalformedSdpError,
     SdpError,
     UnacceptableSdpError,
-    build_answer,
-    build_fragment,
     parse_fragment,
     parse_offer,
 )
+from .sdp_answer import build_answer, build_fragment
 from .session import Direction, LocalTransport, Offer, SessionRefusedError
 from .settings import RelaySettings
 from .tokens import KINDS, Grant, TokenError, TokenVerifier, is_name, source_name

@@ -18,7 +18,8 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 from av import VideoFrame
 
 from sync_classroom.relay.endpoint import Endpoint, Session
-from sync_classroom.relay.sdp import build_answer, parse_offer
+from sync_classroom.relay.sdp import parse_offer
+from sync_classroom.relay.sdp_answer import build_answer
 from sync_classroom.relay.session import Direction, Sample
 from sync_classroom.relay.settings import Listen, RelaySettings
 

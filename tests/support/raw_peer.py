@@ -6,6 +6,8 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pylibsrtp
@@ -16,6 +18,7 @@ from sync_classroom.relay.endpoint import Endpoint, Session
 from sync_classroom.relay.rtp import extension_block
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sync_classroom.relay.session import Codec, Direction, LocalTransport, MediaLine, Offer
+from tests.support.waiting import until
 
 OPUS = Codec("opus", 111, 48000, 2)
 VP8 = Codec("VP8", 96, 90000, None, {}, frozenset({"nack", "nack pli", "goog-remb"}))
@@ -211,3 +214,28 @@ class RawPeer:
             await self._transport.stop()
         self._loop.remove_reader(self.udp.fileno())
         self.udp.close()
+
+
+@asynccontextmanager
+async def peers(count: int) -> AsyncIterator[list[RawPeer]]:
+    """So many peers, closed at the end."""
+    made = [RawPeer() for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for peer in made:
+            await peer.close()
+
+
+async def published(endpoint: Endpoint, host: RawPeer, **more: str) -> None:
+    """Connect `host` as a publisher of the lesson's camera, or of what `more` says."""
+    session = host.open(endpoint, Direction.PUBLISH, **more)  # type: ignore[arg-type]
+    await host.connect()
+    await until(lambda: session.connected)
+
+
+async def subscribed(endpoint: Endpoint, viewer: RawPeer, peer: str, **more: object) -> None:
+    """Connect `viewer` as a subscriber of that name."""
+    session = viewer.open(endpoint, Direction.SUBSCRIBE, peer=peer, **more)  # type: ignore[arg-type]
+    await viewer.connect()
+    await until(lambda: session.connected)

@@ -1,8 +1,19 @@
-"""Offers as text, with every part in a test's hand."""
+"""Offers as text, with every part in a test's hand; and the answers to them."""
 
 from __future__ import annotations
 
+import re
+
+from sync_classroom.relay.sdp_answer import build_answer, stream_ids
+from sync_classroom.relay.session import Direction, LocalStream, LocalTransport, Offer
+
 FINGERPRINT = "sha-256 " + ":".join(f"{byte:02X}" for byte in range(32))
+TRANSPORT = LocalTransport(
+    "relayufrag",
+    "relaypasswordrelaypassword",
+    ("sha-256", ":".join(["AB"] * 32)),
+    (("192.0.2.7", 7700), ("2001:db8::7", 7700)),
+)
 PWD = "abcdefghijklmnopqrstuvwx"
 AUDIO = (
     "a=rtpmap:111 opus/48000/2",
@@ -61,3 +72,33 @@ PUBLISH = offer(media("audio", "0"), media("video", "1"))
 SUBSCRIBE = offer(
     media("audio", "0", direction="recvonly"), media("video", "1", direction="recvonly")
 )
+
+
+def streams_for(parsed: Offer) -> dict[str, LocalStream]:
+    """What a relay might send on every accepted line."""
+    ids = stream_ids(parsed, "room")
+    return {
+        line.mid: LocalStream(
+            1000 + line.index,
+            2000 + line.index if line.kind == "video" else None,
+            "cn",
+            ids[line.mid],
+        )
+        for line in parsed.lines
+        if line.accepted
+    }
+
+
+def answer(parsed: Offer) -> str:
+    """The answer of a relay at `TRANSPORT`."""
+    streams = streams_for(parsed) if parsed.direction is Direction.SUBSCRIBE else {}
+    return build_answer(parsed, TRANSPORT, streams, start_bitrate_kbps=1500, max_bitrate_kbps=2500)
+
+
+def section(text: str, mid: str) -> list[str]:
+    """The lines of one m-line of an answer."""
+    for part in re.split(r"\r\n(?=m=)", text)[1:]:
+        lines = part.rstrip("\r\n").split("\r\n")
+        if f"a=mid:{mid}" in lines:
+            return lines
+    raise AssertionError(f"no section {mid}")
