@@ -1,0 +1,361 @@
+"""A lesson in real browsers against real processes: what teacher and rooms do, see and hear.
+
+    async with school(tmp_path) as town:
+        lesson = await town.plan()
+        await town.begin()
+        await wait_shown(town.rooms[0], TEACHER, frames=20)
+
+Every page notes when each picture showed a frame, on the wall clock of the one machine they and
+the servers share, so that outages and credited seconds can be held against what was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from playwright.async_api import Browser, Page
+
+from sync_classroom.simulator.swarm import Administrator, open_http
+
+from .browser import launch, open_device, page_problems, pixels, watch
+from .processes import Server
+
+PASSWORD: Final = "correct horse 7"
+HOST: Final = "host-1-r1"
+ROOMS: Final = ("remote-1-r1", "remote-2-r1")
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+
+# Pictures by what they show.
+TEACHER: Final = "#teacher video"
+COURSEWARE: Final = "#courseware video"
+CALLED: Final = "#called video"
+OTHER: Final = "#other video"
+WALL: Final = ".wall .tile:nth-child({}) video"
+
+# Kept by the page before its own scripts run: its sessions, and when pictures showed frames.
+_WITNESS: Final = """
+(() => {
+  const sessions = [];
+  const shown = {};
+  const Real = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Real {
+    constructor(...all) {
+      super(...all);
+      const entry = { pc: this, connectedAt: null, direction: null };
+      sessions.push(entry);
+      this.addEventListener("connectionstatechange", () => {
+        if (this.connectionState !== "connected" || entry.connectedAt) return;
+        entry.connectedAt = Date.now();
+        entry.direction = this.getTransceivers()[0].direction;
+      });
+    }
+  };
+  const sound = async () => {
+    const slots = [];
+    const down = sessions.filter(({ pc, direction }) => pc.connectionState === "connected"
+      && direction === "recvonly").at(-1);
+    for (const { receiver } of down?.pc.getTransceivers() ?? []) {
+      if (receiver.track.kind !== "audio") continue;
+      const reports = [...(await receiver.getStats()).values()];
+      const report = reports.find((r) => r.type === "inbound-rtp");
+      slots.push([report?.packetsReceived ?? 0, report?.totalAudioEnergy ?? 0]);
+    }
+    return slots;
+  };
+  const follow = (selector) => {
+    const video = document.querySelector(selector);
+    const times = (shown[selector] = []);
+    const note = () => {
+      if (shown[selector] !== times) return;
+      times.push(Date.now());
+      video.requestVideoFrameCallback(note);
+    };
+    video.requestVideoFrameCallback(note);
+  };
+  globalThis.witness = { sessions, shown, sound, follow };
+})();
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What coverage says of one seat."""
+
+    state: str
+    credited_s: int
+    host_s: int
+    window_s: int
+
+
+class Town:
+    """One running installation with a host page and a page for each remote classroom."""
+
+    def __init__(self, server: Server, browser: Browser, http: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.browser = browser
+        self.http = http
+        self.host: Page
+        self.rooms: tuple[Page, ...]
+        self.reviewer: Administrator
+
+    async def command(self, *arguments: str) -> str:
+        """Run a command of ours beside the server."""
+        return await asyncio.to_thread(self.server.command, *arguments)
+
+    async def plan(self) -> str:
+        """Plan a lesson that starts now, at the server's console; returns its id."""
+        starts = datetime.now(ZONE).replace(tzinfo=None, microsecond=0)
+        text = await self.command(
+            "lesson", "add", "--title", "Unit 6 Meet my family", "--subject", "英语",
+            "--teacher", "host-1-t01", "--classroom", HOST, "--at", f"{starts}", "--minutes", "5",
+            *(part for room in ROOMS for part in ("--seat", f"{room}::42")),
+        )  # fmt: skip
+        found = re.search(r"o-\d{8}-\w{8}", text)
+        assert found, text
+        return found.group()
+
+    async def enrol(self, classroom: str) -> Page:
+        """A new device on which somebody types this classroom's code."""
+        text = await self.command("terminal", "code", classroom)
+        device = await open_device(self.browser)
+        await device.add_init_script(_WITNESS)
+        page = watch(await device.new_page())
+        await page.goto(f"{self.server.url}/terminal")
+        code = re.search(r"^([2-9A-Z]{4} [2-9A-Z]{4})\b", text, re.MULTILINE)
+        assert code, text
+        await page.fill("#code", code.group())
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("html[data-screen=lobby]")
+        return page
+
+    async def begin(self) -> float:
+        """The teacher presses the one button; the rooms come by themselves and see the teacher.
+
+        Returns the wall clock before the press, in seconds.
+        """
+        pressed = time.time()
+        await self.host.click("#main-button[data-action=start]:enabled")
+        await self.host.wait_for_selector("html[data-screen=host]")
+        for room in self.rooms:
+            await room.wait_for_selector("html[data-screen=remote]")
+            await follow(room, TEACHER)
+        for room in self.rooms:
+            await wait_shown(room, TEACHER)
+        return pressed
+
+    async def end(self) -> float:
+        """The teacher presses the end twice; wall clock of the second press, in seconds."""
+        pressed = 0.0
+        deadline = time.monotonic() + 20
+        # A press too soon after the first is taken for a double click and ignored.
+        while await screen(self.host) == "host":
+            assert time.monotonic() < deadline, "the lesson does not end"
+            pressed = time.time()
+            await self.host.click("#end", timeout=1000)
+        for room in self.rooms:
+            await room.wait_for_selector("html[data-screen=lobby]")
+        return pressed
+
+    async def lesson(self, lesson: str) -> dict[str, Any]:
+        """The lesson as the API tells it."""
+        told: dict[str, Any] = await self.reviewer.get(f"/api/lessons/{lesson}")
+        return told
+
+    async def wait_lesson(self, lesson: str, **wanted: Any) -> dict[str, Any]:
+        """Wait until the lesson is as wanted.
+
+        Beside the API's own members: `online` and `receiving` count seats, `host_online` and
+        `host_media` are the host's.
+        """
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                told = await self.lesson(lesson)
+            except aiohttp.ClientError as error:
+                told = {"error": str(error)}
+            seats, host = told.get("seats", ()), told.get("host", {})
+            counts = {
+                "online": sum(seat["online"] for seat in seats),
+                "receiving": sum(seat["receiving"] for seat in seats),
+                "host_online": host.get("online"),
+                "host_media": host.get("media"),
+            }
+            if all((told | counts).get(name) == value for name, value in wanted.items()):
+                return told
+            assert time.monotonic() < deadline, (wanted, counts, told)
+            await asyncio.sleep(0.1)
+
+    async def settled(self, lesson: str, credited_s: float, host_s: float) -> list[Seat]:
+        """Coverage of the lesson's seats once they have so much, or after 20 s as they are."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            seats = seats_of(await self.reviewer.get(f"/api/coverage?{today()}"), lesson)
+            if all(s.credited_s >= credited_s and s.host_s >= host_s for s in seats):
+                break
+            await asyncio.sleep(0.2)
+        first, last = (part.partition("=")[2] for part in today().split("&"))
+        text = await self.command("coverage", "--from", first, "--to", last, "--format", "json")
+        return seats_of(json.loads(text), lesson)
+
+    def problems(self) -> list[str]:
+        """What went wrong on any page."""
+        return [p for page in (self.host, *self.rooms) for p in page_problems(page)]
+
+
+def today() -> str:
+    """Query of a period: yesterday too, for a test that runs over midnight."""
+    now = datetime.now(ZONE).date()
+    return f"from={now - timedelta(days=1)}&to={now}"
+
+
+def seats_of(figures: dict[str, Any], lesson: str) -> list[Seat]:
+    """A lesson's seats among coverage figures."""
+    return [
+        Seat(s["state"], s["credited_s"], s["host_s"], s["window_s"])
+        for s in figures["seats"]
+        if s["occurrence"] == lesson
+    ]
+
+
+async def screen(page: Page) -> str:
+    """Which screen a terminal shows."""
+    return str(await page.evaluate("document.documentElement.dataset.screen"))
+
+
+# ---------------------------------------------------------------------------- pictures
+
+
+async def follow(page: Page, selector: str) -> None:
+    """Begin anew to note when this picture shows a frame."""
+    await page.evaluate("(selector) => witness.follow(selector)", selector)
+
+
+async def shown(page: Page, selector: str) -> list[float]:
+    """When the picture showed its frames since `follow`, wall clock in seconds."""
+    times = await page.evaluate("(selector) => witness.shown[selector]", selector)
+    return [at / 1000 for at in times]
+
+
+async def wait_shown(
+    page: Page,
+    selector: str,
+    *,
+    frames: int = 1,
+    since: float = 0.0,
+    for_s: float = 0.0,
+    timeout_s: float = 20.0,
+) -> list[float]:
+    """Wait until so many frames were shown after `since`, the last `for_s` after the first."""
+    await page.wait_for_function(
+        """([selector, frames, since, span]) => {
+          const times = witness.shown[selector].filter((at) => at > since);
+          return times.length >= frames && times.at(-1) - times[0] >= span;
+        }""",
+        arg=[selector, frames, since * 1000, for_s * 1000],
+        timeout=timeout_s * 1000,
+        polling=50,
+    )
+    return [at for at in await shown(page, selector) if at > since]
+
+
+def longest_gap_s(times: list[float]) -> float:
+    """The longest time between two frames."""
+    return max(b - a for a, b in pairwise(times))
+
+
+async def check_pattern(page: Page, selector: str, width: int) -> None:
+    """The picture, at least so wide, is the invented camera's: dark green, with a light green
+    mouth that opens and closes.
+    """
+    # A browser starts small and grows with the line.
+    await page.wait_for_function(
+        "([selector, width]) => document.querySelector(selector).videoWidth >= width",
+        arg=[selector, width],
+        timeout=20_000,
+    )
+    first = await pixels(page, selector)
+    assert abs(first["width"] / first["height"] - 16 / 9) < 0.02, first
+    dark, light = split(first["pixels"])
+    assert dark > 32 * 18 / 2, first["pixels"]
+    assert light > 10, first["pixels"]
+    assert dark + light > 0.9 * 32 * 18, first["pixels"]
+    deadline = time.monotonic() + 10
+    while True:
+        now = await pixels(page, selector)
+        moved = sum(
+            abs(a[1] - b[1]) > 60 for a, b in zip(first["pixels"], now["pixels"], strict=True)
+        )
+        if moved >= 5:
+            return
+        assert time.monotonic() < deadline, "the picture stands still"
+        await asyncio.sleep(0.05)
+
+
+def split(grid: list[list[int]]) -> tuple[int, int]:
+    """How many pixels are the pattern's dark green and its light green."""
+    dark = sum(r < 60 and b < 60 and 90 < g < 180 for r, g, b in grid)
+    light = sum(g > 200 and r < 160 and b < 120 for r, g, b in grid)
+    return dark, light
+
+
+# ---------------------------------------------------------------------------- sound
+
+
+async def sound(page: Page) -> list[tuple[int, float]]:
+    """Packets and energy that arrived so far in each sound slot."""
+    return [(int(p), float(e)) for p, e in await page.evaluate("witness.sound()")]
+
+
+async def wait_louder(page: Page, slot: int, than: float) -> None:
+    """Wait until a sound slot has brought more energy than that: somebody is heard."""
+    deadline = time.monotonic() + 15
+    while (await sound(page))[slot][1] <= than:
+        assert time.monotonic() < deadline, f"nothing is heard in slot {slot}"
+        await asyncio.sleep(0.05)
+
+
+async def published_at(page: Page, since: float) -> float:
+    """When the page's first publishing session after `since` was connected; wall clock, seconds."""
+    at = await page.evaluate(
+        """(since) => Math.min(...witness.sessions
+          .filter(({ direction, connectedAt }) => direction === "sendonly" && connectedAt > since)
+          .map(({ connectedAt }) => connectedAt))""",
+        since * 1000,
+    )
+    return float(at) / 1000
+
+
+# ---------------------------------------------------------------------------- all of it
+
+
+@asynccontextmanager
+async def school(folder: Path) -> AsyncIterator[Town]:
+    """Taicang's roster, a reviewer, `serve` with its relay, and three enrolled terminals."""
+    server = Server(folder)
+    try:
+        await asyncio.to_thread(server.command, "init", "config/taicang.toml")
+        account = ("user", "add", "reviewer", "--name", "教育局", "--role", "reviewer")
+        await asyncio.gather(
+            asyncio.to_thread(server.command, *account, "--password", PASSWORD),
+            asyncio.to_thread(server.start),
+        )
+        async with launch() as browser, open_http(server.url) as http:
+            town = Town(server, browser, http)
+            town.host, *rooms = await asyncio.gather(*(town.enrol(c) for c in (HOST, *ROOMS)))
+            town.rooms = tuple(rooms)
+            town.reviewer = await Administrator.sign_in(http, server.url, "reviewer", PASSWORD)
+            yield town
+    finally:
+        await asyncio.to_thread(server.stop)
