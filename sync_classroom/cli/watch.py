@@ -14,8 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..simulator.swarm import Row, Swarm
+from ..simulator.terminal import Tally
 
-ROWS_A_TABLE: Final = 16
+#: Lines of the screen that are not rooms: headings, addresses above, the sum below.
+OTHER_LINES: Final = 6
+#: Columns one room's table takes: name, path, packets, lost, round trip.
+TABLE_COLUMNS: Final = 62
 _STYLES: Final = {
     "receiving": "green",
     "publishing": "bold green",
@@ -41,7 +45,7 @@ def _table(rows: Sequence[Row]) -> Table:
         table.add_row(
             Text(row.name, style=_STYLES.get(tally.state, "")),
             path,
-            str(tally.packets),
+            str(tally.packets or tally.sent),
             str(tally.lost),
             "–" if tally.rtt_ms is None else f"{tally.rtt_ms:.1f}",
         )
@@ -72,9 +76,33 @@ def progress_line(rows: Sequence[Row], elapsed_s: float) -> str:
     )
 
 
-def swarm_table(rows: Sequence[Row], elapsed_s: float) -> RenderableType:
-    """The whole table."""
-    tables = [_table(rows[i : i + ROWS_A_TABLE]) for i in range(0, len(rows), ROWS_A_TABLE)]
+def by_school(rows: Sequence[Row]) -> list[Row]:
+    """One row a school for screens that cannot hold one a room: sums, and the longest way."""
+    schools: dict[str, list[Tally]] = {}
+    for row in rows:
+        schools.setdefault(row.name.split(" ")[0], []).append(row.tally)
+    out = []
+    for name, tallies in schools.items():
+        receiving = sum(1 for t in tallies if t.packets)
+        shown = name if len(tallies) == 1 else f"{name} {receiving}/{len(tallies)}"
+        total = Tally(state=tallies[0].state)
+        for field in ("sent", "packets", "lost", "duplicates"):
+            setattr(total, field, sum(getattr(t, field) for t in tallies))
+        total.rtt_ms = max((t.rtt_ms for t in tallies if t.rtt_ms is not None), default=None)
+        out.append(Row(shown, total))
+    return out
+
+
+def swarm_table(
+    rows: Sequence[Row], elapsed_s: float, *, width: int = 140, height: int = 40
+) -> RenderableType:
+    """Every room if the screen holds them in as many columns as fit, else every school."""
+    lines = max(1, height - OTHER_LINES)
+    if len(rows) > lines * max(1, width // TABLE_COLUMNS):
+        rows_shown: Sequence[Row] = by_school(rows)
+    else:
+        rows_shown = rows
+    tables = [_table(rows_shown[i : i + lines]) for i in range(0, len(rows_shown), lines)]
     return Group(Columns(tables, padding=(0, 3)), Text(progress_line(rows, elapsed_s)))
 
 
@@ -88,7 +116,12 @@ async def watch(
         if console.is_terminal:
             with Live(console=console, refresh_per_second=2) as live:
                 while not running.done():
-                    live.update(swarm_table(swarm.rows(), time.monotonic() - started))
+                    size = console.size
+                    elapsed_s = time.monotonic() - started
+                    table = swarm_table(
+                        swarm.rows(), elapsed_s, width=size.width, height=size.height
+                    )
+                    live.update(table)
                     await asyncio.wait([running], timeout=0.5)
         else:
             while not running.done():

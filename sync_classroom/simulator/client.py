@@ -292,6 +292,11 @@ class Publisher:
         self.keyframes_asked = 0
         self._sent: deque[tuple[int, int, bytes]] = deque(maxlen=SENT_HISTORY)
 
+    @property
+    def sent(self) -> int:
+        """Packets sent, retransmissions not counted."""
+        return sum(s.packets for s in (self.audio, self.video) if s is not None)
+
     async def connect(self) -> None:
         """Open the session and the media path."""
         lines = [

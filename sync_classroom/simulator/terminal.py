@@ -52,6 +52,7 @@ class Tally:
 
     state: str = "off"
     sessions: int = 0
+    sent: int = 0
     packets: int = 0
     bytes: int = 0
     lost: int = 0
@@ -101,6 +102,7 @@ class VirtualTerminal:
         self._acks: dict[str, asyncio.Future[None]] = {}
         self._reopen = asyncio.Event()
         self._receiver: Receiver | None = None
+        self._camera: Publisher | None = None
         self._ended: set[str] = set()
 
     # ------------------------------------------------------------------ WebSocket
@@ -246,6 +248,7 @@ class VirtualTerminal:
             self.tally.sessions += 1
             if source == "camera":
                 self.tally.state = "publishing"
+                self._camera = publisher
             await self._while_it_lasts(publisher, play(recording, publisher), lambda: False)
 
     async def _attend(self, lesson: str) -> None:
@@ -351,12 +354,19 @@ class VirtualTerminal:
         now = Tally(**{f: getattr(self.tally, f) for f in Tally.__slots__})
         if self._receiver is not None:
             self._add(now, self._receiver)
+        if self._camera is not None:
+            now.sent += self._camera.sent
+            rtt = self._camera.transport.rtt_s
+            now.rtt_ms = None if rtt is None else rtt * 1000
         return now
 
     def _count(self, session: Publisher | Receiver) -> None:
         if isinstance(session, Receiver):
             self._add(self.tally, session)
             self._receiver = None
+        elif session is self._camera:
+            self.tally.sent += session.sent
+            self._camera = None
         self.tally.state = "lobby"
 
     @staticmethod

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from rich.console import Console
 
 from sync_classroom.cli.watch import progress_line, swarm_table, totals
@@ -9,7 +12,7 @@ from sync_classroom.simulator.swarm import Row
 from sync_classroom.simulator.terminal import Tally
 
 ROWS = [
-    Row("主讲", Tally(state="publishing", sessions=1)),
+    Row("主讲", Tally(state="publishing", sessions=1, sent=900)),
     Row("三校 1号", Tally(state="receiving", sessions=1, packets=1200, lost=3, rtt_ms=1.25)),
     Row("三校 2号", Tally(state="waiting", sessions=2, errors=1, last_error="HTTP 503: full")),
 ]
@@ -27,10 +30,38 @@ def test_progress_line_names_errors() -> None:
     assert "HTTP 503: full" in line
 
 
+def _printed(rows: list[Row], width: int, height: int) -> list[str]:
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(width=width, height=height, record=True, file=nowhere)
+        console.print(swarm_table(rows, 3, width=width, height=height))
+        return console.export_text().splitlines()
+
+
 def test_table_shows_every_room() -> None:
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(swarm_table(ROWS, 3))
-    console.file.close()
-    text = console.export_text()
-    for part in ("主讲", "三校 1号", "1200", "1.2", "waiting"):
+    text = "\n".join(_printed(ROWS, 160, 40))
+    for part in ("主讲", "900", "三校 1号", "1200", "1.2", "waiting"):
         assert part in text
+
+
+def test_many_rooms_stand_side_by_side_and_fit_the_screen() -> None:
+    rows = [
+        Row(f"随迁子女学校{n // 6} {n % 6}号", Tally(state="receiving", packets=n))
+        for n in range(48)
+    ]
+    lines = _printed(rows, 140, 34)
+    assert len(lines) <= 34
+    assert sum(line.count("号") for line in lines) == 48
+
+
+def test_a_small_screen_shows_schools_instead() -> None:
+    rows = [
+        Row(
+            f"随迁子女学校{n // 6} {n % 6}号",
+            Tally(state="receiving", packets=10, lost=1, rtt_ms=n),
+        )
+        for n in range(48)
+    ]
+    lines = _printed(rows, 80, 24)
+    assert len(lines) <= 24
+    (first,) = [line for line in lines if "随迁子女学校0 6/6" in line]
+    assert first.split()[-3:] == ["60", "6", "5.0"]
