@@ -86,15 +86,14 @@ async def test_everything_that_was_sent_arrives_once(tmp_path: Path, recording: 
         assert seat.connected
 
 
-async def test_lost_packets_are_asked_for_again_and_reported(
-    tmp_path: Path, recording: Recording
-) -> None:
-    count = 0
+async def test_what_the_line_loses_is_asked_for_again(tmp_path: Path, recording: Recording) -> None:
+    seen = lost = 0
 
     def every_tenth() -> bool:
-        nonlocal count
-        count += 1
-        return count % 10 == 0
+        nonlocal seen, lost
+        seen += 1
+        lost += seen % 10 == 0
+        return seen % 10 == 0
 
     async with (
         relay(tmp_path, open_mode=True) as running,
@@ -102,18 +101,11 @@ async def test_lost_packets_are_asked_for_again_and_reported(
         receiving(running, every_tenth) as receiver,
     ):
         await until(lambda: receiver.reports.packets > 400)
-        assert await counter(tmp_path / "control.sock", "retransmitted_packets") > 0
-        # One in ten is lost; what the relay knows of it comes with the reports, once a second.
-        async with asyncio.timeout(DEADLINE_S):
-            while not 0.02 < await _loss(running) < 0.2:
-                await asyncio.sleep(0.05)
-
-
-async def _loss(running: RunningRelay) -> float:
-    """The share of packets the one subscriber has reported lost."""
-    status = await running.control.status("room")
-    (seat,) = [p for p in status.peers if p.direction == "subscribe"]
-    return seat.loss or 0.0
+        assert await counter(tmp_path / "control.sock", "retransmitted_packets") > 30
+    assert lost > 40
+    # What was lost came a second time, but for packets lost twice and those still on their way.
+    assert receiver.reports.lost < lost / 3
+    assert receiver.transport.undecryptable == 0
 
 
 async def test_nobody_publishing_is_refused_with_advice_when_to_come_back(tmp_path: Path) -> None:
