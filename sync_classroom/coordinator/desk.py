@@ -110,6 +110,7 @@ class LessonDesk:
             "can_extend": lesson.can_extend(run, planned, rules, free_until),
             "host_media": self._media.host_flowing(occurrence) is True,
             "called_on": floor.called_on,
+            "called_room": self._room_of(planned, floor.called_on),
             "muted": floor.muted,
             "hands": [{"seat": h.seat, "at": self._instant(h.at)} for h in floor.hands],
             "seats": self._seat_states(planned, floor),
@@ -117,6 +118,15 @@ class LessonDesk:
         if for_host:
             state["wall"] = list(wall(planned, floor, self._rooms.online(planned)))
         return state
+
+    def _room_of(self, occurrence: Occurrence, seat: SeatId | None) -> dict[str, str] | None:
+        """Names of the room that has the floor, which every room is shown."""
+        found = next((s for s in occurrence.seats if s.id == seat), None)
+        if found is None:
+            return None
+        roster = self._roster.current()
+        classroom = roster.classrooms[found.classroom]
+        return {"school": roster.schools[classroom.school].name, "classroom": classroom.name}
 
     async def classrooms_of(
         self, occurrence: OccurrenceId

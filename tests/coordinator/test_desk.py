@@ -169,6 +169,7 @@ async def test_live_state_before_anything_happened(table: Bench) -> None:
         "can_extend": False,
         "host_media": False,
         "called_on": None,
+        "called_room": None,
         "muted": False,
         "hands": [],
         "seats": [
@@ -204,6 +205,7 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
         "can_extend": True,
         "host_media": True,
         "called_on": A,
+        "called_room": {"school": "受援校一", "classroom": "1号教室"},
         "muted": False,
         "hands": [{"seat": B, "at": "2026-11-23T09:01:00+08:00"}],
         "wall": [A, B],

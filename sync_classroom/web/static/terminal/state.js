@@ -231,9 +231,9 @@ function roomLine(state) {
   return state.receiving ? "good" : "waiting";
 }
 
-/** @param {{school?: string, classroom?: string, id: string}} seat */
+/** @param {{school?: string, classroom?: string, id?: string}} seat */
 export function roomName({ school, classroom, id }) {
-  if (!classroom) return school ?? id;
+  if (!classroom) return school ?? id ?? "";
   return school && !classroom.includes(school) ? `${school} ${classroom}` : classroom;
 }
 

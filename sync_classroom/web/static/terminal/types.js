@@ -55,6 +55,7 @@
  * @property {boolean} can_extend
  * @property {boolean} host_media
  * @property {string | null} called_on
+ * @property {{school: string, classroom: string} | null} [called_room]
  * @property {boolean} muted
  * @property {{seat: string, at: string}[]} hands
  * @property {string[]} [wall]

@@ -95,12 +95,12 @@ export class Remote {
   }
 
   /** @param {string | null} seat @param {Frame} frame */
-  drawOther(seat, { t, lesson, media }) {
+  drawOther(seat, { t, live, media }) {
     show(this.other.root, seat !== null);
     this.other.show(seat === null ? null : (this.tracks[OTHER] ?? null));
     if (seat === null) return;
-    const known = (lesson?.seats ?? []).find((s) => s.id === seat);
-    const caption = known ? t("remote.other_named", { room: roomName(known) }) : t("remote.other");
+    const room = live?.called_room ?? null;
+    const caption = room ? t("remote.other_named", { room: roomName(room) }) : t("remote.other");
     this.other.label(caption, age(media, OTHER).ms < CAMERA_STALE_MS ? null : t("line.connecting"));
   }
 
