@@ -28,6 +28,7 @@ from tests.support.lesson import (
     follow,
     longest_gap_s,
     published_at,
+    relay_start_s,
     school,
     shown,
     sound,
@@ -43,6 +44,10 @@ PARTIAL_S = 33.0
 # What a killed relay may cost: one sample of evidence, and so long without a picture.
 SAMPLE_S = 10.0
 AGAIN_S = 5.0
+# A new relay has to be started within that time, which takes no longer than this on a machine with
+# a processor to spare. What it takes longer, just before, on one that is busy with something else
+# is measured, and allowed for.
+USUAL_START_S = 1.0
 # Frames that had arrived before the kill may be shown so much later.
 STALE_S = 0.5
 
@@ -139,11 +144,12 @@ async def test_killed_relay_in_mid_lesson(town: Town) -> None:
     await town.begin()
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=SAMPLE_S)
+    busy_s = max(0.0, await asyncio.to_thread(relay_start_s) - USUAL_START_S)
     killed = time.time()
     await asyncio.to_thread(town.server.kill_relay)
     outages = await _outages(town, killed)
-    print(f"pictures again after {outages} s")
-    assert max(outages) <= AGAIN_S
+    print(f"pictures again after {outages} s (machine {busy_s:.1f} s late)")
+    assert max(outages) <= AGAIN_S + busy_s
     await town.wait_lesson(lesson, state="live", online=2, receiving=2, host_media=True)
     await town.end()
     await town.wait_lesson(lesson, state="ended", end_reason="button")
