@@ -169,7 +169,7 @@ class VirtualTerminal:
             self._planned(message["lessons"], tasks)
         elif kind == "lesson":
             self.live[message["id"]] = dict(message)
-            self._follow(message["id"], tasks)
+            self._follow(tasks)
         elif kind == "relay":
             self._reopen.set()
         elif kind == "time":
@@ -199,25 +199,40 @@ class VirtualTerminal:
 
     def _planned(self, lessons: list[dict[str, Any]], tasks: asyncio.TaskGroup) -> None:
         self.lessons = {lesson["id"]: lesson for lesson in lessons}
-        for lesson in lessons:
-            self._follow(lesson["id"], tasks)
+        self._follow(tasks)
 
     def _state_of(self, lesson: str) -> str:
         live = self.live.get(lesson)
         planned = self.lessons.get(lesson)
         return str((live or planned or {"state": "planned"})["state"])
 
-    def _follow(self, lesson: str, tasks: asyncio.TaskGroup) -> None:
-        """Media runs exactly while the lesson is open or live and still ours."""
-        wanted = self._state_of(lesson) in LIVE_STATES and lesson in self.lessons
-        task = self._media.get(lesson)
-        if wanted and (task is None or task.done()) and lesson not in self._ended:
-            role = self.lessons[lesson]["role"]
-            work = self._give(lesson) if role == "host" else self._attend(lesson)
-            self._media[lesson] = tasks.create_task(work, name=f"{self.name} {lesson}")
-        elif not wanted and task is not None and not task.done():
-            task.cancel()
-            self._ended.add(lesson)
+    def _ours(self, lesson: str) -> bool:
+        return lesson in self.lessons and self._state_of(lesson) in LIVE_STATES
+
+    def current(self) -> str | None:
+        """The one lesson a room is in: the live one, else the earliest of those that are open.
+
+        The next lesson opens minutes before this one ends; nobody leaves for it before that.
+        """
+        ours = [o for o in self.lessons if self._ours(o) and o not in self._ended]
+        return min(
+            ours,
+            key=lambda o: (self._state_of(o) != "live", self.lessons[o]["starts_at"]),
+            default=None,
+        )
+
+    def _follow(self, tasks: asyncio.TaskGroup) -> None:
+        """Media runs exactly while the current lesson is open or live and still ours."""
+        self._ended |= {o for o in self._media if not self._ours(o)}
+        current = self.current()
+        for lesson, task in self._media.items():
+            if lesson != current and not task.done():
+                task.cancel()
+        if current is None or ((task := self._media.get(current)) and not task.done()):
+            return
+        role = self.lessons[current]["role"]
+        work = self._give(current) if role == "host" else self._attend(current)
+        self._media[current] = tasks.create_task(work, name=f"{self.name} {current}")
 
     async def _give(self, lesson: str) -> None:
         """Host: press the button, publish the recording until told otherwise."""

@@ -66,6 +66,21 @@ async def test_it_learns_its_plan_and_its_clock(tmp_path: Path) -> None:
             assert terminal.tally.state == "lobby"
 
 
+async def test_a_room_stays_in_its_live_lesson_while_the_next_one_opens(tmp_path: Path) -> None:
+    """The next lesson opens minutes before; a room that went there would miss the end of this."""
+    async with site(tmp_path, people=False) as served:
+        now = await _planned(served, LessonState.LIVE)
+        following = lesson("o-2", "08:40", "09:20", room="host-2-r1", seats=("far-1-r1",))
+        await served.store.add_occurrence(following, key="k2", gap_s=0)
+        run = LessonRun(following.id, state=LessonState.OPEN, opened_at=served.clock())
+        assert await served.store.save_run(run) is not None
+        async with _terminal(served, "far-1-r1") as terminal:
+            await _until(lambda: len(terminal.lessons) == 2)
+            assert terminal.current() == now
+            terminal.live[now] = {**terminal.live.get(now, {}), "state": "ended"}
+            assert terminal.current() == following.id
+
+
 async def test_a_hand_is_raised_and_a_foreign_command_refused(tmp_path: Path) -> None:
     async with site(tmp_path, people=False) as served:
         occurrence = await _planned(served, LessonState.LIVE)
