@@ -38,6 +38,8 @@ DTLS_RETRY_S: Final = 0.5
 #: Most datagrams taken from one socket per wake-up, so that one terminal cannot starve the others.
 DRAIN_LIMIT: Final = 64
 RECEIVE_BUFFER_BYTES: Final = 1 << 20
+#: Media may overtake the end of our handshake; a keyframe's worth is kept until there are keys.
+EARLY_PACKETS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class Transport:
         self._dtls_input = asyncio.Event()
         self._receive: Session | None = None
         self._send: Session | None = None
+        self._early: list[bytes] = []
 
     async def connect(self, remote: Remote) -> None:
         """ICE, then DTLS, then SRTP keys; raises TransportError if the server stays silent."""
@@ -292,8 +295,17 @@ class Transport:
         split = 2 * profile.key
         ours = view[: profile.key] + view[split : split + profile.salt]
         theirs = view[profile.key : split] + view[split + profile.salt :]
-        self._send = _srtp(ours, Policy.SSRC_ANY_OUTBOUND, profile)
-        self._receive = _srtp(theirs, Policy.SSRC_ANY_INBOUND, profile)
+        self._keyed(
+            _srtp(ours, Policy.SSRC_ANY_OUTBOUND, profile),
+            _srtp(theirs, Policy.SSRC_ANY_INBOUND, profile),
+        )
+
+    def _keyed(self, send: Session, receive: Session) -> None:
+        """From now on media is protected; what came before the keys is read now."""
+        self._send, self._receive = send, receive
+        early, self._early = self._early, []
+        for data in early:
+            self._on_media(data, receive)
 
     def _flush_dtls(self) -> None:
         assert self._dtls is not None
@@ -330,25 +342,27 @@ class Transport:
         """RFC 7983: tell STUN, DTLS and SRTP apart by the first byte."""
         first = data[0]
         if 127 < first < 192:
-            if self._receive is None:
-                return
-            # RFC 5761 4: RTCP packet types seen as an RTP header's second byte.
-            rtcp = len(data) > 1 and 192 <= data[1] <= 223
-            if self._loses is not None and not rtcp and self._loses():
-                return
-            try:
-                plain = (
-                    self._receive.unprotect_rtcp(data) if rtcp else self._receive.unprotect(data)
-                )
-            except SrtpError:
-                self.undecryptable += 1
-                return
-            self._on_packet(plain, rtcp)
+            if self._receive is not None:
+                self._on_media(data, self._receive)
+            elif len(self._early) < EARLY_PACKETS:
+                self._early.append(data)
         elif first < 4:
             self._on_stun(data, address[:2])
         elif 19 < first < 64 and self._dtls is not None:
             self._dtls.bio_write(data)
             self._dtls_input.set()
+
+    def _on_media(self, data: bytes, receive: Session) -> None:
+        # RFC 5761 4: RTCP packet types seen as an RTP header's second byte.
+        rtcp = len(data) > 1 and 192 <= data[1] <= 223
+        if self._loses is not None and not rtcp and self._loses():
+            return
+        try:
+            plain = receive.unprotect_rtcp(data) if rtcp else receive.unprotect(data)
+        except SrtpError:
+            self.undecryptable += 1
+            return
+        self._on_packet(plain, rtcp)
 
 
 def _srtp(key: bytes, ssrc_type: int, profile: _Profile) -> Session:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from pathlib import Path
 
 import pytest
+from pylibsrtp import Policy
 
 from sync_classroom.simulator import transport as transport_module
 from sync_classroom.simulator.client import Line, Signalling, offer_text, parse_answer
@@ -64,6 +66,27 @@ async def test_silence_ends_with_an_error_and_the_socket_is_given_back(
             await transport.connect(Remote("user", "p" * 24, "AA", (silent.getsockname(),)))
     transport.send_rtp(b"nothing happens after the end")
     assert not transport.connected
+
+
+async def test_media_that_overtakes_the_handshake_is_kept_and_is_bounded() -> None:
+    profile = transport_module._PROFILES[0]
+    key = bytes(range(profile.key + profile.salt))
+    far, ours = (
+        transport_module._srtp(key, policy, profile)
+        for policy in (Policy.SSRC_ANY_OUTBOUND, Policy.SSRC_ANY_INBOUND)
+    )
+    packets: list[bytes] = []
+    transport = Transport(lambda data, _rtcp: packets.append(data))
+    sent = [
+        struct.pack("!BBHII", 0x80, 111, number, 0, 7) + b"voice"
+        for number in range(transport_module.EARLY_PACKETS + 3)
+    ]
+    for packet in sent[:-1]:
+        transport._dispatch(far.protect(packet), ("127.0.0.1", 9))
+    assert packets == []
+    transport._keyed(far, ours)
+    transport._dispatch(far.protect(sent[-1]), ("127.0.0.1", 9))
+    assert packets == [*sent[:-3], sent[-1]]
 
 
 async def test_junk_from_anybody_is_ignored(tmp_path: Path) -> None:
