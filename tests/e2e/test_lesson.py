@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from sync_classroom.simulator.recording import Recording, load_recording, make_recording
 from tests.support.lesson import (
     CALLED,
     COURSEWARE,
@@ -35,6 +37,8 @@ from tests.support.lesson import (
     wait_louder,
     wait_shown,
 )
+from tests.support.virtual_school import virtual_school
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
@@ -50,6 +54,10 @@ AGAIN_S = 5.0
 USUAL_START_S = 1.0
 # Frames that had arrived before the kill may be shown so much later.
 STALE_S = 0.5
+# When the bell rings for everybody at once; and how long is counted then.
+VIRTUAL_ROOMS = 48
+BELL_S = 3.0
+FORWARD_S = 15.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -196,3 +204,35 @@ async def _check_one_sample_lost(town: Town, lesson: str, outages: list[float]) 
     for seat, seconds, enough in zip(seats, received, least, strict=True):
         assert enough <= seat.credited_s <= seconds + TOLERANCE_S
         assert seat.credited_s <= seat.host_s
+
+
+async def test_48_virtual_rooms(tmp_path: Path) -> None:
+    recording = await asyncio.to_thread(_recording, tmp_path / "lesson.mkv")
+    enough = sum(len(unit.payloads) for unit in recording.units if unit.at_s < FORWARD_S)
+    async with virtual_school(tmp_path, VIRTUAL_ROOMS, recording) as virtual:
+        rooms = virtual.rooms
+        await until(lambda: all(r.tally.state == "waiting" for r in rooms), timeout_s=30)
+        await virtual.ring()
+        await until(lambda: all(r.tally.connected_at for r in rooms), timeout_s=30)
+        after = [r.tally.connected_at - virtual.rang_at for r in rooms if r.tally.connected_at]
+        before = await virtual.spent()
+        await until(lambda: all(r.figures().packets >= enough for r in rooms), timeout_s=60)
+        spent = [now - then for now, then in zip(await virtual.spent(), before, strict=True)]
+        await virtual.hush()
+        forwarded = await virtual.arrived()
+        seen = [room.figures() for room in rooms]
+    print(
+        f"48 rooms connected {min(after):.2f}–{max(after):.2f} s after the bell; "
+        f"{spent[1]:.0f} packets forwarded for {spent[0]:.1f} s of CPU: "
+        f"{1e6 * spent[0] / spent[1]:.1f} µs each"
+    )
+    assert max(after) <= BELL_S
+    assert sum(tally.packets for tally in seen) == forwarded
+    assert [tally.lost for tally in seen] == [0] * len(rooms)
+    assert [tally.duplicates for tally in seen] == [0] * len(rooms)
+    assert [tally.sessions for tally in seen] == [1] * len(rooms)
+
+
+def _recording(path: Path) -> Recording:
+    make_recording(path, seconds=20)
+    return load_recording(path)
