@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from .dtls import Certificate
 from .fanout import FanOut
 from .forwarding import Slot
 from .ice import IceAgent, IceTable
 from .live_session import Session, SessionHost
-from .peer import Certificate, PeerTransport
+from .peer import PeerTransport
 from .publisher import Publisher
 from .samples import Sampler
 from .sdp_answer import stream_ids

@@ -16,12 +16,13 @@ from . import rtcp
 from .admission import Admission
 from .counters import Counters
 from .demux import Demultiplexer
+from .dtls import Certificate
 from .fanout import FanOut, Output, PythonFanOut
 from .forwarding import Feed, Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
 from .live_session import CONTROL, PeerState, Session
-from .peer import Certificate, PeerTransport
+from .peer import PeerTransport
 from .publisher import Publisher
 from .room import EMPTY_S, Layout, Room, source_name
 from .schedule import Schedule

@@ -1,25 +1,12 @@
-"""DTLS and SRTP of one peer (RFC 5764): aiortc's DTLS transport over our own datagrams.
-
-Private names of aiortc used here: `RTCDtlsTransport._set_role`, `._rx_srtp`, `._tx_srtp`, `._task`,
-`._srtp_profiles`, and the two methods its transport must have, `_recv` and `_send`.
-`tests/relay/test_peer.py` fails by name if one of them goes.
-"""
+"""The transport of one peer: where it is, its DTLS association, its SRTP sessions."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
-from aiortc.rtcdtlstransport import (
-    SRTP_AEAD_AES_128_GCM,
-    SRTP_AEAD_AES_256_GCM,
-    SRTP_AES128_CM_SHA1_80,
-    SRTP_PROFILES,
-)
-
+from .dtls import Certificate, Dtls, DtlsError
 from .srtp import SrtpSession
 from .udp import Address
 
@@ -30,41 +17,6 @@ MAX_WAITING: Final = 32
 """DTLS datagrams not yet read by the handshake: three flights of a fragmented certificate."""
 MAX_SSRCS: Final = 64
 """Streams a peer may send: libsrtp keeps state for each and never forgets one."""
-# Strongest is not first on purpose: AES-128 is what every browser has, hardware does it fastest,
-# and the design's floor was measured with it.
-_PREFERRED = [
-    profile
-    for profile in (SRTP_AEAD_AES_128_GCM, SRTP_AEAD_AES_256_GCM, SRTP_AES128_CM_SHA1_80)
-    if profile in SRTP_PROFILES
-]
-
-log = logging.getLogger(__name__)
-
-
-class Certificate:
-    """The relay's DTLS certificate: made at start, the same for every peer."""
-
-    def __init__(self) -> None:
-        self.certificate = RTCCertificate.generateCertificate()
-        first = next(f for f in self.certificate.getFingerprints() if f.algorithm == "sha-256")
-        self.fingerprint: tuple[str, str] = (first.algorithm, first.value)
-        """Hash name in lower case and value, as SDP has it."""
-
-
-class _Datagrams:
-    """What aiortc takes for its ICE transport: a queue in, a function out."""
-
-    role = "controlled"
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
-        self._send_now = send
-
-    async def _recv(self) -> bytes:
-        return await self.queue.get()
-
-    async def _send(self, data: bytes) -> None:
-        self._send_now(data)
 
 
 class PeerTransport:
@@ -81,8 +33,9 @@ class PeerTransport:
         fingerprints: Sequence[tuple[str, str]],
         send: Callable[[bytes], None],
     ) -> None:
-        self._datagrams = _Datagrams(send)
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
         self._certificate = certificate
+        self._send = send
         self._fingerprints = fingerprints
         self.address: Address | None = None
         self.incoming: SrtpSession | None = None
@@ -102,49 +55,37 @@ class PeerTransport:
     def dtls(self, data: bytes) -> None:
         """A DTLS datagram arrived from a verified address."""
         try:
-            self._datagrams.queue.put_nowait(data)
+            self._queue.put_nowait(data)
         except asyncio.QueueFull:
             self.overflowed += 1  # DTLS retransmits
 
     async def run(self, on_connected: Callable[[], None]) -> bool:
         """Serve the association until it ends; False if it never came about."""
-        transport: Any = RTCDtlsTransport(
-            self._datagrams,  # type: ignore[arg-type]
-            [self._certificate.certificate],
-        )
-        transport._srtp_profiles = _PREFERRED
-        transport._set_role("server")
-        ended = asyncio.Event()
-
-        def changed() -> None:
-            if transport.state in _ENDED:
-                ended.set()
-
-        transport.on("statechange", changed)
-        parameters = RTCDtlsParameters(
-            [RTCDtlsFingerprint(name, value) for name, value in self._fingerprints], role="client"
-        )
-        pump: asyncio.Future[None] | None = None
+        dtls = Dtls(self._certificate, self._send)
         try:
             async with asyncio.timeout(HANDSHAKE_S):
-                await transport.start(parameters)
-            if transport.state != "connected":
+                while not dtls.handshake():
+                    await self._next(dtls)
+            if not dtls.is_peer(self._fingerprints):
                 return False
-            # From here on media bypasses aiortc; its pump only answers DTLS retransmissions and
-            # notices close_notify.
-            pump = transport._task
-            self.incoming = SrtpSession(transport._rx_srtp)
-            self.outgoing = SrtpSession(transport._tx_srtp)
+            incoming, outgoing = dtls.sessions()
+            self.incoming, self.outgoing = SrtpSession(incoming), SrtpSession(outgoing)
             on_connected()
-            await ended.wait()
+            while not await self._next(dtls):
+                pass
             return True
-        except TimeoutError:
+        except (DtlsError, TimeoutError):
             return False
         finally:
-            await transport.stop()
-            if pump is not None:
-                await asyncio.gather(pump, return_exceptions=True)
+            dtls.close()
             self.incoming = self.outgoing = None
 
-
-_ENDED = ("closed", "failed")
+    async def _next(self, dtls: Dtls) -> bool:
+        """Take one datagram, or retransmit; whether the other side has closed."""
+        try:
+            async with asyncio.timeout(dtls.timeout_s):
+                data = await self._queue.get()
+        except TimeoutError:
+            dtls.retransmit()
+            return False
+        return dtls.receive(data)

@@ -1,8 +1,8 @@
 """SRTP in place (RFC 3711, RFC 7714): libsrtp by pylibsrtp's own cffi binding.
 
 pylibsrtp's public methods copy each packet twice and refuse those over 1356 bytes; its binding
-works on any buffer. This file and `peer.py` are the only ones that use private names of aiortc and
-pylibsrtp; `tests/relay/test_srtp.py` and `test_peer.py` name each of them.
+works on any buffer. This is the only file that uses private names of pylibsrtp;
+`tests/relay/test_srtp.py` names each of them.
 """
 
 from __future__ import annotations
