@@ -2,7 +2,8 @@
 
 A coordinator that starts finds a relay of its settings and version already forwarding and takes it
 over; media never notices. A relay of other settings is left alone while anybody is connected,
-takes no new rooms meanwhile, and is replaced when it is empty.
+takes no new rooms meanwhile, and is replaced when it is empty. A relay that lives and does not
+answer is as bad as a dead one, and is killed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import hashlib
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -39,8 +42,15 @@ STOP_S: Final = 10.0
 BACKOFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: A relay that ran for this long and then died is not dying at once.
 STEADY_S: Final = 30.0
-#: How often an outdated relay is asked whether it is empty now.
-IDLE_POLL_S: Final = 2.0
+#: How often the relay is asked for a sign of life, and an outdated one whether it is empty now.
+PULSE_S: Final = 1.0
+#: How long one such question may take; it is answered within milliseconds.
+ANSWER_S: Final = 3.0
+#: A relay that lives but has answered nothing for so long hangs, and its media with it: it is
+#: killed and replaced. Longer than a pause of a busy machine that a lesson would survive.
+SILENT_S: Final = 10.0
+#: Questions that must have gone unanswered, too: a pause of our own process is not the relay's.
+SILENT_PULSES: Final = 3
 #: How often the death of a process that is not our child is looked for where there is no pidfd.
 DEATH_POLL_S: Final = 0.5
 
@@ -103,6 +113,8 @@ class RelayProcess:
             await self.client.drain()
         self._outdated = not same
         log.info("relay_adopted", boot=found.boot, pid=found.pid)
+        if keys := self._settings.get("keys"):
+            await self.client.put_keys(keys)
         await self._serve(found)
         return found
 
@@ -153,14 +165,18 @@ class RelayProcess:
     # -------------------------------------------------------------------- starting
 
     async def _find(self) -> RelayIdentity | None:
-        """The relay that answers at the control socket, if one does."""
-        if not self._control.is_socket():
-            return None
-        try:
-            return await self.client.identity()
-        except RelayDownError as error:
-            log.info("relay_not_answering", control=str(self._control), error=str(error))
-            return None
+        """The relay that answers at the control socket; one that holds it in silence is killed."""
+        began = time.monotonic()
+        while (holder := _listener(self._control)) is not None:
+            try:
+                return await self.client.identity()
+            except RelayDownError as error:
+                log.info("relay_not_answering", control=str(self._control), error=str(error))
+                if not isinstance(error.__cause__, TimeoutError):
+                    return None
+            if time.monotonic() - began >= SILENT_S:
+                await _kill_silent(holder)
+        return None
 
     async def _spawn(self) -> RelayIdentity:
         told = json.dumps(
@@ -185,7 +201,7 @@ class RelayProcess:
         if "ready" not in report:
             raise _problem(report, await asyncio.to_thread(child.wait))
         self._outdated = False
-        found = await self.client.identity()
+        found = _reported(report["ready"], self._digest)
         log.info("relay_spawned", boot=found.boot, pid=found.pid)
         await self._serve(found)
         return found
@@ -214,9 +230,6 @@ class RelayProcess:
 
     async def _serve(self, found: RelayIdentity) -> None:
         self.identity = found
-        keys = self._settings.get("keys") or ()
-        if keys:
-            await self.client.put_keys(keys)
         try:
             await self._on_boot(found.boot)
         except Exception:  # whatever the rooms' owner makes of it, the relay is to be watched
@@ -225,21 +238,33 @@ class RelayProcess:
     # -------------------------------------------------------------------- watching
 
     async def _until_gone(self) -> None:
-        """Return when the relay has died, ending an outdated one as soon as it is empty."""
+        """Return when the relay has died, of itself or because we had to see to it."""
         assert self.identity is not None
         pid = self.identity.pid
-        if not self._outdated:
-            await self._death(pid)
-            return
         death = asyncio.create_task(self._death(pid), name="relay-death")
+        heard, missed = time.monotonic(), 0
         try:
-            while not death.done():
-                await asyncio.wait({death}, timeout=IDLE_POLL_S)
-                with contextlib.suppress(RelayDownError):
-                    if not death.done() and (await self.client.identity()).sessions == 0:
+            while not (await asyncio.wait({death}, timeout=PULSE_S))[0]:
+                try:
+                    async with asyncio.timeout(ANSWER_S):
+                        idle = await self._look()
+                except (RelayDownError, TimeoutError):
+                    missed += 1
+                    if missed >= SILENT_PULSES and time.monotonic() - heard >= SILENT_S:
+                        await _kill_silent(pid)
+                else:
+                    heard, missed = time.monotonic(), 0
+                    if idle:
                         await _end(pid)
         finally:
             death.cancel()
+
+    async def _look(self) -> bool:
+        """Ask for a sign of life; whether the relay is known to be empty."""
+        if self._outdated:
+            return (await self.client.identity()).sessions == 0
+        await self.client.pulse()
+        return False
 
     async def _death(self, pid: int) -> None:
         async with _pidfd(pid) as gone:
@@ -269,6 +294,36 @@ def _tell(child: subprocess.Popen[bytes], told: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return report if isinstance(report, dict) else {}
+
+
+def _reported(ready: Mapping[str, Any], digest: str) -> RelayIdentity:
+    """Who has just said that it is ready; nobody can be connected yet."""
+    return RelayIdentity(
+        relay=str(ready["relay"]),
+        boot=str(ready["boot"]),
+        pid=int(ready["pid"]),
+        version=str(ready["version"]),
+        settings=digest,
+        media_port=int(ready["media_port"]),
+        http_port=int(ready["http_port"]),
+        draining=False,
+        sessions=0,
+    )
+
+
+def _listener(path: Path) -> int | None:
+    """The process that listens at a Unix socket (unix(7), SO_PEERCRED); None if nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return None
+        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(credentials)[0])
+
+
+_UCRED: Final = struct.Struct("=iII")  # pid, uid, gid
 
 
 def _problem(report: Mapping[str, Any], status: int | str) -> ProblemError:
@@ -305,6 +360,15 @@ async def _end(pid: int) -> None:
                 await gone.wait()
     except ProcessLookupError:
         return
+
+
+async def _kill_silent(pid: int) -> None:
+    """SIGKILL, which even a stopped process obeys; returns when it is gone."""
+    log.error("relay_hangs", pid=pid, silent_s=SILENT_S)
+    with contextlib.suppress(ProcessLookupError):
+        async with _pidfd(pid) as gone:
+            os.kill(pid, signal.SIGKILL)
+            await gone.wait()
 
 
 @contextlib.asynccontextmanager

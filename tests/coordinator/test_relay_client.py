@@ -40,6 +40,7 @@ async def test_every_method_does_its_work(tmp_path: Path, tcp: bool) -> None:
         await control.put_room(RoomSpec("lesson-1", {"*": Layout(), "host": Layout((), (None,))}))
         await publish(running, "host", "camera")
         await publish(running, "seat-1", "seat")
+        assert await running.control.pulse() == running.info.boot
         status = await control.status()
         assert (status.relay, status.boot, status.draining) == (
             "relay-1",

@@ -22,6 +22,7 @@ from aiohttp import ClientSession
 
 from sync_classroom.coordinator import relay_process
 from sync_classroom.coordinator.ports import RelayDownError
+from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.coordinator.relay_process import RelayProcess, settings_digest
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.problems import ProblemError
@@ -125,6 +126,70 @@ async def test_a_killed_relay_is_back_at_once(tmp_path: Path) -> None:
         await publish(keeper)
 
 
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same decisions, a tenth of the time."""
+    for name in ("PULSE_S", "ANSWER_S", "SILENT_S"):
+        monkeypatch.setattr(relay_process, name, getattr(relay_process, name) / 10)
+
+
+async def test_a_relay_that_hangs_is_killed_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    async with kept(tmp_path) as keeper:
+        first = pid_of(keeper)
+        began = time.monotonic()
+        os.kill(first, signal.SIGSTOP)  # alive, and its sockets still take connections
+        await until(lambda: len(keeper.boots) == 2, timeout_s=30)
+        assert time.monotonic() - began >= relay_process.SILENT_S
+        assert not running(first)
+        assert pid_of(keeper) != first
+        await publish(keeper)
+
+
+async def test_a_relay_that_hangs_only_for_a_moment_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_process, "PULSE_S", 0.02)
+    monkeypatch.setattr(relay_process, "ANSWER_S", 0.05)
+    async with kept(tmp_path) as keeper:
+        asked: list[bool] = []
+        look = keeper._look
+
+        async def counted() -> bool:
+            asked.append(False)
+            idle = await look()
+            asked[-1] = True
+            return idle
+
+        monkeypatch.setattr(keeper, "_look", counted)
+        os.kill(pid_of(keeper), signal.SIGSTOP)
+        await until(lambda: asked[-4:] == [False] * 4)
+        os.kill(pid_of(keeper), signal.SIGCONT)
+        await until(lambda: asked[-2:] == [True] * 2)
+        assert len(keeper.boots) == 1
+        assert running(pid_of(keeper))
+
+
+@pytest.mark.parametrize("then", ["start", "stop"])
+async def test_a_relay_that_hung_while_nobody_watched_does_not_stand_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(relay_process, "SILENT_S", 0.2)
+    first = Keeper(told(tmp_path), tmp_path)
+    await first.start()
+    pid = pid_of(first)
+    await first.close()
+    os.kill(pid, signal.SIGSTOP)
+    second = Keeper(told(tmp_path), tmp_path)
+    second.client = RelayClient(tmp_path / "control.sock", timeout_s=0.2)
+    if then == "start":
+        await second.start()
+        assert pid_of(second) != pid
+    await second.stop()
+    assert not running(pid)
+
+
 async def test_stopping_while_the_relay_comes_back_ends_it(tmp_path: Path) -> None:
     for noticed in (False, True):
         keeper = Keeper(told(tmp_path), tmp_path)
@@ -217,7 +282,7 @@ async def test_an_idle_relay_of_other_settings_is_replaced_at_once(tmp_path: Pat
 async def test_a_busy_relay_of_other_settings_is_replaced_when_it_is_idle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_process, "IDLE_POLL_S", 0.05)
+    monkeypatch.setattr(relay_process, "PULSE_S", 0.05)
     first = Keeper(told(tmp_path), tmp_path)
     await first.start()
     await publish(first)
