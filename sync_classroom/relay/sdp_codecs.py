@@ -16,6 +16,9 @@ from .session import Codec, Direction
 FEEDBACK = frozenset({"nack", "nack pli", "ccm fir", "goog-remb"})
 #: Per m-line; Chromium 156 offers 34 payload types for video.
 MAX_FORMATS = 96
+#: With RTP and RTCP on one port the second byte tells them apart, and these payload types with the
+#: marker bit set would be RTCP's packet types 192 to 223 (RFC 5761 4).
+RTCP_NUMBERS = range(64, 96)
 #: One codec's fmtp pairs; browsers write at most five.
 MAX_PARAMETERS = 24
 
@@ -81,6 +84,8 @@ def negotiate(
     found: list[tuple[int, int, Codec]] = []
     retransmissions: dict[str, int] = {}
     for place, text in enumerate(formats[:MAX_FORMATS]):
+        if int(text) in RTCP_NUMBERS:
+            continue
         name, clock_rate, channels = _rtpmap(maps.get(text, ""))
         pairs = fmtp_pairs(parameters.get(text, ""))
         if name == "rtx" and clock_rate == 90000 and "apt" in pairs:

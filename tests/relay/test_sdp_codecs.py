@@ -70,6 +70,22 @@ def test_a_codec_of_the_other_kind_is_not_taken() -> None:
     assert chosen("video", Direction.PUBLISH, "111") == []
 
 
+@pytest.mark.parametrize(
+    ("number", "usable"), [(63, True), (64, False), (80, False), (95, False), (96, True)]
+)
+def test_numbers_that_would_be_taken_for_rtcp_are_not_used(number: int, usable: bool) -> None:
+    """RFC 5761 4: also for retransmissions, which leaves the codec without them."""
+    maps = {str(number): "VP8/90000", "120": "VP8/90000"}
+    got = chosen("video", Direction.SUBSCRIBE, f"{number} 120", maps=maps)
+    assert [codec.payload_type for codec in got] == ([number, 120] if usable else [120])
+    maps = {"108": "H264/90000", str(number): "rtx/90000"}
+    parameters = PARAMETERS | {str(number): "apt=108"}
+    (codec,) = chosen(
+        "video", Direction.SUBSCRIBE, f"108 {number}", maps=maps, parameters=parameters
+    )
+    assert codec.rtx_payload_type == (number if usable else None)
+
+
 def test_retransmission_needs_nack() -> None:
     (got,) = chosen("video", Direction.SUBSCRIBE, "108 109", feedback={"108": ("nack pli",)})
     assert got.rtx_payload_type is None
