@@ -95,6 +95,8 @@ def check_routes(app: web.Application, table: Mapping[str, Roles]) -> None:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse other sites' pages, find out who asks, and compare with the table."""
     if request.match_info.http_exception is not None:
+        if wants_page(request):
+            await _identify(request, devices=False)  # the page that says so has its navigation
         return await handler(request)  # 404 or 405: there is nothing to guard
     if request.method not in SAFE_METHODS and not same_origin(request):
         raise cross_site()

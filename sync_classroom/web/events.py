@@ -8,6 +8,7 @@ for the rest, never the rest itself, so one stream serves every role.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -154,9 +155,11 @@ async def serve_events(request: web.Request) -> web.StreamResponse:
                 "X-Accel-Buffering": "no",  # nginx would hold events back
             }
         )
-        await response.prepare(request)
-        await response.write(f"retry: {RETRY_MS}\n\n".encode())
-        await _pour(request, stream, response)
+        # Browsers leave in the middle of a sentence; that is the normal end of a stream.
+        with contextlib.suppress(ConnectionResetError):
+            await response.prepare(request)
+            await response.write(f"retry: {RETRY_MS}\n\n".encode())
+            await _pour(request, stream, response)
         return response
     finally:
         fan.close(stream)

@@ -106,6 +106,24 @@ async def test_streams_are_bounded(tmp_path: Path) -> None:
         await until(lambda: len(fan) == MAX_STREAMS - 1)
 
 
+async def test_a_browser_that_leaves_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site(tmp_path) as served:
+        fan: EventFan = served.app[EVENTS]
+        async with stream(served, Role.ADMIN):
+            await until(lambda: len(fan) == 1)
+
+        async def noticed() -> None:
+            while len(fan):
+                await served.bus.publish("plan", {"type": "changed"})
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(10):
+            await noticed()
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []
+
+
 async def test_whoever_is_disabled_hears_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

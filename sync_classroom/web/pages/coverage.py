@@ -40,6 +40,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     state = query.get("state", "") if query.get("state", "") in _STATES else ""
     rows = tables.seat_rows(now, frame.roster, frame.now, only, room, state)
     pages = max(1, -(-len(rows) // SEATS_PER_PAGE))
+    later = tables.pending_seats(now.seats, frame.now)
     page = min(max(1, int(query["page"])), pages) if _is_page(query.get("page", "")) else 1
     return frame.render(
         "coverage.html",
@@ -55,13 +56,13 @@ async def show(request: web.Request) -> web.StreamResponse:
         rules=now.rules,
         thresholds=_thresholds(frame, now.rules),
         headlines=tables.headlines(frame, now, before),
-        pending=tables.pending_periods(now.seats, frame.now),
-        schools=tables.school_rows(now, frame.roster),
-        total=tables.total_row(frame, now),
-        rooms=tables.room_groups(now, frame.roster, only),
-        subjects=tables.subject_rows(now),
-        heat=tables.heat_map(frame, now),
-        causes=tables.cause_rows(now),
+        pending=sum(s.occurrence.periods for s in later),
+        schools=tables.school_rows(now, frame.roster, later),
+        total=tables.total_row(frame, now, later),
+        rooms=tables.room_groups(now, frame.roster, only, later),
+        subjects=tables.subject_rows(now, later),
+        heat=tables.heat_map(frame, now, later),
+        causes=tables.cause_rows(now, later),
         matrix=tables.matrix_rows(now, frame.roster),
         modes=_MODES,
         words=tables.STACK_WORDS,

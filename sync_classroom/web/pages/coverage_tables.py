@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from ...domain.coverage import Coverage, Figures, Ratio, SeatEvidence, SeatState
 from ...domain.ids import ClassroomId, SchoolId
@@ -16,13 +16,15 @@ from ..i18n import mark
 from .frame import Frame
 from .words import CAUSE_WORDS, SEAT_WORDS, Word
 
+K = TypeVar("K")
+
 # The order in which a stacked bar shows states, and the shape code that colours each.
 _STACK: Final = (
-    ("held", "held_seats"),
-    ("partial", "partial_seats"),
-    ("missed", "missed_seats"),
-    ("unknown", "unknown_seats"),
-    ("cancelled", "cancelled_unexcused_seats"),
+    ("held", "held_seats", SeatState.HELD),
+    ("partial", "partial_seats", SeatState.PARTIAL),
+    ("missed", "missed_seats", SeatState.MISSED),
+    ("unknown", "unknown_seats", SeatState.UNKNOWN),
+    ("cancelled", "cancelled_unexcused_seats", SeatState.CANCELLED_UNEXCUSED),
 )
 STACK_WORDS: Final = {
     "held": mark("已开"),
@@ -30,9 +32,10 @@ STACK_WORDS: Final = {
     "missed": mark("未开"),
     "unknown": mark("待定"),
     "cancelled": mark("取消（无因）"),
+    "waiting": mark("未上完"),
 }
-NOT_YET: Final = Word("waiting", mark("未到时间"))
-# Lower bounds of the heat map's shades; a week with lessons due and none held has its own.
+NOT_YET: Final = Word("waiting", mark("未上完"))
+# Lower bounds of the heat map's shades; none held, and none over yet, have shades of their own.
 _HEAT: Final = ((0.95, "4"), (0.8, "3"), (0.5, "2"), (0.0, "1"))
 
 
@@ -162,13 +165,14 @@ def _longer(frame: Frame, seconds: int) -> str:
     return f"{'-' if seconds < 0 else '+'}{frame.format.duration(abs(seconds))}"
 
 
-def stack(figures: Figures) -> tuple[Slice, ...]:
-    """A bar of due seats by state, widths in percent of the bar."""
+def stack(figures: Figures, pending: Sequence[SeatEvidence] = ()) -> tuple[Slice, ...]:
+    """A bar of due seats by state, widths in percent of the bar; `pending` have no state yet."""
     total = figures.due_seats
+    early = Counter(seat.state for seat in pending)
+    parts = [(shape, int(getattr(figures, name)) - early[state]) for shape, name, state in _STACK]
     slices: list[Slice] = []
     passed = 0
-    for shape, name in _STACK:
-        seats = int(getattr(figures, name))
+    for shape, seats in (*parts, (NOT_YET.shape, len(pending))):
         if seats:
             slices.append(Slice(shape, _percent(passed, total), _percent(seats, total), seats))
         passed += seats
@@ -179,7 +183,13 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.4f}%"
 
 
-def _row(ident: str, name: str, figures: Figures, reach: Ratio | None = None) -> Row:
+def _row(
+    ident: str,
+    name: str,
+    figures: Figures,
+    pending: Sequence[SeatEvidence],
+    reach: Ratio | None = None,
+) -> Row:
     return Row(
         ident,
         name,
@@ -188,44 +198,70 @@ def _row(ident: str, name: str, figures: Figures, reach: Ratio | None = None) ->
         rate(figures.held_rate.numerator, figures.held_rate.denominator),
         figures.credited_s,
         rate(reach.numerator, reach.denominator) if reach else None,
-        shade_of(figures.held_periods, figures.due_periods),
-        stack(figures),
+        shade_of(figures.held_periods, figures.due_periods, _periods(pending)),
+        stack(figures, pending),
     )
 
 
-def school_rows(coverage: Coverage, roster: Roster) -> tuple[Row, ...]:
+def school_rows(
+    coverage: Coverage, roster: Roster, pending: Sequence[SeatEvidence] = ()
+) -> tuple[Row, ...]:
     """Every remote school of the programme in the period."""
+    later = _grouped(pending, lambda s: _owner(roster, s))
     return tuple(
-        _row(school, _school(roster, school), f.figures, f.classroom_coverage)
+        _row(school, _school(roster, school), f.figures, later[school], f.classroom_coverage)
         for school, f in coverage.by_school.items()
     )
 
 
-def total_row(frame: Frame, coverage: Coverage) -> Row:
+def total_row(frame: Frame, coverage: Coverage, pending: Sequence[SeatEvidence] = ()) -> Row:
     """All of them together: the sums of the columns above it."""
-    return _row("", frame.t("合计"), coverage.totals, coverage.reach.classroom_coverage)
+    reach = coverage.reach.classroom_coverage
+    return _row("", frame.t("合计"), coverage.totals, pending, reach)
 
 
-def subject_rows(coverage: Coverage) -> tuple[Row, ...]:
+def subject_rows(coverage: Coverage, pending: Sequence[SeatEvidence] = ()) -> tuple[Row, ...]:
     """Subjects, most periods due first."""
-    rows = [_row(s, s, f) for s, f in coverage.by_subject.items()]
+    later = _grouped(pending, lambda s: s.occurrence.subject)
+    rows = [_row(s, s, f, later[s]) for s, f in coverage.by_subject.items()]
     return tuple(sorted(rows, key=lambda r: (-r.due, r.name)))
 
 
+def _grouped(
+    seats: Sequence[SeatEvidence], key: Callable[[SeatEvidence], K]
+) -> defaultdict[K, list[SeatEvidence]]:
+    groups: defaultdict[K, list[SeatEvidence]] = defaultdict(list)
+    for seat in seats:
+        groups[key(seat)].append(seat)
+    return groups
+
+
+def _owner(roster: Roster, seat: SeatEvidence) -> SchoolId:
+    room = roster.classrooms.get(seat.seat.classroom)
+    return room.school if room else SchoolId("")
+
+
 def room_groups(
-    coverage: Coverage, roster: Roster, school: SchoolId | None
+    coverage: Coverage,
+    roster: Roster,
+    school: SchoolId | None,
+    pending: Sequence[SeatEvidence] = (),
 ) -> tuple[RoomGroup, ...]:
     """Classrooms by school, of one school if asked."""
+    later = _grouped(pending, lambda s: s.seat.classroom)
     groups: dict[SchoolId, list[Row]] = defaultdict(list)
     for ident, figures in coverage.by_classroom.items():
         room = roster.classrooms.get(ident)
         owner = room.school if room else SchoolId("")
         if school is None or owner == school:
-            groups[owner].append(_row(ident, room.name if room else ident, figures))
+            name = room.name if room else ident
+            groups[owner].append(_row(ident, name, figures, later[ident]))
     return tuple(RoomGroup(_school(roster, s), tuple(rows)) for s, rows in groups.items())
 
 
-def heat_map(frame: Frame, coverage: Coverage) -> HeatMap | None:
+def heat_map(
+    frame: Frame, coverage: Coverage, pending: Sequence[SeatEvidence] = ()
+) -> HeatMap | None:
     """Held rate by school and week; None where there is nothing to compare."""
     roster = frame.roster
     due: Counter[tuple[SchoolId, date]] = Counter()
@@ -237,25 +273,33 @@ def heat_map(frame: Frame, coverage: Coverage) -> HeatMap | None:
         key = (room.school, _monday(seat.occurrence.date))
         due[key] += seat.occurrence.periods
         held[key] += seat.occurrence.periods if seat.held else 0
+    later = _grouped(pending, lambda s: (_owner(roster, s), _monday(s.occurrence.date)))
     mondays = sorted({monday for _, monday in due})
     if not mondays:
         return None
     rows = tuple(
         (school, _school(roster, school),
-         tuple(_heat(held[school, m], due[school, m], m) for m in mondays))
+         tuple(_heat(held[school, m], due[school, m], _periods(later[school, m]), m)
+               for m in mondays))
         for school in coverage.by_school
     )  # fmt: skip
     return HeatMap(tuple((_week(frame, m), m) for m in mondays), rows)
 
 
-def _heat(held: int, due: int, monday: date) -> HeatCell:
-    return HeatCell(shade_of(held, due), rate(held, due), monday, monday + timedelta(days=6))
+def _heat(held: int, due: int, pending: int, monday: date) -> HeatCell:
+    shade = shade_of(held, due, pending)
+    return HeatCell(shade, rate(held, due), monday, monday + timedelta(days=6))
 
 
-def shade_of(held: int, due: int) -> str:
-    """How dark a cell is: "none" without anything due, "0" where nothing was held, up to "4"."""
+def shade_of(held: int, due: int, pending: int = 0) -> str:
+    """How dark a cell is: "none" without anything due, "0" where nothing was held, up to "4".
+
+    "wait" where all that is due is still `pending`: nothing has failed yet.
+    """
     if not due:
         return "none"
+    if pending == due:
+        return "wait"
     return next(s for bound, s in _HEAT if held / due >= bound) if held else "0"
 
 
@@ -313,15 +357,26 @@ def seat_word(seat: SeatEvidence, now: datetime) -> Word:
     return NOT_YET if open_ended and seat.occurrence.ends_at > now else SEAT_WORDS[seat.state.value]
 
 
-def pending_periods(seats: Sequence[SeatEvidence], now: datetime) -> int:
-    """Due periods of lessons that are not over, which the figures count as not held so far."""
-    return sum(s.occurrence.periods for s in seats if s.due and seat_word(s, now) is NOT_YET)
+def pending_seats(seats: Sequence[SeatEvidence], now: datetime) -> tuple[SeatEvidence, ...]:
+    """Due seats of lessons that are not over, which the figures count as not held so far."""
+    return tuple(s for s in seats if s.due and seat_word(s, now) is NOT_YET)
 
 
-def cause_rows(coverage: Coverage) -> tuple[tuple[str, int, str], ...]:
-    """Causes of what was not held with their share of all of it, largest first."""
-    total = sum(coverage.causes.values())
-    rows = [(CAUSE_WORDS[c.value], n, _percent(n, total)) for c, n in coverage.causes.items() if n]
+def _periods(seats: Sequence[SeatEvidence]) -> int:
+    return sum(s.occurrence.periods for s in seats)
+
+
+def cause_rows(
+    coverage: Coverage, pending: Sequence[SeatEvidence] = ()
+) -> tuple[tuple[str, int, str], ...]:
+    """Causes of what was not held with their share of all of it, largest first.
+
+    A lesson that is not over accuses nobody yet.
+    """
+    causes = Counter(coverage.causes)
+    causes.subtract(s.cause for s in pending if s.cause is not None)
+    total = sum(causes.values())
+    rows = [(CAUSE_WORDS[c.value], n, _percent(n, total)) for c, n in causes.items() if n]
     return tuple(sorted(rows, key=lambda r: -r[1]))
 
 

@@ -83,8 +83,10 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
 
 
 async def setup_form(request: web.Request) -> web.StreamResponse:
-    """The form behind the one-time link of a first start."""
+    """The form behind the one-time link of a first start; afterwards it leads to the door."""
     frame = Frame.of(request)
+    if await frame.services.accounts.list():
+        return see_other("/sign-in", done="set-up")
     return _setup(frame, Form.filled(token=request.query.get("token", "")[:200]))
 
 

@@ -44,6 +44,7 @@ DONE: Final = {
     "password": mark("密码已更改。"),
     "saved": mark("已保存。"),
     "signed-out": mark("已退出。"),
+    "set-up": mark("管理员已经建立，请登录。"),
 }
 
 _NAV: Final = (
@@ -53,6 +54,14 @@ _NAV: Final = (
     ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),
     ("/people", mark("用户"), frozenset({Role.ADMIN})),
 )
+PROBLEM_TITLES: Final = {
+    ProblemKind.NOT_FOUND: mark("没有找到"),
+    ProblemKind.FORBIDDEN: mark("不能打开"),
+    ProblemKind.UNAVAILABLE: mark("暂时不可用"),
+}
+_NOT_DONE: Final = mark("没有办成")
+# Problems that may be gone when somebody tries again.
+_PASSING: Final = (ProblemKind.UNAVAILABLE, ProblemKind.TOO_MANY)
 # Last parts of addresses that are only posted to.
 _ACTS: Final = ("/password", "/cancel", "/state", "/revoke")
 HOME: Final = {
@@ -176,9 +185,10 @@ class Frame:
         response = self.render(
             "problem.html",
             status=STATUS_OF[error.kind],
+            title=PROBLEM_TITLES.get(error.kind, _NOT_DONE),
             text=self.say(error),
             code=error.code,
-            retry=self.request.method == "GET" and error.kind is not ProblemKind.NOT_FOUND,
+            retry=self.request.method == "GET" and error.kind in _PASSING,
         )
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
@@ -195,7 +205,7 @@ class Frame:
             other_language_name="English" if other == "en" else "中文",
             here=self.link() if self.request.method == "GET" else _form_page(path),
             nav=tuple(
-                NavItem(href, text, path.startswith(href) or _inside(path, href))
+                NavItem(href, text, path.startswith(href) or _inside(path, href, user.role))
                 for href, text, roles in _NAV
                 if user is not None and user.role in roles
             ),
@@ -215,8 +225,9 @@ def _form_page(path: str) -> str:
     return path
 
 
-def _inside(path: str, href: str) -> bool:
-    return href == "/today" and path.startswith("/lessons")
+def _inside(path: str, href: str, role: Role) -> bool:
+    """Whether a lesson's page belongs to this entry: to where its reader came from."""
+    return path.startswith("/lessons") and href == HOME.get(role)
 
 
 @cache

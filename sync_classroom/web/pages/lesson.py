@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from aiohttp import web
 
@@ -121,6 +121,13 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     )
 
 
+def _up(frame: Frame, day: date) -> str:
+    """Where a lesson's reader comes from: the day's list, or for a reviewer the day's coverage."""
+    if frame.user.role is Role.REVIEWER:
+        return f"/coverage?from={day}&to={day}"
+    return f"/today?date={day}"
+
+
 def _occurrence(request: web.Request) -> OccurrenceId:
     return OccurrenceId(request.match_info["occurrence"])
 
@@ -152,6 +159,7 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         key=form.text("key") or secrets.token_hex(16),
         word=LESSON_WORDS[state],
         term=term_on(view.roster, view.occurrence.date),
+        up=_up(frame, view.occurrence.date),
         life=_life(frame, view),
         changes=[_change(frame, view, c) for c in view.occurrence.changes],
         chart=chart,

@@ -22,7 +22,7 @@ from .route import ANYBODY, SCHOOL, PageRoute
 from .words import LESSON_WORDS, SEAT_NOW, Word, lesson_code, seat_now
 
 # One of each shape is enough to read the page by; the exact word is on every mark.
-_LEGEND: Final = ("receiving", "weak", "offline", "absent", "called_on", "withdrawn")
+_LEGEND: Final = ("receiving", "ready", "weak", "offline", "absent", "called_on", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)

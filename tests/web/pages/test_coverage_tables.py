@@ -64,11 +64,27 @@ def test_a_lesson_to_come_has_not_failed_and_is_counted_as_pending() -> None:
         ("英语", "已开"),
         ("英语", "部分"),
         ("英语", "未开"),
-        ("数学", "未到时间"),
+        ("数学", "未上完"),
     ]
     assert rows[3].cause is None
-    assert tables.pending_periods(COVERAGE.seats, NOON) == 2
-    assert tables.pending_periods(COVERAGE.seats, at("14:40")) == 0
+    assert [s.occurrence.id for s in tables.pending_seats(COVERAGE.seats, NOON)] == ["later"]
+    assert tables.pending_seats(COVERAGE.seats, at("14:40")) == ()
+
+
+def test_what_is_pending_is_neither_missed_nor_blamed_on_anybody() -> None:
+    later = tables.pending_seats(COVERAGE.seats, NOON)
+    assert [(s.shape, s.seats, s.width) for s in tables.stack(COVERAGE.totals, later)] == [
+        ("held", 1, "25.0000%"),
+        ("partial", 1, "25.0000%"),
+        ("missed", 1, "25.0000%"),
+        ("waiting", 1, "25.0000%"),
+    ]
+    schools = tables.school_rows(COVERAGE, PLAN.roster, later)
+    assert [s.shape for s in schools[0].stack] == ["held", "partial", "waiting"]
+    assert [s.shape for s in schools[1].stack] == ["missed"]
+    assert tables.cause_rows(COVERAGE, later) == (("终端离线", 2, "100.0000%"),)
+    maths = tables.subject_rows(COVERAGE, later)[1]
+    assert (maths.name, maths.due, maths.shade) == ("数学", 2, "wait")
 
 
 def test_causes_are_shares_of_all_that_was_not_held() -> None:
@@ -110,6 +126,12 @@ def test_a_change_is_in_percentage_points(now: Ratio, before: Ratio, text: str) 
 )
 def test_shades(held: int, due: int, shade: str) -> None:
     assert tables.shade_of(held, due) == shade
+
+
+def test_nothing_over_yet_is_a_shade_of_its_own() -> None:
+    assert tables.shade_of(0, 3, 3) == "wait"
+    assert tables.shade_of(0, 3, 2) == "0"
+    assert tables.shade_of(0, 0, 0) == "none"
 
 
 def test_the_matrix_names_every_school() -> None:

@@ -73,6 +73,24 @@ async def test_a_problem_is_a_whole_page_with_code_and_remedy(tmp_path: Path) ->
         assert "forbidden" in page.text
         page = await look(served, "/no-such-page", status=404)
         assert "not_found" in page.text
+        assert "没有找到" in page.text
+        assert "/people" in page.links()  # whoever is signed in keeps the navigation
+
+
+async def test_only_what_may_pass_is_offered_to_be_tried_again(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/today", role=Role.REVIEWER, status=403)
+        assert "不能打开" in page.text
+        assert "再试一次" not in page.text
+        assert "回到首页" in page.text
+
+
+async def test_a_lesson_leads_a_reviewer_back_to_coverage(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/lessons/english", role=Role.REVIEWER)
+        assert [a["href"] for a in page.all("a", aria_current="page")] == ["/coverage"]
+        assert "/coverage?from=2026-11-23&to=2026-11-23" in page.links()
+        assert not [link for link in page.links() if link.startswith("/today")]
 
 
 async def test_pages_are_kept_by_nobody(tmp_path: Path) -> None:
