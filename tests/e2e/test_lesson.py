@@ -91,6 +91,7 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
         assert seat.state in ("held", "partial")
         assert abs(seat.credited_s - seconds) <= TOLERANCE_S
         assert abs(seat.host_s - given) <= TOLERANCE_S
+    assert await town.coverage_page(lesson) == [seat.credited_s for seat in seats]
     assert not town.problems()
 
 

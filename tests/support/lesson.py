@@ -212,6 +212,21 @@ class Town:
         text = await self.command("coverage", "--from", first, "--to", last, "--format", "json")
         return seats_of(json.loads(text), lesson)
 
+    async def coverage_page(self, lesson: str) -> list[int]:
+        """Credited seconds of the lesson's seats as a reviewer reads them on `/coverage`."""
+        page = watch(await (await open_device(self.browser)).new_page())
+        await page.goto(f"{self.server.url}/sign-in")
+        await page.fill("input[name=login]", "reviewer")
+        await page.fill("input[name=password]", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(lambda url: "sign-in" not in url)
+        await page.goto(f"{self.server.url}/coverage?{today()}")
+        rows = page.locator(f'.seats-sheet tr:has(a[href^="/lessons/{lesson}#seat-"])')
+        cells = await rows.locator("td.num:has(.fraction)").all_inner_texts()
+        assert page_problems(page) == []
+        await page.context.close()
+        return [seconds_of(cell.partition("/")[0]) for cell in cells]
+
     def problems(self) -> list[str]:
         """What went wrong on any page."""
         return [p for page in (self.host, *self.rooms) for p in page_problems(page)]
@@ -230,6 +245,14 @@ def seats_of(figures: dict[str, Any], lesson: str) -> list[Seat]:
         for s in figures["seats"]
         if s["occurrence"] == lesson
     ]
+
+
+def seconds_of(text: str) -> int:
+    """The seconds of a duration as pages write it: `1 小时 2 分 3 秒`."""
+    found = re.fullmatch(r"(?:(\d+) 小时 )?(?:(\d+) 分 )?(\d+) 秒", text.strip())
+    assert found, text
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 async def screen(page: Page) -> str:
