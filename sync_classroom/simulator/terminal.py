@@ -228,7 +228,7 @@ class VirtualTerminal:
         for lesson, task in self._media.items():
             if lesson != current and not task.done():
                 task.cancel()
-        if current is None or ((task := self._media.get(current)) and not task.done()):
+        if current is None or (current in self._media and not self._media[current].done()):
             return
         role = self.lessons[current]["role"]
         work = self._give(current) if role == "host" else self._attend(current)
