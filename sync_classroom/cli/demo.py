@@ -21,6 +21,7 @@ from typing import Final
 import aiohttp
 import click
 from rich.console import Console
+from rich.table import Table
 
 from ..config import ENV_PREFIX, Settings, load_settings
 from ..domain.accounts import Role
@@ -40,6 +41,7 @@ from ..simulator.swarm import (
 )
 from ..simulator.terminal import CommandRefusedError, VirtualTerminal
 from .doctor import in_use
+from .language import say
 from .offline import Offline, open_offline
 from .plan import print_coverage
 from .settings import serve_settings
@@ -93,12 +95,18 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
     console = Console(highlight=False, soft_wrap=True)
     settings = _demo_settings(port)
     _check_ports(settings)
-    with console.status("making the lesson's recording (first time only)…"):
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # the server must not outlive a closed window
+        signal.signal(ending, signal.default_int_handler)
+    making = say(
+        "正在制作课堂录像（仅第一次）…", "making the lesson's recording (first time only)…"
+    )
+    with console.status(making):
         recording, thumbnail = _recordings(lesson_file)
     planned = asyncio.run(_prepare(settings, rooms))
     with _server(settings) as server, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(console, settings, server, planned, recording, thumbnail, seconds))
-    console.print("\n[bold]Coverage of what just happened[/]")
+    title = say("刚才这节课的覆盖情况", "Coverage of what just happened")
+    console.print(f"\n[bold]{title}[/]")
     asyncio.run(_print_coverage(settings, planned, console))
 
 
@@ -291,10 +299,10 @@ async def _run(
     """Enrol, teach, show; returns when time is up or Ctrl-C was pressed."""
     url = f"http://{settings.server.listen}"
     async with open_http(url) as http:
-        with console.status("starting the server…"):
+        with console.status(say("正在启动服务器…", "starting the server…")):
             await _wait_for_server(http, url, server)
         admin = await Administrator.sign_in(http, url, *planned.logins[0])
-        with console.status("enrolling terminals…"):
+        with console.status(say("正在登记终端…", "enrolling terminals…")):
             host_token = await admin.enrol(planned.host_classroom, "virtual host")
             tokens = {
                 planned.names[c]: await admin.enrol(c, "virtual terminal")
@@ -328,7 +336,9 @@ async def _finish(
     with contextlib.suppress(TimeoutError, RequestRefusedError, CommandRefusedError):
         async with asyncio.timeout(SETTLE_S):
             await host.command("end", lesson=lesson)
-            console.print("lesson ended; collecting the last evidence…")
+            console.print(
+                say("已下课，正在收集最后的证据…", "lesson ended; collecting the last evidence…")
+            )
             before: list[int] = []
             while not before or await _credited(admin, lesson) != before:
                 before = await _credited(admin, lesson)
@@ -342,15 +352,27 @@ async def _credited(admin: Administrator, lesson: str) -> list[int]:
 
 
 def _print_addresses(console: Console, url: str, planned: Planned, recording: Recording) -> None:
-    console.print(f"[bold]{url}[/]          pages")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    pages = (
+        (url, say("页面", "pages")),
+        (f"{url}/lessons/{planned.lesson}", say("正在上的课", "the lesson that is running now")),
+        (f"{url}/terminals", say("各教室的终端和注册码", "classrooms and their enrolment codes")),
+        (f"{url}/terminal", say("教室屏幕上的页面", "what a classroom's screen shows")),
+    )
+    for address, what in pages:
+        table.add_row(f"[bold]{address}[/]", what)
+    console.print(table)
+    sign_in, word = say("账号", "sign in as"), say("密码", "password")
     for login, password in planned.logins:
-        console.print(f"    sign in as [bold]{login}[/] with [bold]{password}[/]")
-    console.print(f"{url}/lessons/{planned.lesson}   the lesson that is running now")
-    console.print(f"{url}/terminal        a classroom's screen (make a code on {url}/terminals)")
+        console.print(f"  {sign_in} [bold]{login:<8}[/]  {word} [bold]{password}[/]")
+    form = f"{recording.width}×{recording.height} H.264 + Opus"
+    speed, rooms = f"{recording.bitrate_kbps:.0f} kbit/s", len(planned.remote_classrooms)
     console.print(
-        f"The virtual teacher gives {recording.width}×{recording.height} H.264 + Opus at"
-        f" {recording.bitrate_kbps:.0f} kbit/s to {len(planned.remote_classrooms)} rooms."
-        " Ctrl-C ends the lesson.\n"
+        say(
+            f"虚拟教师向 {rooms} 间教室播出 {form}，{speed}。按 Ctrl-C 下课。\n",
+            f"The virtual teacher gives {form} at {speed} to {rooms} rooms."
+            " Ctrl-C ends the lesson.\n",
+        )
     )
 
 

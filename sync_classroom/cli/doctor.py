@@ -25,7 +25,7 @@ from ..app import DATABASE_URL
 from ..config import Settings, split_address
 from ..domain.problems import ProblemError
 from ..store.database import open_store
-from .language import speaks_chinese
+from .language import say, speaks_chinese
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 
 #: A term of evidence and a day of journal fit into this with room to spare.
@@ -262,6 +262,11 @@ def doctor(obj: Any) -> None:
     for finding in findings:
         console.print(f"{marks[finding.level]} {finding.zh if chinese else finding.en}")
     if os.environ.get("SYNC_CLASSROOM_CONFIG") is None and not Path("config").exists():
-        console.print("  (no settings file here: defaults are in force)")
+        console.print(
+            say(
+                "  （这里没有设置文件，按默认值运行）",
+                "  (no settings file here: defaults are in force)",
+            )
+        )
     if any(f.level is Level.FAIL for f in findings):
         sys.exit(1)

@@ -11,3 +11,8 @@ def speaks_chinese() -> bool:
         if value := os.environ.get(name):
             return value.lower().startswith("zh")
     return False
+
+
+def say(zh: str, en: str) -> str:
+    """Whichever of two ready texts this console speaks."""
+    return zh if speaks_chinese() else en

@@ -11,6 +11,7 @@ from rich.console import Console
 from ..domain.accounts import Role
 from ..domain.ids import ClassroomId
 from ..domain.problems import ProblemError, ProblemKind
+from .language import say
 from .offline import open_offline
 from .settings import serve_settings
 
@@ -46,7 +47,10 @@ def user_add(obj: Any, login: str, name: str, role: str, password: str) -> None:
             )
 
     asyncio.run(work())
-    Console().print(f"✔ {login} ({role}) can sign in now.", highlight=False)
+    Console().print(
+        say(f"✔ {login}（{role}）现在可以登录了。", f"✔ {login} ({role}) can sign in now."),
+        highlight=False,
+    )
 
 
 @click.group()
@@ -78,4 +82,5 @@ def terminal_code(obj: Any, classroom: str) -> None:
             return code, expires_at.astimezone(services.zone).strftime("%H:%M")
 
     code, until = asyncio.run(work())
-    Console().print(f"[bold]{code[:4]} {code[4:]}[/]   valid once, until {until}", highlight=False)
+    valid = say(f"只能用一次，有效到 {until}", f"valid once, until {until}")
+    Console().print(f"[bold]{code[:4]} {code[4:]}[/]   {valid}", highlight=False)

@@ -8,20 +8,44 @@ import secrets
 import tomllib
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..domain.booking import NewLesson, SeatRequest
 from ..domain.coverage import Coverage
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId, TeacherId
+from ..domain.lesson import LessonState
 from ..domain.problems import ProblemError
 from ..domain.roster_file import parse_roster
+from .language import say
 from .offline import Offline, open_offline
 from .settings import serve_settings
 
+_KINDS_ZH: Final = {
+    "programme": "项目",
+    "days": "校历",
+    "schools": "学校",
+    "classrooms": "教室",
+    "classes": "班级",
+    "teachers": "教师",
+    "terms": "学期",
+    "bell_sets": "作息表",
+}
+_STATES_ZH: Final = {
+    LessonState.PLANNED: "待上课",
+    LessonState.OPEN: "候课",
+    LessonState.LIVE: "上课中",
+    LessonState.ENDED: "已下课",
+    LessonState.MISSED: "未上",
+    LessonState.CANCELLED: "已取消",
+}
+_LESSON_COLUMNS: Final = (
+    ("编号", "id"), ("时间", "time"), ("状态", "state"), ("听课", "seats"), ("课", "lesson"),
+)  # fmt: skip
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -47,10 +71,12 @@ def init(obj: Any, roster_file: Path) -> None:
     async def work() -> None:
         async with open_offline(serve_settings(obj.settings)) as services:
             change = await services.roster.apply(roster)
-        table = Table("", "added", "updated", "unchanged")
+        table = Table("", box=SIMPLE_HEAD, pad_edge=False)
+        for zh, en in (("新增", "added"), ("更新", "updated"), ("未变", "unchanged")):
+            table.add_column(say(zh, en), justify="right")
         for kind in change.added:
             table.add_row(
-                kind,
+                say(_KINDS_ZH.get(kind, kind), kind),
                 str(change.added[kind]),
                 str(change.updated[kind]),
                 str(change.unchanged[kind]),
@@ -159,22 +185,22 @@ def lesson_list(obj: Any, first: datetime | None, last: datetime | None) -> None
         async with open_offline(serve_settings(obj.settings)) as services:
             begin = first.date() if first else _today(services)
             views = await services.lessons.list_views(begin, last.date() if last else begin)
-            table = Table()
-            for header in ("id", "date", "time", "state", "seats", "title", "host"):
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+            for zh, en in _LESSON_COLUMNS:
                 # What is copied or compared stays whole; names give way on a narrow console.
-                table.add_column(header, no_wrap=header not in ("title", "host"))
+                table.add_column(say(zh, en), no_wrap=en != "lesson")
             for view in views:
                 o, zone = view.occurrence, services.zone
+                state = LessonState.CANCELLED if o.withdrawn else view.run.state
                 table.add_row(
                     o.id,
-                    str(o.date),
-                    f"{o.starts_at.astimezone(zone):%H:%M}–{o.ends_at.astimezone(zone):%H:%M}",
-                    view.run.state.value,
+                    f"{o.date}\n{o.starts_at.astimezone(zone):%H:%M}–{o.ends_at.astimezone(zone):%H:%M}",
+                    say(_STATES_ZH[state], state.value),
                     str(len(o.active_seats)),
-                    f"{o.subject} · {o.title}",
-                    view.host_school.name,
+                    f"{o.subject} · {o.title}\n{view.host_school.name}",
                 )
-            Console().print(table if views else "No lessons on these days.")
+            nothing = say("这几天没有课次。", "No lessons on these days.")
+            Console().print(table if views else nothing)
 
     asyncio.run(work())
 
@@ -240,14 +266,28 @@ def coverage(obj: Any, first: datetime | None, last: datetime | None, form: str)
         print_coverage(figures.to_dict(), names, Console())
 
 
-TABLE_MEASURES = ("due_periods", "held_periods", "held_rate", "credited_s")
+#: Code name, as JSON and the audit write it, and how a Chinese console calls it.
+TABLE_MEASURES: Final = {
+    "due_periods": "应开课时",
+    "held_periods": "实开课时",
+    "held_rate": "开课率",
+    "credited_s": "听课时长（秒）",
+}
+FURTHER_MEASURES: Final = {
+    "school_coverage": "学校覆盖率",
+    "classroom_coverage": "教室覆盖率",
+    "host_rate": "主讲播出率",
+    "evidence_complete": "证据完整率",
+}
 
 
 def print_coverage(figures: dict[str, Any], names: dict[str, str], console: Console) -> None:
     """Headline figures and one row a school, as tables."""
     totals = figures["totals"]
+    headers = [Column(say(zh, code), justify="right") for code, zh in TABLE_MEASURES.items()]
+    period = figures["period"]
     table = Table(
-        "", *TABLE_MEASURES, title=f"{figures['period']['from']} – {figures['period']['to']}"
+        "", *headers, title=f"{period['from']} – {period['to']}", box=SIMPLE_HEAD, pad_edge=False
     )
     for school, measures in figures["by_school"].items():
         if measures["due_periods"] or measures["credited_s"]:
@@ -255,8 +295,9 @@ def print_coverage(figures: dict[str, Any], names: dict[str, str], console: Cons
     table.add_section()
     table.add_row("Σ", *(_cell(totals[m]) for m in TABLE_MEASURES), style="bold")
     console.print(table)
-    for measure in ("school_coverage", "classroom_coverage", "host_rate", "evidence_complete"):
-        console.print(f"{measure}: {_cell(totals[measure])}", highlight=False)
+    for measure, zh in FURTHER_MEASURES.items():
+        name = say(f"{zh}：", f"{measure}: ")
+        console.print(f"{name}{_cell(totals[measure])}", highlight=False)
 
 
 def _cell(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_classroom.cli.language import speaks_chinese
+from sync_classroom.cli.language import say, speaks_chinese
 
 from .conftest import Command
 
@@ -35,3 +35,10 @@ def test_a_problem_is_said_in_the_console_language(
     done = command("init", "missing.toml")
     assert done.exit_code == 2
     assert "名册文件 missing.toml 无法使用" in done.output
+
+
+def test_of_two_ready_texts_the_console_s_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert say("课", "lesson") == "课"
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert say("课", "lesson") == "lesson"

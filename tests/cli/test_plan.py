@@ -30,9 +30,9 @@ def test_loading_the_roster_twice_changes_nothing(loaded: Command) -> None:
     again = loaded("init", "config/taicang.toml")
     assert again.exit_code == 0
     rows = {
-        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]]
+        line.split()[0]: line.split()[1:]
         for line in again.output.splitlines()
-        if line.count("│") == 5
+        if len(line.split()) == 4
     }
     assert rows["classrooms"][:2] == ["0", "0"]
     assert int(rows["classrooms"][2]) >= 48
@@ -59,6 +59,25 @@ def test_a_lesson_is_planned_listed_and_cancelled(loaded: Command) -> None:
     figures = json.loads(loaded("coverage", "--from", str(TOMORROW), "--format", "json").output)
     assert [seat["state"] for seat in figures["seats"]] == ["cancelled_excused"] * 2
     assert figures["totals"]["due_periods"] == 0
+
+
+def test_a_chinese_console_is_answered_in_chinese_and_80_columns_are_enough(
+    loaded: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson = _add(loaded, "remote-1-r1")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = loaded("lesson", "list", "--from", str(TOMORROW)).output
+    assert lesson in listed
+    for part in ("待上课", "英语 · Unit 6", "城厢镇第四小学", "09:00–09:40"):
+        assert part in listed
+    assert loaded("lesson", "cancel", lesson, "--reason", "台风").exit_code == 0
+    assert "已取消" in loaded("lesson", "list", "--from", str(TOMORROW)).output
+    assert "这几天没有课次。" in loaded("lesson", "list", "--from", "2026-01-01").output
+    figures = loaded("coverage", "--from", str(TOMORROW)).output
+    assert "应开课时" in figures
+    assert "主讲播出率：—" in figures
+    assert "programme" not in loaded("init", "config/taicang.toml").output
 
 
 def test_a_double_booking_is_refused_and_says_who_holds_the_room(loaded: Command) -> None:
