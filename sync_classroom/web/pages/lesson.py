@@ -182,7 +182,7 @@ def _row(frame: Frame, timeline: Timeline, chart: Chart, row: SeatRow) -> Eviden
     settled = (
         chart.over or row.line.state in ("held", "moved") or row.line.state.startswith("cancelled")
     )
-    now = SEAT_NOW[seat_now(view, seat)]
+    now = SEAT_NOW[seat_now(view, seat, frame.now)]
     reason = next(
         (c.reason for c in view.occurrence.changes if c.seat in (None, seat.seat.id)), None
     )

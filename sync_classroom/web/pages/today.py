@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -112,7 +112,7 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
     groups: dict[str, list[SeatCell]] = {}
     order = {school: n for n, school in enumerate(view.roster.schools)}
     for seat in sorted(view.seats, key=lambda s: (order[s.school.id], s.classroom.id)):
-        groups.setdefault(seat.school.name, []).append(_cell(view, seat))
+        groups.setdefault(seat.school.name, []).append(_cell(view, seat, frame.now))
     counted = [s.present for s in view.due_seats if s.present is not None]
     live_at = view.run.live_at if state is LessonState.LIVE else None
     return LessonRow(
@@ -128,9 +128,12 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
     )
 
 
-def _cell(view: LessonView, seat: SeatView) -> SeatCell:
+def _cell(view: LessonView, seat: SeatView, now: datetime) -> SeatCell:
     return SeatCell(
-        SEAT_NOW[seat_now(view, seat)], seat.classroom.name, seat.present, seat.hand_at is not None
+        SEAT_NOW[seat_now(view, seat, now)],
+        seat.classroom.name,
+        seat.present,
+        seat.hand_at is not None,
     )
 
 

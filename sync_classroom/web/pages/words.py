@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from ...coordinator.views import LessonView, SeatView
@@ -75,6 +76,7 @@ SEAT_NOW: Final = {
     "absent": Word("waiting", mark("未上线")),
     "withdrawn": Word("cancelled", mark("已取消")),
     "over": Word("ended", mark("已下课")),
+    "left": Word("ended", mark("已离开")),
 }
 
 
@@ -83,8 +85,11 @@ def lesson_code(view: LessonView) -> LessonState:
     return LessonState.CANCELLED if view.occurrence.withdrawn else view.run.state
 
 
-def seat_now(view: LessonView, seat: SeatView) -> str:
-    """The code in `SEAT_NOW` of what one seat of a lesson is doing at this moment."""
+def seat_now(view: LessonView, seat: SeatView, now: datetime) -> str:
+    """The code in `SEAT_NOW` of what one seat of a lesson is doing at this moment.
+
+    After the planned end a room that no longer receives has left, perhaps for its next lesson.
+    """
     state = lesson_code(view)
     if seat.withdrawn:
         return "withdrawn"
@@ -92,6 +97,8 @@ def seat_now(view: LessonView, seat: SeatView) -> str:
         return "over"
     if state is not LessonState.LIVE:
         return "ready" if seat.online else "absent"
+    if not seat.receiving and now >= view.occurrence.ends_at:
+        return "left"
     if not seat.online and not seat.receiving:
         return "offline"
     if seat.called_on:

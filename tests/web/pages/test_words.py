@@ -63,7 +63,15 @@ def test_every_state_has_a_word_and_a_shape_that_is_drawn() -> None:
     ],
 )
 def test_what_a_seat_is_doing(state: LessonState, seat: dict[str, object], code: str) -> None:
-    assert seat_now(*view(state, **seat)) == code
+    lesson, there = view(state, **seat)
+    assert seat_now(lesson, there, lesson.occurrence.starts_at) == code
+
+
+def test_a_room_that_stopped_receiving_after_the_planned_end_has_left() -> None:
+    lesson, there = view(LessonState.LIVE, online=True)
+    assert seat_now(lesson, there, lesson.occurrence.ends_at) == "left"
+    lesson, there = view(LessonState.LIVE, online=True, receiving=True)
+    assert seat_now(lesson, there, lesson.occurrence.ends_at) == "receiving"
 
 
 def test_a_withdrawn_lesson_is_cancelled_whatever_its_run_says() -> None:
