@@ -25,6 +25,7 @@ from tests.support.lesson import (
     COURSEWARE,
     OTHER,
     TEACHER,
+    WALL,
     Town,
     check_pattern,
     follow,
@@ -77,6 +78,10 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
         await wait_shown(room, TEACHER, frames=10)
         await check_pattern(room, TEACHER, 640)
         await check_pattern(room, COURSEWARE, 1280)
+    for tile in (1, 2):  # the rooms' own small pictures, side by side on the teacher's panel
+        await follow(town.host, WALL.format(tile))
+        await wait_shown(town.host, WALL.format(tile), frames=5)
+        await check_pattern(town.host, WALL.format(tile), 320)
     await _hands_and_voice(town)
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=PARTIAL_S, timeout_s=60)
