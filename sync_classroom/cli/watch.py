@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ..simulator.swarm import Row, Swarm
 from ..simulator.terminal import Tally
+from .language import say
 
 #: Lines of the screen that are not rooms: headings, addresses above, the sum below.
 OTHER_LINES: Final = 6
@@ -31,17 +32,27 @@ _STYLES: Final = {
     "failed": "bold red",
 }
 
+_STATES_ZH: Final = {
+    "waiting": "等画面",
+    "lobby": "候课",
+    "late": "未到",
+    "off": "未开机",
+    "left": "已离开",
+    "failed": "失败",
+}
+
 
 def _table(rows: Sequence[Row]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     for header, justify in (
-        ("教室 room", "left"), ("path", "left"), ("packets", "right"), ("lost", "right"),
-        ("RTT ms", "right"),
+        (say("教室", "room"), "left"), (say("线路", "path"), "left"),
+        (say("包", "packets"), "right"), (say("丢包", "lost"), "right"),
+        (say("往返 ms", "RTT ms"), "right"),
     ):  # fmt: skip
         table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
         tally = row.tally
-        path = "UDP" if tally.state in ("receiving", "publishing") else tally.state
+        path = "UDP" if tally.state in ("receiving", "publishing") else _state(tally.state)
         table.add_row(
             Text(row.name, style=_STYLES.get(tally.state, "")),
             path,
@@ -52,11 +63,15 @@ def _table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def _state(state: str) -> str:
+    return say(_STATES_ZH.get(state, state), state)
+
+
 def totals(rows: Sequence[Row]) -> dict[str, int]:
     """Sums over all rooms, and how many receive."""
     tallies = [row.tally for row in rows]
     return {
-        "rooms": sum(1 for t in tallies if t.state != "publishing"),
+        "rooms": sum(1 for row in rows if not row.host),
         "receiving": sum(1 for t in tallies if t.packets),
         "packets": sum(t.packets for t in tallies),
         "lost": sum(t.lost for t in tallies),
@@ -69,10 +84,13 @@ def progress_line(rows: Sequence[Row], elapsed_s: float) -> str:
     """One line for consoles that cannot redraw."""
     sums = totals(rows)
     errors = sorted({r.tally.last_error for r in rows if r.tally.last_error})
-    tail = f"   last errors: {'; '.join(errors)[:200]}" if errors else ""
-    return (
+    label = say("最近的错误：", "last errors: ")
+    tail = f"   {label}{'; '.join(errors)[:200]}" if errors else ""
+    return say(
+        f"{elapsed_s:5.0f} 秒   收看 {sums['receiving']}/{sums['rooms']}"
+        f"   包 {sums['packets']}   丢包 {sums['lost']}   重复 {sums['twice']}{tail}",
         f"{elapsed_s:5.0f} s   receiving {sums['receiving']}/{sums['rooms']}"
-        f"   packets {sums['packets']}   lost {sums['lost']}   twice {sums['twice']}{tail}"
+        f"   packets {sums['packets']}   lost {sums['lost']}   twice {sums['twice']}{tail}",
     )
 
 

@@ -120,6 +120,7 @@ class Row:
 
     name: str
     tally: Tally
+    host: bool = False
 
 
 class Swarm:
@@ -144,7 +145,7 @@ class Swarm:
 
     def rows(self) -> list[Row]:
         """What every terminal has seen so far."""
-        return [Row(t.name, t.figures()) for t in self.terminals]
+        return [Row(t.name, t.figures(), t.hosts) for t in self.terminals]
 
     @property
     def receiving(self) -> int:

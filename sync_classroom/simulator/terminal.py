@@ -107,6 +107,11 @@ class VirtualTerminal:
 
     # ------------------------------------------------------------------ WebSocket
 
+    @property
+    def hosts(self) -> bool:
+        """Whether it has a lesson to give."""
+        return self._recording is not None
+
     async def run(self) -> None:
         """Be a terminal until cancelled."""
         if self._behaviour.late_s:

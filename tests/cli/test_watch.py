@@ -12,7 +12,7 @@ from sync_classroom.simulator.swarm import Row
 from sync_classroom.simulator.terminal import Tally
 
 ROWS = [
-    Row("主讲", Tally(state="publishing", sessions=1, sent=900)),
+    Row("主讲", host=True, tally=Tally(state="publishing", sessions=1, sent=900)),
     Row("三校 1号", Tally(state="receiving", sessions=1, packets=1200, lost=3, rtt_ms=1.25)),
     Row("三校 2号", Tally(state="waiting", sessions=2, errors=1, last_error="HTTP 503: full")),
 ]
