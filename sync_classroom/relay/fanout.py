@@ -115,8 +115,7 @@ class PythonFanOut:
     def forward(self, jobs: Iterable[Job]) -> None:
         """See `FanOut`."""
         socket, counters, cell, protect = self._socket, self._counters, self._cell, srtp.protect
-        view, pointers, owners = socket.send_view, socket.send_pointers, socket.owners
-        lengths, headers = socket.send_lengths, socket.send_headers
+        view, pointers, lengths = socket.send_view, socket.send_pointers, socket.send_lengths
         prepared: dict[tuple[Shape, int], tuple[_Prepared, int]] = {}
         place = socket.used
         for output, packets in jobs:
@@ -132,15 +131,15 @@ class PythonFanOut:
                 if found is None:
                     found = prepared[key] = _prepare(output.shape, packets)
                 rows, total = found
-            pointer, raw, ssrc = address.pointer, outgoing.raw, slot.ssrc
-            payload_type = slot.payload_type
+            raw, ssrc, payload_type = outgoing.raw, slot.ssrc, slot.payload_type
             seq_shift, ts_shift = slot.seq_shift, slot.ts_shift
             ring, mask = slot.ring.slots, slot.ring.mask
+            start = place
             for row, first, marker, seq, timestamp, body, length, packet in rows:
                 if place == SEND_BATCH:
-                    socket.used = place
+                    socket.label(start, place, address, output)
                     socket.flush()
-                    place = 0
+                    place = start = 0
                 number = seq + seq_shift
                 row.pack_into(
                     view,
@@ -158,15 +157,13 @@ class PythonFanOut:
                     counters.srtp_failed += 1
                     continue
                 lengths[2 * place + 1] = cell[0]
-                headers[8 * place] = pointer
-                owners[place] = output
                 ring[number & mask] = packet
                 place += 1
+            socket.label(start, place, address, output)
             output.bytes_sent += total
             slot.octets += total - len(rows) * _HEADER
             counters.forwarded += len(rows)
             counters.bytes_out += total
-        socket.used = place
         if place == SEND_BATCH:
             socket.flush()  # whoever writes next finds room
 

@@ -1,5 +1,9 @@
 """One non-blocking UDP socket that receives and sends in batches (Linux `recvmmsg`, `sendmmsg`).
 
+Datagrams of one size to one address that lie next to each other, as the packets of a video frame
+do, go to the kernel as one message (UDP_SEGMENT, udp(7)): its work per packet is most of what
+forwarding costs, and is then done once a frame.
+
 Datagrams live in our own fixed buffers, so SRTP can work on them in place; nothing is allocated per
 packet. An address is the kernel's own `sockaddr` as bytes: it is only ever compared and given back.
 """
@@ -20,6 +24,8 @@ RECEIVE_BATCH: Final = 64
 """Datagrams per `recvmmsg`: a 64th of a call is cheap, 128 kB of buffer stays in the L2 cache."""
 SEND_BATCH: Final = 512
 """Datagrams per `sendmmsg` at most: a frame of ten packets to 48 subscribers in one call."""
+MAX_RUN: Final = 30
+"""Datagrams in one message: the kernel takes 64 and 64 kB, which are 31 of our slots."""
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
 """Asked of the kernel both ways (it grants at most `net.core.[rw]mem_max`): a keyframe of 100
 packets to 48 subscribers is 6 MB of buffer accounting, spread over some 40 ms."""
@@ -43,14 +49,24 @@ _libc: Any = ffi.dlopen(None)
 # The arrays are written through memoryviews of words, which is five times as fast as fields; that
 # needs this layout, the one of every 64-bit Linux.
 _HEADER_WORDS: Final = 8
+_NAME, _VECTORS, _VECTOR_COUNT, _CONTROL, _CONTROL_LENGTH = 0, 2, 3, 4, 5
 if (
     ffi.sizeof("struct mmsghdr") != 64
+    or ffi.offsetof("struct msghdr", "msg_controllen") != 8 * _CONTROL_LENGTH
     or ffi.offsetof("struct mmsghdr", "msg_len") != 56
     or ffi.sizeof("struct iovec") != 16
 ):
     raise ImportError("the relay's packet plane needs a 64-bit Linux")
 
-_IPV4 = struct.Struct("=H")
+_SOL_UDP: Final = 17  # linux/socket.h
+_UDP_SEGMENT: Final = 103  # linux/udp.h
+_SEGMENT: Final = struct.Struct("=QiiHxxxxxx")  # struct cmsghdr, and the size in 16 bits
+_SEGMENT_LENGTH: Final = 18  # CMSG_LEN(2)
+
+
+# What the kernel says where it cannot cut a message into datagrams: no such option, a device that
+# computes no checksums, a path that takes less.
+_NO_SEGMENTS: Final = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP})
 
 
 class Owner(Protocol):
@@ -125,7 +141,14 @@ class UdpSocket:
         self._rx = _Batch(RECEIVE_BATCH, self._name_length, names=True)
         self._rx_names = memoryview(ffi.buffer(self._rx.names)).cast("B")
         self._tx = _Batch(SEND_BATCH, self._name_length, names=False)
+        self._control = ffi.new("char[]", SEND_BATCH * _SEGMENT.size)
+        self._control_at = int(ffi.cast("uintptr_t", self._control))
+        self._control_view = memoryview(ffi.buffer(self._control)).cast("B")
+        self._vectors_at = int(ffi.cast("uintptr_t", self._tx.iovecs))
         self._owners: list[Owner | None] = [None] * SEND_BATCH
+        self._names = [0] * SEND_BATCH
+        self._starts = [0] * (SEND_BATCH + 1)
+        self._max_run = MAX_RUN
         self._kept: deque[tuple[bytes, Address]] = deque()
         self._addresses: dict[int, Address] = {}
         self._sendmmsg: Any = _libc.sendmmsg  # a test has it refuse
@@ -133,8 +156,6 @@ class UdpSocket:
         self.send_view = self._tx.view
         self.send_pointers = self._tx.pointers
         self.send_lengths = self._tx.lengths
-        self.send_headers = self._tx.header_words
-        self.owners = self._owners
         self.calls = self.would_block = self.send_errors = self.truncated = self.kept_lost = 0
         self.datagrams_out = 0
 
@@ -196,16 +217,24 @@ class UdpSocket:
     def commit(self, length: int, address: Address, owner: Owner | None) -> None:
         """Queue the datagram written at slot `used`; flushes when the buffers are full.
 
-        The caller keeps `address` alive until the next flush. (The fan-out writes the same four
-        words itself, because a call per packet costs as much as the kernel's part of it.)
+        The caller keeps `address` alive until the next flush.
         """
         place = self.used
         self._tx.lengths[2 * place + 1] = length
-        self._tx.header_words[_HEADER_WORDS * place] = address.pointer
-        self._owners[place] = owner
-        self.used = place + 1
+        self.label(place, place + 1, address, owner)
         if self.used == SEND_BATCH:
             self.flush()
+
+    def label(self, first: int, end: int, address: Address, owner: Owner | None) -> None:
+        """Queue the datagrams `[first, end)`, whose lengths are written: all to one address.
+
+        `commit` for a fan-out, which cannot afford a call per packet; `end` is at most
+        `SEND_BATCH`, and then `flush()` is the caller's.
+        """
+        count = end - first
+        self._names[first:end] = [address.pointer] * count
+        self._owners[first:end] = [owner] * count
+        self.used = end
 
     def send(self, data: bytes, address: Address, owner: Owner | None = None) -> None:
         """Queue one datagram from bytes of at most `SLOT`."""
@@ -218,25 +247,58 @@ class UdpSocket:
         """Hand everything queued to the kernel; what it will not take, its owner decides about."""
         if self._kept:
             self.retry()
-        count, done = self.used, 0
-        self.used = 0
-        tx = self._tx
-        while done < count:
+        count, self.used = self.used, 0
+        starts, headers = self._starts, self._tx.headers
+        messages, at = self._assemble(0, count), 0
+        while at < messages:
             self.calls += 1
-            sent = self._sendmmsg(self.fd, tx.headers + done, count - done, socket.MSG_DONTWAIT)
+            sent = self._sendmmsg(self.fd, headers + at, messages - at, socket.MSG_DONTWAIT)
             if sent >= 0:
-                done += sent
-                self.datagrams_out += sent
-                continue
-            if ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
+                self.datagrams_out += starts[at + sent] - starts[at]
+                at += sent
+            elif ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
                 self.would_block += 1
-                self._block(done, count)
+                self._block(starts[at], count)
                 break
-            if ffi.errno != errno.EINTR:
-                self.send_errors += 1  # this destination only: unreachable, forbidden, too long
-                done += 1
+            elif ffi.errno in _NO_SEGMENTS and starts[at + 1] - starts[at] > 1:
+                self._max_run = 1  # not on this system or path: from now on one by one
+                messages, at = self._assemble(starts[at], count), 0
+            elif ffi.errno != errno.EINTR:
+                # This destination only: unreachable, forbidden, too long.
+                self.send_errors += starts[at + 1] - starts[at]
+                at += 1
         if self._addresses:
             self._addresses.clear()
+
+    def _assemble(self, place: int, count: int) -> int:
+        """Make messages of the datagrams `[place, count)`; how many. `_starts` says of which."""
+        names, lengths, starts = self._names, self._tx.lengths, self._starts
+        words, message = self._tx.header_words, 0
+        while place < count:
+            starts[message] = place
+            name, length = names[place], lengths[2 * place + 1]
+            end, most = place + 1, min(count, place + self._max_run)
+            while end < most and names[end] == name and lengths[2 * end + 1] == length:
+                end += 1
+            if end < most and names[end] == name and lengths[2 * end + 1] < length:
+                end += 1  # the last of a run may be shorter
+            header = _HEADER_WORDS * message
+            words[header + _NAME] = name
+            words[header + _VECTORS] = self._vectors_at + 16 * place
+            words[header + _VECTOR_COUNT] = end - place
+            if end - place > 1:
+                offset = _SEGMENT.size * message
+                _SEGMENT.pack_into(
+                    self._control_view, offset, _SEGMENT_LENGTH, _SOL_UDP, _UDP_SEGMENT, length
+                )
+                words[header + _CONTROL] = self._control_at + offset
+                words[header + _CONTROL_LENGTH] = _SEGMENT.size
+            else:
+                words[header + _CONTROL] = words[header + _CONTROL_LENGTH] = 0
+            place = end
+            message += 1
+        starts[message] = count
+        return message
 
     def _block(self, first: int, count: int) -> None:
         for place in range(first, count):
@@ -244,8 +306,8 @@ class UdpSocket:
             length = self._tx.lengths[2 * place + 1]
             datagram = self._tx.view[place * SLOT : place * SLOT + length]
             if owner is not None and owner.blocked(datagram):
-                pointer = self._tx.header_words[_HEADER_WORDS * place]
-                key = bytes(ffi.buffer(ffi.cast("char *", pointer), self._name_length))
+                name = ffi.cast("char *", self._names[place])
+                key = bytes(ffi.buffer(name, self._name_length))
                 if len(self._kept) == MAX_KEPT:
                     self._kept.popleft()
                     self.kept_lost += 1

@@ -4,10 +4,20 @@ import errno
 import select
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from sync_classroom.relay.udp import MAX_KEPT, RECEIVE_BATCH, SEND_BATCH, SLOT, UdpSocket, ffi
+from sync_classroom.relay.udp import (
+    MAX_KEPT,
+    MAX_RUN,
+    RECEIVE_BATCH,
+    SEND_BATCH,
+    SLOT,
+    Address,
+    UdpSocket,
+    ffi,
+)
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
@@ -131,18 +141,137 @@ def test_what_would_block_is_its_owners_decision() -> None:
 
     kernel = relay._sendmmsg
     relay._sendmmsg = refuse_all_but_one
-    for number in range(MAX_KEPT + 2):
-        relay.send(b"audio%d" % number, address, audio)
+    for number in range(MAX_RUN + MAX_KEPT + 1):
+        relay.send(b"%06d" % number, address, audio)
     relay.send(b"video", address, video)
     relay.flush()
-    assert offered == [MAX_KEPT + 3, MAX_KEPT + 2]
-    assert peer.recv(100) == b"audio0"
+    assert offered == [10, 9]  # messages; the first, with a run of datagrams, was taken
+    assert [int(peer.recv(100)) for _ in range(MAX_RUN)] == list(range(MAX_RUN))
     assert (len(audio.asked), video.asked) == (MAX_KEPT + 1, [b"video"])
     assert (relay.would_block, relay.kept_lost, relay.waiting) == (1, 1, True)
     relay.retry()
     assert not relay.waiting
-    assert [peer.recv(100) for _ in range(MAX_KEPT)] == [
-        b"audio%d" % number for number in range(2, MAX_KEPT + 2)
+    assert [int(peer.recv(100)) for _ in range(MAX_KEPT)] == [
+        MAX_RUN + number for number in range(1, MAX_KEPT + 1)
     ]
     peer.close()
     relay.close()
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[UdpSocket, list[socket.socket], list[Address]]]:
+    """A relay and two peers it can send to."""
+    relay = UdpSocket("127.0.0.1", 0)
+    peers, addresses = [], []
+    for _ in range(2):
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(5)
+        peer.connect(("127.0.0.1", relay.port))
+        peer.send(b"hello")
+        wait(relay)
+        relay.receive()
+        peers.append(peer)
+        addresses.append(relay.destination(relay.address(0)))
+    yield relay, peers, addresses
+    for peer in peers:
+        peer.close()
+    relay.close()
+
+
+Two = tuple[UdpSocket, list[socket.socket], list[Address]]
+FRAME = [b"%02d" % number + bytes(1098) for number in range(8)] + [b"08 short"]
+
+
+def send_frames(relay: UdpSocket, addresses: list[Address]) -> None:
+    for address in addresses:
+        for data in FRAME:
+            relay.send(data, address)
+        relay.send(b"sound", address)
+    relay.flush()
+
+
+def received(peer: socket.socket) -> list[bytes]:
+    return [peer.recv(3000) for _ in range(len(FRAME) + 1)]
+
+
+def counting(relay: UdpSocket, refuse: int | None = None) -> list[int]:
+    """How many messages each `sendmmsg` was given; `refuse` is what runs are answered."""
+    offered: list[int] = []
+    kernel = relay._sendmmsg
+
+    def counted(fd: int, headers: Any, count: int, flags: int) -> int:
+        offered.append(count)
+        if refuse is not None and headers[0].msg_hdr.msg_iovlen > 1:
+            ffi.errno = refuse
+            return -1
+        if refuse is not None:  # up to the first run, as a kernel does
+            singles = [headers[n].msg_hdr.msg_iovlen == 1 for n in range(count)]
+            count = (*singles, False).index(False)
+        return int(kernel(fd, headers, count, flags))
+
+    relay._sendmmsg = counted
+    return offered
+
+
+def test_a_frame_to_one_address_is_one_message_and_arrives_as_its_datagrams(two: Two) -> None:
+    relay, peers, addresses = two
+    offered = counting(relay)
+    send_frames(relay, addresses)
+    assert offered == [4]  # for each a frame, with its shorter last packet, and a sound
+    for peer in peers:
+        assert received(peer) == [*FRAME, b"sound"]
+    assert (relay.datagrams_out, relay.send_errors) == (20, 0)
+
+
+def test_a_run_is_at_most_what_the_kernel_takes(two: Two) -> None:
+    relay, (peer, _), (address, _) = two
+    offered = counting(relay)
+    for number in range(2 * MAX_RUN + 1):
+        relay.send(bytes([number]) * SLOT, address)
+    relay.flush()
+    assert offered == [3]
+    got = [peer.recv(SLOT + 1) for _ in range(2 * MAX_RUN + 1)]
+    assert [(data[0], len(data)) for data in got] == [(n, SLOT) for n in range(2 * MAX_RUN + 1)]
+
+
+@pytest.mark.parametrize("reason", [errno.EINVAL, errno.EIO])
+def test_where_runs_cannot_be_sent_every_datagram_goes_alone_for_good(
+    two: Two, reason: int
+) -> None:
+    relay, peers, addresses = two
+    offered = counting(relay, refuse=reason)
+    send_frames(relay, addresses)
+    assert offered == [4, 20]
+    send_frames(relay, addresses)
+    assert offered == [4, 20, 20]
+    for peer in peers:
+        assert received(peer) + received(peer) == [*FRAME, b"sound"] * 2
+    assert (relay.datagrams_out, relay.send_errors, relay.would_block) == (40, 0, 0)
+
+
+def test_a_run_to_nowhere_counts_its_datagrams(two: Two) -> None:
+    relay, (_, peer), (_, good) = two
+    nowhere = relay.destination(socket.AF_INET.to_bytes(2, "little") + b"\0\0\xff\xff\xff\xff")
+    send_frames(relay, [nowhere, good])
+    assert received(peer) == [*FRAME, b"sound"]
+    assert (relay.datagrams_out, relay.send_errors) == (10, 10)
+
+
+def test_a_run_that_would_block_is_asked_about_datagram_by_datagram(two: Two) -> None:
+    relay, (peer, _), (address, _) = two
+    kernel = relay._sendmmsg
+
+    def full(*_: object) -> int:
+        ffi.errno = errno.EAGAIN
+        return -1
+
+    relay._sendmmsg = full
+    keeper = Keeper(True)
+    for data in FRAME:
+        relay.send(data, address, keeper)
+    relay.flush()
+    assert keeper.asked == FRAME
+    relay._sendmmsg = kernel
+    relay.retry()
+    assert [peer.recv(3000) for _ in FRAME] == FRAME
