@@ -187,24 +187,25 @@ class Endpoint:
 
     def _route(self, room: Room[Session]) -> None:
         """Point every slot of the room at what its layout says now."""
-        now = self._loop.time()
         for session_id in room.sessions:
-            session = self._sessions[session_id]
-            if not isinstance(session.media, Subscriber):
-                continue
-            for stream in session.media.streams:
-                slot = stream.slot
-                feed = None
-                if session.connected:
-                    feed = self._feed_of(room, session.peer, slot.kind, stream.line.slot)
-                if feed is slot.feed:
-                    continue
-                slot.route(feed, now)
-                self._counters.idle_codec += slot.mismatched
-                if feed is not None:
-                    self._ask_keyframe(feed)
-            self.touch(session)
+            self._route_session(room, self._sessions[session_id])
         self._arm()
+
+    def _route_session(self, room: Room[Session], session: Session) -> None:
+        """The slots of one session; none before it is connected."""
+        if not isinstance(session.media, Subscriber) or not session.connected:
+            return
+        now = self._loop.time()
+        for stream in session.media.streams:
+            slot = stream.slot
+            feed = self._feed_of(room, session.peer, slot.kind, stream.line.slot)
+            if feed is slot.feed:
+                continue
+            slot.route(feed, now)
+            self._counters.idle_codec += slot.mismatched
+            if feed is not None:
+                self._ask_keyframe(feed)
+        self.touch(session)
 
     def _warm(self, room: Room[Session], session: Session, media: Subscriber) -> None:
         """Have keyframes on their way while the newcomer still shakes hands."""
@@ -399,7 +400,7 @@ class Endpoint:
         session.connected_at(now)
         room = self._rooms.get(session.room)
         if room is not None:
-            self._route(room)
+            self._route_session(room, session)
         self._demux.read_early(session, now)
         self._open_window(now)
         self.touch(session)

@@ -36,7 +36,7 @@ class Shape:
     Streams of equal shape share the rewritten bodies of a batch, so there is one object per shape.
     """
 
-    __slots__ = ("audio_level_id", "mid", "mid_id", "send_time_id")
+    __slots__ = ("_head", "_tail", "audio_level_id", "mid", "mid_id", "send_time_id")
 
     _known: dict[tuple[int, str, int, int], Shape] = {}  # noqa: RUF012 - bounded below
     _LIMIT: Final = 4096
@@ -44,6 +44,10 @@ class Shape:
     def __init__(self, mid_id: int, mid: str, send_time_id: int, audio_level_id: int) -> None:
         self.mid_id, self.mid = mid_id, mid.encode()
         self.send_time_id, self.audio_level_id = send_time_id, audio_level_id
+        # Without a level only the time differs from packet to packet.
+        block = self._block(bytes(3), None)
+        cut = 5 if send_time_id else len(block)  # profile and length, the element's first byte
+        self._head, self._tail = block[:cut], block[cut + 3 :]
 
     @classmethod
     def of(cls, mid_id: int, mid: str, send_time_id: int, audio_level_id: int) -> Shape:
@@ -58,13 +62,21 @@ class Shape:
 
     def extensions(self, packet: Packet) -> bytes:
         """The extension block of one packet in this shape."""
+        level = packet.audio_level
+        if level is not None and self.audio_level_id:
+            return self._block(packet.send_time.to_bytes(3, "big"), level)
+        if not self.send_time_id:
+            return self._head
+        return self._head + packet.send_time.to_bytes(3, "big") + self._tail
+
+    def _block(self, send_time: bytes, level: int | None) -> bytes:
         elements: list[tuple[int, bytes]] = []
         if self.send_time_id:
-            elements.append((self.send_time_id, packet.send_time.to_bytes(3, "big")))
+            elements.append((self.send_time_id, send_time))
         if self.mid_id:
             elements.append((self.mid_id, self.mid))
-        if self.audio_level_id and packet.audio_level is not None:
-            elements.append((self.audio_level_id, bytes([packet.audio_level])))
+        if level is not None:
+            elements.append((self.audio_level_id, bytes([level])))
         return extension_block(elements)
 
 
