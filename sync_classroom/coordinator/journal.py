@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from ..domain.facts import Fact, HostMedia, JournalGap, SeatMedia
 from ..domain.ids import FactId, OccurrenceId, SeatId, checked
+from ..domain.problems import ProblemError
 from ..domain.timetable import Occurrence
 from .media_watch import HOST_PEER, HOST_SOURCES
 from .ports import Bus, JournalPage, RelayControl, RelayDownError
@@ -144,7 +145,9 @@ class JournalIngest:
                     await self.pull()
             except RelayDownError as error:
                 log.info("journal.relay_unreachable", error=str(error))
-            except Exception:  # a store that is away; the relay keeps what is not confirmed
+            except ProblemError as problem:  # a store that is away; the relay keeps the rest
+                log.error("journal.pull_failed", code=problem.code, problem=problem.en)
+            except Exception:
                 log.exception("journal.pull_failed")
             await asyncio.sleep(self._busy_s if self._busy() else self._idle_s)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from ..domain.problems import ProblemError
 from .ports import LeaseStore
 
 log = structlog.get_logger(__name__)
@@ -69,6 +70,11 @@ class LeaseKeeper:
         was_leading = self.leading
         try:
             lease = await self._store.hold_lease(self._holder, for_s=self._for_s)
+        except ProblemError as problem:
+            log.error(
+                "lease.renew_failed", leading=was_leading, code=problem.code, problem=problem.en
+            )
+            return self.leading
         except Exception:  # whatever the database says, a lease that lapses is the safe outcome
             log.exception("lease.renew_failed", leading=was_leading)
             return self.leading

@@ -196,15 +196,21 @@ class RelayProcess:
             child.kill()  # ends the thread that reads its report, too
             child.wait()
             if isinstance(error, TimeoutError):
-                raise _problem({}, "timeout") from error
+                raise _problem({}, "timeout", self._log_file) from error
             raise
         if "ready" not in report:
-            raise _problem(report, await asyncio.to_thread(child.wait))
+            status = await asyncio.to_thread(child.wait)
+            raise _problem(report, status, self._log_file)
         self._outdated = False
         found = _reported(report["ready"], self._digest)
         log.info("relay_spawned", boot=found.boot, pid=found.pid)
         await self._serve(found)
         return found
+
+    @property
+    def _errors_file(self) -> Path | None:
+        """What Python itself says of a crash; standard error of ours would die with us."""
+        return None if self._log_file is None else self._log_file.with_suffix(".stderr")
 
     def _popen(self) -> subprocess.Popen[bytes]:
         """The child, in a session of its own: neither Ctrl-C on our terminal nor our death is its.
@@ -212,10 +218,9 @@ class RelayProcess:
         asyncio's subprocesses are no use here: they kill the child when their loop goes away.
         """
         errors: Any = None
-        if self._log_file is not None:
-            # What Python itself says of a crash; standard error of ours would die with us.
-            self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            errors = self._log_file.with_suffix(".stderr").open("wb")
+        if self._errors_file is not None:
+            self._errors_file.parent.mkdir(parents=True, exist_ok=True)
+            errors = self._errors_file.open("wb")
         try:
             return subprocess.Popen(
                 [sys.executable, "-m", "sync_classroom.relay.server"],
@@ -326,7 +331,7 @@ def _listener(path: Path) -> int | None:
 _UCRED: Final = struct.Struct("=iII")  # pid, uid, gid
 
 
-def _problem(report: Mapping[str, Any], status: int | str) -> ProblemError:
+def _problem(report: Mapping[str, Any], status: int | str, log_file: Path | None) -> ProblemError:
     found = report.get("problem")
     if isinstance(found, dict):
         return ProblemError(
@@ -337,10 +342,14 @@ def _problem(report: Mapping[str, Any], status: int | str) -> ProblemError:
             field=found.get("field"),
             value=found.get("value"),
         )
+    zh, en = "上面的输出", "the output above"
+    if log_file is not None:
+        crash = log_file.with_suffix(".stderr").name
+        zh, en = f"{log_file} 或同一目录的 {crash}", f"{log_file} or {crash} beside it"
     return ProblemError(
         "relay_not_started",
-        f"媒体服务未能启动（退出码 {status}）。请查看它的日志。",
-        f"The relay did not start (exit status {status}). Its log says why.",
+        f"媒体服务未能启动（退出码 {status}）。原因见{zh}。",
+        f"The relay did not start (exit status {status}). See {en} for the reason.",
         kind=ProblemKind.UNAVAILABLE,
         value=status,
     )

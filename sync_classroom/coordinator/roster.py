@@ -8,6 +8,7 @@ import contextlib
 import structlog
 
 from ..domain.accounts import RosterChange
+from ..domain.problems import ProblemError
 from ..domain.roster import Roster
 from .ports import Bus, RosterStore
 
@@ -15,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "roster"
 # A roster loaded by a command in another process without a shared bus is seen after this long.
-REREAD_S = 60.0
+# Whoever loaded it looks at a page next; reading the whole roster takes some 10 ms.
+REREAD_S = 5.0
 
 
 class RosterService:
@@ -70,5 +72,7 @@ class RosterService:
             self._stale.clear()
             try:
                 await self.load()
-            except Exception:  # the old roster stays good until the store answers again
+            except ProblemError as problem:  # the old roster stays good until the store is back
+                log.error("roster.reload_failed", code=problem.code, problem=problem.en)
+            except Exception:
                 log.exception("roster.reload_failed")

@@ -26,6 +26,7 @@ from ..domain.lesson import (
     Step,
     wants_room,
 )
+from ..domain.problems import ProblemError
 from ..domain.timetable import Occurrence, Seat
 from .alarms import Alarms
 from .lease import LeaseKeeper
@@ -333,6 +334,14 @@ class LessonRunner:
             async with turn:
                 try:
                     await do(occurrence)
+                except ProblemError as problem:
+                    FAILED.inc()
+                    log.error(
+                        "lesson.failed",
+                        occurrence=occurrence,
+                        code=problem.code,
+                        problem=problem.en,
+                    )
                 except Exception:
                     FAILED.inc()
                     log.exception("lesson.failed", occurrence=occurrence)
@@ -346,6 +355,9 @@ class LessonRunner:
         """Whether it went well; a store or bus that is away must not end the loop."""
         try:
             await work
+        except ProblemError as problem:  # expected, such as a store that is away: said in a line
+            log.error(event, code=problem.code, problem=problem.en)
+            return False
         except Exception:
             log.exception(event)
             return False

@@ -312,6 +312,9 @@ async def test_a_relay_that_dies_without_a_word_is_a_problem(tmp_path: Path) -> 
     with pytest.raises(ProblemError) as caught:
         await Keeper(told(tmp_path, medai=5), tmp_path).start()
     assert (caught.value.code, caught.value.value) == ("relay_not_started", 2)
+    for sentence in (caught.value.zh, caught.value.en):
+        assert str(tmp_path / "relay.log") in sentence
+        assert "relay.stderr" in sentence
     assert "medai" in (tmp_path / "relay.log").read_text("utf-8")
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.roster import RosterService
 from sync_classroom.domain.ids import TeacherId
+from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from tests.support.coordination import roster, until
 
@@ -74,6 +76,29 @@ async def test_roster_loaded_without_a_bus_is_seen_by_reading_again(store: Datab
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_store_that_says_why_it_is_away_is_logged_in_a_line(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = RosterService(store, LocalBus(), reread_s=0.02)
+
+    async def away() -> None:
+        raise ProblemError("database_unavailable", "数据库不可用。", "The database is away.")
+
+    monkeypatch.setattr(store, "load_roster", away)
+    with capture_logs() as logs:
+        task = asyncio.create_task(service.run())
+        await until(lambda: len(logs) >= 2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert logs[0] == {
+        "event": "roster.reload_failed",
+        "log_level": "error",
+        "code": "database_unavailable",
+        "problem": "The database is away.",
+    }
 
 
 async def test_store_that_is_away_leaves_the_old_roster(
