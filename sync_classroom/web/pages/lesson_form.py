@@ -145,7 +145,9 @@ def _times(frame: Frame, form: Form, periods: int) -> tuple[time | None, time | 
             return filled
     starts, ends = parse_clock(form.text("starts")), parse_clock(form.text("ends"))
     for name, value in (("starts", starts), ("ends", ends)):
-        if value is None:
+        if value is None and not form.text(name):
+            form.wrong(name, frame.t("请填写时刻，或选一个节次。"))
+        elif value is None:
             form.wrong(
                 name,
                 frame.t(

@@ -98,6 +98,7 @@ async def test_the_page_gives_script_the_bell_times_of_every_studio(tmp_path: Pa
         ({"classroom": ""}, "classroom", "请选择主讲教室"),
         ({"date": "24.11.2026"}, "date", "24.11.2026"),
         ({"starts": "9.40"}, "starts", "9.40"),
+        ({"starts": ""}, "starts", "请填写时刻，或选一个节次"),
         ({"ends": "09:40"}, "ends", "晚于 09:40"),
         ({"periods": "9"}, "periods", "1 到 4"),
     ],
