@@ -62,6 +62,10 @@ class Format:
             return NOTHING
         return at.astimezone(self.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
 
+    def civil(self, at: datetime) -> date:
+        """The civil day of an instant."""
+        return at.astimezone(self.zone).date()
+
     def span(self, from_at: datetime, to_at: datetime, *, seconds: bool = False) -> str:
         """`09:40–10:20`."""
         first, last = (self.clock(at, seconds=seconds) for at in (from_at, to_at))

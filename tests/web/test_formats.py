@@ -94,3 +94,8 @@ def test_weeks_count_from_the_first_monday_and_end_with_the_term() -> None:
     roster = Roster(terms={TERM.id: TERM})
     assert term_on(roster, date(2027, 1, 29)) is TERM
     assert term_on(roster, date(2027, 1, 30)) is None
+
+
+def test_an_instant_has_a_civil_day_of_its_zone() -> None:
+    late = datetime(2026, 11, 23, 18, 19, tzinfo=UTC)
+    assert ZH.civil(late) == date(2026, 11, 24)

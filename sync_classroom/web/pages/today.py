@@ -50,6 +50,7 @@ class LessonRow:
     view: LessonView
     word: Word
     groups: tuple[SchoolCells, ...]
+    rooms: int
     due: int
     reached: int
     over: bool
@@ -119,6 +120,7 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
         view=view,
         word=LESSON_WORDS[state],
         groups=tuple(SchoolCells(name, tuple(cells)) for name, cells in groups.items()),
+        rooms=len(view.seats),
         due=len(view.due_seats),
         reached=_reached(view, state),
         over=state in (LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED),

@@ -1,6 +1,6 @@
 // A part of the page that shows live things: fetched again when the server says something changed.
 
-import { fetchPart, listen } from "./server.js";
+import { SignedOutError, fetchPart, listen } from "./server.js";
 import { markCurrent } from "./rows.js";
 
 /** A part that arrives sooner shows nothing; later, it says that it is being read. */
@@ -29,8 +29,10 @@ export function keepFresh(part, { selector, note = null } = {}) {
     try {
       const html = await fetchPart(url, mine.signal);
       swap(part, html, selector);
-    } catch {
-      if (!mine.signal.aborted) showFailure(part, refresh);
+    } catch (error) {
+      // Loading the page again shows the door, and afterwards this page.
+      if (error instanceof SignedOutError) location.reload();
+      else if (!mine.signal.aborted) showFailure(part, refresh);
     } finally {
       clearTimeout(slow);
       part.classList.remove("busy");
@@ -41,7 +43,9 @@ export function keepFresh(part, { selector, note = null } = {}) {
   listen("/api/events", {
     changed: refresh,
     connected: (on) => {
-      if (note) note.textContent = (on ? note.dataset.on : note.dataset.off) ?? "";
+      if (!note) return;
+      note.textContent = (on ? note.dataset.on : note.dataset.off) ?? "";
+      note.classList.toggle("off", !on);
     },
   });
   setInterval(() => {

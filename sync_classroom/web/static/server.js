@@ -7,20 +7,25 @@ const SETTLE_MS = 250;
 /** The browser reconnects an event stream by itself, except after an answer that is not one. */
 const RECONNECT_MS = 5_000;
 
+/** The server sends a page's part to nobody but who is signed in; it sends others to its door. */
+export class SignedOutError extends Error {}
+
 /**
  * Fetch the HTML of a part of a page.
  * @param {string} url
  * @param {AbortSignal} [signal]
- * @returns {Promise<string>} rejects with an Error when the server does not give the part
+ * @returns {Promise<string>} rejects with a SignedOutError when the session has ended, with an
+ *   Error when the server does not give the part
  */
 export async function fetchPart(url, signal) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   const response = await fetch(url, {
     credentials: "same-origin",
     headers: { Accept: "text/html" },
-    redirect: "error",
+    redirect: "manual",
     signal: signal ? AbortSignal.any([signal, patience]) : patience,
   });
+  if (response.type === "opaqueredirect") throw new SignedOutError(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response.text();
 }

@@ -88,6 +88,19 @@ async def test_the_day_follows_what_happens_without_being_loaded_again(tmp_path:
         assert page_problems(page, network=True) == []
 
 
+async def test_a_live_page_whose_session_ended_shows_the_door_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    async with browsing(tmp_path) as (served, page):
+        await page.goto(served.url + "/today")
+        await expect(page.locator("[data-live-note]")).to_have_text("实时更新中")
+        await page.context.clear_cookies()
+        await served.services.lessons.cancel(
+            OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
+        )
+        await page.wait_for_url("**/sign-in?next=%2Ftoday", timeout=10_000)
+
+
 async def test_a_period_fills_in_the_times_and_a_class_its_pupils(tmp_path: Path) -> None:
     async with browsing(tmp_path) as (served, page):
         await page.goto(served.url + "/lessons/new?date=2026-11-24")

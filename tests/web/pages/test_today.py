@@ -49,6 +49,16 @@ async def test_a_live_lesson_counts_its_rooms_and_its_minutes(tmp_path: Path) ->
         ]  # fmt: skip
 
 
+async def test_a_cancelled_lesson_names_its_rooms_and_offers_no_evidence(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await served.services.lessons.cancel(
+            OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
+        )
+        page = await look(served, "/today")
+        assert "0 间教室" not in page.text
+        assert "/lessons/maths#evidence" not in page.links()
+
+
 async def test_days_are_stepped_and_the_school_stays_in_the_address(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         page = await look(served, "/today?date=2026-11-23&school=remote-3")
