@@ -381,3 +381,12 @@ async def _print_coverage(settings: Settings, planned: Planned, console: Console
         today = services.clock().astimezone(services.zone).date()
         figures = await services.evidence.coverage(today, today)
     print_coverage(figures.to_dict(), planned.school_names, console)
+    share = f"{figures.rules.held:.0%}"
+    console.print(
+        say(
+            f"收到计划时长的 {share} 才算已开；提前下课不算，听课时长照实计。"
+            "今天安排的两节课都算应开。",
+            f"A lesson is held from {share} of its planned time; ended earlier it is not, and its"
+            " seconds stay. Both lessons planned today are due.",
+        )
+    )
