@@ -106,4 +106,5 @@ class LeaseKeeper:
         finally:
             self._until = float("-inf")
             with contextlib.suppress(Exception):  # it lapses by itself
-                await asyncio.wait_for(self._store.release_lease(self._holder), MARGIN_S)
+                async with asyncio.timeout(MARGIN_S):
+                    await self._store.release_lease(self._holder)

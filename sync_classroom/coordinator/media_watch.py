@@ -140,7 +140,8 @@ class MediaWatch:
         while True:
             await self.refresh()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), self._quiet_s())
+                async with asyncio.timeout(self._quiet_s()):
+                    await self._nudged.wait()
             self._nudged.clear()
 
     def _quiet_s(self) -> float:

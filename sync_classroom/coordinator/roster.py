@@ -68,7 +68,8 @@ class RosterService:
     async def _reread(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), self._reread_s)
+                async with asyncio.timeout(self._reread_s):
+                    await self._stale.wait()
             self._stale.clear()
             try:
                 await self.load()

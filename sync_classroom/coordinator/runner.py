@@ -142,7 +142,8 @@ class LessonRunner:
             else:
                 self._forget()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), self._sweep_s)
+                async with asyncio.timeout(self._sweep_s):
+                    await self._nudged.wait()
             self._nudged.clear()
 
     async def _reigning(self) -> None:

@@ -170,7 +170,8 @@ async def _pour(request: web.Request, stream: _Stream, response: web.StreamRespo
     accounts, token = request.app[SERVICES].accounts, session_token(request) or ""
     while not stream.ended:
         try:
-            events = await asyncio.wait_for(stream.take(), HEARTBEAT_S)
+            async with asyncio.timeout(HEARTBEAT_S):
+                events = await stream.take()
         except TimeoutError:
             # Whoever was signed out or disabled meanwhile hears nothing more.
             if await accounts.session(token) is None:

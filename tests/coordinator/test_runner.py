@@ -442,3 +442,11 @@ def _spec(room: str) -> Any:
     from sync_classroom.coordinator.ports import RoomSpec
 
     return RoomSpec(room)
+
+
+async def test_a_nudge_in_the_moment_of_stopping_does_not_keep_it_running(tmp_path: Path) -> None:
+    async with bench(tmp_path, clock=RunningClock(at("09:00")), sweep_s=3600) as table:
+        for _ in range(20):
+            async with table.running():
+                await table.booth.runner.swept(table.booth.runner.sweeps)
+                table.booth.runner.nudge()

@@ -100,10 +100,13 @@ async def test_streams_are_bounded(tmp_path: Path) -> None:
         fan.close(taken[0])
         async with stream(served, Role.ADMIN):
             assert len(fan) == MAX_STREAMS
-        # The line was cut; the server notices at its next word.
-        await served.bus.publish("plan", {"type": "changed"})
-        await served.bus.publish("plan", {"type": "changed"})
-        await until(lambda: len(fan) == MAX_STREAMS - 1)
+
+        async def noticed() -> bool:
+            """The line was cut; the server notices when it speaks, at the second word at last."""
+            await served.bus.publish("plan", {"type": "changed"})
+            return len(fan) == MAX_STREAMS - 1
+
+        await until(noticed)
 
 
 async def test_a_browser_that_leaves_is_no_error(
