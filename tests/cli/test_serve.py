@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import urllib.request
@@ -14,8 +13,7 @@ from tests.support.processes import Server, running_server
 def test_first_start_prints_a_set_up_link_that_works_once(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         server.start()
-        link = re.search(r"http://\S+/setup\?token=\S+", server.log.read_text("utf-8"))
-        assert link
+        link = server.said(r"http://\S+/setup\?token=\S+")
         with urllib.request.urlopen(link.group(), timeout=10) as response:
             assert response.status == 200
             assert "<form" in response.read().decode()
@@ -76,4 +74,5 @@ def test_the_log_level_is_that_of_the_settings(tmp_path: Path) -> None:
         with running_server(tmp_path / level, SYNC_CLASSROOM_LOG__LEVEL=level) as server:
             server.folder.mkdir()
             server.start()
-            assert ("serve.ready" in server.log.read_text("utf-8")) is seen
+            server.said(r"✔ http://")
+            assert ("serve.ready" in server.stop_and_read()) is seen

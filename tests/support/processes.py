@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -66,6 +67,20 @@ class Server:
             )  # fmt: skip
         tls = ssl.create_default_context(cafile=str(authority)) if authority else None
         wait_for_http(f"{self.url}/readyz", alive=lambda: self.running, log=self.log, tls=tls)
+
+    def said(self, pattern: str) -> re.Match[str]:
+        """Wait until its log holds the pattern: pages answer a moment before it says where."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if found := re.search(pattern, self.log.read_text("utf-8")):
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"{pattern!r} was not said: {self.log.read_text('utf-8')[-2000:]}")
+
+    def stop_and_read(self) -> str:
+        """Stop it and return all it said."""
+        self.stop()
+        return self.log.read_text("utf-8")
 
     @property
     def running(self) -> bool:
