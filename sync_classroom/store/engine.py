@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
+import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,10 +26,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ..domain.problems import ProblemError, ProblemKind
-from .failures import problem_of, unreachable
+from .failures import problem_of
 
 # SQLite waits this long for another process's writer before it says "database is locked".
 BUSY_TIMEOUT_MS: Final = 5_000
+# Between two tries to have the file alone, which a start needs for some milliseconds.
+WAL_RETRY_S: Final = 0.01
 # Enough for the pages, the sockets and the ingest of one coordinator on two cores; more
 # connections would only queue inside the database instead of here.
 POOL_SIZE: Final = 10
@@ -111,10 +115,11 @@ def _postgres_place(url: URL) -> Place:
 
 
 def prepare_file(file: Path) -> None:
-    """Make the folder and the empty file of a new database, readable by its owner only.
+    """Make the folder and the file of a new database, readable by its owner only, in WAL mode.
 
-    SQLite gives its -wal and -shm files the permissions of the database file. Raises ProblemError
-    `database_file` if that cannot be done.
+    SQLite gives its -wal and -shm files the permissions of the database file; the mode is written
+    in the file and stays. Raises ProblemError `database_file` if that cannot be done,
+    `database_corrupt` if the file is no database, `database_locked` if another program holds it.
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,8 +130,31 @@ def prepare_file(file: Path) -> None:
                 os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        raise unreachable(str(file), error) from error
+        _use_wal(file)
+    except (OSError, sqlite3.Error) as error:
+        raise problem_of(error, str(file)) from error
+
+
+def _use_wal(file: Path) -> None:
+    """Put the file into WAL mode, if it is not in it.
+
+    The change needs the file for itself, and of several programs that ask at once SQLite refuses
+    all but one without waiting, whatever the busy timeout: waiting is done here.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(WAL_RETRY_S)
+            else:
+                return
 
 
 class Transactions:
@@ -237,7 +265,6 @@ def _sqlite_engine(place: Place) -> AsyncEngine:
     def _connect(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
         # A relay forgets what was confirmed to it, so a commit must survive a power cut.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")

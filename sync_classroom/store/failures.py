@@ -36,7 +36,7 @@ def problem_of(error: BaseException, shown: str) -> ProblemError:
         # asyncpg's own refusals of a value are ValueErrors without a state.
         if state.startswith(_DATA) or isinstance(cause, (ValueError, OverflowError)):
             return _bad_value()
-    return unreachable(shown, error)
+    return _unreachable(shown, error)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -73,7 +73,7 @@ def _sqlite_problem(error: sqlite3.Error, shown: str) -> ProblemError:
         )
     if "unable to open" in said or "readonly" in said or "disk" in said or "full" in said:
         return _file_problem(shown, said)
-    return unreachable(shown, error)
+    return _unreachable(shown, error)
 
 
 def _file_problem(shown: str, said: str) -> ProblemError:
@@ -111,7 +111,7 @@ def _bad_value() -> ProblemError:
     )
 
 
-def unreachable(shown: str, error: BaseException) -> ProblemError:
+def _unreachable(shown: str, error: BaseException) -> ProblemError:
     """No answer from the database at `shown`, or its file cannot be opened."""
     said = _reason(error)
     if not shown.startswith("postgresql:"):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
 
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.store import engine
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.engine import parse_place, prepare_file
 from tests.support.databases import Postgres
@@ -81,11 +86,54 @@ def test_a_new_file_and_folder_belong_to_their_owner_alone(tmp_path: Path) -> No
 
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
-    file.write_bytes(b"kept")
+    with closing(sqlite3.connect(file)) as before:
+        before.executescript("CREATE TABLE kept (n); INSERT INTO kept VALUES (7);")
     file.chmod(0o664)
     prepare_file(file)
     assert mode(file) == 0o600
-    assert file.read_bytes() == b"kept"
+    with closing(sqlite3.connect(file)) as after:
+        assert after.execute("SELECT n FROM kept").fetchall() == [(7,)]
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    file.write_bytes(b"a letter to the bureau" * 100)
+    with pytest.raises(ProblemError) as caught:
+        prepare_file(file)
+    assert (caught.value.code, caught.value.value) == ("database_corrupt", str(file))
+    assert file.read_bytes() == b"a letter to the bureau" * 100
+
+
+def test_eight_programs_that_prepare_one_new_file_at_once_all_succeed(tmp_path: Path) -> None:
+    # In the change of the journal's mode SQLite refuses at once, not after the busy timeout, one
+    # of two that meet: in about every fourteenth round of eight.
+    with ThreadPoolExecutor(8) as programs:
+        for n in range(100):
+            file = tmp_path / f"{n}.db"
+            together = Barrier(8)
+
+            def prepare(file: Path = file, together: Barrier = together) -> None:
+                together.wait()
+                prepare_file(file)
+
+            for done in [programs.submit(prepare) for _ in range(8)]:
+                done.result()
+            with closing(sqlite3.connect(file)) as prepared:
+                assert prepared.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_held_by_another_program_is_said_to_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    file = tmp_path / "store.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ProblemError) as caught:
+            prepare_file(file)
+        assert caught.value.code == "database_locked"
+        holder.execute("ROLLBACK")
+    prepare_file(file)
 
 
 @pytest.mark.asyncio
