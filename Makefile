@@ -18,9 +18,9 @@ setup-test:
 demo: setup
 	@$(VENV)/bin/sync-classroom demo --rooms $(ROOMS) --port $(PORT) $(if $(LESSON),--lesson "$(LESSON)")
 
-# Everything CI runs: checks first, fast tests, then the browser.
+# Everything CI runs: checks first, fast tests in two workers (they mostly wait), then the browser.
 test: check
-	@$(PY) -m pytest -q --ignore=tests/e2e
+	@$(PY) -m pytest -q -n 2 --dist worksteal --ignore=tests/e2e
 	@$(PY) -m pytest -q tests/e2e
 
 # Style, types, architecture, page scripts, documents.
