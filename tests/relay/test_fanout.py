@@ -11,7 +11,8 @@ import pytest
 from sync_classroom.relay import rtp
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.fanout import FanOut, Output, PythonFanOut, Shape
-from sync_classroom.relay.forwarding import Feed, Slot
+from sync_classroom.relay.feed import Feed
+from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.rtp import Packet, Vp8Place
 from sync_classroom.relay.session import Codec
 from sync_classroom.relay.srtp import SrtpSession

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from sync_classroom.relay.feed import Batch, Feed
 from sync_classroom.relay.forwarding import (
     BLOCKED_PAUSE_S,
     CONGESTED_PAUSE_S,
     REPLAY_FRAME_TICKS,
     REPLAY_INTERVAL_S,
     REPLAY_PACKETS,
-    Batch,
-    Feed,
     Slot,
     SlotState,
 )
