@@ -16,7 +16,14 @@ import pytest_asyncio
 from sync_classroom.coordinator.lessons import NewLesson
 from sync_classroom.domain.accounts import EnrolmentCode, Terminal
 from sync_classroom.domain.conflicts import ClashError
-from sync_classroom.domain.ids import ClassId, ClassroomId, OccurrenceId, TeacherId, TerminalId
+from sync_classroom.domain.ids import (
+    ActId,
+    ClassId,
+    ClassroomId,
+    OccurrenceId,
+    TeacherId,
+    TerminalId,
+)
 from sync_classroom.domain.lesson import ExtendPressed, HostMedia, LessonRun, LessonState
 from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.domain.timetable import ChangeKind, Occurrence
@@ -227,9 +234,9 @@ async def test_view_of_a_live_lesson_shows_every_seat_as_it_is(table: Bench) -> 
     table.relay.host_flows(made.id)
     table.relay.peers.append(peer(made.id, one.id, "subscribe"))
     await table.sweep()
-    await table.booth.floor.headcount(made, one.id, 40, by="seat", command="1")
-    await table.booth.floor.raise_hand(made, two.id, command="2")
-    await table.booth.floor.call_on(made, one.id, command="3")
+    await table.booth.floor.headcount(made, one.id, 40, by="seat", act=ActId("1"))
+    await table.booth.floor.raise_hand(made, two.id, act=ActId("2"))
+    await table.booth.floor.call_on(made, one.id, act=ActId("3"))
     view = await table.booth.lessons.view(made.id)
     assert view is not None
     assert view.run.state is LessonState.LIVE
