@@ -6,7 +6,7 @@ relay and a recorded one in tests); nothing else is abstracted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -182,8 +182,14 @@ class AccountStore(Protocol):
         """Store a new account; ValueError if the login is taken."""
         ...
 
-    async def update_user(self, user: User) -> None:
-        """Store changed fields; KeyError for an unknown id."""
+    async def update_user(self, user: UserId, change: Callable[[User], User]) -> User:
+        """Store what `change` makes of the account as it is now; returns that.
+
+        Reading, changing and storing are one transaction that no other change can overtake, here or
+        on another coordinator. Whatever `change` raises passes, and nothing is stored then. Raises
+        KeyError for an unknown id, and ProblemError `last_admin` rather than leave no
+        administrator who can sign in.
+        """
         ...
 
     async def users(self) -> Sequence[User]:
