@@ -12,13 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.floor import Floor, RaisedHand
 from ..domain.ids import ActId, OccurrenceId, SeatId
-from ..domain.lesson import EndReason, LessonRun, LessonState
+from ..domain.lesson import OVER, EndReason, LessonRun, LessonState
 from .columns import from_us, to_us
 from .queries import Queries, in_chunks, rows
 from .tables import acts, floors, runs
 
 _UNFINISHED: Final = (LessonState.OPEN.value, LessonState.LIVE.value)
-_OVER: Final = frozenset({LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED})
 
 
 class _ActDoneError(Exception):
@@ -66,7 +65,7 @@ class LessonQueries(Queries):
             "extended_s": run.extended_s,
             "host_lost_at": run.host_lost_at,
         }
-        over = run.state in _OVER
+        over = run.state in OVER
         saved = await self._save(runs, run.occurrence, run.version, values, act, forget=over)
         return replace(run, version=run.version + 1) if saved else None
 
