@@ -123,6 +123,8 @@ def _demo_settings(port: int) -> Settings:
                     "http": f"127.0.0.1:{port + 1}",
                     "media": f"0.0.0.0:{port + 2}",
                     "public_url": "",
+                    "spawn": True,
+                    "control": "",
                 }
             ),
         }
@@ -246,6 +248,8 @@ def _server(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {
         f"{ENV_PREFIX}SERVER__LISTEN": settings.server.listen,
         f"{ENV_PREFIX}SERVER__DATA_DIR": settings.server.data_dir,
+        f"{ENV_PREFIX}RELAY__SPAWN": "true",
+        f"{ENV_PREFIX}RELAY__CONTROL": "",
         f"{ENV_PREFIX}RELAY__HTTP": settings.relay.http,
         f"{ENV_PREFIX}RELAY__MEDIA": settings.relay.media,
         f"{ENV_PREFIX}LOG__LEVEL": "info",

@@ -10,12 +10,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ..config import split_address
+from ..config import Settings, split_address
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
 from .logs import configure_logs
-from .relay_settings import relay_settings
+from .relay_settings import control_of, relay_settings
 
 
 @click.command()
@@ -40,7 +40,7 @@ def relay(
     chosen = replace(
         relay_settings(settings),
         open_mode=open_mode,
-        control=control or folder.absolute() / ("open.sock" if open_mode else "control.sock"),
+        control=_control(settings, control, open_mode),
         journal_dir=(folder / "open" if open_mode else folder).absolute(),
     )
     chosen = _addresses(chosen, http, media)
@@ -54,6 +54,15 @@ def relay(
         console.print(f"  media: UDP {chosen.media.host}:{info.media_port}")
 
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
+
+
+def _control(settings: Settings, asked: Path | None, open_mode: bool) -> Path | Listen:
+    """The socket asked for, else where the settings say; an open relay keeps out of the way."""
+    if asked is not None:
+        return asked
+    if open_mode:
+        return Path(settings.server.data_dir).absolute() / "relay" / "open.sock"
+    return control_of(settings)
 
 
 def _addresses(settings: RelaySettings, http: str | None, media: str | None) -> RelaySettings:

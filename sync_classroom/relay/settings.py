@@ -21,10 +21,10 @@ class RelaySettings:
     """Addresses, limits and files of one relay.
 
     `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
-    `media` listens on). `control` is a Unix socket path, or a loopback address with
-    `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
-    `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
-    `<turn:turn.example>; rel="ice-server"`.
+    `media` listens on). `control` is a Unix socket path, or an address with `control_secret`, by
+    TLS with the same certificate as `http` if `control_tls`. `keys` are public JWKs tokens may be
+    signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values (RFC 9725 4.6) handed
+    to peers, such as `<turn:turn.example>; rel="ice-server"`.
     """
 
     relay: str = "relay-1"
@@ -34,6 +34,7 @@ class RelaySettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     control: Path | Listen | None = None
+    control_tls: bool = False
     control_secret: str = ""
     journal_dir: Path = Path("var/relay")
     keys: tuple[dict[str, str], ...] = ()
