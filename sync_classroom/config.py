@@ -215,6 +215,10 @@ class RelayTableSettings(Section):
         le=20,
         description="How long packets may wait for others, milliseconds; 0: never.",
     )
+    fanout: Literal["auto", "kernel", "python"] = Field(
+        "auto",
+        description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
+    )
     max_bitrate_kbps: int = Field(
         2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."
     )
