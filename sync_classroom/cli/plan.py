@@ -96,7 +96,13 @@ def _seat(text: str) -> SeatRequest:
     classroom, _, rest = text.partition(":")
     school_class, _, expected = rest.partition(":")
     if expected and not expected.isdigit():
-        raise click.BadParameter(f"{text!r}: the expected head count must be a number")
+        raise ProblemError(
+            "seat_malformed",
+            f"--seat {text!r}：应到人数须为数字，写成 教室:班级:人数。",
+            f"--seat {text!r}: the expected head count must be a number, CLASSROOM:CLASS:EXPECTED.",
+            field="seat",
+            value=text,
+        )
     return (
         ClassroomId(classroom),
         ClassId(school_class) if school_class else None,
@@ -149,7 +155,13 @@ def lesson_add(
     try:
         naive = datetime.fromisoformat(start)
     except ValueError:
-        raise click.BadParameter(f'{start!r} is not a time like "2026-11-24 09:00"') from None
+        raise ProblemError(
+            "time_malformed",
+            f'--at {start!r} 应写成 "2026-11-24 09:00" 这样的时间。',
+            f'--at {start!r} is not a time like "2026-11-24 09:00".',
+            field="at",
+            value=start,
+        ) from None
 
     async def work() -> None:
         async with open_offline(serve_settings(obj.settings)) as services:

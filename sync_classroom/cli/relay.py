@@ -11,9 +11,11 @@ import click
 from rich.console import Console
 
 from ..config import Settings, split_address
+from ..domain.problems import ProblemError
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
+from .language import say
 from .logs import configure_logs
 from .relay_settings import control_of, relay_settings
 
@@ -50,8 +52,9 @@ def relay(
     def ready(info: ServerInfo) -> None:
         scheme = "https" if chosen.tls_certificate else "http"
         base = f"{scheme}://{chosen.http.host}:{info.http_port}"
-        console.print(f"[green]✔[/] {base}/whip/ROOM and {base}/whep/ROOM")
-        console.print(f"  media: UDP {chosen.media.host}:{info.media_port}")
+        console.print(f"[green]✔[/] {base}/whip/ROOM   {base}/whep/ROOM")
+        media = f"UDP {chosen.media.host}:{info.media_port}"
+        console.print(say(f"  媒体端口：{media}", f"  media: {media}"))
 
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
 
@@ -78,5 +81,11 @@ def _listen(option: str, text: str) -> Listen:
     """ADDRESS:PORT of an option."""
     host, port = split_address(text) if text.rpartition(":")[2].isdigit() else ("", 0)
     if not host or port > 65535:
-        raise click.BadParameter(f"--{option} {text!r} is not ADDRESS:PORT")
+        raise ProblemError(
+            "address_malformed",
+            f"--{option} {text!r} 应写成“地址:端口”，例如 127.0.0.1:8090。",
+            f"--{option} {text!r} is not ADDRESS:PORT, such as 127.0.0.1:8090.",
+            field=option,
+            value=text,
+        )
     return Listen(host, port)
