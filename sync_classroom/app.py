@@ -42,6 +42,7 @@ from .coordinator.throttle import Throttle
 from .coordinator.tokens import TokenMinter
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
+from .relay.notify import Notifier
 from .relay.settings import RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
 from .store.database import Database, open_store
@@ -127,11 +128,24 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
         serving = await _open(stack, settings, clock)
+        notifier = Notifier.of_process()
         if ready is not None:
             ready(serving)
         log.info("serve.ready", url=serving.url, relay=serving.relay_url, version=__version__)
-        await stop.wait()
+        notifier.ready()
+        await _until(stop, notifier)
+        notifier.stopping()
         log.info("serve.stopping")
+
+
+async def _until(stop: asyncio.Event, notifier: Notifier) -> None:
+    """Wait for `stop`, giving the service manager its signs of life from this very loop."""
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        notifier.alive(loop.time(), "serving")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(notifier.every_s):
+                await stop.wait()
 
 
 async def _open(

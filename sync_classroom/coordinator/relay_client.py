@@ -93,9 +93,9 @@ class RelayClient:
         except (KeyError, TypeError, ValueError) as error:
             raise RelayDownError(f"the relay's status makes no sense: {error!r}") from error
 
-    async def pulse(self) -> str:
-        """The boot id of the relay that answers; the cheapest call there is."""
-        return str((await self._call("GET", "/healthz")).get("boot"))
+    async def pulse(self) -> bool:
+        """Whether the relay that answers is draining; the cheapest call there is."""
+        return bool((await self._call("GET", "/healthz")).get("draining"))
 
     async def put_room(self, spec: RoomSpec) -> None:
         """Make the room or replace its layouts; idempotent, takes effect at once."""
@@ -129,8 +129,12 @@ class RelayClient:
         await self._call("PUT", "/keys", {"keys": [dict(key) for key in keys]})
 
     async def drain(self) -> None:
-        """Take no new rooms."""
+        """Take no new rooms, and end once nobody is connected."""
         await self._call("POST", "/drain")
+
+    async def cancel_drain(self) -> None:
+        """Take new rooms again, and stay."""
+        await self._call("DELETE", "/drain")
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""

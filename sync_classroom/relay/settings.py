@@ -21,9 +21,10 @@ class RelaySettings:
     """Addresses, limits and files of one relay.
 
     `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
-    `media` listens on). `control` is a Unix socket path, or a loopback address with
-    `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
-    `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
+    `media` listens on). `max_load` is the share of one core, 0 to 1, above which new seats are
+    refused (`load.py`); 1 refuses nobody. `control` is a Unix socket path, or a loopback address
+    with `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by
+    `PUT /keys`. `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
     `<turn:turn.example>; rel="ice-server"`.
     """
 
@@ -40,6 +41,7 @@ class RelaySettings:
     open_mode: bool = False
     max_sessions: int = 600
     max_rooms: int = 200
+    max_load: float = 0.85
     batch_window_ms: float = 2.0
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
