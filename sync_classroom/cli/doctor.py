@@ -23,11 +23,15 @@ from rich.console import Console
 
 from ..app import DATABASE_URL
 from ..config import Settings, split_address
+from ..coordinator.ports import RelayDownError
+from ..coordinator.relay_client import RelayClient, RelayIdentity
 from ..domain.problems import ProblemError
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 
+#: A relay that runs answers within milliseconds.
+RELAY_ANSWER_S: Final = 2.0
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
 
@@ -236,12 +240,50 @@ def _buffers(_settings: Settings) -> Iterator[Finding]:
         )
 
 
+async def _running_relay(control: Path) -> RelayIdentity | None:
+    client = RelayClient(control, timeout_s=RELAY_ANSWER_S)
+    try:
+        return await client.identity()
+    except RelayDownError:
+        return None
+    finally:
+        await client.close()
+
+
+def _relay(settings: Settings) -> Iterator[Finding]:
+    """The relay of this installation, if it runs: how much it does, and what it refuses."""
+    control = Path(settings.server.data_dir) / "relay" / "control.sock"
+    found = asyncio.run(_running_relay(control.absolute())) if control.exists() else None
+    if found is None:
+        yield Finding(Level.OK, "媒体服务没有运行", "The relay is not running")
+        return
+    share = f"{found.load:.0%}"
+    zh = f"媒体服务 {found.version} 运行中：课堂 {found.rooms}，连接 {found.sessions}，负荷 {share}"
+    en = f"Relay {found.version} runs: {found.rooms} rooms, {found.sessions} sessions, load {share}"
+    if found.draining:
+        yield Finding(
+            Level.WARN,
+            f"{zh}。它不再接受新课堂，无人在线后停止；`sync-classroom drain --cancel` 可撤销。",
+            f"{en}. It takes no new lessons and ends when nobody is connected;"
+            " `sync-classroom drain --cancel` takes that back.",
+        )
+    elif found.busy:
+        yield Finding(
+            Level.WARN,
+            f"{zh}。它正拒绝新的听讲席；请增加一台媒体服务，或提高 relay.max_load。",
+            f"{en}. It refuses new seats; add a relay, or raise relay.max_load.",
+        )
+    else:
+        yield Finding(Level.OK, zh, en)
+
+
 CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _python,
     _data_dir,
     _store,
     _https,
     _ports,
+    _relay,
     _buffers,
 )
 

@@ -43,6 +43,17 @@ class RelayIdentity:
     http_port: int
     draining: bool
     sessions: int
+    rooms: int = 0
+    load: float = 0.0
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPulse:
+    """A sign of life."""
+
+    boot: str
+    draining: bool
 
 
 class RelayClient:
@@ -89,13 +100,17 @@ class RelayClient:
                 http_port=int(answer["http_port"]),
                 draining=bool(answer["draining"]),
                 sessions=len(answer["peers"]),
+                rooms=len(answer["rooms"]),
+                load=float(answer.get("load", 0.0)),  # one we adopt may be older
+                busy=bool(answer.get("busy", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RelayDownError(f"the relay's status makes no sense: {error!r}") from error
 
-    async def pulse(self) -> bool:
-        """Whether the relay that answers is draining; the cheapest call there is."""
-        return bool((await self._call("GET", "/healthz")).get("draining"))
+    async def pulse(self) -> RelayPulse:
+        """Which relay answers, and whether it drains; the cheapest call there is."""
+        answer = await self._call("GET", "/healthz")
+        return RelayPulse(str(answer.get("boot")), bool(answer.get("draining")))
 
     async def put_room(self, spec: RoomSpec) -> None:
         """Make the room or replace its layouts; idempotent, takes effect at once."""

@@ -278,7 +278,7 @@ class RelayProcess:
         """Ask for a sign of life; whether the relay is known to be empty."""
         if self._outdated:
             return (await self.client.identity()).sessions == 0
-        self._draining = await self.client.pulse()
+        self._draining = (await self.client.pulse()).draining
         return False
 
     async def _death(self, pid: int) -> None:

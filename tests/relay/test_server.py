@@ -366,7 +366,7 @@ async def test_sigusr1_ends_the_process_when_its_lesson_is_over(tmp_path: Path) 
             ) as response:
                 assert response.status == 201
             child.process.send_signal(signal.SIGUSR1)
-            while not await control.pulse():
+            while not (await control.pulse()).draining:
                 await asyncio.sleep(0.01)
             async with http.get(f"{url}/readyz") as response:
                 assert response.status == 503
