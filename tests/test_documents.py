@@ -102,7 +102,7 @@ def _labels(metric: Metric) -> list[str]:
 
 
 #: Labels with a value of their own for each start or build; there is one series of them.
-IDENTITY_LABELS = {"boot", "version"}
+IDENTITY_LABELS = {"boot", "fanout", "version"}
 #: Everything else has as many values as the code has words.
 BOUNDED_LABELS = {"connected", "direction", "listener", "method", "path", "reason", "status"}
 

@@ -22,6 +22,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         max_rooms=relay.max_rooms,
         max_load=relay.max_load,
         batch_window_ms=relay.batch_window_ms,
+        fanout=relay.fanout,
         max_bitrate_kbps=relay.max_bitrate_kbps,
         journal_max_mb=relay.journal_max_mb,
     )

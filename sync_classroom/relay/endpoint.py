@@ -18,10 +18,11 @@ from .counters import JOIN_BUCKETS_S, LAG_BUCKETS_S, Counters, Distribution
 from .demux import Demultiplexer
 from .dtls import Certificate
 from .entrance import Entrance
-from .fanout import FanOut, Output, PythonFanOut
+from .fanout import FanOut, Output
 from .forwarding import Feed, Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
+from .kernel import make_fanout
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
 from .publisher import Publisher
@@ -61,7 +62,7 @@ class Endpoint:
         self.dropped_in = 0
         self._ice = IceTable()
         self._demux = Demultiplexer(socket, self._ice, self._counters, self)
-        self._fanout: FanOut = PythonFanOut(socket, self._counters)
+        self._fanout: FanOut = make_fanout(settings.fanout, socket, self._counters)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
@@ -122,6 +123,11 @@ class Endpoint:
     def port(self) -> int:
         """The UDP port, also if the system chose it."""
         return self.socket.port
+
+    @property
+    def fanout(self) -> str:
+        """Which implementation forwards: `kernel` or `python`."""
+        return self._fanout.name
 
     @property
     def counters(self) -> Counters:

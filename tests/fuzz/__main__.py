@@ -48,16 +48,25 @@ class Result:
 
 
 HEADING: Final = f"{'target':<10}{'executions':>12}{'coverage':>10}{'time':>10}  result"
-#: Everything `make fuzz` runs, in order. A target in another language is one more line here.
-COMMANDS: Final = tuple(
-    Command(
-        name,
-        (
-            sys.executable, "-m", "tests.fuzz.run_target", name,
-            "--seconds", "{seconds}", "--folder", "{folder}",
-        ),
-    )
-    for name in TARGETS
+ROOT: Final = Path(__file__).parents[2]
+_BUILD_KERNEL: Final = (
+    "cc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -I sync_classroom/relay"
+    ' tests/fuzz/kernel_fuzz.c -o "$1/kernel_fuzz" && "$1/kernel_fuzz" "$2"'
+)
+#: Everything `make fuzz` runs, in order. A target in another language is one more entry here; what
+#: it prints last is read as libFuzzer's `Done N runs in S second(s)`.
+COMMANDS: Final = (
+    *(
+        Command(
+            name,
+            (
+                sys.executable, "-m", "tests.fuzz.run_target", name,
+                "--seconds", "{seconds}", "--folder", "{folder}",
+            ),
+        )
+        for name in TARGETS
+    ),
+    Command("kernel", ("sh", "-c", _BUILD_KERNEL, "sh", "{folder}", "{seconds}")),
 )  # fmt: skip
 
 
@@ -78,11 +87,16 @@ def read_result(name: str, status: int, output: str) -> Result:
 
 def run(command: Command, seconds: int, folder: Path) -> Result:
     """Run one target to its end; its log stays in the folder."""
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{command.name}.log"
     with log.open("wb") as file:
         done = subprocess.run(
-            command.line(seconds, folder), stdout=file, stderr=subprocess.STDOUT, check=False
+            command.line(seconds, folder),
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     return read_result(command.name, done.returncode, log.read_text("utf-8", errors="replace"))
 

@@ -129,6 +129,13 @@ def test_a_command_in_another_language_is_run_and_its_log_kept(tmp_path: Path) -
     assert "Done 5 runs" in (tmp_path / "other.log").read_text()
 
 
+def test_the_kernel_is_built_with_sanitizers_and_attacked(tmp_path: Path) -> None:
+    (kernel,) = [command for command in COMMANDS if command.name == "kernel"]
+    result = run(kernel, 1, tmp_path)
+    assert result.failed == "", (tmp_path / "kernel.log").read_text()
+    assert (result.executions > 100, result.seconds) == (True, 1)
+
+
 def test_an_unknown_target_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["smtp"])
