@@ -112,6 +112,18 @@ def test_no_label_of_the_relay_grows_with_its_lessons() -> None:
         assert set(_labels(metric)) <= IDENTITY_LABELS | BOUNDED_LABELS, metric.name
 
 
+def test_every_metric_a_document_names_exists() -> None:
+    named = {
+        (document.name, name)
+        for document in DOCUMENTS
+        for name in re.findall(r"`(sync_classroom_\w+)`", document.read_text("utf-8"))
+    }
+    known = {metric.name for metric in (*_coordinator_metrics(), *asyncio.run(_relay_metrics()))}
+    assert [
+        (document, name) for document, name in named if name.removesuffix("_total") not in known
+    ] == []
+
+
 UNITS = ("_seconds", "_bytes", "_ratio")
 
 

@@ -50,8 +50,10 @@ async def watch(endpoint: Endpoint, notifier: Notifier, on_drained: Callable[[],
     second_at += SECOND_S
     done = False
     while True:
-        at = max(at + TICK_S, loop.time())
-        await asyncio.sleep(at - loop.time())
+        at += TICK_S
+        if at < (now := loop.time()):
+            at = now + TICK_S  # what was late has been counted once
+        await asyncio.sleep(at - now)
         now = loop.time()
         meter.tick(now - at)
         endpoint.lag.observe(max(0.0, now - at))

@@ -17,7 +17,7 @@ from sync_classroom.relay.fanout import Job, Output
 from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.publisher import Publisher
 from sync_classroom.relay.rtp import Packet, extension_block
-from sync_classroom.relay.samples import Sampler, Totals
+from sync_classroom.relay.samples import Sampler
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
 from sync_classroom.relay.subscriber import MAX_RESENT_PER_S, Subscriber
@@ -115,7 +115,7 @@ class Lesson:
             slot.route(self.publisher.feed(slot.kind), self.now)
         self.numbers = dict.fromkeys(TYPES, 65000)
         self.stamp = 0
-        self.totals = [Totals(), Totals()]
+        self.acked, self.reported = [0] * SUBSCRIBERS, [0] * SUBSCRIBERS
 
     def _subscriber(self, number: int, offered: tuple[MediaLine, ...]) -> Subscriber:
         slots = {
@@ -248,9 +248,9 @@ class Lesson:
                 assert 0 <= account.reported_sent <= account.sent
                 assert account.first <= account.next
             totals = subscriber.totals(reported=True)
-            moved = totals.since(self.totals[place])
-            assert moved.acked >= 0, "an acknowledgement was taken back"
-            self.totals[place] = totals
+            assert totals.acked >= self.acked[place], "an acknowledgement was taken back"
+            assert totals.packets >= self.reported[place], "a sample would be negative"
+            self.acked[place], self.reported[place] = totals.acked, totals.packets
             assert subscriber._resent_in_second <= MAX_RESENT_PER_S
         assert self.publisher.packets >= 0
         assert all(track.lost >= 0 for track in self.publisher.tracks)
