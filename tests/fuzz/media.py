@@ -33,6 +33,7 @@ PLAIN_VP8 = Codec("VP8", 120, 90000, None, {}, FEEDBACK)
 (WAIT, RAW, MADE, FROM_SUBSCRIBER, FROM_PUBLISHER, REPORT, ROUTE, BLOCK) = range(8)
 TYPES = (111, 102, 96, 103, 97)
 SUBSCRIBERS = 2
+SAMPLE_S = 2.0  # short, so that an input of some dozen steps sees several
 
 
 def lines(video: tuple[Codec, ...], shift: int) -> tuple[MediaLine, ...]:
@@ -104,6 +105,7 @@ class Lesson:
         self.publisher = Publisher(
             offer, ssrc=99, ceiling_kbps=2500, counters=self.counters, now=self.now
         )
+        self.samplers = [Sampler(SAMPLE_S, self.now) for _ in range(SUBSCRIBERS)]
         self.subscribers = [
             self._subscriber(number, lines(video, 4 * number + 4))
             for number, video in enumerate(((H264, VP8), (PLAIN_VP8,)))
@@ -137,7 +139,7 @@ class Lesson:
             clock=RelayClock(0.0),
             fanout=self.wire,
             counters=self.counters,
-            sampler=Sampler(10.0, self.now),
+            sampler=self.samplers[number],
         )
         made.connected(self.now)
         return made
@@ -175,6 +177,9 @@ class Lesson:
         self.now += seconds
         for media in (self.publisher, *self.subscribers):
             media.advance(self.now, self._heard)
+        for sampler, subscriber in zip(self.samplers, self.subscribers, strict=True):
+            if self.now >= sampler.deadline_s:
+                self._sample(sampler, subscriber)
         for track in self.publisher.tracks:
             batch = track.feed.take_batch()
             if batch is not None:
@@ -185,6 +190,15 @@ class Lesson:
                         if (packets := slot.take(batch, self.now))
                     ]
                 )
+
+    def _sample(self, sampler: Sampler, subscriber: Subscriber) -> None:
+        """What a session does at a sample's deadline; the sample is evidence."""
+        cut = sampler.cut()
+        if cut is None:
+            subscriber.write_off()
+            cut = sampler.close(subscriber.totals(reported=False), self.now)
+        assert cut.from_s <= cut.to_s <= self.now
+        assert min(cut.moved.packets, cut.moved.acked, cut.moved.bytes) >= 0, "a negative sample"
 
     def _heard(self, packet: bytes) -> None:
         rtcp.parse(packet)  # what we write, we can read
