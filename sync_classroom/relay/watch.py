@@ -67,4 +67,11 @@ async def watch(endpoint: Endpoint, notifier: Notifier, on_drained: Callable[[],
         if not done and entrance.drain.advance(now, endpoint.session_count):
             done = True
             on_drained()
-        notifier.alive(now, f"{len(endpoint.rooms())} rooms, {endpoint.session_count} sessions")
+        notifier.alive(now, _status(endpoint))
+
+
+def _status(endpoint: Endpoint) -> str:
+    """A line for `systemctl status`."""
+    entrance = endpoint.entrance
+    more = ", draining" if entrance.drain.active else ", busy" if entrance.gate.busy else ""
+    return f"{len(endpoint.rooms())} rooms, {endpoint.session_count} sessions{more}"

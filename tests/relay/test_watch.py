@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,34 @@ async def test_a_loop_that_is_late_shows_as_lag_and_load(monkeypatch: pytest.Mon
         await until(lambda: not gate.busy, timeout_s=60)
         task.cancel()
         await asyncio.wait({task})
+
+
+async def test_the_service_manager_reads_what_the_relay_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "TICK_S", 0.005)
+    monkeypatch.setattr(watch, "SECOND_S", 0.01)
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000"}
+        async with relay(max_load=0.5) as (endpoint, _), peers(1) as (host,):
+            task = asyncio.create_task(
+                watch.watch(endpoint, Notifier(environment, 1), lambda: None)
+            )
+
+            async def says(status: str) -> None:
+                wanted = f"WATCHDOG=1\nSTATUS={status}".encode()
+                while await asyncio.to_thread(manager.recv, 200) != wanted:
+                    pass
+
+            await says("0 rooms, 0 sessions")
+            host.open(endpoint, Direction.PUBLISH)
+            await says("1 rooms, 1 sessions")
+            endpoint.begin_drain()
+            await says("1 rooms, 1 sessions, draining")
+            task.cancel()
+            await asyncio.wait({task})
 
 
 async def test_the_end_of_a_drain_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
