@@ -280,15 +280,20 @@ WHIP_STATUSES: Final = {
 
 
 def whip_target() -> Callable[[bytes], None]:
-    """Requests in a row, separated by a line of dashes, at a relay in which one room is live."""
+    """Requests in a row, separated by a line of dashes; after a `!`, without tokens (open mode)."""
     running = Running()
-    signalling = Signalling(running.endpoint, running.verifier, running.settings, wall=lambda: NOW)
+    with_tokens, without_tokens = (
+        Signalling(running.endpoint, verifier, running.settings, wall=lambda: NOW)
+        for verifier in (running.verifier, None)
+    )
 
     def run(data: bytes) -> None:
         running.reset()
         location = ""
         for part in data.split(b"\n----\n"):
-            request = parse_request(part.replace(b"$LOCATION", location.encode()))
+            signalling = without_tokens if part.startswith(b"!") else with_tokens
+            text = part.removeprefix(b"!").replace(b"$LOCATION", location.encode())
+            request = parse_request(text)
             if request is None or len(request.body) > body_limit(request.method):
                 continue
             before = running.state()
@@ -346,6 +351,13 @@ def whip_seeds() -> list[bytes]:
     steps = ([publish], [publish, watch], [publish, trickle, restart, leave], [watch])
     return [
         *(b"\n----\n".join(row) for row in steps),
+        b"\n----\n".join(
+            [
+                b"!" + _http("POST /whip/any", f"content-type: {SDP}", body=sdp_offers.PUBLISH),
+                b"!" + _http("DELETE $LOCATION"),
+            ]
+        ),
+        b"!" + _http("POST /whip/any?peer=seat-1&source=seat", f"content-type: {SDP}"),
         _http("OPTIONS /whip/lesson-1"),
         _http("GET /whep/lesson-1"),
         _http("POST /whip/lesson-1?peer=host&source=camera", f"content-type: {SDP}"),
