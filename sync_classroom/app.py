@@ -36,7 +36,6 @@ from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
 from .coordinator.ports import Bus
 from .coordinator.relay_process import RelayProcess
-from .coordinator.relay_service import RelayService
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
 from .coordinator.throttle import Throttle
@@ -69,8 +68,8 @@ class ServeSettings:
     `public_url`, `relay_url`: how browsers and terminals reach pages and WHIP/WHEP; empty: made
     from the listening addresses. `database_url` empty: SQLite in `data_dir`. `redis_url` empty:
     signalling inside this process. `tls`: certificate chain and key for the pages. `relay`: its
-    `control`, `journal_dir` and `keys` are filled in here unless set. `start_relay` false: a relay
-    somebody else runs is followed. Port 0 lets the system choose.
+    `control`, `journal_dir` and `keys` are filled in here unless set. Port 0 lets the system
+    choose.
     """
 
     host: str = "127.0.0.1"
@@ -89,7 +88,6 @@ class ServeSettings:
     trusted_proxies: tuple[str, ...] = ()
     ice_servers: tuple[Mapping[str, Any], ...] = ()
     metrics_token: str = ""
-    start_relay: bool = True
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -168,10 +166,7 @@ async def _open(
     booted: list[Callable[[], None]] = []
     relay = _relay_process(settings, tokens, booted)
     identity = await relay.start()
-    if settings.stop_relay and isinstance(relay, RelayProcess):
-        stack.push_async_callback(relay.stop)
-    else:
-        stack.push_async_callback(relay.close)
+    stack.push_async_callback(relay.stop if settings.stop_relay else relay.close)
     relay_url = settings.relay_url.rstrip("/") or _relay_url(settings, url, identity.http_port)
 
     lease = LeaseKeeper(store, coordinator)
@@ -213,17 +208,14 @@ async def _serve_pages(
 
 def _relay_process(
     settings: ServeSettings, tokens: TokenMinter, booted: Sequence[Callable[[], None]]
-) -> RelayProcess | RelayService:
+) -> RelayProcess:
     async def on_boot(boot: str) -> None:
         log.info("relay.boot", boot=boot)
         for tell in booted:
             tell()
 
-    told = _relay_settings(settings, tokens)
-    if not settings.start_relay:
-        return RelayService(told, on_boot=on_boot)
     return RelayProcess(
-        told,
+        _relay_settings(settings, tokens),
         on_boot=on_boot,
         log_level=settings.log_level,
         log_file=settings.data_dir / "relay" / "relay.log",
@@ -281,7 +273,7 @@ async def _open_bus(redis_url: str) -> Bus:
 
 
 def _runs(
-    booth: Booth, hub: TerminalHub, lease: LeaseKeeper, relay: RelayProcess | RelayService
+    booth: Booth, hub: TerminalHub, lease: LeaseKeeper, relay: RelayProcess
 ) -> Mapping[str, Callable[[], Awaitable[None]]]:
     return {
         "roster": booth.roster.run,

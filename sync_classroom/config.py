@@ -112,10 +112,6 @@ class StoreSettings(Section):
 class RelayTableSettings(Section):
     """The media plane."""
 
-    start: bool = Field(
-        True,
-        description="Whether serve starts the relay; false: systemd or compose does, it is found.",
-    )
     id: str = Field("relay-1", description="Name of this relay in facts; unique in the programme.")
     media: Address = Field(
         "0.0.0.0:7700", description="Address and UDP port of all media; open it in the firewall."
@@ -326,9 +322,7 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, truth, number, or list of texts."""
-    if isinstance(value, bool):
-        return str(value).lower()
+    """A default as TOML: text, number, or list of texts."""
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

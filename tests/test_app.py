@@ -28,7 +28,6 @@ from sync_classroom.simulator.swarm import Administrator, open_http
 from sync_classroom.simulator.terminal import VirtualTerminal
 from sync_classroom.store.database import open_store
 from tests.support.coordination import roster, until
-from tests.support.relay_child import relay_child
 from tests.support.serve_child import Server, settings_of, start_server
 
 pytestmark = pytest.mark.asyncio
@@ -136,33 +135,6 @@ async def test_two_coordinators_never_share_a_folder(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- start and stop
-
-
-async def test_a_relay_that_is_a_service_of_its_own_is_found_and_left_running(
-    tmp_path: Path,
-) -> None:
-    folder, anywhere = tmp_path / "relay", Listen("127.0.0.1", 0)
-    service = RelaySettings(
-        media=anywhere, http=anywhere, control=folder / "control.sock", journal_dir=folder
-    )
-    with relay_child(service) as child:
-        assert child.report is not None
-        async with serving(quiet(tmp_path, start_relay=False)) as ready:
-            assert ready.relay_url.endswith(f":{child.report['ready']['http_port']}")
-        assert child.process.poll() is None
-
-
-async def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(20)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
-        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-        async with serving(quiet(tmp_path / "data")):
-            said = [await asyncio.to_thread(manager.recv, 200) for _ in range(2)]
-        said.append(manager.recv(200))
-    assert said == [b"READY=1", b"WATCHDOG=1\nSTATUS=serving", b"STOPPING=1"]
 
 
 async def test_serves_pages_api_and_relay_and_shows_the_way_in_once(tmp_path: Path) -> None:

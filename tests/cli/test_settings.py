@@ -30,8 +30,6 @@ def test_every_number_arrives(tmp_path: Path) -> None:
     rules = told.rules
     assert (rules.lead_s, rules.grace_s, rules.extension_s, rules.host_gone_s) == (61, 62, 63, 64)
     assert told.setup_gap_s == 65
-    assert told.start_relay
-    assert not serve_settings(Settings(relay={"start": False})).start_relay  # type: ignore[arg-type]
     assert told.relay.relay == "r7"
     assert told.relay.media == Listen("0.0.0.0", 7)
     assert told.relay.http == Listen("127.0.0.1", 8)
