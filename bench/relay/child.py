@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
-import gc
 import multiprocessing
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields
@@ -25,7 +23,6 @@ from bench.relay.peers import (
     Remote,
     fingerprint,
 )
-from sync_classroom.relay import udp
 from sync_classroom.relay.endpoint import Endpoint, Layout
 from sync_classroom.relay.sdp import ABS_SEND_TIME, MID
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
@@ -50,6 +47,15 @@ class Options:
     max_sessions: int = 20_000
     profile: str | None = None
     fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session of the relay's: its side, and the SSRCs it sends, line by line."""
+
+    session: str
+    remote: Remote
+    ssrcs: tuple[int, ...]
 
 
 def has_implementations() -> bool:
@@ -89,8 +95,6 @@ class _Served:
     async def run(self) -> None:
         options = self._options
         more: dict[str, Any] = {IMPLEMENTATION: options.fanout} if options.fanout else {}
-        if not options.segments:
-            udp.MAX_RUN = 1  # type: ignore[misc] # as on a system without UDP_SEGMENT
         settings = RelaySettings(
             media=Listen("127.0.0.1", 0),
             batch_window_ms=options.window_ms,
@@ -98,6 +102,8 @@ class _Served:
             **more,
         )
         self._endpoint = await Endpoint.open(settings, on_sample=lambda _: None)
+        if not options.segments:
+            _without_segments(self._endpoint)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._pipe.fileno(), self._command)
         self._pipe.send(None)
@@ -112,9 +118,7 @@ class _Served:
         name, arguments = self._pipe.recv()
         self._pipe.send(getattr(self, f"_on_{name}")(*arguments))
 
-    def _on_open(
-        self, room: str, peer: str, publish: str | None, audio: int, video: int
-    ) -> tuple[str, Remote]:
+    def _on_open(self, room: str, peer: str, publish: str | None, audio: int, video: int) -> Opened:
         direction = Direction.SUBSCRIBE if publish is None else Direction.PUBLISH
         prints = (("sha-256", self._options.fingerprint),)
         offer = Offer(direction, lines(audio, video), UFRAG, PWD, prints)
@@ -122,25 +126,14 @@ class _Served:
             room=room, peer=peer, source=publish, offer=offer, makes_room=True
         )
         local = session.transport
-        return session.id, Remote(
-            local.ice_ufrag, local.ice_pwd, local.fingerprint[1], local.candidates[0]
-        )
+        remote = Remote(local.ice_ufrag, local.ice_pwd, local.fingerprint[1], local.candidates[0])
+        return Opened(session.id, remote, tuple(s.ssrc for s in session.streams.values()))
 
     def _on_room(self, room: str, layouts: dict[str, Layout]) -> None:
         self._endpoint.put_room(room, layouts)
 
-    def _on_close(self, session_id: str) -> None:
-        session = self._endpoint.session(session_id)
-        if session is not None:
-            session.close("left")
-
     def _on_counters(self) -> dict[str, int]:
         return self._endpoint.counters.as_dict()
-
-    def _on_objects(self) -> dict[str, int]:
-        """Objects of this process's by type, those that hang in cycles collected first."""
-        gc.collect()
-        return dict(Counter(type(found).__qualname__ for found in gc.get_objects()))
 
     def _on_profile(self, start: bool) -> None:
         if self._options.profile:
@@ -148,6 +141,14 @@ class _Served:
 
     def _on_stop(self) -> None:
         self._stopped.set()
+
+
+def _without_segments(endpoint: Any) -> None:
+    """As on a system without UDP_SEGMENT, which both implementations find out by themselves."""
+    endpoint.socket._max_run = 1
+    kernel = getattr(endpoint._fanout, "_state", None)
+    if kernel is not None:
+        kernel.max_run = 1
 
 
 # ---------------------------------------------------------------------------- the bench's side
@@ -174,15 +175,15 @@ class Relay:
         publish: str | None = None,
         audio: int = 1,
         video: int = 1,
-    ) -> tuple[str, Remote]:
-        """Open a session: its id and the relay's side of it."""
-        found: tuple[str, Remote] = await self.ask("open", room, peer, publish, audio, video)
+    ) -> Opened:
+        """Open a session."""
+        found: Opened = await self.ask("open", room, peer, publish, audio, video)
         return found
 
     async def opens(self, direction: Direction, peer: str) -> Remote:
         """See `peers.Opens`: one camera, everybody else receives it."""
         publish = "camera" if direction is Direction.PUBLISH else None
-        return (await self.open(peer, publish=publish))[1]
+        return (await self.open(peer, publish=publish)).remote
 
     async def counters(self) -> dict[str, int]:
         """The relay's own counters."""

@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import count
 from typing import Final
 
 from cryptography import x509
@@ -37,6 +36,7 @@ UFRAG, PWD = "benchufrag", "benchpassword-benchpassword"
 OPUS, VP8 = 111, 96
 PAYLOAD_TYPES: Final = (OPUS, VP8)
 MID_ID, SEND_TIME_ID = 1, 2
+FIRST_NUMBER: Final = 100
 CONNECT_S: Final = 20.0
 CHECK_AGAIN_S: Final = 0.05
 """As browsers pace what goes unanswered: Janus drops a ClientHello that overtakes its own ICE."""
@@ -247,22 +247,23 @@ class Source:
     def __init__(self, client: Client, pattern: Pattern) -> None:
         self.client = client
         self.pattern = pattern
-        self.sent = 0
-        self._numbers = [count(100), count(100)]
+        self.counts = [0, 0]
+        """Packets sent so far, by kind."""
         self._timeline: Iterator[Burst] = bursts(pattern)
         self._next = next(self._timeline)
 
     def send(self, burst: Burst, stamp: Callable[[], bytes] | None = None) -> None:
         """Protect and send every packet of one burst."""
         kind, protect, send = burst.kind, self.client.protect.protect, self.client.udp.send
-        mid = b"\xbe\xde\x00\x01" + bytes([MID_ID << 4, 48 + kind, 0, 0])
+        line = kind if self.pattern.audio else 0  # m-lines count from zero, audio first
+        mid = b"\xbe\xde\x00\x01" + bytes([MID_ID << 4, ord("0") + line, 0, 0])
         for place in range(burst.packets):
             mark = kind == VIDEO and place == burst.packets - 1
             header = struct.pack(
                 ">BBHII",
                 0x90,
                 PAYLOAD_TYPES[kind] | 0x80 * mark,
-                next(self._numbers[kind]) & 0xFFFF,
+                FIRST_NUMBER + self.counts[kind] & 0xFFFF,
                 burst.timestamp & 0xFFFFFFFF,
                 1000 + kind,
             )
@@ -272,7 +273,12 @@ class Source:
             stamped = stamp() if stamp is not None else b""
             body = (mark_vp8 + stamped + NOISE)[: burst.payload]
             send(protect(header + mid + body))
-        self.sent += burst.packets
+            self.counts[kind] += 1
+
+    @property
+    def sent(self) -> int:
+        """Packets of both kinds."""
+        return sum(self.counts)
 
     @property
     def due_s(self) -> float:
@@ -287,14 +293,16 @@ class Source:
 
 
 class Sources:
-    """Sources that run in real time; between two runs their time stands still.
+    """Sources that run in real time, each from where it is; between two runs time stands still.
 
     `spread_s` has them begin one after the other in so long, as cameras do.
     """
 
     def __init__(self, sources: Sequence[Source], *, spread_s: float = 0.0) -> None:
         self.sources = sources
-        self._offsets = [spread_s * place / len(sources) for place in range(len(sources))]
+        self._offsets = [
+            spread_s * place / len(sources) - source.due_s for place, source in enumerate(sources)
+        ]
         self._origin, self._elapsed = time.monotonic(), 0.0
 
     def resume(self) -> None:
