@@ -91,8 +91,10 @@ def lines(figures: Sequence[Figure]) -> list[str]:
     made = []
     for figure in figures:
         line = f"{figure.name:{name_width}}  {figure.text:>{text_width}}"
+        if figure.aim is not None:
+            line += f"   aim {figure.aimed}"
         if figure.ratio is not None:
-            line += f"   aim {figure.aimed}, ratio {number(figure.ratio)}"
+            line += f", ratio {number(figure.ratio)}"
         if figure.note:
             line += f"   ({figure.note})"
         made.append(line)

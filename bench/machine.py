@@ -44,9 +44,6 @@ class Cpu:
         """User and system."""
         return self.user + self.system
 
-    def __sub__(self, earlier: Cpu) -> Cpu:
-        return Cpu(self.user - earlier.user, self.system - earlier.system)
-
 
 @dataclass(frozen=True, slots=True)
 class _Reading:

@@ -49,6 +49,7 @@ class Held:
     seconds: float
     cpu: Cpu
     would_block: int
+    acknowledged: int
 
     @property
     def missing(self) -> int:
@@ -145,6 +146,7 @@ class Hall:
             seconds,
             used,
             after["would_block"] - counters["would_block"],
+            await self._relay.ask("acknowledged"),
         )
 
 
@@ -180,7 +182,7 @@ def found(steps: list[Held], silent: Held) -> list[Figure]:
     cost = f"{first.core / first.receivers * 1e6:,.0f} µs of CPU a second for each of {FIRST}"
     made = [
         Figure("receivers a core carries, by cost", first.carries, "", AIM, at_least=True,
-               note=f"{cost}, reports and consent included"),
+               note=f"{cost}, consent and reports included; {first.acknowledged} report no loss"),
         Figure("the same without receiver reports", silent.carries,
                note=f"{silent.us_per_packet:.2f} µs per packet, {LOW.packets_per_s:.0f} packets/s"),
         Figure("CPU per packet, reports included", first.us_per_packet, "µs"),

@@ -49,6 +49,7 @@ PICTURE_WITHIN_S: Final = 10.0
 AIM_S: Final = 1.0
 LESSON_S, LESSON_KBPS = 20, 2500
 ROOM: Final = "/whep/bell"
+PARAMETER_SET, AGGREGATION = 7, 24  # RFC 6184 5.2
 
 
 # ---------------------------------------------------------------------------- the publisher
@@ -71,6 +72,18 @@ async def _publish(pipe: Connection, url: str, lesson: Path) -> None:
 
 
 # ---------------------------------------------------------------------------- the receivers
+
+
+def unit_types(payload: bytes) -> list[int]:
+    """NAL unit types that begin in one payload, aggregated ones too (RFC 6184 5.2, 5.7.1)."""
+    kind = payload[0] & 0x1F
+    if kind != AGGREGATION:
+        return [kind]
+    found, at = [], 1
+    while at + 2 < len(payload):
+        found.append(payload[at + 2] & 0x1F)
+        at += 2 + int.from_bytes(payload[at : at + 2], "big")
+    return found
 
 
 @dataclass
@@ -99,8 +112,7 @@ class Keyframe:
         if not numbers or not self.packets[numbers[-1]][1] & 0x80:
             return False
         whole = len(numbers) == ((numbers[-1] - numbers[0]) & 0xFFFF) + 1
-        # NAL unit type 7 or 24 (RFC 6184 5.2): the sequence parameter set, alone or aggregated.
-        return whole and self.payload(numbers[0])[0] & 0x1F in (7, 24)
+        return whole and PARAMETER_SET in unit_types(self.payload(numbers[0]))
 
     @property
     def order(self) -> list[int]:
