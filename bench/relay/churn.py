@@ -5,8 +5,9 @@ and four times when its line or its browser fails): 2,400 visits. A visit is wha
 WHIP session for its thumbnail, a WHEP session for the lesson, some media both ways, receiver
 reports. One visit in ten ends without a word and is only noticed by its silence, one in ten is
 replaced by the same room's next; the others say goodbye. A quarter more visits go before as a
-warm-up. Memory and objects are compared when all sessions are gone but the host's, after the
-warm-up and at the end.
+warm-up, with as many silent ones as all the others have, so that no more are there at once later.
+Memory and objects are compared when all sessions are gone but the host's, after the warm-up and at
+the end.
 
     python -m bench.relay.churn --visits 2400
 """
@@ -44,6 +45,10 @@ SILENCE_S: Final = 33.0
 SCHOOLS: Final = 8
 """Addresses the rooms come from: the relay limits what one address may ask for."""
 AIM: Final = 2.0
+WARM_SILENT: Final = frozenset({1, 3, 5, 9})
+SILENT: Final = frozenset({3})
+REPLACED: Final = 7
+"""Last digits of the visits that end so."""
 ROOM: Final = "churn"
 
 
@@ -92,6 +97,7 @@ class Visits:
         self._relay = relay
         self._schools = schools
         self._numbers = itertools.count()
+        self.silent = WARM_SILENT
         self.done = self.failed = self.received = 0
 
     async def make(self, count: int) -> None:
@@ -109,7 +115,8 @@ class Visits:
     async def _visit(self, number: int) -> None:
         """One room's visit; how it ends goes by its number."""
         http, room = self._schools[number % SCHOOLS], f"room-{number % ROOMS}"
-        if number % 10 == 3:
+        silent = number % 10 in self.silent
+        if silent:
             room = f"guest-{number}"  # nobody takes its place
         whip = f"{self._relay.url}/whip/{ROOM}?peer={room}&source=seat"
         whep = f"{self._relay.url}/whep/{ROOM}?peer={room}"
@@ -122,7 +129,7 @@ class Visits:
         except (TransportError, OSError, aiohttp.ClientError):
             self.failed += 1
         self.received += receiver.reports.packets
-        if number % 10 in (3, 7):  # without a word; the room of 7 is back 48 visits later
+        if silent or number % 10 == REPLACED:  # the room of the latter is back 48 visits later
             publisher.transport.close()
             receiver.transport.close()
         else:
@@ -166,6 +173,7 @@ async def run(visits: int) -> list[Figure]:
         await made.make(round(visits * WARM_SHARE))
         warm = await _hold(relay)
         started, done = time.monotonic(), made.done
+        made.silent = SILENT
         relay.cpu.lap()
         await made.make(visits)
         took, used, done = time.monotonic() - started, relay.cpu.lap(), made.done - done
