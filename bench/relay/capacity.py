@@ -22,10 +22,11 @@ from typing import Final
 from bench import figures
 from bench.figures import Figure
 from bench.machine import Cpu
-from bench.relay.child import Options, Relay, has_implementations, relay
+from bench.relay.child import Options, Relay, relay
 from bench.relay.crowd import Crowd
 from bench.relay.pattern import LOW
 from bench.relay.peers import Client, Source, Sources
+from sync_classroom.relay.kernel import CHOICES
 
 ROOM_SIZE: Final = 48
 FIRST: Final = 4 * ROOM_SIZE
@@ -212,14 +213,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--most", type=int, help="receivers, at most")
     parser.add_argument("--seconds", type=float, help="to hold each step")
     parser.add_argument("--window", type=float, default=2.0, help="batch window, ms")
-    parser.add_argument("--implementation", choices=["auto", "python", "kernel"], default="auto")
+    parser.add_argument("--fanout", choices=CHOICES, default="auto")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse()
-    fanout = arguments.implementation if has_implementations() else ""
-    options = Options(window_ms=arguments.window, fanout=fanout)
+    options = Options(window_ms=arguments.window, fanout=arguments.fanout)
     seconds = arguments.seconds or (3.0 if arguments.quick else 8.0)
     most = arguments.most or (2 * FIRST if arguments.quick else 4800)
     steps, silent = asyncio.run(run(options, seconds, most))

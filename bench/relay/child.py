@@ -8,7 +8,7 @@ import multiprocessing
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -30,19 +30,17 @@ from sync_classroom.relay.settings import Listen, RelaySettings
 
 EXTENSIONS: Final = {MID: MID_ID, ABS_SEND_TIME: SEND_TIME_ID}
 FEEDBACK: Final = frozenset({"nack", "nack pli", "goog-remb"})
-IMPLEMENTATION: Final = "fanout"
-"""The relay setting that chooses the fan-out: `python`, `kernel` or `auto`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the relay under test is set up. `fanout` empty: as it comes.
+    """How the relay under test is set up.
 
     `fingerprint` is the peers', filled in by whoever starts the relay.
     """
 
     window_ms: float = 2.0
-    fanout: str = ""
+    fanout: str = "auto"
     segments: bool = True
     max_sessions: int = 20_000
     profile: str | None = None
@@ -56,11 +54,6 @@ class Opened:
     session: str
     remote: Remote
     ssrcs: tuple[int, ...]
-
-
-def has_implementations() -> bool:
-    """Whether this relay has a compiled fan-out beside the one in Python to choose."""
-    return any(field.name == IMPLEMENTATION for field in fields(RelaySettings))
 
 
 def lines(audio: int, video: int) -> tuple[MediaLine, ...]:
@@ -94,12 +87,11 @@ class _Served:
 
     async def run(self) -> None:
         options = self._options
-        more: dict[str, Any] = {IMPLEMENTATION: options.fanout} if options.fanout else {}
         settings = RelaySettings(
             media=Listen("127.0.0.1", 0),
             batch_window_ms=options.window_ms,
             max_sessions=options.max_sessions,
-            **more,
+            fanout=options.fanout,
         )
         self._endpoint = await Endpoint.open(settings, on_sample=lambda _: None)
         if not options.segments:

@@ -22,9 +22,10 @@ from bench import figures
 from bench.figures import Figure, medians, number, ratios
 from bench.machine import NoCompilerError
 from bench.relay import fanout, floor, janus
-from bench.relay.child import Options, has_implementations
+from bench.relay.child import Options
 from bench.relay.measure import Load
 from bench.relay.pattern import CAMERA
+from sync_classroom.relay import kernel
 
 FLOOR: Final = "floor"
 FLOOR_SEGMENTS: Final = "floor, UDP_SEGMENT"
@@ -77,15 +78,16 @@ def contest(load: Load, folder: Path) -> Contest:
     contestants: dict[str, Contestant] = {
         FLOOR: lambda: floor.run(load, folder, segments=False),
         FLOOR_SEGMENTS: lambda: floor.run(load, folder, segments=True),
+        PYTHON: lambda: fanout.run(Options(fanout="python"), load),
     }
-    if has_implementations():
-        contestants[PYTHON] = lambda: fanout.run(Options(fanout="python"), load)
+    reason = kernel.unavailable()
+    if reason is None:
         contestants[KERNEL] = lambda: fanout.run(Options(fanout="kernel"), load)
         contestants[KERNEL_PLAIN] = lambda: fanout.run(
             Options(fanout="kernel", segments=False), load
         )
     else:
-        contestants[PYTHON] = lambda: fanout.run(Options(), load)
+        print(f"no figures of the C kernel: {reason[1]}")
     if janus.installed() is not None:
         contestants[JANUS] = lambda: janus.run(load)
         contestants[JANUS_LOOPS] = lambda: janus.run(load, 2)

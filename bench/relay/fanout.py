@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import pstats
-import sys
 
 from bench import figures
 from bench.figures import Figure
-from bench.relay.child import Options, Relay, has_implementations, relay
+from bench.relay.child import Options, Relay, relay
 from bench.relay.measure import Load, forwarding
 from bench.relay.pattern import CAMERA
+from sync_classroom.relay.kernel import CHOICES
 
 MEMORY_AIM_KB = 150
 
@@ -62,22 +62,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--window", type=float, default=2.0, help="batch window, ms")
     parser.add_argument("--no-segments", action="store_true", help="without UDP_SEGMENT")
-    parser.add_argument(
-        "--implementation", choices=["auto", "python", "kernel"], default="auto",
-        help="of the fan-out, where this relay has a choice",
-    )  # fmt: skip
+    parser.add_argument("--fanout", choices=CHOICES, default="auto")
     parser.add_argument("--profile", help="write the relay's cProfile statistics here")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse()
-    chosen = arguments.implementation if has_implementations() else ""
-    if not chosen and arguments.implementation != "auto":
-        sys.exit("this relay has one fan-out only; leave --implementation out")
     options = Options(
         window_ms=arguments.window,
-        fanout=chosen,
+        fanout=arguments.fanout,
         segments=not arguments.no_segments,
         profile=arguments.profile,
     )

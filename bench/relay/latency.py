@@ -25,10 +25,11 @@ from typing import Final
 from bench import figures
 from bench.figures import Figure, percentile
 from bench.machine import Cpu
-from bench.relay.child import Options, Relay, has_implementations, relay
+from bench.relay.child import Options, Relay, relay
 from bench.relay.pattern import CAMERA, THUMBNAIL, Pattern
 from bench.relay.peers import VP8, Client, Source, Sources
 from sync_classroom.relay.endpoint import Layout
+from sync_classroom.relay.kernel import CHOICES
 
 LESSONS, ROOMS = 2, 24
 SCREEN: Final = Pattern(fps=15, frame_packets=2, key_packets=60, key_every_s=10.0, audio=False)
@@ -223,17 +224,16 @@ def parse() -> argparse.Namespace:
     parser = figures.arguments(__doc__)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--window", type=float, nargs="*", default=[2.0, 0.0], metavar="MS")
-    parser.add_argument("--implementation", choices=["auto", "python", "kernel"], default="auto")
+    parser.add_argument("--fanout", choices=CHOICES, default="auto")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse()
     seconds = arguments.seconds or (4.0 if arguments.quick else 15.0)
-    fanout = arguments.implementation if has_implementations() else ""
     made: list[Figure] = []
     for window_ms in arguments.window:
-        measured = asyncio.run(run(Options(window_ms=window_ms, fanout=fanout), seconds))
+        measured = asyncio.run(run(Options(window_ms=window_ms, fanout=arguments.fanout), seconds))
         made += found(measured, f"window {window_ms:g} ms")
     figures.report(made, arguments.json)
 
