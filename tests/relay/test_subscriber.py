@@ -87,9 +87,28 @@ def test_nacks_are_answered_once_per_round_trip_and_bounded_per_second() -> None
     for _ in range(3):
         media.feedback(request, now)
     assert (receiver.retransmitted, media.nacks) == (5, 15)
+    media.downlink.estimate_bps = 1_000_000_000
     for n in range(MAX_RESENT_PER_S):
         media.feedback(request, now + 10.0 * (n + 1))
     assert receiver.retransmitted == MAX_RESENT_PER_S
+
+
+def test_retransmissions_take_at_most_half_of_what_the_line_carries() -> None:
+    lesson, media, receiver = flowing()
+    slot = media.streams[1].slot
+    now = lesson.clock.now
+    reports(media, now + 2.0)
+    media.downlink.estimate_bps = 400_000
+    wanted = [(slot.account.next - 1 - n) & 0xFFFF for n in range(50)]
+    request = rtcp.parse(rtcp.nack(1, slot.ssrc, sorted(wanted)))
+    media.feedback(request, now + 2.0)
+    # 25,000 bytes a second are 25 packets of some 1016.
+    assert receiver.retransmitted == 25
+    media.feedback(request, now + 2.5)
+    assert receiver.retransmitted == 25
+    reports(media, now + 3.0)
+    media.feedback(request, now + 3.0)
+    assert 45 <= receiver.retransmitted <= 50
 
 
 def test_picture_loss_is_passed_to_the_feed_once() -> None:
