@@ -273,6 +273,15 @@ async def _relay_finding(settings: Settings) -> Finding:
 def _relay(settings: Settings) -> Iterator[Finding]:
     """The relay that somebody else runs; one of our own is started when it is needed."""
     if settings.relay.spawn:
+        if settings.store.redis_url:
+            yield Finding(
+                Level.WARN,
+                "store.redis_url 用于多个协调服务，而 relay.spawn 为 true 时它们各自启动媒体服务，"
+                "同一节课会被分在几处。请单独运行一个媒体服务，并设 relay.spawn = false。",
+                "store.redis_url is for several coordinators, and with relay.spawn = true each"
+                " starts a relay of its own: a lesson would be torn apart. Run one relay by itself"
+                " and set relay.spawn = false.",
+            )
         return
     if settings.relay.control.startswith("https://") and not settings.relay.public_url:
         yield Finding(

@@ -155,3 +155,12 @@ def test_the_fan_out_in_use_is_said_and_a_missing_kernel_is_warned_about(
     assert "install gcc and then this package again" in _texts(auto, Level.WARN)
     assert _texts(auto, Level.FAIL) == ""
     assert "relay.fanout asks for the kernel, but it was not built" in _texts(wanted, Level.FAIL)
+
+
+def test_several_coordinators_with_a_relay_each_are_warned_about(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    assert "relay.spawn" not in _texts(settings, Level.WARN)
+    several = settings.model_copy(
+        update={"store": settings.store.model_copy(update={"redis_url": "redis://10.0.0.1"})}
+    )
+    assert "set relay.spawn = false" in _texts(several, Level.WARN)
