@@ -25,7 +25,7 @@ from .. import __version__
 from ..app import DATABASE_URL, relay_client
 from ..config import Settings, split_address
 from ..coordinator.ports import RelayDownError
-from ..coordinator.relay_client import RelayClient, RelayIdentity, RelayLockedError
+from ..coordinator.relay_client import RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
 from ..relay import kernel
 from ..store.database import open_store
@@ -33,8 +33,6 @@ from .language import say, speaks_chinese
 from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 
-#: A relay that runs answers within milliseconds.
-RELAY_ANSWER_S: Final = 2.0
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
 
@@ -289,9 +287,9 @@ def _doing(found: RelayIdentity) -> Finding:
     return Finding(Level.OK, zh, en)
 
 
-async def _own_relay(control: Path) -> Finding:
+async def _own_relay(settings: Settings) -> Finding:
     """The relay that `serve` started here, if it runs: it is started when it is needed."""
-    client = RelayClient(control, timeout_s=RELAY_ANSWER_S)
+    client = relay_client(serve_settings(settings))
     try:
         return _doing(await client.identity())
     except RelayDownError:
@@ -312,9 +310,7 @@ def _relay(settings: Settings) -> Iterator[Finding]:
                 " starts a relay of its own: a lesson would be torn apart. Run one relay by itself"
                 " and set relay.spawn = false.",
             )
-        yield asyncio.run(
-            _own_relay(Path(settings.server.data_dir).absolute() / "relay" / "control.sock")
-        )
+        yield asyncio.run(_own_relay(settings))
         return
     if settings.relay.control.startswith("https://") and not settings.relay.public_url:
         yield Finding(

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sync_classroom.relay.settings import Listen
 from sync_classroom.relay.whip import SDP
+from tests.support.processes import free_port
 from tests.support.relay_child import Child, relay_child
 from tests.support.relays import settings
 from tests.support.sdp_offers import PUBLISH
@@ -87,3 +89,25 @@ def test_without_a_relay_it_says_where_it_looked(tmp_path: Path) -> None:
     assert status == 2
     assert str(tmp_path / "control.sock") in text
     assert "--control" in text
+
+
+def test_a_relay_elsewhere_is_drained_where_the_settings_say(tmp_path: Path) -> None:
+    port = free_port()
+    chosen = settings(tmp_path, control=Listen("127.0.0.1", port), control_secret="s" * 16)
+    environment = ENVIRONMENT | {
+        "SYNC_CLASSROOM_RELAY__SPAWN": "false",
+        "SYNC_CLASSROOM_RELAY__CONTROL": f"http://127.0.0.1:{port}",
+        "SYNC_CLASSROOM_RELAY__CONTROL_SECRET": "s" * 16,
+    }
+    command = [sys.executable, "-m", "sync_classroom.cli", "drain"]
+    with relay_child(chosen) as child:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.stdout.splitlines()[-1] == "✔ The relay has ended.", done.stderr
+        assert child.process.wait(20) == 0
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert f"No relay answers at http://127.0.0.1:{port}" in done.stderr
