@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -49,6 +50,15 @@ class Notifier:
             return
         self._last_s = now
         self._say(f"WATCHDOG=1\nSTATUS={status}")
+
+    async def until(self, stop: asyncio.Event, status: str) -> None:
+        """Wait for `stop`, and give the signs of life that are due from this very loop."""
+        loop = asyncio.get_running_loop()
+        while not stop.is_set():
+            self.alive(loop.time(), status)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.every_s):
+                    await stop.wait()
 
     def _say(self, text: str) -> None:
         if not self._address:

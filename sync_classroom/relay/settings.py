@@ -22,10 +22,11 @@ class RelaySettings:
 
     `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
     `media` listens on). `max_load` is the share of one core, 0 to 1, above which new seats are
-    refused (`load.py`); 1 refuses nobody. `control` is a Unix socket path, or a loopback address
-    with `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by
-    `PUT /keys`. `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
-    `<turn:turn.example>; rel="ice-server"`. `fanout` is one of `kernel.CHOICES`.
+    refused (`load.py`); 1 refuses nobody. `control` is a Unix socket path, or an address with
+    `control_secret`, by TLS with the same certificate as `http` if `control_tls`. `keys` are public
+    JWKs tokens may be signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values (RFC
+    9725 4.6) handed to peers, such as `<turn:turn.example>; rel="ice-server"`. `fanout` is one of
+    `kernel.CHOICES`.
     """
 
     relay: str = "relay-1"
@@ -35,6 +36,7 @@ class RelaySettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     control: Path | Listen | None = None
+    control_tls: bool = False
     control_secret: str = ""
     journal_dir: Path = Path("var/relay")
     keys: tuple[dict[str, str], ...] = ()

@@ -30,8 +30,6 @@ def test_every_number_arrives(tmp_path: Path) -> None:
     rules = told.rules
     assert (rules.lead_s, rules.grace_s, rules.extension_s, rules.host_gone_s) == (61, 62, 63, 64)
     assert told.setup_gap_s == 65
-    assert told.start_relay
-    assert not serve_settings(Settings(relay={"start": False})).start_relay  # type: ignore[arg-type]
     assert told.relay.relay == "r7"
     assert told.relay.media == Listen("0.0.0.0", 7)
     assert told.relay.http == Listen("127.0.0.1", 8)
@@ -42,6 +40,19 @@ def test_a_made_certificate_serves_the_pages(tmp_path: Path) -> None:
     made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
     settings = Settings(server={"data_dir": str(tmp_path)})  # type: ignore[arg-type]
     assert serve_settings(settings).tls == (made.certificate, made.key)
+
+
+def test_relay_of_somebody_else_is_checked_by_the_authority_that_is_known(tmp_path: Path) -> None:
+    server = {"data_dir": str(tmp_path)}
+    relay = {"spawn": False, "control": "https://r.example:1", "control_secret": "s" * 16}
+    told = serve_settings(Settings(server=server, relay=relay))  # type: ignore[arg-type]
+    assert (told.spawn_relay, told.relay_authority) == (False, None)
+    made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
+    told = serve_settings(Settings(server=server, relay=relay))  # type: ignore[arg-type]
+    assert told.relay_authority == made.authority
+    own = Settings(server=server, relay=relay | {"control_ca": "/etc/ca.pem"})  # type: ignore[arg-type]
+    assert serve_settings(own).relay_authority == Path("/etc/ca.pem")
+    assert serve_settings(Settings()).spawn_relay
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "192.0.2.7:80", "class.example:80"])

@@ -125,7 +125,7 @@ def test_units_name_known_settings() -> None:
 
 
 def test_a_coordinator_beside_a_relay_of_its_own_does_not_start_another() -> None:
-    name = f"{ENV_PREFIX}RELAY__START"
+    name = f"{ENV_PREFIX}RELAY__SPAWN"
     unit = (DEPLOY / "systemd/sync-classroom.service").read_text("utf-8")
     assert f"Environment={name}=false" in unit
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))

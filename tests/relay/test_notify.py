@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,20 @@ def test_signs_of_life_come_three_times_in_the_watchdog_interval(manager: socket
     for now in (100.0, 100.1, 102.9, 103.0, 105.9, 106.5):
         speaker.alive(now, f"at {now}")
     assert heard(manager) == [f"WATCHDOG=1\nSTATUS=at {now}" for now in (100.0, 103.0, 106.5)]
+
+
+@pytest.mark.asyncio
+async def test_signs_of_life_go_on_until_the_end(manager: socket.socket) -> None:
+    speaker, stop = notifier(manager, WATCHDOG_USEC="15000"), asyncio.Event()
+    waiting = asyncio.create_task(speaker.until(stop, "serving"))
+    said: list[str] = []
+    while len(said) < 3:
+        said += heard(manager)
+        await asyncio.sleep(0.001)
+    assert set(said) == {"WATCHDOG=1\nSTATUS=serving"}
+    stop.set()
+    async with asyncio.timeout(5):
+        await waiting
 
 
 def test_a_watchdog_meant_for_another_process_is_not_fed(manager: socket.socket) -> None:
