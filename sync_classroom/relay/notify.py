@@ -52,7 +52,7 @@ class Notifier:
         self._say(f"WATCHDOG=1\nSTATUS={status}")
 
     async def until(self, stop: asyncio.Event, status: str) -> None:
-        """Wait for `stop`, and give the signs of life that are due from this very loop."""
+        """Wait for `stop`, giving signs of life from this very loop."""
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             self.alive(loop.time(), status)

@@ -130,9 +130,9 @@ async def _open(
     signalling = Signalling(
         endpoint, None if settings.open_mode else verifier, settings, wall=time.time
     )
-    health = Health(endpoint.entrance, boot)
     tls = load_tls(settings)
     stack.enter_context(_reload_on_hangup(settings, tls))
+    health = Health(endpoint.entrance, boot)
     http_port = await stack.enter_async_context(_public(settings, signalling, metrics, health, tls))
     reached = None
     if settings.control is not None:

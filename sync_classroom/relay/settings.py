@@ -24,9 +24,9 @@ class RelaySettings:
     `media` listens on). `max_load` is the share of one core, 0 to 1, above which new seats are
     refused (`load.py`); 1 refuses nobody. `control` is a Unix socket path, or an address with
     `control_secret`, by TLS with the same certificate as `http` if `control_tls`. `keys` are public
-    JWKs tokens may be signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values (RFC
-    9725 4.6) handed to peers, such as `<turn:turn.example>; rel="ice-server"`. `fanout` is one of
-    `kernel.CHOICES`.
+    JWKs tokens may be signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values
+    (RFC 9725 4.6) handed to peers, such as `<turn:turn.example>; rel="ice-server"`. `fanout` is one
+    of `kernel.CHOICES`.
     """
 
     relay: str = "relay-1"
