@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from bench.machine import CpuMeter, rss_bytes
+from bench.machine import CpuMeter, prefer, rss_bytes
 from bench.relay.peers import (
     MID_ID,
     OPUS,
@@ -34,7 +34,7 @@ FEEDBACK: Final = frozenset({"nack", "nack pli", "goog-remb"})
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the relay under test is set up.
+    """How the relay under test is set up; `preferred` by the scheduler if that is allowed.
 
     `fingerprint` is the peers', filled in by whoever starts the relay.
     """
@@ -42,6 +42,7 @@ class Options:
     window_ms: float = 2.0
     fanout: str = "auto"
     segments: bool = True
+    preferred: bool = False
     max_sessions: int = 20_000
     profile: str | None = None
     fingerprint: str = ""
@@ -87,6 +88,8 @@ class _Served:
 
     async def run(self) -> None:
         options = self._options
+        if options.preferred:
+            prefer()
         settings = RelaySettings(
             media=Listen("127.0.0.1", 0),
             batch_window_ms=options.window_ms,

@@ -43,7 +43,10 @@ async def _profile(under_test: Relay, options: Options, *, start: bool) -> None:
 def found(costs: dict[str, float]) -> list[Figure]:
     """The figures of one run."""
     split = f"{costs['us_user']:.1f} user, {costs['us_system']:.1f} system"
-    count = f"{costs['forwarded']:,.0f} of {costs['expected']:,.0f} arrived"
+    count = (
+        f"{costs['forwarded']:,.0f} of {costs['expected']:,.0f} arrived,"
+        f" {costs['lost_at_receivers']:.0f} dropped at the receivers' sockets"
+    )
     return [
         Figure("CPU per forwarded packet", costs["us_per_packet"], "µs", note=split),
         Figure("packets counted at the receivers", costs["forwarded"], note=count),
