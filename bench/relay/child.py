@@ -127,10 +127,14 @@ class _Served:
     def _on_room(self, room: str, layouts: dict[str, Layout]) -> None:
         self._endpoint.put_room(room, layouts)
 
-    def _on_acknowledged(self) -> int:
-        """How many receivers' reports say that what was sent to them arrived."""
-        states = self._endpoint.status()
-        return sum(s.direction is Direction.SUBSCRIBE and s.loss == 0 for s in states)
+    def _on_acknowledged(self, within_s: float) -> int:
+        """How many receivers have just reported that what was sent to them arrived."""
+        return sum(
+            state.direction is Direction.SUBSCRIBE
+            and state.last_media_s is not None
+            and state.last_media_s < within_s
+            for state in self._endpoint.status()
+        )
 
     def _on_counters(self) -> dict[str, int]:
         return self._endpoint.counters.as_dict()
