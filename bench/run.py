@@ -50,6 +50,8 @@ ALONE: Final = (
     Bench("bench.relay.janus", "Janus alone"),
 )
 """Parts of `compare`, to be run by hand."""
+COMPUTED: Final = frozenset({"bench.relay.sizing"})
+"""Measure nothing: they compute from figures."""
 
 
 @dataclass(frozen=True, slots=True)
