@@ -95,6 +95,7 @@ class _Served:
             batch_window_ms=options.window_ms,
             max_sessions=options.max_sessions,
             fanout=options.fanout,
+            max_load=1.0,  # nobody is refused: what then happens is to be seen
         )
         self._endpoint = await Endpoint.open(settings, on_sample=lambda _: None)
         if not options.segments:
