@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from . import rtcp, stun
 from .counters import Counters
-from .forwarding import Feed
+from .feed import Feed
 from .ice import IceTable, Outcome
 from .live_session import Session
 from .srtp import SrtpError

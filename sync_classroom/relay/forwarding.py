@@ -1,24 +1,23 @@
 """What one subscriber's slot sends, packet by packet. Pure: time is an argument, nothing is sent.
 
-A `Feed` is one track of a source; a `Slot` is one m-line of a subscriber, with one SSRC for life.
-Switching a slot from feed to feed keeps its sequence numbers, timestamps and VP8 numbers running.
-Video is switched on only at a keyframe: one replayed from the feed's cache, or the next to come.
+A `Feed` is one track of a source, or one simulcast layer of it; a `Slot` is one m-line of a
+subscriber, with one SSRC for life. Switching a slot from feed to feed keeps its sequence numbers,
+timestamps and VP8 numbers running. Video is switched on only at a keyframe: one replayed from the
+feed's cache, or the next to come. Between layers of one source the old one goes on until then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from . import codecs
 from .account import SentAccount
-from .cache import AUDIO_RING, VIDEO_RING, KeyframeCache, SentRing
-from .feedback import KeyframeRequests
+from .cache import AUDIO_RING, VIDEO_RING, SentRing
+from .feed import Batch, Feed
 from .rtp import Packet, nearest
 from .session import Codec
-from .sync import TrackClock
 
 # ------------------------------------------------------------------ policy, written down
 
@@ -53,70 +52,6 @@ class SlotState(StrEnum):
     """Video withheld until `resume_s`; then waiting."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """Packets of one feed that arrived together, in order of arrival."""
-
-    packets: list[Packet]
-    first: int
-    last: int
-    contiguous: bool
-
-    @classmethod
-    def of(cls, packets: list[Packet]) -> Batch:
-        """Describe at least one packet."""
-        first, last = packets[0].seq, packets[-1].seq
-        contiguous = last - first + 1 == len(packets) and all(
-            packet.seq == first + place for place, packet in enumerate(packets)
-        )
-        return cls(packets, first, last, contiguous)
-
-
-class Feed:
-    """One track of a source. `codec` may change with the publisher's payload type."""
-
-    __slots__ = ("cache", "clock", "codec", "kind", "latest", "pending", "requests", "slots")
-
-    def __init__(self, kind: str, codec: Codec) -> None:
-        self.kind = kind
-        self.codec = codec
-        self.cache = KeyframeCache() if kind == "video" else None
-        self.pending: list[Packet] = []
-        self.slots: dict[Slot, None] = {}
-        self.latest: Packet | None = None
-        self.clock: TrackClock | None = None
-        self.requests: KeyframeRequests | None = None
-
-    def add(self, packet: Packet) -> None:
-        """A packet has arrived; it goes out with the next batch."""
-        self.pending.append(packet)
-
-    def take_batch(self) -> Batch | None:
-        """What is pending, now in the cache too; None if there is nothing."""
-        if not self.pending:
-            return None
-        batch = Batch.of(self.pending)
-        self.pending = []
-        if self.cache is not None:
-            for packet in batch.packets:
-                self.cache.append(packet)
-        self.latest = batch.packets[-1]
-        return batch
-
-    def restart(self, now: float) -> None:
-        """The source begins anew (other SSRC or codec): nothing cached or numbered fits."""
-        self.pending = []
-        if self.cache is not None:
-            self.cache.clear()
-        for slot in self.slots:
-            slot.restart(now)
-
-    @property
-    def wants_keyframe(self) -> bool:
-        """Whether some slot waits for one."""
-        return self.kind == "video" and any(slot.state is SlotState.WAITING for slot in self.slots)
-
-
 class Slot:
     """One stream to one subscriber.
 
@@ -137,6 +72,7 @@ class Slot:
         "_replay_times",
         "_stop_at_frame_end",
         "account",
+        "aimed",
         "clock_rate",
         "codec",
         "codecs",
@@ -179,6 +115,7 @@ class Slot:
         self.ring = SentRing(VIDEO_RING if kind == "video" else AUDIO_RING)
         self.state = SlotState.IDLE
         self.feed: Feed | None = None
+        self.aimed: Feed | None = None
         self.codec: Codec | None = None
         self.clock_rate = VIDEO_CLOCK if kind == "video" else 48000
         self.payload_type = 0
@@ -198,8 +135,13 @@ class Slot:
 
     # ------------------------------------------------------------------ routing
 
-    def route(self, feed: Feed | None, now: float) -> None:
-        """Send this feed from now on, or nothing. The same feed again changes nothing."""
+    def route(self, feed: Feed | None, now: float, *, replay: bool = True) -> None:
+        """Send this feed from now on, or nothing. The same feed again changes nothing.
+
+        Without `replay` it begins at the next keyframe: the cached one and what followed would be a
+        burst that the line cannot take.
+        """
+        self.aim(None)
         if feed is self.feed:
             return
         if self.feed is not None:
@@ -207,23 +149,62 @@ class Slot:
         self.feed = feed
         if feed is not None:
             feed.slots[self] = None
-        self.restart(now)
+        if feed is not None and not replay:
+            self._enter(feed)
+        else:
+            self.restart(now)
+
+    def aim(self, feed: Feed | None) -> None:
+        """Go over to this layer at its next keyframe (None: stay). Until then nothing changes."""
+        if self.aimed is not None:
+            del self.aimed.joining[self]
+        self.aimed = feed
+        if feed is not None:
+            feed.joining[self] = None
+
+    def cross(self) -> bool:
+        """The keyframe of the layer aimed at is in the batch to be taken next: go over.
+
+        False, and all stays, while video is withheld.
+        """
+        feed = self.aimed
+        if feed is None or self.state is SlotState.PAUSED:
+            return False
+        self.aim(None)
+        if self.feed is not None:
+            del self.feed.slots[self]
+        self.feed = feed
+        feed.slots[self] = None
+        self._enter(feed)
+        return True
+
+    def _enter(self, feed: Feed) -> None:
+        """Begin the feed at its next keyframe."""
+        if self._adopt(feed):
+            self.state = SlotState.WAITING
+            self.resume_s = None
 
     def restart(self, now: float) -> None:
         """Begin the feed again, at a packet one can begin with."""
+        if self.feed is None:
+            self._leave()
+            self.state = SlotState.IDLE
+            self.mismatched = 0
+        elif self._adopt(self.feed):
+            self._wait(now)
+
+    def _adopt(self, feed: Feed) -> bool:
+        """Take over the feed's codec; False, and IDLE, if it was not negotiated."""
         self._leave()
         self.state = SlotState.IDLE
-        self.mismatched = 0
-        if self.feed is None:
-            return
-        self.codec = codecs.match(self.feed.codec, self.codecs)
+        self.codec = codecs.match(feed.codec, self.codecs)
+        self.mismatched = int(self.codec is None)
         if self.codec is None:
-            self.mismatched = 1
-            return
+            return False
         self.clock_rate = self.codec.clock_rate
         self.payload_type = self.codec.payload_type
         self.rtx_payload_type = self.codec.rtx_payload_type if self.rtx_ssrc else None
-        self._wait(now)
+        return True
 
     def _wait(self, now: float) -> None:
         """WAITING, or straight to REPLAYING if there is something fresh to replay."""
@@ -403,6 +384,7 @@ class Slot:
 
     def _pause(self, resume_s: float | None) -> None:
         self._leave()
+        self.aim(None)  # what it comes back with is decided then
         self.state = SlotState.PAUSED
         self.resume_s = resume_s
 
@@ -419,6 +401,16 @@ class Slot:
             self.account.repeated += 1
         self.resent += 1
         return packet
+
+    def recent(self, back: int) -> Packet | None:
+        """A packet sent lately, `back` before the last; None if there is none to send again."""
+        number = self.account.next - 1 - back
+        return self.ring.find(number, self.account.next, self.seq_shift)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has nothing to send before a keyframe."""
+        return self.state is SlotState.WAITING
 
     @property
     def sending(self) -> bool:

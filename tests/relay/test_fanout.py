@@ -12,7 +12,8 @@ import pytest
 from sync_classroom.relay import rtp
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.fanout import FanOut, Output, Shape
-from sync_classroom.relay.forwarding import Feed, Slot
+from sync_classroom.relay.feed import Feed
+from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.kernel import make_fanout
 from sync_classroom.relay.rtp import Packet, Vp8Place
 from sync_classroom.relay.session import Codec
