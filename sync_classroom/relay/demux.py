@@ -37,6 +37,10 @@ class Recipient(Protocol):
         """A feed has something new pending."""
         ...
 
+    def moved(self, session: Session) -> None:
+        """The session's datagrams go to another address from now on."""
+        ...
+
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """A session's RTCP has been taken."""
         ...
@@ -147,6 +151,7 @@ class Demultiplexer:
         current = session.dtls.address
         if nominated is not None and (current is None or current.key[: len(key)] != nominated):
             session.dtls.address = self._socket.destination(nominated)
+            self._recipient.moved(session)
 
     # ------------------------------------------------------------------ media
 

@@ -205,7 +205,7 @@ class Subscriber:
     @property
     def _sent_bytes(self) -> int:
         """Everything that went out, media, retransmissions and probes."""
-        return sum(stream.output.bytes_sent for stream in self.streams) + self._resent_bytes
+        return sum(stream.slot.sent.bytes for stream in self.streams) + self._resent_bytes
 
     def _pad(self, slot: Slot, back: int) -> int:
         """Send a packet of a slot once more, to see what the line carries; its bytes."""
@@ -241,7 +241,7 @@ class Subscriber:
                 continue
             timestamp = (ticks + slot.ts_shift) & 0xFFFFFFFF
             report = rtcp.SenderReport(
-                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.octets
+                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.sent.octets
             )
             send(rtcp.sender_report(report) + rtcp.description([slot.ssrc], self.cname))
 
@@ -253,7 +253,7 @@ class Subscriber:
         return Totals(
             sum(a.reported_sent if reported else a.sent for a in accounts),
             sum(a.acked for a in accounts),
-            sum(stream.output.bytes_sent for stream in self.streams),
+            sum(stream.slot.sent.bytes for stream in self.streams),
             0,
             self.nacks,
             self.plis,
