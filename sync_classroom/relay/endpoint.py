@@ -16,6 +16,7 @@ from . import rtcp
 from .admission import Admission
 from .counters import JOIN_BUCKETS_S, LAG_BUCKETS_S, Counters, Distribution
 from .demux import Demultiplexer
+from .dispatch import Dispatcher
 from .dtls import Certificate
 from .entrance import Entrance
 from .fanout import FanOut, Output
@@ -78,6 +79,7 @@ class Endpoint:
         self._rooms: dict[str, Room[Session]] = {}
         self._sessions: dict[str, Session] = {}
         self._outputs: dict[Slot, Output] = {}
+        self._dispatcher = Dispatcher(self._fanout, self._outputs)
         self._owners: dict[Feed, Session] = {}
         self._listeners: dict[Listener, Session] = {}
         self._dirty: dict[Feed, None] = {}
@@ -365,6 +367,12 @@ class Endpoint:
         """See `Recipient`: it goes out with the next batch."""
         self._dirty[feed] = None
 
+    def moved(self, session: Session) -> None:
+        """See `Recipient`."""
+        if isinstance(session.media, Subscriber):
+            for stream in session.media.streams:
+                stream.slot.moved()
+
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """See `Recipient`: somebody without a picture makes its publisher's deadline nearer."""
         if feedback.keyframes and isinstance(session.media, Subscriber):
@@ -439,20 +447,13 @@ class Endpoint:
             self._schedule.set(session, max(session.deadline_s, now + _EARLY_S))
 
     def _fan_out(self, now: float) -> None:
-        outputs = self._outputs
         feeds, self._dirty = self._dirty, {}
         for feed in feeds:
             batch = feed.take_batch()
             if batch is None:
                 continue
             self._layers(feed, batch, now)
-            self._fanout.forward(
-                [
-                    (outputs[slot], packets)
-                    for slot in feed.slots
-                    if (packets := slot.take(batch, now))
-                ]
-            )
+            self._dispatcher.dispatch(feed, batch, now)
             self._ask_keyframe(feed)
 
     def _layers(self, feed: Feed, batch: Batch, now: float) -> None:

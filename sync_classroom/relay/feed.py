@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .cache import KeyframeCache
 from .feedback import KeyframeRequests
 from .layers import Meter, Source
+from .lockstep import Lockstep
 from .picture import Size
 from .rtp import Packet
 from .session import Codec
@@ -28,22 +29,29 @@ class Batch:
     first: int
     last: int
     contiguous: bool
+    payload: int
+    """Bytes."""
+    levelled: int
+    """Packets with an audio level."""
 
     @classmethod
     def of(cls, packets: list[Packet]) -> Batch:
         """Describe at least one packet."""
-        first, last = packets[0].seq, packets[-1].seq
-        contiguous = last - first + 1 == len(packets) and all(
-            packet.seq == first + place for place, packet in enumerate(packets)
-        )
-        return cls(packets, first, last, contiguous)
+        number = packets[0].seq
+        contiguous, payload, levelled = True, 0, 0
+        for place, packet in enumerate(packets, number):
+            contiguous &= packet.seq == place
+            payload += len(packet.payload)
+            levelled += packet.audio_level is not None
+        return cls(packets, number, packets[-1].seq, contiguous, payload, levelled)
 
 
 class Feed:
     """One track of a source, or one layer (`rid`) of it.
 
     `codec` may change with the publisher's payload type, `size` with every keyframe. `joining` are
-    slots that another feed still serves and that come over at the next keyframe.
+    slots that another feed still serves and that come over at the next keyframe. Of its own `slots`
+    some are in `lockstep`, the others `loose`.
     """
 
     __slots__ = (
@@ -54,6 +62,8 @@ class Feed:
         "joining",
         "kind",
         "latest",
+        "lockstep",
+        "loose",
         "meter",
         "pending",
         "requests",
@@ -75,6 +85,8 @@ class Feed:
         self.cache = KeyframeCache() if kind == "video" else None
         self.pending: list[Packet] = []
         self.slots: dict[Slot, None] = {}
+        self.loose: dict[Slot, None] = {}
+        self.lockstep = Lockstep()
         self.latest: Packet | None = None
         self.clock: TrackClock | None = None
         self.requests: KeyframeRequests | None = None
@@ -94,7 +106,7 @@ class Feed:
                 self.cache.append(packet)
         self.latest = batch.packets[-1]
         self.heard_s = self.latest.arrival_s
-        self.meter.add(sum(12 + len(packet.payload) for packet in batch.packets), self.heard_s)
+        self.meter.add(12 * len(batch.packets) + batch.payload, self.heard_s)
         return batch
 
     def admit(self, batch: Batch) -> int:
@@ -120,5 +132,5 @@ class Feed:
     def wants_keyframe(self) -> bool:
         """Whether some slot waits for one."""
         return self.kind == "video" and (
-            bool(self.joining) or any(slot.waiting for slot in self.slots)
+            bool(self.joining) or any(slot.waiting for slot in self.loose)
         )

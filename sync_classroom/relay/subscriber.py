@@ -5,6 +5,7 @@ Pure but for the fan-out it is given: time and RTCP go in, RTCP and deadlines co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -22,6 +23,9 @@ from .sync import RelayClock
 
 REPORT_S: Final = 1.0
 """Sender reports: players sync sound and picture by them, and first of all at the start."""
+REPORT_GRID_S: Final = 0.1
+"""Reports of all subscribers fall on common instants, so that 48 rooms wake the relay ten times a
+second for them and not 48 times."""
 FIRST_REPORT_S: Final = 0.1
 """The first one comes early, so that lips and voice agree from the first second."""
 DEFAULT_RTT_S: Final = 0.1
@@ -197,7 +201,7 @@ class Subscriber:
         self._replay(now)
         self.steering.probe(now, self._pad)
         if now >= self._report_at:
-            self._report_at = now + REPORT_S
+            self._report_at = math.ceil((now + REPORT_S) / REPORT_GRID_S) * REPORT_GRID_S
             self._resent_in_second = 0
             self._resent_before = self._resent_bytes
             self.steering.judge(self._sent_bytes, now)
@@ -206,7 +210,7 @@ class Subscriber:
     @property
     def _sent_bytes(self) -> int:
         """Everything that went out, media, retransmissions and probes."""
-        return sum(stream.output.bytes_sent for stream in self.streams) + self._resent_bytes
+        return sum(stream.slot.sent.bytes for stream in self.streams) + self._resent_bytes
 
     def _pad(self, slot: Slot, back: int) -> int:
         """Send a packet of a slot once more, to see what the line carries; its bytes."""
@@ -242,7 +246,7 @@ class Subscriber:
                 continue
             timestamp = (ticks + slot.ts_shift) & 0xFFFFFFFF
             report = rtcp.SenderReport(
-                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.octets
+                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.sent.octets
             )
             send(rtcp.sender_report(report) + rtcp.description([slot.ssrc], self.cname))
 
@@ -254,7 +258,7 @@ class Subscriber:
         return Totals(
             sum(a.reported_sent if reported else a.sent for a in accounts),
             sum(a.acked for a in accounts),
-            sum(stream.output.bytes_sent for stream in self.streams),
+            sum(stream.slot.sent.bytes for stream in self.streams),
             0,
             self.nacks,
             self.plis,

@@ -15,7 +15,9 @@ from itertools import count
 
 from sync_classroom.relay import rtcp
 from sync_classroom.relay.counters import Counters
+from sync_classroom.relay.dispatch import Dispatcher
 from sync_classroom.relay.fanout import Job, Output
+from sync_classroom.relay.feed import Batch
 from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.ice import IceAgent, IceTable
 from sync_classroom.relay.layers import Wish
@@ -238,6 +240,8 @@ class Receiver:
 class Lines:
     """A fan-out whose sockets are the receivers' lines."""
 
+    name = "lines"
+
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.receivers: dict[Slot, Receiver] = {}
@@ -251,13 +255,17 @@ class Lines:
             slot, receiver = output.slot, self.receivers[output.slot]
             for packet in packets:
                 number = packet.seq + slot.seq_shift
-                slot.ring.slots[number & slot.ring.mask] = packet
                 size = 12 + len(packet.payload)
-                output.bytes_sent += size
                 self.counters.forwarded += 1
                 if slot.kind == "video":
                     receiver.frame(slot, packet, self.rid(slot))
                 receiver.send(slot.ssrc, number, size, again=False)
+
+    def group(self, outputs: Sequence[Output]) -> Sequence[Output]:
+        return outputs
+
+    def broadcast(self, group: Sequence[Output], batch: Batch) -> None:
+        self.forward([(output, batch.packets) for output in group])
 
     def resend(self, output: Output, packet: Packet) -> bool:
         slot = output.slot
@@ -297,6 +305,7 @@ class Lesson:
         self.published = self._session("host", "camera", Direction.PUBLISH, self.publisher)
         self.subscribers: list[tuple[Session, Subscriber, Receiver]] = []
         self.outputs: dict[Slot, Output] = {}
+        self.dispatcher = Dispatcher(self.fanout, self.outputs)
         self._numbers = {111: 65000, **{picture.ssrc: 64000 for picture in self.pictures}}
         self._asked: set[int] = set()
         self._history: dict[tuple[int, int], bytes] = {}
@@ -461,7 +470,7 @@ class Lesson:
                 listener.choose(now)
         if feed.joining:
             self.counters.layer_switches += feed.admit(batch)
-        self.fanout.forward([(self.outputs[slot], slot.take(batch, now)) for slot in feed.slots])
+        self.dispatcher.dispatch(feed, batch, now)
         if feed.wants_keyframe and feed.requests is not None:
             feed.requests.ask()
 
