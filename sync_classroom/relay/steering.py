@@ -21,6 +21,9 @@ UP_WAIT_S: Final = 5.0
 DOWN_WAIT_S: Final = 1.5
 """A step down waits for a keyframe only so long: three requests of it, 0.5 s apart. Then the line
 is worth more than the picture, which stands still until the keyframe is there."""
+STOP_AFTER_S: Final = 3.0
+"""The lowest layer is given so long to help before it is taken away, too: for two reports what was
+lost before it tells against it."""
 CHOOSE_S: Final = 1.0
 """Layers are chosen anew so often where nothing has happened: their rates change slowly, and a
 relay has thousands of receivers."""
@@ -141,7 +144,8 @@ class Steering:
             stay=1.0 if over else STAY_SHARE,
         )
         for (view, _), feed, rung in zip(shown, feeds, shares.rungs, strict=True):
-            if rung is None and verdict is Verdict.DROWNING and view.slot.sending:
+            settled = view.slot.feed is feed and now >= view.since_s + STOP_AFTER_S
+            if rung is None and verdict is Verdict.DROWNING and settled and view.slot.sending:
                 view.slot.congest()
                 self._counters.pictures_stopped += 1
             self._steer(view, feed, now, drowning=verdict is Verdict.DROWNING)
@@ -161,6 +165,7 @@ class Steering:
             # Of a line this full nothing whole arrives: what is not sent lets the keyframe through.
             self._counters.layer_switches += 1
             slot.route(feed, now, replay=False)
+            view.since_s = now
             self._ask(feed)
         elif slot.aimed is not feed:
             slot.aim(feed)
