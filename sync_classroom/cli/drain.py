@@ -22,18 +22,22 @@ LOOK_S: Final = 1.0
 
 
 @click.command()
-@click.option("--control", type=click.Path(path_type=Path), help="Unix socket of the control API.")
+@click.option(
+    "--control", type=click.Path(path_type=Path), help="Its control socket; else relay.control."
+)
 @click.option("--cancel", is_flag=True, help="Take new rooms again instead.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the relay has ended.")
 @click.pass_obj
 def drain(obj: Any, control: Path | None, cancel: bool, no_wait: bool) -> None:
     """Let the relay finish its lessons, begin no others, and end when nobody is connected."""
     console = Console(soft_wrap=True, highlight=False)
-    if control is not None:
-        client = RelayClient(control.absolute())
-    else:
-        client = relay_client(serve_settings(obj.settings))
-    asyncio.run(_drain(client, console, cancel=cancel, wait=not no_wait))
+    socket = control.absolute() if control else None
+
+    async def run() -> None:
+        client = RelayClient(socket) if socket else relay_client(serve_settings(obj.settings))
+        await _drain(client, console, cancel=cancel, wait=not no_wait)
+
+    asyncio.run(run())
 
 
 async def _drain(client: RelayClient, console: Console, *, cancel: bool, wait: bool) -> None:

@@ -68,10 +68,12 @@ def test_a_drain_can_be_asked_for_and_taken_back(tmp_path: Path) -> None:
         assert child.report is not None
         ready = f"http://127.0.0.1:{child.report['ready']['http_port']}/readyz"
         status, text = drain(tmp_path, "--no-wait")
-        assert (status, "takes no new lessons" in text) == (0, True)
+        assert status == 0, text
+        assert "takes no new lessons" in text
         assert _status(ready) == 503
         status, text = drain(tmp_path, "--cancel")
-        assert (status, "takes new lessons again" in text) == (0, True)
+        assert status == 0, text
+        assert "takes new lessons again" in text
         assert _status(ready) == 200
         assert child.process.poll() is None
 

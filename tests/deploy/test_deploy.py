@@ -167,6 +167,21 @@ def test_units_name_known_settings() -> None:
             assert name in _setting_names(), (path.name, name)
 
 
+def test_a_coordinator_beside_a_relay_of_its_own_does_not_start_another() -> None:
+    name = f"{ENV_PREFIX}RELAY__SPAWN"
+    unit = (DEPLOY / "systemd/sync-classroom.service").read_text("utf-8")
+    assert f"Environment={name}=false" in unit
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    assert compose["services"]["coordinator"]["environment"][name] == "false"
+
+
+def test_units_are_watched_and_say_when_they_are_ready() -> None:
+    for path in (DEPLOY / "systemd").glob("*.service"):
+        text = path.read_text("utf-8")
+        assert re.search(r"^Type=notify$", text, re.M), path.name
+        assert re.search(r"^WatchdogSec=\d+s$", text, re.M), path.name
+
+
 @pytest.mark.parametrize("script", ["kiosk/terminal.sh", "setup.sh"])
 def test_shell_scripts_parse(script: str) -> None:
     subprocess.run(["sh", "-n", DEPLOY / script], check=True)
