@@ -8,13 +8,14 @@ used for two different packets, which AES-GCM does not forgive.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from sync_classroom.relay import rtcp
 from sync_classroom.relay.codecs import rewrite_vp8
 from sync_classroom.relay.counters import Counters
+from sync_classroom.relay.dispatch import Dispatcher
 from sync_classroom.relay.fanout import Job, Output
-from sync_classroom.relay.forwarding import Slot
+from sync_classroom.relay.forwarding import Batch, Feed, Slot
 from sync_classroom.relay.layers import Source, Wish
 from sync_classroom.relay.publisher import Publisher
 from sync_classroom.relay.rtp import Packet, extension_block
@@ -49,6 +50,8 @@ def lines(video: tuple[Codec, ...], shift: int) -> tuple[MediaLine, ...]:
 class Wire:
     """A fan-out that writes down what would be protected under which number."""
 
+    name = "wire"
+
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.sent: dict[tuple[int, int], bytes] = {}
@@ -60,12 +63,15 @@ class Wire:
             slot = output.slot
             for packet in packets:
                 number = packet.seq + slot.seq_shift
-                slot.ring.slots[number & slot.ring.mask] = packet
                 self._put(slot.ssrc, number, self._bytes(output, packet, slot.payload_type))
                 self.last[slot] = number
                 self.queued.add(slot)
-                output.bytes_sent += len(packet.payload)
-                slot.octets += len(packet.payload)
+
+    def group(self, outputs: Sequence[Output]) -> Sequence[Output]:
+        return outputs
+
+    def broadcast(self, group: Sequence[Output], batch: Batch) -> None:
+        self.forward([(output, batch.packets) for output in group])
 
     def resend(self, output: Output, packet: Packet) -> bool:
         slot = output.slot
@@ -114,6 +120,7 @@ class Lesson:
         self.outputs = {
             stream.slot: stream.output for one in self.subscribers for stream in one.streams
         }
+        self.dispatcher = Dispatcher(self.wire, self.outputs)
         for subscriber in self.subscribers:
             for stream in subscriber.streams:
                 self._show(subscriber, stream, self.publisher.source(stream.slot.kind))
@@ -189,15 +196,17 @@ class Lesson:
             if self.now >= sampler.deadline_s:
                 self._sample(sampler, subscriber)
         for track in self.publisher.tracks:
-            batch = track.feed.take_batch()
-            if batch is not None:
-                self.wire.forward(
-                    [
-                        (self.outputs[slot], packets)
-                        for slot in list(track.feed.slots)
-                        if (packets := slot.take(batch, self.now))
-                    ]
-                )
+            if (batch := track.feed.take_batch()) is not None:
+                self._fan_out(track.feed, batch)
+
+    def _fan_out(self, feed: Feed, batch: Batch) -> None:
+        """As `Endpoint._fan_out` does."""
+        if feed.source is not None and feed.source.heard(feed, self.now):
+            for listener in list(feed.source.listeners):
+                listener.choose(self.now)
+        if feed.joining:
+            feed.admit(batch)
+        self.dispatcher.dispatch(feed, batch, self.now)
 
     def _sample(self, sampler: Sampler, subscriber: Subscriber) -> None:
         """What a session does at a sample's deadline; the sample is evidence."""
