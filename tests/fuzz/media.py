@@ -15,7 +15,7 @@ from sync_classroom.relay.codecs import rewrite_vp8
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.dispatch import Dispatcher
 from sync_classroom.relay.fanout import Job, Output
-from sync_classroom.relay.feed import Batch
+from sync_classroom.relay.feed import Batch, Feed
 from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.layers import Source, Wish
 from sync_classroom.relay.publisher import Publisher
@@ -197,9 +197,17 @@ class Lesson:
             if self.now >= sampler.deadline_s:
                 self._sample(sampler, subscriber)
         for track in self.publisher.tracks:
-            batch = track.feed.take_batch()
-            if batch is not None:
-                self.dispatcher.dispatch(track.feed, batch, self.now)
+            if (batch := track.feed.take_batch()) is not None:
+                self._fan_out(track.feed, batch)
+
+    def _fan_out(self, feed: Feed, batch: Batch) -> None:
+        """As `Endpoint._fan_out` does."""
+        if feed.source is not None and feed.source.heard(feed, self.now):
+            for listener in list(feed.source.listeners):
+                listener.choose(self.now)
+        if feed.joining:
+            feed.admit(batch)
+        self.dispatcher.dispatch(feed, batch, self.now)
 
     def _sample(self, sampler: Sampler, subscriber: Subscriber) -> None:
         """What a session does at a sample's deadline; the sample is evidence."""
