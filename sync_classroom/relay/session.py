@@ -39,7 +39,8 @@ class MediaLine:
 
     `slot` counts the accepted lines of the same kind, from 0. `ssrc`, `rtx_ssrc` are what a
     publisher announced, if it did. A line that is not `accepted` is answered with port 0 and has
-    slot -1. `protocol`, `formats` and `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
+    slot -1; it is `asked` if the peer wants media on it all the same. `protocol`, `formats` and
+    `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
     """
 
     index: int
@@ -54,6 +55,7 @@ class MediaLine:
     protocol: str = "UDP/TLS/RTP/SAVPF"
     formats: tuple[str, ...] = ()
     reduced_size_rtcp: bool = False
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,9 @@ PREFLIGHT_AGE_S: Final = 7200
 _PATH = re.compile(r"/(whip|whep)/([^/]+)(?:/([^/]+))?")
 _PATHS = {Direction.PUBLISH: "whip", Direction.SUBSCRIBE: "whep"}
 _DIRECTIONS = {path: direction for direction, path in _PATHS.items()}
-_ENDPOINT_METHODS = "POST, OPTIONS"
-_SESSION_METHODS = "PATCH, DELETE, OPTIONS"
+_ENDPOINT_METHODS = "GET, HEAD, POST, OPTIONS"
+_SESSION_METHODS = "GET, HEAD, PATCH, DELETE, OPTIONS"
+_READS = frozenset({"GET", "HEAD"})
 _EXPOSED = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After, WWW-Authenticate"
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')  # RFC 9110 8.8.3
 
@@ -176,10 +177,14 @@ class Signalling:
                 f"This address takes {methods} only.",
                 {"Allow": methods},
             )
+        if session_id is None and request.method in _READS:
+            return _nothing()  # the same for every room: nobody learns from it which there are
         grant = self._grant(request, room, direction)
         if session_id is None:
             return self._open(request, grant)
         session = self._session(grant, session_id)
+        if request.method in _READS:
+            return _nothing()
         if request.method == "DELETE":
             session.close("deleted by its peer")
             self._remotes.pop(session.id, None)
@@ -225,6 +230,7 @@ class Signalling:
     def _open(self, request: Request, grant: Grant) -> Reply:
         _check_type(request, SDP, {"Accept-Post": SDP})
         offer = _read_offer(request, grant)
+        _check_whole(offer, grant)
         try:
             session = self._endpoint.open_session(
                 room=grant.room,
@@ -311,8 +317,13 @@ def _open_grant(room: str, direction: Direction, peer: str | None, source: str |
     return Grant(room, peer, direction, found, KINDS, makes_room)
 
 
+def _nothing() -> Reply:
+    """RFC 9725 4.1: endpoints and sessions have no representation, and a GET says so by 2xx."""
+    return Reply(204, with_cors({}))
+
+
 def _preflight(methods: str, takes_offers: bool) -> Reply:
-    """OPTIONS: CORS and what may be sent (RFC 9725 4.2: without authorisation)."""
+    """OPTIONS: CORS and what may be sent (RFC 9725 4.2: 200, 4.7.1: without authorisation)."""
     headers = {
         "Allow": methods,
         "Access-Control-Allow-Methods": methods,
@@ -320,7 +331,7 @@ def _preflight(methods: str, takes_offers: bool) -> Reply:
         "Access-Control-Max-Age": str(PREFLIGHT_AGE_S),
     }
     headers["Accept-Post" if takes_offers else "Accept-Patch"] = SDP if takes_offers else FRAGMENT
-    return Reply(204, with_cors(headers))
+    return Reply(200, with_cors(headers))
 
 
 def _read_offer(request: Request, grant: Grant) -> Offer:
@@ -335,6 +346,30 @@ def _read_offer(request: Request, grant: Grant) -> Offer:
         ) from error
     except (UnicodeDecodeError, MalformedSdpError) as error:
         raise _bad_sdp(error) from error
+
+
+def _check_whole(offer: Offer, grant: Grant) -> None:
+    """RFC 9725 4.4.2, 4.4.3: a publisher of whom a part would be lost is refused, not misled.
+
+    What its token does not allow it knows already; lines it disabled itself it does not miss.
+    """
+    if grant.direction is not Direction.PUBLISH:
+        return
+    left = [
+        line
+        for line in offer.lines
+        if line.asked and not line.accepted and line.kind in grant.kinds
+    ]
+    if left:
+        kinds = ", ".join(line.kind for line in left)
+        raise HttpProblem(
+            422,
+            "offer_partly_acceptable",
+            f"媒体请求中有无法接收的部分({kinds}):每种媒体只能有一路,视频须为 H.264"
+            "(packetization-mode=1)或 VP8,音频须为 Opus,并使用 BUNDLE 与 rtcp-mux。",
+            f"A part of the offer could not be received ({kinds}): one track of each kind, H.264"
+            " (packetization-mode=1) or VP8, Opus, all in one BUNDLE with rtcp-mux.",
+        )
 
 
 def _check_type(request: Request, wanted: str, headers: Mapping[str, str]) -> None:
