@@ -14,11 +14,13 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from tests.support.processes import free_port
 from tests.support.waiting import until
 
 SYSTEM_PYTHON: Final = "/usr/bin/python3"
@@ -169,3 +171,39 @@ async def whip_client(folder: Path, url: str, token: str, codec: str) -> AsyncIt
     finally:
         process.kill()
         process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class RtspServer:
+    """A recording host that listens at `url`."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def hang(self) -> None:
+        """The stream stops; the connection stays."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("stop\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def rtsp_server(*arguments: str, port: int | None = None) -> Iterator[RtspServer]:
+    """`gst_rtsp_server.py`, listening."""
+    need("GstRtspServer")
+    script = Path(__file__).with_name("gst_rtsp_server.py")
+    port = port or free_port()
+    process = subprocess.Popen(
+        [SYSTEM_PYTHON, str(script), str(port), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "listening\n"
+        yield RtspServer(f"rtsp://127.0.0.1:{port}/main", process)
+    finally:
+        process.kill()
+        process.communicate()
