@@ -55,6 +55,7 @@ def _ips(texts: list[str]) -> list[str]:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+OptionalAddress = Annotated[str, AfterValidator(lambda text: text and _address(text))]
 
 
 class Section(BaseModel):
@@ -146,6 +147,19 @@ class RelayTableSettings(Section):
     )
 
 
+class IngestSettings(Section):
+    """Recording hosts (录播主机) and files as the camera of a host classroom."""
+
+    sources: dict[str, str] = Field(
+        default_factory=dict,
+        description="Host classroom id = rtsp://…, rtmp://…, push:STREAM-KEY or file:NAME.",
+    )
+    rtmp: OptionalAddress = Field(
+        "", description="Address and TCP port hosts push RTMP to, e.g. 0.0.0.0:1935; empty: none."
+    )
+    folder: str = Field("", description="Folder that file: sources are below; empty: none.")
+
+
 class LessonSettings(Section):
     """The life of a lesson."""
 
@@ -195,6 +209,7 @@ class Settings(BaseSettings):
     server: ServerSettings = Field(default_factory=ServerSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     relay: RelayTableSettings = Field(default_factory=RelayTableSettings)
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -312,7 +327,10 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, number, or list of texts."""
+    """A default as TOML: text, number, list of texts, or an empty table."""
+    if isinstance(value, dict):
+        assert not value
+        return "{}"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

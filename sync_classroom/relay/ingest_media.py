@@ -6,6 +6,7 @@ process and nothing else.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -76,9 +77,12 @@ class Source:
     `IngestError` for what people can put right. `advise` is told once of each later shortcoming.
     """
 
-    def __init__(self, container: InputContainer, kind: IngestKind) -> None:
+    def __init__(
+        self, container: InputContainer, kind: IngestKind, pushed: _Pushed | None = None
+    ) -> None:
         self._container = container
         self._kind = kind
+        self._pushed = pushed
         videos = container.streams.video
         if not videos:
             raise IngestError("no_video")
@@ -99,9 +103,11 @@ class Source:
     ) -> Source:
         """Open a source: a file below `folder`; `at` is where a push can be read instead."""
         kind = source.kind
-        where = at or source.url
+        where: Any = source.url
         if kind is IngestKind.FILE:
             where = str(_inside(folder, source.name))
+        elif kind is IngestKind.PUSH:
+            where = _pushed(at)
         try:
             container = av.open(
                 where,
@@ -110,16 +116,23 @@ class Source:
                 timeout=(OPEN_S, READ_S),
             )
         except (OSError, FFmpegError, ValueError) as error:
+            if kind is IngestKind.PUSH:
+                where.close()
+                raise IngestError("waiting") from None
             raise IngestError(_reason(error)) from None  # the error's text holds the password
         try:
-            return cls(container, kind)
+            return cls(container, kind, where if isinstance(where, _Pushed) else None)
         except BaseException:
             container.close()
+            if isinstance(where, _Pushed):
+                where.close()
             raise
 
     def close(self) -> None:
         """Let the host go."""
         self._container.close()
+        if self._pushed is not None:
+            self._pushed.close()
 
     @property
     def facts(self) -> Facts:
@@ -266,6 +279,36 @@ def _decodable(stream: Any) -> bool:
         return bool(context is not None and context.sample_rate and context.layout.nb_channels)
     except (AttributeError, ValueError, FFmpegError):
         return False
+
+
+class _Pushed:
+    """As much of a file as PyAV reads: blocking, for `READ_S` at most."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.settimeout(READ_S)
+
+    def read(self, size: int) -> bytes:
+        """Bytes, or none at the end, which a silent stream is too."""
+        try:
+            return self._socket.recv(size)
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        """Let the RTMP port go."""
+        self._socket.close()
+
+
+def _pushed(at: str | None) -> _Pushed:
+    """The FLV stream that the RTMP port hands on at the Unix socket `at`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(READ_S)
+        try:
+            connection.connect(at or "")
+        except OSError:
+            raise IngestError("waiting") from None
+        return _Pushed(connection.detach())
 
 
 def _inside(folder: Path | None, name: str) -> Path:

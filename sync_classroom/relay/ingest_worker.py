@@ -90,6 +90,7 @@ class Worker:
             self._advice.clear()
             if failures == 0:
                 self._state("connecting")
+            reason = "ended"
             try:
                 await play(self._source, self._open, self._signal, Told(self._live, self._advise))
             except IngestError as error:

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from .ingest_supervisor import STATES, Ingests
 from .journal import Journal
 from .limits import RateLimiter
 from .whip import Reply
@@ -112,6 +113,10 @@ class Metrics:
         """Report how many requests the rate limiter refused."""
         self._registry.register(_LimiterCollector(limiter))
 
+    def watch_ingests(self, ingests: Ingests) -> None:
+        """Report the recording hosts."""
+        self._registry.register(_IngestCollector(ingests))
+
     def reply(self) -> Reply:
         """Everything in the text format."""
         return Reply(200, {"Content-Type": CONTENT_TYPE_LATEST}, generate_latest(self._registry))
@@ -149,6 +154,25 @@ class _EndpointCollector(Collector):
         for field, value in self._endpoint.counters.as_dict().items():
             name, text = COUNTERS.get(field, (field, f"{field.replace('_', ' ').capitalize()}."))
             yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+class _IngestCollector(Collector):
+    def __init__(self, ingests: Ingests) -> None:
+        self._ingests = ingests
+
+    def collect(self) -> Iterable[Metric]:
+        now = GaugeMetricFamily(
+            f"{PREFIX}_ingests", "Recording hosts of rooms that exist, by state.", labels=["state"]
+        )
+        tally = Tally(ingest.state for ingest in self._ingests.states())
+        for state in STATES:
+            now.add_metric([state], tally[state])
+        yield now
+        yield CounterMetricFamily(
+            f"{PREFIX}_ingest_failures",
+            "Times a recording host gave no stream, or its process ended.",
+            self._ingests.failures,
+        )
 
 
 class _JournalCollector(Collector):

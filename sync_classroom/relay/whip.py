@@ -7,14 +7,19 @@ never starts one. The entity tag stands for the ICE generation, so it changes wi
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+import structlog
+
+from .refusals import HttpProblem as HttpProblem
+from .refusals import bad_sdp, check_whole, host_is_ingested, not_found, refusal
 from .sdp import (
     MAX_FRAGMENT_BYTES,
     MAX_OFFER_BYTES,
@@ -32,13 +37,16 @@ from .tokens import KINDS, Grant, TokenError, TokenVerifier, is_name, source_nam
 if TYPE_CHECKING:
     from .endpoint import Endpoint, Session
 
+log = structlog.get_logger(__name__)
+
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 #: What a publisher's encoder is told to begin with, as a share of the highest rate: a good picture
 #: at once on a school's line, with room left to find out about a bad one.
 START_SHARE: Final = 0.6
-#: A refused caller that is not told otherwise comes back after this long.
-RETRY_S: Final = 2
+#: A recording host is the host's camera; the terminal's own may take its place when it fails.
+INGEST_PEER: Final = "host"
+INGESTED: Final = "camera"
 #: Preflight answers may be kept for a lesson.
 PREFLIGHT_AGE_S: Final = 7200
 
@@ -81,20 +89,6 @@ class _Remote:
     mid: str
 
 
-class HttpProblem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
-    """A refusal: status, stable code, sentence in both languages, extra headers."""
-
-    def __init__(
-        self, status: int, code: str, zh: str, en: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(en)
-        self.status = status
-        self.code = code
-        self.zh = zh
-        self.en = en
-        self.headers = dict(headers or {})
-
-
 def body_limit(method: str) -> int:
     """The longest body, in bytes, that a request of this method may have."""
     return {"POST": MAX_OFFER_BYTES, "PATCH": MAX_FRAGMENT_BYTES}.get(method, 1024)
@@ -109,17 +103,17 @@ def with_cors(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def problem(refusal: HttpProblem) -> Reply:
+def problem(no: HttpProblem) -> Reply:
     """A refusal as `application/problem+json` (RFC 9457) with our code and both languages."""
     body = {
-        "title": refusal.en,
-        "status": refusal.status,
-        "code": refusal.code,
-        "zh": refusal.zh,
-        "en": refusal.en,
+        "title": no.en,
+        "status": no.status,
+        "code": no.code,
+        "zh": no.zh,
+        "en": no.en,
     }
-    headers = {"Content-Type": "application/problem+json", **refusal.headers}
-    return Reply(refusal.status, with_cors(headers), json.dumps(body, ensure_ascii=False).encode())
+    headers = {"Content-Type": "application/problem+json", **no.headers}
+    return Reply(no.status, with_cors(headers), json.dumps(body, ensure_ascii=False).encode())
 
 
 def too_large(limit: int) -> Reply:
@@ -138,6 +132,7 @@ class Signalling:
     """Answers WHIP and WHEP requests over one endpoint.
 
     `verifier` None means open mode: who asks is believed. `wall` gives Unix seconds.
+    `ingest_live` says whether a recording host is a room's camera now.
     """
 
     def __init__(
@@ -147,7 +142,9 @@ class Signalling:
         settings: RelaySettings,
         *,
         wall: Callable[[], float],
+        ingest_live: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self._ingest_live = ingest_live
         self._endpoint = endpoint
         self._verifier = verifier
         self._settings = settings
@@ -158,13 +155,13 @@ class Signalling:
         """The reply to any request on the public listener's WHIP and WHEP paths."""
         try:
             return self._route(request)
-        except HttpProblem as refusal:
-            return problem(refusal)
+        except HttpProblem as no:
+            return problem(no)
 
     def _route(self, request: Request) -> Reply:
         match = _PATH.fullmatch(request.path)
         if match is None or not is_name(match[2]):
-            raise _not_found()
+            raise not_found()
         direction, room, session_id = _DIRECTIONS[match[1]], match[2], match[3]
         methods = _ENDPOINT_METHODS if session_id is None else _SESSION_METHODS
         if request.method == "OPTIONS":
@@ -222,7 +219,7 @@ class Signalling:
             or (self._verifier is not None and session.peer != grant.peer)
         ):
             # Somebody else's session is not told apart from none: ids are not to be tried out.
-            raise _not_found()
+            raise not_found()
         return session
 
     # -------------------------------------------------------------------- opening
@@ -230,24 +227,10 @@ class Signalling:
     def _open(self, request: Request, grant: Grant) -> Reply:
         _check_type(request, SDP, {"Accept-Post": SDP})
         offer = _read_offer(request, grant)
-        _check_whole(offer, grant)
-        try:
-            session = self._endpoint.open_session(
-                room=grant.room,
-                peer=grant.peer,
-                source=grant.source,
-                offer=offer,
-                makes_room=grant.makes_room,
-            )
-        except SessionRefusedError as error:
-            raise _refusal(error, grant.direction) from error
-        answer = build_answer(
-            offer,
-            session.transport,
-            session.streams if grant.direction is Direction.SUBSCRIBE else {},
-            start_bitrate_kbps=round(self._settings.max_bitrate_kbps * START_SHARE),
-            max_bitrate_kbps=self._settings.max_bitrate_kbps,
-        )
+        check_whole(offer, grant)
+        if grant.source == INGESTED and self._ingest_live(grant.room):
+            raise host_is_ingested()
+        session, answer = self._admit(offer, grant)
         self._remember(session.id, offer)
         path = f"/{_PATHS[grant.direction]}/{quote(grant.room, safe=':')}/{session.id}"
         headers = {
@@ -259,6 +242,46 @@ class Signalling:
         if self._settings.ice_servers:
             headers["Link"] = ", ".join(self._settings.ice_servers)
         return Reply(201, with_cors(headers), answer.encode())
+
+    def _admit(
+        self, offer: Offer, grant: Grant, candidates: tuple[tuple[str, int], ...] = ()
+    ) -> tuple[Session, str]:
+        """A session and its answer; `candidates` instead of those that everybody is told."""
+        try:
+            session = self._endpoint.open_session(
+                room=grant.room,
+                peer=grant.peer,
+                source=grant.source,
+                offer=offer,
+                makes_room=grant.makes_room,
+            )
+        except SessionRefusedError as error:
+            raise refusal(error, grant.direction) from error
+        transport = session.transport
+        answer = build_answer(
+            offer,
+            replace(transport, candidates=candidates) if candidates else transport,
+            session.streams if grant.direction is Direction.SUBSCRIBE else {},
+            start_bitrate_kbps=round(self._settings.max_bitrate_kbps * START_SHARE),
+            max_bitrate_kbps=self._settings.max_bitrate_kbps,
+        )
+        return session, answer
+
+    def admit_ingest(self, room: str, offer: str) -> str | None:
+        """The answer to our own ingest process as the room's camera; None: not now.
+
+        It is on this machine, so it is told an address that is reached without any router.
+        """
+        grant = Grant(room, INGEST_PEER, Direction.PUBLISH, INGESTED, KINDS, False)
+        host = ipaddress.ip_address(self._settings.media.host)
+        if host.is_unspecified:
+            host = ipaddress.ip_address("127.0.0.1" if host.version == 4 else "::1")
+        try:
+            parsed = parse_offer(offer, Direction.PUBLISH)
+            return self._admit(parsed, grant, ((str(host), self._endpoint.port),))[1]
+        except (SdpError, HttpProblem) as error:
+            log.warning("ingest_not_admitted", room=room, error=str(error))
+            return None
 
     def _remember(self, session_id: str, offer: Offer) -> None:
         if len(self._remotes) >= 2 * self._settings.max_sessions:
@@ -276,7 +299,7 @@ class Signalling:
         try:
             fragment = parse_fragment(request.body.decode())
         except (UnicodeDecodeError, SdpError) as error:
-            raise _bad_sdp(error) from error
+            raise bad_sdp(error) from error
         remote = self._remotes[session.id]
         ufrag, pwd = fragment.ice_ufrag, fragment.ice_pwd
         if ufrag is None or pwd is None or (ufrag, pwd) == (remote.ice_ufrag, remote.ice_pwd):
@@ -284,7 +307,7 @@ class Signalling:
         try:
             transport = session.restart_ice(ufrag, pwd)
         except SessionRefusedError as error:  # the session goes on with its old credentials
-            raise _refusal(error, session.direction) from error
+            raise refusal(error, session.direction) from error
         self._remotes[session.id] = _Remote(ufrag, pwd, remote.mid)
         return Reply(
             200,
@@ -345,31 +368,7 @@ def _read_offer(request: Request, grant: Grant) -> Offer:
             f"The offer has nothing this relay can serve: {error}.",
         ) from error
     except (UnicodeDecodeError, MalformedSdpError) as error:
-        raise _bad_sdp(error) from error
-
-
-def _check_whole(offer: Offer, grant: Grant) -> None:
-    """RFC 9725 4.4.2, 4.4.3: a publisher of whom a part would be lost is refused, not misled.
-
-    What its token does not allow it knows already; lines it disabled itself it does not miss.
-    """
-    if grant.direction is not Direction.PUBLISH:
-        return
-    left = [
-        line
-        for line in offer.lines
-        if line.asked and not line.accepted and line.kind in grant.kinds
-    ]
-    if left:
-        kinds = ", ".join(line.kind for line in left)
-        raise HttpProblem(
-            422,
-            "offer_partly_acceptable",
-            f"媒体请求中有无法接收的部分({kinds}):每种媒体只能有一路,视频须为 H.264"
-            "(packetization-mode=1)或 VP8,音频须为 Opus,并使用 BUNDLE 与 rtcp-mux。",
-            f"A part of the offer could not be received ({kinds}): one track of each kind, H.264"
-            " (packetization-mode=1) or VP8, Opus, all in one BUNDLE with rtcp-mux.",
-        )
+        raise bad_sdp(error) from error
 
 
 def _check_type(request: Request, wanted: str, headers: Mapping[str, str]) -> None:
@@ -415,54 +414,3 @@ def _challenge(error: TokenError) -> dict[str, str]:
         kind = "invalid_token" if error.status == 401 else "insufficient_scope"
         value += f', error="{kind}"'
     return {"WWW-Authenticate": value}
-
-
-def _bad_sdp(error: Exception) -> HttpProblem:
-    return HttpProblem(
-        400, "sdp_malformed", f"SDP 格式不正确:{error}。", f"The SDP is malformed: {error}."
-    )
-
-
-def _not_found() -> HttpProblem:
-    return HttpProblem(
-        404, "not_found", "没有这个会话或地址。", "There is no such session or address."
-    )
-
-
-def _refusal(error: SessionRefusedError, direction: Direction) -> HttpProblem:
-    """The endpoint's refusals as HTTP; a subscriber too early is told when to come again."""
-    retry = {"Retry-After": str(error.retry_after_s or RETRY_S)}
-    match error.code, direction:
-        case ("nothing_live", _) | ("room_unknown", Direction.SUBSCRIBE):
-            return HttpProblem(
-                409,
-                "nothing_live",
-                "这间课堂还没有画面,请稍后自动重试。",
-                "Nothing is published in this room yet; try again.",
-                retry,
-            )
-        case "room_unknown", _:
-            return HttpProblem(
-                404,
-                "room_unknown",
-                "这间课堂尚未开放。",
-                "This room is not open (yet).",
-                retry,
-            )
-        case "full", _:
-            return HttpProblem(
-                503,
-                "relay_full",
-                "媒体服务已满。请联系管理员提高 relay.max_sessions 或增加一台。",
-                "The relay is full. An administrator can raise relay.max_sessions or add a relay.",
-                retry,
-            )
-        case "draining", _:
-            return HttpProblem(
-                503,
-                "relay_draining",
-                "媒体服务即将重新启动,请稍后重试。",
-                "The relay is about to restart; try again.",
-                retry,
-            )
-    return HttpProblem(503, error.code, f"暂时无法接入:{error}。", f"Refused: {error}.", retry)

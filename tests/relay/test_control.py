@@ -93,6 +93,7 @@ async def test_status_has_every_documented_field(
         "http_port": running.info.http_port,
         "draining": False,
         "rooms": ["lesson-1"],
+        "ingests": [],
     }
     (peer,) = peers
     session = peer.pop("session")
@@ -195,6 +196,8 @@ async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) ->
         ("PUT", "/rooms/a%20b", {"layouts": {}}),
         ("PUT", "/rooms/x", []),
         ("PUT", "/rooms/x", {"layouts": []}),
+        ("PUT", "/rooms/x", {"ingest": 5}),
+        ("PUT", "/rooms/x", {"ingest": "http://user:pw@host/"}),
         ("PUT", "/rooms/x", {"layouts": {"a b": LAYOUT}}),
         ("PUT", "/rooms/x", {"layouts": {"*": []}}),
         ("PUT", "/rooms/x", {"layouts": {"*": {"smell": []}}}),
@@ -287,7 +290,8 @@ async def test_layouts_are_bounded() -> None:
 
 async def test_the_document_names_every_route_and_code() -> None:
     document = DOCUMENT.read_text("utf-8")
-    sources = [SOURCES / name for name in ("whip.py", "control.py", "server.py", "tokens.py")]
+    names = ("whip.py", "refusals.py", "control.py", "server.py", "tokens.py")
+    sources = [SOURCES / name for name in names]
     code = "".join(path.read_text("utf-8") for path in sources)
     codes = set(re.findall(r'\(\s*4\d\d,\s*"([a-z_]+)"', code)) | set(
         re.findall(r'_(?:forbidden|invalid)\(\s*"(token_[a-z]+)"', code)

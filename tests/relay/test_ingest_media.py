@@ -80,10 +80,12 @@ def test_sound_and_picture_keep_their_distance(tmp_path: Path) -> None:
 def flash_s(units: list[Unit]) -> float:
     """Media time of the second flash."""
     decoder = av.CodecContext.create("h264", "r")
-    shades = []
-    for unit in (u for u in units if u.video):
-        for frame in decoder.decode(unit.packet):
-            shades.append((float(frame.pts * frame.time_base), memoryview(frame.planes[0])[0]))
+    shades = [
+        (float(frame.pts * frame.time_base), memoryview(frame.planes[0])[0])
+        for unit in units
+        if unit.video
+        for frame in decoder.decode(unit.packet)
+    ]
     rises = [at for (_, a), (at, b) in pairwise(shades) if b - a > 90]
     return rises[1]
 

@@ -207,3 +207,18 @@ def rtsp_server(*arguments: str, port: int | None = None) -> Iterator[RtspServer
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def rtmp_push(url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`gst_push.py`, which ends by itself when it is refused."""
+    need()
+    script = Path(__file__).with_name("gst_push.py")
+    process = subprocess.Popen(
+        [SYSTEM_PYTHON, str(script), url], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
