@@ -7,7 +7,6 @@ never starts one. The entity tag stands for the ICE generation, so it changes wi
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
 import secrets
@@ -18,6 +17,7 @@ from urllib.parse import quote
 
 import structlog
 
+from .interfaces import reachable_addresses
 from .refusals import HttpProblem as HttpProblem
 from .refusals import bad_sdp, check_whole, host_is_ingested, not_found, refusal
 from .sdp import (
@@ -270,15 +270,15 @@ class Signalling:
     def admit_ingest(self, room: str, offer: str) -> str | None:
         """The answer to our own ingest process as the room's camera; None: not now.
 
-        It is on this machine, so it is told an address that is reached without any router.
+        It is on this machine, so it is told this machine's own addresses, whatever a router makes
+        of them for others.
         """
         grant = Grant(room, INGEST_PEER, Direction.PUBLISH, INGESTED, KINDS, False)
-        host = ipaddress.ip_address(self._settings.media.host)
-        if host.is_unspecified:
-            host = ipaddress.ip_address("127.0.0.1" if host.version == 4 else "::1")
+        port = self._endpoint.port
+        here = tuple((host, port) for host in reachable_addresses(self._settings.media.host))
         try:
             parsed = parse_offer(offer, Direction.PUBLISH)
-            return self._admit(parsed, grant, ((str(host), self._endpoint.port),))[1]
+            return self._admit(parsed, grant, here)[1]
         except (SdpError, HttpProblem) as error:
             log.warning("ingest_not_admitted", room=room, error=str(error))
             return None
