@@ -10,7 +10,7 @@ import os
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -138,6 +138,10 @@ class RelayTableSettings(Section):
         ge=0,
         le=20,
         description="How long packets may wait for others, milliseconds; 0: never.",
+    )
+    fanout: Literal["auto", "kernel", "python"] = Field(
+        "auto",
+        description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
     )
     max_bitrate_kbps: int = Field(
         2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."

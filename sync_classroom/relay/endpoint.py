@@ -17,10 +17,11 @@ from .admission import Admission
 from .counters import Counters
 from .demux import Demultiplexer
 from .dtls import Certificate
-from .fanout import FanOut, Output, PythonFanOut
+from .fanout import FanOut, Output
 from .forwarding import Feed, Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
+from .kernel import make_fanout
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
 from .publisher import Publisher
@@ -58,7 +59,7 @@ class Endpoint:
         self._counters = Counters()
         self._ice = IceTable()
         self._demux = Demultiplexer(socket, self._ice, self._counters, self)
-        self._fanout: FanOut = PythonFanOut(socket, self._counters)
+        self._fanout: FanOut = make_fanout(settings.fanout, socket, self._counters)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
@@ -119,6 +120,11 @@ class Endpoint:
     def port(self) -> int:
         """The UDP port, also if the system chose it."""
         return self.socket.port
+
+    @property
+    def fanout(self) -> str:
+        """Which implementation forwards: `kernel` or `python`."""
+        return self._fanout.name
 
     @property
     def counters(self) -> Counters:

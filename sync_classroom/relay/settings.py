@@ -24,8 +24,8 @@ class RelaySettings:
     `media` listens on). `control` is a Unix socket path, or a loopback address with
     `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
     `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
-    `<turn:turn.example>; rel="ice-server"`. `ingest_folder` is what `file:` sources are below,
-    `ingest_rtmp` where recording hosts push to (None: there is no such port).
+    `<turn:turn.example>; rel="ice-server"`. `fanout` is one of `kernel.CHOICES`. `ingest_folder` is
+    what `file:` sources are below, `ingest_rtmp` where recording hosts push to (None: nowhere).
     """
 
     relay: str = "relay-1"
@@ -42,6 +42,7 @@ class RelaySettings:
     max_sessions: int = 600
     max_rooms: int = 200
     batch_window_ms: float = 2.0
+    fanout: str = "auto"
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
     journal_max_mb: int = 512
