@@ -56,9 +56,9 @@ def make(
                 for index in range(second * RATE, (second + 1) * RATE):
                     container.mux(pictures.encode(_picture(index)))
             if isinstance(sounds, AudioStream):
-                frame = _sound(second, sounds.codec_context.sample_rate, delay_s)
-                frame.sample_rate = sounds.codec_context.sample_rate
-                container.mux(sounds.encode(frame))
+                container.mux(
+                    sounds.encode(tone(second, sounds.codec_context.sample_rate, delay_s))
+                )
         for stream in (pictures, sounds):
             if isinstance(stream, VideoStream | AudioStream):
                 container.mux(stream.encode(None))
@@ -74,7 +74,8 @@ def _picture(index: int) -> VideoFrame:
     return frame
 
 
-def _sound(second: int, rate: int, delay_s: float) -> AudioFrame:
+def tone(second: int, rate: int, delay_s: float) -> AudioFrame:
+    """One second of sound: the beep, `delay_s` after the second begins."""
     samples = array("h")
     for n in range(rate):
         t = n / rate
@@ -82,7 +83,7 @@ def _sound(second: int, rate: int, delay_s: float) -> AudioFrame:
         samples.append(int(12000 * math.sin(2 * math.pi * TONE_HZ * t)) if on else 0)
     frame = AudioFrame(format="s16", layout="mono", samples=rate)
     frame.planes[0].update(samples.tobytes())
-    frame.pts, frame.time_base = second * rate, Fraction(1, rate)
+    frame.sample_rate, frame.pts, frame.time_base = rate, second * rate, Fraction(1, rate)
     return frame
 
 
