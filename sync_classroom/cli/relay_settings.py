@@ -50,14 +50,6 @@ def ingest_sources(settings: Settings) -> dict[ClassroomId, str]:
                 f"{field} is a file, but ingest.folder is not set. Set the folder it is in.",
                 field="ingest.folder",
             )
-        if source.kind is IngestKind.PUSH and not settings.ingest.rtmp:
-            raise ProblemError(
-                "ingest_rtmp",
-                f"{field} 是推流，但没有设置 ingest.rtmp。请设置接收推流的地址，如 0.0.0.0:1935。",
-                f"{field} is a push, but ingest.rtmp is not set. Set the address pushes come to,"
-                " such as 0.0.0.0:1935.",
-                field="ingest.rtmp",
-            )
         found[ClassroomId(classroom)] = source.url
     keys = [text for text in found.values() if text.startswith("push:")]
     if len(set(keys)) < len(keys):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import json
 import sys
 import tempfile
@@ -60,6 +61,7 @@ class _Ingest:
     state: IngestState
     changed_s: float
     task: asyncio.Task[None] | None = None
+    pushing: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +92,9 @@ class Ingests:
             log.error("ingest_refused", room=room, source=source.shown, most=MAX_INGESTS)
             self._state(ingest, state="failed", reason="relay")
             return
+        if source.kind is IngestKind.PUSH and self.rtmp is None:
+            self._state(ingest, state="failed", reason="waiting")  # it may come by WHIP
+            return
         self._tell_door()
         ingest.task = asyncio.create_task(self._keep(room, ingest), name=f"ingest {room}")
 
@@ -98,16 +103,41 @@ class Ingests:
         found = self._found.pop(room, None)
         if found is None:
             return
-        if found.task is not None:
-            found.task.cancel()
-            self._ending.add(found.task)
-            found.task.add_done_callback(self._ending.discard)
+        for task in (found.task, found.pushing):
+            if task is not None:
+                task.cancel()
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
         self._tell_door()
 
     def live(self, room: str) -> bool:
         """Whether the room's recording host is its camera now."""
         found = self._found.get(room)
         return found is not None and found.state.state == "live"
+
+    def room_of(self, key: str) -> str | None:
+        """The room that a stream key is for now; every key is compared, so time tells nothing."""
+        given, found = key.encode(), None
+        for room, ingest in self._found.items():
+            if ingest.source.kind is IngestKind.PUSH and hmac.compare_digest(
+                ingest.source.name.encode(), given
+            ):
+                found = room
+        return found
+
+    def pushed(self, room: str, closed: asyncio.Event) -> None:
+        """The room's host publishes by WHIP until `closed`; a later one takes its place."""
+        ingest = self._found[room]
+        if ingest.pushing is not None:
+            ingest.pushing.cancel()
+        self._state(ingest, state="live", reason=None, width=0, height=0, audio=None, advice=())
+
+        async def follow() -> None:
+            await closed.wait()
+            ingest.pushing = None
+            self._state(ingest, state="failed", reason="waiting")
+
+        ingest.pushing = asyncio.create_task(follow(), name=f"ingest push {room}")
 
     def states(self, room: str | None = None) -> list[IngestState]:
         """Every ingest, or that of one room."""
@@ -219,6 +249,8 @@ class Ingests:
                 self._hear(ingest, told)
 
     def _hear(self, ingest: _Ingest, told: dict[str, Any]) -> None:
+        if ingest.pushing is not None:
+            return  # it has come by WHIP; the worker still waits for RTMP
         reason = told.get("reason")
         self._state(
             ingest,

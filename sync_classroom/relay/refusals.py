@@ -70,6 +70,18 @@ def host_is_ingested() -> HttpProblem:
     )
 
 
+def key_unknown() -> HttpProblem:
+    """401: a stream key of no room that is open."""
+    return HttpProblem(
+        401,
+        "stream_key_unknown",
+        "推流码不正确,或使用它的课堂尚未开放。请核对推流码,在候课开始后再推流。",
+        "The stream key is wrong, or no lesson of its classroom is open. Check the key, and push"
+        " once the lesson is open.",
+        {"WWW-Authenticate": 'Bearer realm="sync-classroom", error="invalid_token"'},
+    )
+
+
 def not_found() -> HttpProblem:
     """404, the same for what is not there and what is somebody else's."""
     return HttpProblem(

@@ -163,7 +163,7 @@ async def _open_signalling(
         None if settings.open_mode else verifier,
         settings,
         wall=time.time,
-        ingest_live=ingests.live,
+        hosts=ingests,
     )
     return signalling, ingests
 

@@ -6,20 +6,21 @@ never starts one. The entity tag stands for the ICE generation, so it changes wi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 import structlog
 
 from .interfaces import reachable_addresses
 from .refusals import HttpProblem as HttpProblem
-from .refusals import bad_sdp, check_whole, host_is_ingested, not_found, refusal
+from .refusals import bad_sdp, check_whole, host_is_ingested, key_unknown, not_found, refusal
 from .sdp import (
     MAX_FRAGMENT_BYTES,
     MAX_OFFER_BYTES,
@@ -47,6 +48,8 @@ START_SHARE: Final = 0.6
 #: A recording host is the host's camera; the terminal's own may take its place when it fails.
 INGEST_PEER: Final = "host"
 INGESTED: Final = "camera"
+#: `POST /whip/push` with a stream key as the token: OBS and hosts need not know of lessons.
+PUSHED: Final = "push"
 #: Preflight answers may be kept for a lesson.
 PREFLIGHT_AGE_S: Final = 7200
 
@@ -128,11 +131,27 @@ def too_large(limit: int) -> Reply:
     )
 
 
+class RecordingHosts(Protocol):
+    """Rooms whose camera is a recording host (`ingest_supervisor.Ingests`)."""
+
+    def live(self, room: str) -> bool:
+        """Whether the host is the room's camera now."""
+        ...
+
+    def room_of(self, key: str) -> str | None:
+        """The room that a stream key is for now."""
+        ...
+
+    def pushed(self, room: str, closed: asyncio.Event) -> None:
+        """The room's host publishes by WHIP until `closed`."""
+        ...
+
+
 class Signalling:
     """Answers WHIP and WHEP requests over one endpoint.
 
     `verifier` None means open mode: who asks is believed. `wall` gives Unix seconds.
-    `ingest_live` says whether a recording host is a room's camera now.
+    `hosts` knows the rooms whose camera is a recording host.
     """
 
     def __init__(
@@ -142,9 +161,9 @@ class Signalling:
         settings: RelaySettings,
         *,
         wall: Callable[[], float],
-        ingest_live: Callable[[str], bool] = lambda _: False,
+        hosts: RecordingHosts,
     ) -> None:
-        self._ingest_live = ingest_live
+        self._hosts = hosts
         self._endpoint = endpoint
         self._verifier = verifier
         self._settings = settings
@@ -178,7 +197,7 @@ class Signalling:
             return _nothing()  # the same for every room: nobody learns from it which there are
         grant = self._grant(request, room, direction)
         if session_id is None:
-            return self._open(request, grant)
+            return self._open(request, grant, pushed=_is_push(room, direction))
         session = self._session(grant, session_id)
         if request.method in _READS:
             return _nothing()
@@ -191,13 +210,14 @@ class Signalling:
     # -------------------------------------------------------------------- who asks
 
     def _grant(self, request: Request, room: str, direction: Direction) -> Grant:
+        if _is_push(room, direction):
+            return self._push_grant(request)
         peer, source = request.query.get("peer"), request.query.get("source")
         if self._verifier is None:
             return _open_grant(room, direction, peer, source)
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         try:
             return self._verifier.verify(
-                token.strip() if scheme.lower() == "bearer" else None,
+                _bearer(request),
                 room=room,
                 direction=direction,
                 now=self._wall(),
@@ -208,6 +228,13 @@ class Signalling:
             raise HttpProblem(
                 error.status, error.code, error.zh, error.en, _challenge(error)
             ) from error
+
+    def _push_grant(self, request: Request) -> Grant:
+        """A recording host or OBS whose token is a stream key: the camera of the room it is for."""
+        room = self._hosts.room_of(_bearer(request) or "")
+        if room is None:
+            raise key_unknown()
+        return Grant(room, INGEST_PEER, Direction.PUBLISH, INGESTED, KINDS, False)
 
     def _session(self, grant: Grant, session_id: str) -> Session:
         session = self._endpoint.session(session_id)
@@ -224,15 +251,18 @@ class Signalling:
 
     # -------------------------------------------------------------------- opening
 
-    def _open(self, request: Request, grant: Grant) -> Reply:
+    def _open(self, request: Request, grant: Grant, *, pushed: bool) -> Reply:
         _check_type(request, SDP, {"Accept-Post": SDP})
         offer = _read_offer(request, grant)
         check_whole(offer, grant)
-        if grant.source == INGESTED and self._ingest_live(grant.room):
+        if grant.source == INGESTED and not pushed and self._hosts.live(grant.room):
             raise host_is_ingested()
         session, answer = self._admit(offer, grant)
+        if pushed:
+            self._hosts.pushed(grant.room, session.closed)
         self._remember(session.id, offer)
-        path = f"/{_PATHS[grant.direction]}/{quote(grant.room, safe=':')}/{session.id}"
+        named = PUSHED if pushed else quote(grant.room, safe=":")
+        path = f"/{_PATHS[grant.direction]}/{named}/{session.id}"
         headers = {
             "Content-Type": SDP,
             "Location": path,
@@ -314,6 +344,16 @@ class Signalling:
             with_cors({"Content-Type": FRAGMENT, "ETag": _entity_tag(transport)}),
             build_fragment(transport, remote.mid).encode(),
         )
+
+
+def _is_push(room: str, direction: Direction) -> bool:
+    return room == PUSHED and direction is Direction.PUBLISH
+
+
+def _bearer(request: Request) -> str | None:
+    """The bearer token of a request (RFC 6750 2.1)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _open_grant(room: str, direction: Direction, peer: str | None, source: str | None) -> Grant:

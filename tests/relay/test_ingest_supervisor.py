@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from contextlib import suppress
@@ -13,7 +14,7 @@ import pytest
 
 from sync_classroom.coordinator.ports import IngestStatus, Layout, RoomSpec
 from sync_classroom.relay.settings import Listen
-from tests.support.gstreamer import rtmp_push, rtsp_server
+from tests.support.gstreamer import rtmp_push, rtsp_server, whip_client
 from tests.support.hosts import TONE_HZ, loudest_hz, make
 from tests.support.processes import free_port
 from tests.support.relays import RunningRelay, relay, scrape
@@ -131,6 +132,41 @@ async def test_a_push_needs_its_key_and_is_seen_and_heard(tmp_path: Path) -> Non
         await reached(running, state="failed")
         with rtmp_push(f"rtmp://127.0.0.1:{port}/live/{KEY}"):
             await reached(running, state="live")
+
+
+async def test_a_push_may_come_by_whip_with_its_key_as_token(tmp_path: Path) -> None:
+    async with relay(tmp_path, media=Listen("0.0.0.0", 0)) as running:
+        url = f"{running.url}/whip/push"
+
+        async def post(key: str) -> tuple[int, dict[str, Any], str]:
+            headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {key}"}
+            async with running.http.post(url, data=PUBLISH, headers=headers) as response:
+                text = await response.text()
+                body = json.loads(text) if response.status != 201 else {}
+                return response.status, body, response.headers.get("Location", "")
+
+        assert (await post(KEY))[0] == 401  # no lesson is open
+        await put(running, f"push:{KEY}")
+        assert (await ingest(running)).reason == "waiting"
+        status, body, _ = await post("x" * 20)
+        assert (status, body["code"]) == (401, "stream_key_unknown")
+        async with whip_client(tmp_path, url, KEY, "H264"):
+            await reached(running, state="live")
+            async with watch(running) as viewer:
+                await viewer.wait(video=40, audio=80)
+            (publisher,) = [
+                p for p in (await running.control.status(ROOM)).peers if p.direction == "publish"
+            ]
+            assert (publisher.room, publisher.source) == (ROOM, "camera")
+        await reached(running, state="failed", reason="waiting")
+        first, second = await post(KEY), await post(KEY)
+        assert (first[0], second[0]) == (201, 201)  # a host that comes again replaces itself
+        assert (await ingest(running)).state == "live"
+        assert second[2].startswith("/whip/push/")
+        gone = {"Authorization": f"Bearer {KEY}"}
+        async with running.http.delete(running.url + second[2], headers=gone) as response:
+            assert response.status == 200
+        await reached(running, state="failed", reason="waiting")
 
 
 async def test_a_killed_or_stopped_worker_is_replaced(tmp_path: Path) -> None:
