@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from .ingest_pipe import say
 from .ingest_rtmp import FLV_HEADER, Publish, RtmpServer, Tag, Unpublish
-from .ingest_worker import say
 
 MAX_CONNECTIONS: Final = 64
 """Strangers included; hosts are some dozens at most."""

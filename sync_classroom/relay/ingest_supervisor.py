@@ -21,7 +21,7 @@ from typing import Any, Final
 import structlog
 
 from ..domain.ingest import ADVICE, REASONS, IngestKind, IngestSource
-from .ingest_worker import backoff_s
+from .ingest_pipe import backoff_s
 from .settings import Listen
 
 log = structlog.get_logger(__name__)

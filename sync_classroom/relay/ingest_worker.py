@@ -24,20 +24,13 @@ from typing import Any, Final
 
 from ..domain.ingest import IngestError, IngestSource, parse_ingest
 from .ingest_media import Facts, Source
+from .ingest_pipe import backoff_s, say
 from .ingest_session import HungError, Told, play
 
 ALIVE_S: Final = 2.0
-FIRST_BACKOFF_S: Final = 1.0
-LAST_BACKOFF_S: Final = 15.0
-"""A host that is switched on during the lesson is seen after this long at the latest."""
 STEADY_S: Final = 30.0
 """A source that was live for so long is asked again at once."""
 HUNG_STATUS: Final = 3
-
-
-def backoff_s(failures: int) -> float:
-    """Seconds to wait after so many failures in a row, from 1: doubling, bounded."""
-    return float(min(LAST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(failures - 1, 10)))
 
 
 class Worker:
@@ -134,12 +127,6 @@ class Worker:
             height=0 if facts is None else facts.height,
             audio=None if facts is None else facts.audio,
         )
-
-
-def say(**what: object) -> None:
-    """One line to the relay; it may be gone, which standard input tells us of."""
-    with contextlib.suppress(OSError):
-        os.write(1, json.dumps(what).encode() + b"\n")
 
 
 def main() -> int:
