@@ -22,6 +22,7 @@ MODULES: Final = {
     "coverage": "plan",
     "demo": "demo",
     "doctor": "doctor",
+    "drain": "drain",
     "ingest": "ingest",
     "init": "plan",
     "lesson": "plan",

@@ -16,8 +16,12 @@ def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's part."""
     relay, rtmp = settings.relay, settings.ingest.rtmp
     files = certificate_files(settings)
+    control = control_of(settings)
     return RelaySettings(
         relay=relay.id,
+        control=control,
+        control_tls=relay.control.startswith("https://"),
+        control_secret=relay.control_secret if isinstance(control, Listen) else "",
         media=Listen(*split_address(relay.media)),
         http=Listen(*split_address(relay.http)),
         advertised=tuple(relay.advertised),
@@ -25,6 +29,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         tls_key=files[1] if files else None,
         max_sessions=relay.max_sessions,
         max_rooms=relay.max_rooms,
+        max_load=relay.max_load,
         batch_window_ms=relay.batch_window_ms,
         fanout=relay.fanout,
         max_bitrate_kbps=relay.max_bitrate_kbps,
@@ -32,6 +37,14 @@ def relay_settings(settings: Settings) -> RelaySettings:
         ingest_folder=Path(settings.ingest.folder).absolute() if settings.ingest.folder else None,
         ingest_rtmp=Listen(*split_address(rtmp)) if rtmp else None,
     )
+
+
+def control_of(settings: Settings) -> Path | Listen:
+    """Where relay and coordinator meet: by default a socket in the data folder."""
+    scheme, found, address = settings.relay.control.partition("://")
+    if found:
+        return Listen(*split_address(address))
+    return Path(scheme or Path(settings.server.data_dir) / "relay" / "control.sock").absolute()
 
 
 def ingest_sources(settings: Settings) -> dict[ClassroomId, str]:

@@ -29,6 +29,7 @@ SILENT_S: Final = 15.0
 MAX_BEHIND: Final = 8 * 1024 * 1024
 """Bytes a reader may be behind: half a minute; then it is let go and comes again."""
 READ: Final = 65536
+"""Bytes read at once: a keyframe of a recording host in one or two turns."""
 
 
 class Channel:

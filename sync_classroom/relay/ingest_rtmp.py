@@ -13,11 +13,17 @@ HANDSHAKE: Final = 1536
 MAX_MESSAGE: Final = 4 * 1024 * 1024
 """A keyframe of a 1080p host is some 300 kB; more than this is nonsense."""
 MAX_CHUNK_STREAMS: Final = 32
+"""Hosts use four to six; each may hold the beginning of a message."""
 MAX_CHUNK: Final = 1024 * 1024
+"""OBS sends 4096, FFmpeg 60000: more than a message's worth makes no sense."""
 MAX_AMF_ITEMS: Final = 128
+"""A `connect` has some 15 values, the metadata of OBS some 25."""
 MAX_AMF_DEPTH: Final = 6
+"""Real commands nest once; the reader calls itself for every level."""
 WINDOW: Final = 2_500_000
+"""Bytes after which a host wants an acknowledgement: what servers commonly ask (5.4.4)."""
 OUR_CHUNK: Final = 4096
+"""Our longest answer in one chunk."""
 _SET_CHUNK, _ABORT, _ACK, _USER, _WINDOW_ACK, _BANDWIDTH = 1, 2, 3, 4, 5, 6
 AUDIO, VIDEO = 8, 9
 _DATA, _COMMAND3, _COMMAND = 18, 17, 20

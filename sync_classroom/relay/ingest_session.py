@@ -37,6 +37,7 @@ reading, so a file is read at the pace it is played and a live host is held by T
 STALL_S: Final = READ_S + 2.0
 """FFmpeg gives up after `READ_S`; a demuxer that does not is hung, and its process must go."""
 HUNG_S: Final = OPEN_S + READ_S + 5.0
+"""FFmpeg has given up everything it waits for by then; five seconds more for a busy machine."""
 
 Signal = Callable[[str], Awaitable[str]]
 """An offer in, the answer out; raises IngestError when it is refused."""

@@ -31,7 +31,9 @@ MAX_INGESTS: Final = 32
 SILENT_S: Final = 20.0
 """A worker says every 2 s that it lives; one that says nothing hangs, and is killed."""
 GOODBYE_S: Final = 2.0
+"""A worker that is told to go closes its session in milliseconds; then it is killed."""
 LINE_BYTES: Final = 256 * 1024
+"""An offer is some 6 kB; a longer line than this is none of ours."""
 STATES: Final = ("connecting", "live", "failed")
 
 Admit = Callable[[str, str], str | None]

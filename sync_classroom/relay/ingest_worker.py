@@ -31,6 +31,7 @@ ALIVE_S: Final = 2.0
 STEADY_S: Final = 30.0
 """A source that was live for so long is asked again at once."""
 HUNG_STATUS: Final = 3
+"""Exit status, so that a hung demuxer can be told from a crash (a signal) in a process list."""
 
 
 class Worker:

@@ -117,6 +117,15 @@ def refusal(error: SessionRefusedError, direction: Direction) -> HttpProblem:
                 "The relay is full. An administrator can raise relay.max_sessions or add a relay.",
                 retry,
             )
+        case "busy", _:
+            return HttpProblem(
+                503,
+                "relay_busy",
+                "媒体服务正忙,会自动重试。若经常如此,请增加一台,或提高 relay.max_load。",
+                "The relay is busy; try again. If it often is, add a relay or raise"
+                " relay.max_load.",
+                retry,
+            )
         case "draining", _:
             return HttpProblem(
                 503,

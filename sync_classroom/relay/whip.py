@@ -50,6 +50,8 @@ INGEST_PEER: Final = "host"
 INGESTED: Final = "camera"
 #: `POST /whip/push` with a stream key as the token: OBS and hosts need not know of lessons.
 PUSHED: Final = "push"
+#: Bodies of DELETE and OPTIONS mean nothing; this much is read so that the connection lives on.
+MAX_OTHER_BYTES: Final = 1024
 #: Preflight answers may be kept for a lesson.
 PREFLIGHT_AGE_S: Final = 7200
 
@@ -94,7 +96,7 @@ class _Remote:
 
 def body_limit(method: str) -> int:
     """The longest body, in bytes, that a request of this method may have."""
-    return {"POST": MAX_OFFER_BYTES, "PATCH": MAX_FRAGMENT_BYTES}.get(method, 1024)
+    return {"POST": MAX_OFFER_BYTES, "PATCH": MAX_FRAGMENT_BYTES}.get(method, MAX_OTHER_BYTES)
 
 
 def with_cors(headers: Mapping[str, str]) -> dict[str, str]:
