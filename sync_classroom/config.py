@@ -226,7 +226,11 @@ class RelayTableSettings(Section):
         description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
     )
     max_bitrate_kbps: int = Field(
-        2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."
+        2500,
+        ge=100,
+        le=20000,
+        description="Bit rate asked of a publisher, kbit/s; of one that sends layers, 1.3 times"
+        " that.",
     )
     journal_max_mb: int = Field(
         512, ge=1, le=100000, description="Disk the unconfirmed journal may take, MB."
@@ -262,7 +266,7 @@ class IngestSettings(Section):
     """Recording hosts (录播主机) and files as the camera of a host classroom."""
 
     sources: dict[str, str] = Field(
-        {}, description="Host classroom id = rtsp://…, rtmp://…, push:STREAM-KEY or file:NAME."
+        {}, description="Room = rtsp://…, rtmp://…, push:KEY, file:NAME."
     )
     rtmp: Annotated[str, AfterValidator(lambda text: text and _address(text))] = Field(
         "", description="Address and TCP port hosts push RTMP to, e.g. 0.0.0.0:1935; empty: none."
@@ -489,9 +493,6 @@ def _toml(value: object) -> str:
     """A default as TOML: text, yes or no, number, list of texts, or an empty table."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, dict):
-        assert not value
-        return "{}"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

@@ -21,6 +21,7 @@ from .health import Health
 from .ingest_supervisor import Ingests
 from .journal import Journal
 from .journal_files import MAX_PAGE
+from .picture import MAX_SIDE
 from .room import Layout
 from .session import SessionRefusedError
 from .tokens import TokenVerifier, is_name
@@ -240,10 +241,14 @@ def parse_layouts(value: object) -> dict[str, Layout]:
     for peer, slots in value.items():
         if peer != "*":
             _name(peer)
-        if not isinstance(slots, dict) or set(slots) - {"audio", "video"}:
-            raise _invalid("布局只有 audio 与 video", "a layout has audio and video", slots)
+        if not isinstance(slots, dict) or set(slots) - {"audio", "video", "heights"}:
+            raise _invalid(
+                "布局只有 audio、video 与 heights", "a layout has audio, video and heights", slots
+            )
         layouts[peer] = Layout(
-            audio=_sources(slots.get("audio", [])), video=_sources(slots.get("video", []))
+            audio=_sources(slots.get("audio", [])),
+            video=_sources(slots.get("video", [])),
+            heights=_heights(slots.get("heights", [])),
         )
     return layouts
 
@@ -269,6 +274,23 @@ def _ingest(value: object) -> IngestSource | None:
         return parse_ingest(value)
     except ProblemError as error:
         raise HttpProblem(400, "request_invalid", error.zh, error.en) from None
+
+
+def _heights(value: object) -> tuple[int | None, ...]:
+    if not isinstance(value, list) or len(value) > MAX_SLOTS:
+        raise _invalid(
+            f"至多 {MAX_SLOTS} 个画面高度",
+            f"a list of at most {MAX_SLOTS} heights is needed",
+            value,
+        )
+    for height in value:
+        if height is not None and (type(height) is not int or not 1 <= height <= MAX_SIDE):
+            raise _invalid(
+                f"画面高度应为 1 到 {MAX_SIDE} 或 null",
+                f"a height is 1 to {MAX_SIDE} pixels, or null",
+                height,
+            )
+    return tuple(value)
 
 
 def _name(text: str) -> str:
