@@ -265,9 +265,7 @@ class RelayTableSettings(Section):
 class IngestSettings(Section):
     """Recording hosts (录播主机) and files as the camera of a host classroom."""
 
-    sources: dict[str, str] = Field(
-        {}, description="Room = rtsp://…, rtmp://…, push:KEY, file:NAME."
-    )
+    sources: dict[str, str] = Field({}, description="Room id = rtsp:…, rtmp:…, push:… or file:….")
     rtmp: Annotated[str, AfterValidator(lambda text: text and _address(text))] = Field(
         "", description="Address and TCP port hosts push RTMP to, e.g. 0.0.0.0:1935; empty: none."
     )
