@@ -146,6 +146,34 @@ class RelayTableSettings(Section):
     )
 
 
+class RecordingSettings(Section):
+    """What is kept of lessons' pictures and sound."""
+
+    lessons: bool = Field(
+        default=True,
+        description="Record lessons, unless the lesson's page says otherwise for one of them.",
+    )
+    folder: str = Field("", description="Folder of recordings; empty: data_dir/recordings.")
+    keep_days: int = Field(
+        180,
+        ge=0,
+        le=36500,
+        description="Media are deleted so long after the lesson, days; 0: never.",
+    )
+    min_free_mb: int = Field(
+        2048,
+        ge=0,
+        le=1000000,
+        description="Recording stops when the disk has less left, MB; lessons and evidence go on.",
+    )
+    max_total_mb: int = Field(
+        0,
+        ge=0,
+        le=100000000,
+        description="Recording stops when all recordings take more, MB; 0: no limit.",
+    )
+
+
 class LessonSettings(Section):
     """The life of a lesson."""
 
@@ -195,6 +223,7 @@ class Settings(BaseSettings):
     server: ServerSettings = Field(default_factory=ServerSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     relay: RelayTableSettings = Field(default_factory=RelayTableSettings)
+    recording: RecordingSettings = Field(default_factory=RecordingSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -312,7 +341,9 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, number, or list of texts."""
+    """A default as TOML: text, switch, number, or list of texts."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

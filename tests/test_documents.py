@@ -22,6 +22,7 @@ from sync_classroom import __version__
 from sync_classroom.cli import main
 from sync_classroom.domain.messages import MESSAGE_TYPES
 from sync_classroom.relay.metrics import COUNTERS, PREFIX
+from sync_classroom.relay.recording.metrics import METRICS as RECORDING
 from sync_classroom.web.metrics import WebMetrics
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +88,12 @@ def metrics_document() -> str:
         "| metric | kind | meaning |",
         "|---|---|---|",
         *(f"| `{PREFIX}_{name}` | counter | {text} |" for name, text in COUNTERS.values()),
+        "",
+        "## Relay: recordings",
+        "",
+        "| metric | kind | meaning |",
+        "|---|---|---|",
+        *(f"| `{PREFIX}_{name}` | {kind} | {text} |" for name, kind, text in RECORDING),
     ]
     return "\n".join(lines) + "\n"
 

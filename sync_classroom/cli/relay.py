@@ -43,6 +43,8 @@ def relay(
         control=control or folder.absolute() / ("open.sock" if open_mode else "control.sock"),
         journal_dir=(folder / "open" if open_mode else folder).absolute(),
     )
+    if open_mode:  # not among the lessons'
+        chosen = replace(chosen, recording_dir=(folder / "open-recordings").absolute())
     chosen = _addresses(chosen, http, media)
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True, soft_wrap=True, highlight=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..config import Settings, split_address
 from ..relay.settings import Listen, RelaySettings
 from .tls import certificate_files
@@ -9,7 +11,7 @@ from .tls import certificate_files
 
 def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's part."""
-    relay = settings.relay
+    relay, recording = settings.relay, settings.recording
     files = certificate_files(settings)
     return RelaySettings(
         relay=relay.id,
@@ -23,4 +25,14 @@ def relay_settings(settings: Settings) -> RelaySettings:
         batch_window_ms=relay.batch_window_ms,
         max_bitrate_kbps=relay.max_bitrate_kbps,
         journal_max_mb=relay.journal_max_mb,
+        recording_dir=recordings_folder(settings),
+        recording_min_free_mb=recording.min_free_mb,
+        recording_max_mb=recording.max_total_mb,
+        recording_keep_days=recording.keep_days,
     )
+
+
+def recordings_folder(settings: Settings) -> Path:
+    """Where recordings are kept."""
+    folder = settings.recording.folder
+    return (Path(folder) if folder else Path(settings.server.data_dir) / "recordings").absolute()

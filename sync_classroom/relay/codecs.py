@@ -43,7 +43,7 @@ def _h264(payload: bytes) -> bool:
 
 def _vp8(payload: bytes) -> bool:
     # S bit and partition 0: the frame's first bytes follow; their lowest bit is clear in keyframes.
-    start = _vp8_descriptor_length(payload)
+    start = vp8_descriptor_length(payload)
     return (
         start is not None
         and payload[0] & 0x17 == 0x10
@@ -52,7 +52,8 @@ def _vp8(payload: bytes) -> bool:
     )
 
 
-def _vp8_descriptor_length(payload: bytes) -> int | None:
+def vp8_descriptor_length(payload: bytes) -> int | None:
+    """Where the VP8 data of a payload begins (RFC 7741 4.2); None if it is cut off before."""
     if not payload:
         return None
     position = 1

@@ -24,6 +24,7 @@ from .interfaces import reachable_addresses
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
 from .publisher import Publisher
+from .recording.recorder import Recorder
 from .room import EMPTY_S, Layout, Room, source_name
 from .schedule import Schedule
 from .session import Direction, LocalTransport, Offer, Sample, SessionRefusedError
@@ -55,6 +56,7 @@ class Endpoint:
         self.socket = socket
         self.on_sample = on_sample
         self.draining = False
+        self.recorder: Recorder | None = None
         self._counters = Counters()
         self._ice = IceTable()
         self._demux = Demultiplexer(socket, self._ice, self._counters, self)
@@ -225,9 +227,19 @@ class Endpoint:
         return source.media.feed(kind)
 
     def _ask_keyframe(self, feed: Feed) -> None:
-        if feed.wants_keyframe and feed.requests is not None:
+        if feed.wants_keyframe:
+            self.ask_keyframe(feed)
+
+    def ask_keyframe(self, feed: Feed) -> None:
+        """Have a feed's publisher asked for a keyframe, as soon as is decent."""
+        if feed.requests is not None and feed in self._owners:
             feed.requests.ask()
             self.touch(self._owners[feed])
+
+    def publishers(self, room: str) -> dict[str, Session]:
+        """Who publishes in a room, by source."""
+        found = self._rooms.get(room)
+        return {} if found is None else {n: session for n, (_, session) in found.sources.items()}
 
     # ------------------------------------------------------------------ sessions
 
@@ -288,6 +300,8 @@ class Endpoint:
             found.sources[name] = (peer, session)
             for track in session.media.tracks:
                 self._owners[track.feed] = session
+            if self.recorder is not None:
+                self.recorder.published(room, name, session.media)
             self._route(found)
         else:
             for stream in session.media.streams:
@@ -319,6 +333,8 @@ class Endpoint:
         self._demux.forget(session)
         room = self._rooms.get(session.room)
         if isinstance(session.media, Publisher):
+            if self.recorder is not None:
+                self.recorder.unpublished(session.media)
             for track in session.media.tracks:
                 self._dirty.pop(track.feed, None)
                 del self._owners[track.feed]

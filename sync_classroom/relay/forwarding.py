@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from . import codecs
 from .account import SentAccount
@@ -72,10 +72,22 @@ class Batch:
         return cls(packets, first, last, contiguous)
 
 
+class Tap(Protocol):
+    """Who takes a feed's packets as they came, besides its subscribers: a recording."""
+
+    def take(self, feed: Feed, packets: list[Packet]) -> None:
+        """Packets in order of arrival; they are not to be changed. Must not block."""
+        ...
+
+    def restart(self, feed: Feed) -> None:
+        """Numbers and timestamps begin anew."""
+        ...
+
+
 class Feed:
     """One track of a source. `codec` may change with the publisher's payload type."""
 
-    __slots__ = ("cache", "clock", "codec", "kind", "latest", "pending", "requests", "slots")
+    __slots__ = ("cache", "clock", "codec", "kind", "latest", "pending", "requests", "slots", "tap")
 
     def __init__(self, kind: str, codec: Codec) -> None:
         self.kind = kind
@@ -86,6 +98,7 @@ class Feed:
         self.latest: Packet | None = None
         self.clock: TrackClock | None = None
         self.requests: KeyframeRequests | None = None
+        self.tap: Tap | None = None
 
     def add(self, packet: Packet) -> None:
         """A packet has arrived; it goes out with the next batch."""
@@ -100,6 +113,8 @@ class Feed:
         if self.cache is not None:
             for packet in batch.packets:
                 self.cache.append(packet)
+        if self.tap is not None:
+            self.tap.take(self, batch.packets)
         self.latest = batch.packets[-1]
         return batch
 
@@ -108,6 +123,8 @@ class Feed:
         self.pending = []
         if self.cache is not None:
             self.cache.clear()
+        if self.tap is not None:
+            self.tap.restart(self)
         for slot in self.slots:
             slot.restart(now)
 

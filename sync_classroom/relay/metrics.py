@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 
 from .journal import Journal
 from .limits import RateLimiter
+from .recording.metrics import RecordingCollector
+from .recording.recorder import Recorder
 from .whip import Reply
 
 if TYPE_CHECKING:
@@ -84,7 +86,15 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 class Metrics:
     """The relay's registry; `reply` answers `GET /metrics`."""
 
-    def __init__(self, endpoint: Endpoint, journal: Journal, *, boot: str, version: str) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        journal: Journal,
+        recorder: Recorder | None = None,
+        *,
+        boot: str,
+        version: str,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             f"{PREFIX}_http_requests",
@@ -101,6 +111,8 @@ class Metrics:
         )
         self._registry.register(_EndpointCollector(endpoint, boot, version))
         self._registry.register(_JournalCollector(journal))
+        if recorder is not None:
+            self._registry.register(RecordingCollector(recorder, PREFIX))
 
     def count_request(self, listener: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; unknown methods share a label, so labels stay few."""

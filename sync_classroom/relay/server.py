@@ -35,6 +35,8 @@ from .limits import RateLimiter
 from .listening import bind_private, check_loopback, check_open_address, load_tls, not_listening
 from .logs import configure_logs
 from .metrics import Metrics
+from .recording.library import Library, Limits
+from .recording.recorder import Recorder
 from .settings import Listen, RelaySettings, settings_from_json
 from .tokens import TokenVerifier
 from .whip import HttpProblem, Reply, Request, Signalling, body_limit, problem, too_large, with_cors
@@ -76,27 +78,33 @@ async def run(
     if settings.open_mode and not i_know:
         check_open_address(settings.http)
     async with AsyncExitStack() as stack:
-        journal, info = await _open(settings, stack, boot=secrets.token_hex(4), digest=digest)
+        journal, recorder, info = await _open(
+            settings, stack, boot=secrets.token_hex(4), digest=digest
+        )
         stop = stack.enter_context(_stop_signals())
         async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(journal.run(), name="relay-journal")
+            running = [tasks.create_task(journal.run(), name="relay-journal")]
+            if recorder is not None:
+                running.append(tasks.create_task(recorder.run(), name="relay-recorder"))
             log.info("relay_ready", **asdict(info))
             if ready is not None:
                 ready(info)
             try:
                 await stop.wait()
             finally:
-                writer.cancel()
+                for task in running:
+                    task.cancel()
         log.info("relay_stopping", boot=info.boot)
 
 
 async def _open(
     settings: RelaySettings, stack: AsyncExitStack, *, boot: str, digest: str
-) -> tuple[Journal, ServerInfo]:
-    """Journal, media, public listener, control listener; the stack closes them backwards."""
+) -> tuple[Journal, Recorder | None, ServerInfo]:
+    """Journal, media, recorder, listeners for all and for control; closed backwards."""
     journal = await _open_journal(settings, stack, boot)
     endpoint = await _open_endpoint(settings, stack, journal)
-    metrics = Metrics(endpoint, journal, boot=boot, version=__version__)
+    endpoint.recorder = recorder = await _open_recorder(settings, stack, endpoint)
+    metrics = Metrics(endpoint, journal, recorder, boot=boot, version=__version__)
     verifier = TokenVerifier(settings.keys)
     signalling = Signalling(
         endpoint, None if settings.open_mode else verifier, settings, wall=time.time
@@ -113,12 +121,13 @@ async def _open(
             ),
             secret=settings.control_secret if isinstance(settings.control, Listen) else None,
             metrics=metrics.reply,
+            recorder=recorder,
         )
         reached = await stack.enter_async_context(_controlled(settings, control, metrics))
     info = ServerInfo(
         settings.relay, boot, os.getpid(), __version__, endpoint.port, http_port, reached
     )
-    return journal, info
+    return journal, recorder, info
 
 
 async def _open_journal(settings: RelaySettings, stack: AsyncExitStack, boot: str) -> Journal:
@@ -145,6 +154,24 @@ async def _open_endpoint(
         raise not_listening("relay.media", settings.media, error) from error
     stack.push_async_callback(endpoint.close)
     return endpoint
+
+
+async def _open_recorder(
+    settings: RelaySettings, stack: AsyncExitStack, endpoint: Endpoint
+) -> Recorder | None:
+    """The recorder, if there is a folder for it."""
+    if settings.recording_dir is None:
+        return None
+    limits = Limits(
+        settings.recording_min_free_mb * 1_000_000,
+        settings.recording_max_mb * 1_000_000,
+        settings.recording_keep_days,
+    )
+    library = Library(settings.recording_dir, limits)
+    recorder = Recorder(library, endpoint, relay=settings.relay, now=_now)
+    await recorder.open()
+    stack.push_async_callback(recorder.close)
+    return recorder
 
 
 # ---------------------------------------------------------------------------- public listener

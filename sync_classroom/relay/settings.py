@@ -24,7 +24,8 @@ class RelaySettings:
     `media` listens on). `control` is a Unix socket path, or a loopback address with
     `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
     `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
-    `<turn:turn.example>; rel="ice-server"`.
+    `<turn:turn.example>; rel="ice-server"`. `recording_dir` None: nothing can be recorded;
+    `recording_max_mb` and `recording_keep_days` 0: no limit.
     """
 
     relay: str = "relay-1"
@@ -44,6 +45,10 @@ class RelaySettings:
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
     journal_max_mb: int = 512
+    recording_dir: Path | None = None
+    recording_min_free_mb: int = 2048
+    recording_max_mb: int = 0
+    recording_keep_days: int = 180
     ice_servers: tuple[str, ...] = ()
 
 
@@ -75,7 +80,7 @@ def settings_from_json(values: Mapping[str, Any]) -> RelaySettings:
 def _from_json(name: str, value: Any) -> Any:
     if name in {"media", "http"} or (name == "control" and isinstance(value, Mapping)):
         return Listen(str(value["host"]), int(value["port"]))
-    if name in {"tls_certificate", "tls_key", "control", "journal_dir"}:
+    if name in {"tls_certificate", "tls_key", "control", "journal_dir", "recording_dir"}:
         return None if value is None else Path(value)
     if isinstance(value, list | tuple):
         return tuple(value)

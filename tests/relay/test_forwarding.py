@@ -316,3 +316,24 @@ def test_whatever_happens_numbers_go_out_once_and_in_one_line(seed: int) -> None
             highest = max(highest, sequence)
     assert slot.account.next - 0x10000 == highest + 1
     assert len(used) > 500
+
+
+def test_a_tap_gets_every_packet_and_hears_of_restarts() -> None:
+    heard: list[object] = []
+
+    class Ear:
+        def take(self, feed: Feed, packets: list[Packet]) -> None:
+            heard.append((feed.kind, [packet.seq for packet in packets]))
+
+        def restart(self, feed: Feed) -> None:
+            heard.append(feed.kind)
+
+    feed = Feed("audio", Codec("opus", 111, 48000, 2))
+    feed.add(Packet(1, 0, False, b"x", arrival_s=0.0))
+    feed.take_batch()
+    feed.tap = Ear()
+    for seq in (2, 3):
+        feed.add(Packet(seq, 0, False, b"x", arrival_s=0.0))
+    feed.take_batch()
+    feed.restart(0.0)
+    assert heard == [("audio", [2, 3]), "audio"]
