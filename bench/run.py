@@ -9,6 +9,7 @@ from pathlib import Path
 
 BENCHES = (
     ("relay: CPU per forwarded packet, memory per subscriber, joins", "bench.relay.fanout"),
+    ("relay: what recording costs", "bench.relay.recording"),
     ("store: facts appended and read", "bench.store.ingest"),
 )
 

@@ -17,6 +17,7 @@ from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
 from .ports import Bus, RelayControl, Store
+from .recordings import RecordingKeeper
 from .rooms import Rooms
 from .roster import RosterService
 from .runner import SWEEP_S, LessonRunner
@@ -41,6 +42,7 @@ class Booth:
     lessons: LessonService
     desk: LessonDesk
     evidence: EvidenceService
+    recordings: RecordingKeeper
 
 
 async def build_booth(
@@ -59,6 +61,8 @@ async def build_booth(
     sweep_s: float = SWEEP_S,
     poll_s: float = BUSY_S,
     setup_gap_s: int = 0,
+    record_lessons: bool = False,
+    recording_possible: bool = False,
 ) -> Booth:
     """Make the services and read the roster; starts nothing."""
     roster = RosterService(store, bus)
@@ -77,8 +81,20 @@ async def build_booth(
         Grants(tokens, relay_url=relay_url, clock=clock, zone=zone),
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
+    recordings = RecordingKeeper(
+        store, relay, bus, by_default=record_lessons, possible=recording_possible
+    )
     runner = LessonRunner(
-        store, bus, life, rooms, media, lease, clock=clock, dismiss=desk.dismiss, sweep_s=sweep_s
+        store,
+        bus,
+        life,
+        rooms,
+        media,
+        lease,
+        recordings,
+        clock=clock,
+        dismiss=desk.dismiss,
+        sweep_s=sweep_s,
     )
     ingest = JournalIngest(
         store, bus, relay, relay_id=relay_id, clock=clock, late=runner.late_media,
@@ -86,4 +102,6 @@ async def build_booth(
         leading=lambda: lease.leading,
     )  # fmt: skip
     evidence = EvidenceService(store, lessons, roster, zone=zone)
-    return Booth(roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence)
+    return Booth(
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings
+    )

@@ -32,7 +32,7 @@ async def versions(store: Database) -> list[str]:
 async def test_an_empty_database_gets_every_table(new_database_url: str) -> None:
     store = await open_store(new_database_url, data_dir=None)
     assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
-    assert await versions(store) == ["0001"]
+    assert await versions(store) == ["0002"]
     await store.close()
 
 
@@ -42,13 +42,13 @@ async def test_opening_again_changes_nothing(new_database_url: str) -> None:
     await first.close()
     second = await open_store(new_database_url, data_dir=None)
     assert (await second.hold_lease("b", for_s=30)).holder == "a"
-    assert await versions(second) == ["0001"]
+    assert await versions(second) == ["0002"]
     await second.close()
 
 
 async def test_eight_coordinators_starting_at_once_migrate_once(new_database_url: str) -> None:
     stores = await asyncio.gather(*(open_store(new_database_url, data_dir=None) for _ in range(8)))
-    assert await versions(stores[0]) == ["0001"]
+    assert await versions(stores[0]) == ["0002"]
     for store in stores:
         assert await store.ready()
         await store.close()
@@ -72,7 +72,7 @@ async def test_two_processes_starting_at_once_migrate_once(new_database_url: str
     outputs = await asyncio.gather(*(process.communicate() for process in started))
     assert [process.returncode for process in started] == [0, 0], outputs
     store = await open_store(new_database_url, data_dir=None)
-    assert await versions(store) == ["0001"]
+    assert await versions(store) == ["0002"]
     await store.close()
 
 
@@ -115,5 +115,5 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(new_database
 async def test_steps_form_one_line_and_are_packaged() -> None:
     script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
     steps = [step.revision for step in script.walk_revisions()]
-    assert steps == ["0001"]
-    assert script.get_heads() == ["0001"]
+    assert steps == ["0002", "0001"]
+    assert script.get_heads() == ["0002"]

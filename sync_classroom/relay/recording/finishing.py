@@ -311,20 +311,27 @@ def _sha256(path: Path) -> str:
 
 
 def _thumbnails(path: Path, stem: str) -> list[str]:
-    """Pictures at fixed shares of the file's length, as JPEG; fewer if it is short."""
+    """Pictures at fixed shares of the file's length, as JPEG; fewer if some cannot be decoded."""
     names: list[str] = []
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            return []
-        length = container.duration or 0
-        for number, share in enumerate(THUMBNAILS, 1):
-            container.seek(int(length * share))
-            frame = next(container.decode(video=0), None)
-            if frame is not None:
-                name = f"{stem}-{number}.jpg"
-                path.with_name(name).write_bytes(jpeg(frame))
-                names.append(name)
+    for number, share in enumerate(THUMBNAILS, 1):
+        frame = _frame(path, share)
+        if frame is not None:
+            name = f"{stem}-{number}.jpg"
+            path.with_name(name).write_bytes(jpeg(frame))
+            names.append(name)
     return names
+
+
+def _frame(path: Path, share: float) -> VideoFrame | None:
+    """The picture at a share of the file's length, or None: it is an ornament, not the recording."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                return None
+            container.seek(int((container.duration or 0) * share))
+            return next(container.decode(video=0), None)
+    except av.FFmpegError:
+        return None
 
 
 def jpeg(frame: VideoFrame) -> bytes:

@@ -194,6 +194,20 @@ def test_a_recording_that_went_on_after_it_was_saved_gets_another_file(room: Roo
     ]
 
 
+def test_pictures_nobody_can_decode_are_kept_without_thumbnails(room: Room) -> None:
+    record(room.writer, "camera", 100.0, 1.0, VP8)
+    folder = ended(room, 101.0)
+    path = folder / "01-camera-0001.webm"
+    data = path.read_bytes()
+    for item in items(data):
+        if item.kind == "video":  # a frame tag that promises more than there is
+            data = data.replace(item.data, b"\xf0\xff\xff" + item.data[3:])
+    path.write_bytes(data)
+    (camera,) = finished(folder).sources
+    assert camera.thumbnails == []
+    assert [file["name"] for file in camera.files] == ["01-camera-1.webm"]
+
+
 def test_without_room_nothing_is_touched(room: Room) -> None:
     record(room.writer, "camera", 100.0, 1.0)
     folder = ended(room, 101.0)
