@@ -6,31 +6,57 @@ is changed here and nowhere else.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from .domain.problems import ProblemError
 
 ENV_PREFIX: Final = "SYNC_CLASSROOM_"
 DEFAULT_FILE: Final = Path("config/sync_classroom.toml")
+#: Of the relay's control interface on TCP; the relay refuses a shorter one, too.
+MIN_SECRET_CHARACTERS: Final = 16
+
+
+class InvalidSettingError(ValueError):
+    """What a value must be, in both languages; `key` and `value` say whose, if not the field's."""
+
+    def __init__(self, zh: str, en: str, *, key: str = "", value: object = None) -> None:
+        super().__init__(en)
+        self.zh = zh
+        self.en = en
+        self.key = key
+        self.value = value
 
 
 def _address(text: str) -> str:
     """Check `host:port` (an IPv6 host in brackets) and return it."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("must be ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080")
+        raise InvalidSettingError(
+            "应为“地址:端口”，例如 0.0.0.0:8080 或 [::]:8080",
+            "must be ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080",
+        )
     return text
 
 
@@ -44,17 +70,52 @@ def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("must be a time zone name such as Asia/Shanghai") from None
+        raise InvalidSettingError(
+            "应为时区名称，例如 Asia/Shanghai", "must be a time zone name such as Asia/Shanghai"
+        ) from None
     return text
 
 
 def _ips(texts: list[str]) -> list[str]:
     for text in texts:
-        ip_address(text)
+        try:
+            ip_address(text)
+        except ValueError:
+            raise InvalidSettingError(
+                f'“{text}”不是 IP 地址；应写成 ["192.0.2.10"] 这样的列表',
+                f'{text!r} is no IP address; write a list such as ["192.0.2.10"]',
+            ) from None
     return texts
 
 
 Address = Annotated[str, AfterValidator(_address)]
+
+
+def _control(text: str) -> str:
+    """Check where a relay is controlled: empty, a path, or `http(s)://host:port`."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        return text
+    host, _, port = rest.rpartition(":")
+    if scheme not in ("http", "https") or not host or not port.isdigit() or int(port) > 65535:
+        raise InvalidSettingError(
+            "应为套接字文件路径，或 http://127.0.0.1:8091、https://主机:8091 这样的地址",
+            "must be the path of a socket, or an address such as http://127.0.0.1:8091 or"
+            " https://relay.example:8091",
+        )
+    if scheme == "http" and not _is_loopback(host.strip("[]")):
+        raise InvalidSettingError(
+            "http:// 只能用于本机回环地址，其他地址请用 https://",
+            "http:// is for loopback addresses only; use https:// for any other",
+        )
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Section(BaseModel):
@@ -113,6 +174,22 @@ class RelayTableSettings(Section):
     """The media plane."""
 
     id: str = Field("relay-1", description="Name of this relay in facts; unique in the programme.")
+    spawn: bool = Field(
+        True,
+        description="Whether serve starts the relay and keeps it running; false: another does.",
+    )
+    control: Annotated[str, AfterValidator(_control)] = Field(
+        "",
+        description="Its control: a socket's path, or http(s)://host:port; empty: in data_dir.",
+    )
+    control_secret: str = Field(
+        "",
+        description="Shared by relay and coordinators where control is an address; 16 characters.",
+    )
+    control_ca: str = Field(
+        "",
+        description="PEM authority of an https control; empty: data_dir/tls if made, or system's.",
+    )
     media: Address = Field(
         "0.0.0.0:7700", description="Address and UDP port of all media; open it in the firewall."
     )
@@ -132,11 +209,21 @@ class RelayTableSettings(Section):
         600, ge=1, le=20000, description="Publishing and receiving sessions at once (count)."
     )
     max_rooms: int = Field(200, ge=1, le=5000, description="Lessons at once (count).")
+    max_load: float = Field(
+        0.85,
+        ge=0.1,
+        le=1,
+        description="Share of one core above which new seats are refused, hosts never; 1: never.",
+    )
     batch_window_ms: float = Field(
         2.0,
         ge=0,
         le=20,
         description="How long packets may wait for others, milliseconds; 0: never.",
+    )
+    fanout: Literal["auto", "kernel", "python"] = Field(
+        "auto",
+        description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
     )
     max_bitrate_kbps: int = Field(
         2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."
@@ -145,33 +232,44 @@ class RelayTableSettings(Section):
         512, ge=1, le=100000, description="Disk the unconfirmed journal may take, MB."
     )
 
+    @model_validator(mode="after")
+    def _controllable(self) -> RelayTableSettings:
+        """An address needs a secret, and a relay that is not ours to start."""
+        if "://" not in self.control:
+            return self
+        if self.spawn:
+            raise InvalidSettingError(
+                "relay.control 写成地址时，relay.spawn 须为 false：serve 自己启动的媒体服务只通过"
+                "套接字文件管理",
+                "relay.spawn must be false where relay.control is an address: serve minds a relay"
+                " of its own by a socket only",
+                key="relay.spawn",
+                value=self.spawn,
+            )
+        if len(self.control_secret) < MIN_SECRET_CHARACTERS:
+            raise InvalidSettingError(
+                "relay.control 写成地址时，relay.control_secret 至少"
+                f" {MIN_SECRET_CHARACTERS} 个字符",
+                f"relay.control_secret must have {MIN_SECRET_CHARACTERS} characters or more where"
+                " relay.control is an address",
+                key="relay.control_secret",
+                value="*" * len(self.control_secret),
+            )
+        return self
+
 
 class RecordingSettings(Section):
     """What is kept of lessons' pictures and sound."""
 
-    lessons: bool = Field(
-        default=True,
-        description="Record lessons, unless the lesson's page says otherwise for one of them.",
-    )
+    lessons: bool = Field(default=True, description="Record lessons unless their page says no.")
     folder: str = Field("", description="Folder of recordings; empty: data_dir/recordings.")
     keep_days: int = Field(
-        180,
-        ge=0,
-        le=36500,
-        description="Media are deleted so long after the lesson, days; 0: never.",
+        180, ge=0, le=36500, description="Media are deleted after so many days; 0: never."
     )
     min_free_mb: int = Field(
-        2048,
-        ge=0,
-        le=1000000,
-        description="Recording stops when the disk has less left, MB; lessons and evidence go on.",
+        2048, ge=0, le=1000000, description="Recording stops with less of the disk left, MB."
     )
-    max_total_mb: int = Field(
-        0,
-        ge=0,
-        le=100000000,
-        description="Recording stops when all recordings take more, MB; 0: no limit.",
-    )
+    max_total_mb: int = Field(0, ge=0, description="Recording stops with more in all, MB; 0: any.")
 
 
 class LessonSettings(Section):
@@ -204,12 +302,10 @@ class LessonSettings(Section):
 class LogSettings(Section):
     """What is written to standard error."""
 
-    level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level logged."
     )
-    format: str = Field(
-        "text", pattern="^(text|json)$", description="Lines for people or for programs."
-    )
+    format: Literal["text", "json"] = Field("text", description="Lines for people or for programs.")
 
 
 class Settings(BaseSettings):
@@ -269,13 +365,62 @@ def _problem(error: ValidationError, where: str) -> ProblemError:
             field=key,
             value=value,
         )
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = _reason(first["type"], first.get("ctx", {}))
+    if reason.key:
+        key, value = reason.key, reason.value
     return ProblemError(
         "setting_invalid",
-        f"{where}：设置 {key} 的值 {value!r} 无效：{reason}。",
-        f"{where}: setting {key} = {value!r} is not valid: {reason}.",
+        f"{where}：设置 {key} 的值 {value!r} 无效：{reason.zh}。",
+        f"{where}: setting {key} = {value!r} is not valid: {reason.en}.",
         field=key,
         value=value,
+    )
+
+
+#: pydantic's error types that our settings can lead to, by how they begin.
+_REASONS: Final = {
+    "int": ("应为整数", "must be a whole number"),
+    "float": ("应为数字", "must be a number"),
+    "finite": ("应为有限的数字", "must be a finite number"),
+    "bool": ("应为 true 或 false", "must be true or false"),
+    "string": ("应为带引号的文字", "must be text in quotes"),
+    "list": ('应为列表，例如 ["192.0.2.10"]', 'must be a list, such as ["192.0.2.10"]'),
+    "model": ("应为一个表，其中每行一个设置", "must be a table with a setting a line"),
+    "greater_than_equal": ("不能小于 {ge}", "must be {ge} or more"),
+    "less_than_equal": ("不能大于 {le}", "must be {le} or less"),
+    "literal_error": ("只能是 {expected} 之一", "must be one of {expected}"),
+}
+
+
+def _reason(kind: str, context: Mapping[str, Any]) -> InvalidSettingError:
+    """Why a value will not do, in both languages."""
+    told = context.get("error")
+    if isinstance(told, InvalidSettingError):
+        return told
+    zh, en = next(words for begins, words in _REASONS.items() if kind.startswith(begins))
+    values = {**context, "expected": str(context.get("expected", "")).replace(" or ", ", ")}
+    return InvalidSettingError(zh.format(**values), en.format(**values))
+
+
+def _no_list() -> ProblemError:
+    """The environment variable that should hold a list; pydantic-settings names its table only."""
+    for name in sorted(os.environ):
+        table, _, key = name.upper().removeprefix(ENV_PREFIX).lower().partition("__")
+        section = Settings.model_fields.get(table)
+        info = getattr(section and section.annotation, "model_fields", {}).get(key)
+        if info is None or info.default_factory is not list:
+            continue
+        try:
+            json.loads(os.environ[name])
+        except ValueError:
+            break
+    reason = _reason("list", {})
+    return ProblemError(
+        "setting_invalid",
+        f"环境变量 {name} 的值 {os.environ[name]!r} 无效：{reason.zh}。",
+        f"The environment variable {name} = {os.environ[name]!r} is not valid: {reason.en}.",
+        field=name,
+        value=os.environ[name],
     )
 
 
@@ -319,6 +464,8 @@ def load_settings(path: Path | None = None) -> Settings:
         return Settings(**data)
     except ValidationError as error:
         raise _problem(error, str(chosen) if data else "environment") from error
+    except SettingsError as error:  # a list in the environment that is not JSON
+        raise _no_list() from error
 
 
 def render_reference() -> str:
@@ -341,7 +488,7 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, switch, number, or list of texts."""
+    """A default as TOML: text, yes or no, number, or list of texts."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

@@ -99,7 +99,7 @@ async def _serve(pipe: Connection, folder: Path) -> None:
     pipe.send(None)
 
 
-async def _record(recorder: Recorder, rooms: Iterable[str], *, on: bool) -> None:
+async def _record(recorder: Recorder[Any], rooms: Iterable[str], *, on: bool) -> None:
     """Begin, or end and wait until the files are joined, which is not what is measured."""
     for room in rooms:
         if on:

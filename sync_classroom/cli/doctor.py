@@ -21,14 +21,21 @@ import click
 from cryptography import x509
 from rich.console import Console
 
-from ..app import DATABASE_URL
+from .. import __version__
+from ..app import DATABASE_URL, relay_client
 from ..config import Settings, split_address
+from ..coordinator.ports import RelayDownError
+from ..coordinator.relay_client import RelayClient, RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
+from ..relay import kernel
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .relay_settings import recordings_folder
+from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 
+#: A relay that runs answers within milliseconds.
+RELAY_ANSWER_S: Final = 2.0
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
 
@@ -140,11 +147,10 @@ def in_use(address: str, kind: int) -> OSError | None:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    wanted = (
-        ("server.listen", settings.server.listen, socket.SOCK_STREAM),
-        ("relay.http", settings.relay.http, socket.SOCK_STREAM),
-        ("relay.media", settings.relay.media, socket.SOCK_DGRAM),
-    )
+    wanted = [("server.listen", settings.server.listen, socket.SOCK_STREAM)]
+    if settings.relay.spawn:  # another's relay holds its ports itself, perhaps elsewhere
+        wanted.append(("relay.http", settings.relay.http, socket.SOCK_STREAM))
+        wanted.append(("relay.media", settings.relay.media, socket.SOCK_DGRAM))
     for name, address, kind in wanted:
         protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
         if error := in_use(address, kind):
@@ -266,6 +272,98 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.FAIL, problem.zh, problem.en)
 
 
+async def _relay_finding(settings: Settings) -> Finding:
+    client = relay_client(serve_settings(settings))
+    where = client.where
+    try:
+        found = await client.identity()
+    except RelayLockedError:
+        return Finding(
+            Level.FAIL,
+            f"媒体服务 {where} 不接受密钥；两边的 relay.control_secret 须相同。",
+            f"The relay at {where} does not take the secret: relay.control_secret must be the same"
+            " on both sides.",
+        )
+    except RelayDownError as error:
+        return Finding(
+            Level.FAIL,
+            f"媒体服务 {where} 没有应答（{error.__cause__ or error}）。请启动"
+            " `sync-classroom relay`，或改正 relay.control。",
+            f"No relay answers at {where} ({error.__cause__ or error}). Start `sync-classroom"
+            " relay` there, or correct relay.control.",
+        )
+    finally:
+        await client.close()
+    if found.relay != settings.relay.id:
+        return Finding(
+            Level.FAIL,
+            f"{where} 上的媒体服务编号是 {found.relay}，而 relay.id 是 {settings.relay.id}。"
+            "请改正 relay.control 或 relay.id。",
+            f"The relay at {where} is {found.relay}, and relay.id says {settings.relay.id}. Correct"
+            " relay.control or relay.id.",
+        )
+    if found.version != __version__:
+        return Finding(
+            Level.WARN,
+            f"媒体服务 {where} 的版本是 {found.version}，本服务是 {__version__}；"
+            "请升级到同一版本。",
+            f"The relay at {where} is of version {found.version}, this is {__version__}: upgrade"
+            " both to the same.",
+        )
+    return _doing(found)
+
+
+def _doing(found: RelayIdentity) -> Finding:
+    """How much a relay does, and what it refuses."""
+    share = f"{found.load:.0%}"
+    zh = f"媒体服务 {found.version} 运行中：课堂 {found.rooms}，连接 {found.sessions}，负荷 {share}"
+    en = f"Relay {found.version} runs: {found.rooms} rooms, {found.sessions} sessions, load {share}"
+    if found.draining:
+        return Finding(
+            Level.WARN,
+            f"{zh}。它不再接受新课堂，无人在线后停止；`sync-classroom drain --cancel` 可撤销。",
+            f"{en}. It takes no new lessons and ends when nobody is connected;"
+            " `sync-classroom drain --cancel` takes that back.",
+        )
+    if found.busy:
+        return Finding(
+            Level.WARN,
+            f"{zh}。它正拒绝新的听讲席；请增加一台媒体服务，或提高 relay.max_load。",
+            f"{en}. It refuses new seats; add a relay, or raise relay.max_load.",
+        )
+    return Finding(Level.OK, zh, en)
+
+
+async def _own_relay(control: Path) -> Finding:
+    """The relay that `serve` started here, if it runs: it is started when it is needed."""
+    client = RelayClient(control, timeout_s=RELAY_ANSWER_S)
+    try:
+        return _doing(await client.identity())
+    except RelayDownError:
+        return Finding(Level.OK, "媒体服务没有运行", "The relay is not running")
+    finally:
+        await client.close()
+
+
+def _relay(settings: Settings) -> Iterator[Finding]:
+    """The relay: our own while it runs, or the one that somebody else runs."""
+    if settings.relay.spawn:
+        yield asyncio.run(
+            _own_relay(Path(settings.server.data_dir).absolute() / "relay" / "control.sock")
+        )
+        return
+    if settings.relay.control.startswith("https://") and not settings.relay.public_url:
+        yield Finding(
+            Level.FAIL,
+            "媒体服务在另一台机器上，须用 relay.public_url 写明终端访问它的地址。",
+            "The relay is on another machine: relay.public_url must say how terminals reach it.",
+        )
+    try:
+        yield asyncio.run(_relay_finding(settings))
+    except ProblemError as problem:
+        yield Finding(Level.FAIL, problem.zh, problem.en)
+
+
 def _buffers(_settings: Settings) -> Iterator[Finding]:
     """Linux caps socket buffers; a burst of keyframes to 48 rooms needs more than the default."""
     path = Path("/proc/sys/net/core/wmem_max")
@@ -281,6 +379,34 @@ def _buffers(_settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _fanout(settings: Settings) -> Iterator[Finding]:
+    """Which fan-out forwards: the one in C costs a fraction of the other's processor time."""
+    reason = kernel.unavailable()
+    if reason is None:
+        used = "python" if settings.relay.fanout == "python" else "kernel"
+        yield Finding(
+            Level.OK, f"转发程序：{used}（relay.fanout）", f"Media is forwarded by: {used}"
+        )
+        return
+    zh, en = reason
+    if settings.relay.fanout == "kernel":
+        yield Finding(
+            Level.FAIL,
+            f"设置 relay.fanout 要求 C 转发程序，但不能使用：{zh}。请改为 auto，"
+            "或安装 gcc 后重新安装本软件包。",
+            f"The setting relay.fanout asks for the kernel, but {en}. Set it to auto, or install"
+            " gcc and then this package again.",
+        )
+    else:
+        yield Finding(
+            Level.WARN,
+            f"由 Python 转发，C 转发程序不能使用：{zh}。48 间教室够用；"
+            "教室更多时请安装 gcc 后重新安装本软件包。",
+            f"Media is forwarded by Python, not by the kernel: {en}. That is enough for 48"
+            " classrooms; for more, install gcc and then this package again.",
+        )
+
+
 CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _python,
     _data_dir,
@@ -288,7 +414,9 @@ CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _store,
     _https,
     _ports,
+    _relay,
     _buffers,
+    _fanout,
 )
 
 

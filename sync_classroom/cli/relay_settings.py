@@ -13,8 +13,12 @@ def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's part."""
     relay, recording = settings.relay, settings.recording
     files = certificate_files(settings)
+    control = control_of(settings)
     return RelaySettings(
         relay=relay.id,
+        control=control,
+        control_tls=relay.control.startswith("https://"),
+        control_secret=relay.control_secret if isinstance(control, Listen) else "",
         media=Listen(*split_address(relay.media)),
         http=Listen(*split_address(relay.http)),
         advertised=tuple(relay.advertised),
@@ -22,7 +26,9 @@ def relay_settings(settings: Settings) -> RelaySettings:
         tls_key=files[1] if files else None,
         max_sessions=relay.max_sessions,
         max_rooms=relay.max_rooms,
+        max_load=relay.max_load,
         batch_window_ms=relay.batch_window_ms,
+        fanout=relay.fanout,
         max_bitrate_kbps=relay.max_bitrate_kbps,
         journal_max_mb=relay.journal_max_mb,
         recording_dir=recordings_folder(settings),
@@ -36,3 +42,11 @@ def recordings_folder(settings: Settings) -> Path:
     """Where recordings are kept."""
     folder = settings.recording.folder
     return (Path(folder) if folder else Path(settings.server.data_dir) / "recordings").absolute()
+
+
+def control_of(settings: Settings) -> Path | Listen:
+    """Where relay and coordinator meet: by default a socket in the data folder."""
+    scheme, found, address = settings.relay.control.partition("://")
+    if found:
+        return Listen(*split_address(address))
+    return Path(scheme or Path(settings.server.data_dir) / "relay" / "control.sock").absolute()

@@ -61,10 +61,9 @@ async def build_booth(
     sweep_s: float = SWEEP_S,
     poll_s: float = BUSY_S,
     setup_gap_s: int = 0,
-    record_lessons: bool = False,
-    recording_possible: bool = False,
+    record: bool | None = None,
 ) -> Booth:
-    """Make the services and read the roster; starts nothing."""
+    """Make the services and read the roster; starts nothing. `record`: see `RecordingKeeper`."""
     roster = RosterService(store, bus)
     await roster.load()
     media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
@@ -81,21 +80,11 @@ async def build_booth(
         Grants(tokens, relay_url=relay_url, clock=clock, zone=zone),
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
-    recordings = RecordingKeeper(
-        store, relay, bus, by_default=record_lessons, possible=recording_possible
-    )
+    recordings = RecordingKeeper(store, relay, bus, by_default=record)
     runner = LessonRunner(
-        store,
-        bus,
-        life,
-        rooms,
-        media,
-        lease,
-        recordings,
-        clock=clock,
-        dismiss=desk.dismiss,
-        sweep_s=sweep_s,
-    )
+        store, bus, life, rooms, media, lease, recordings,
+        clock=clock, dismiss=desk.dismiss, sweep_s=sweep_s,
+    )  # fmt: skip
     ingest = JournalIngest(
         store, bus, relay, relay_id=relay_id, clock=clock, late=runner.late_media,
         busy=lambda: media.status is not None and bool(media.status.rooms),

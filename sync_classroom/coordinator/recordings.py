@@ -44,7 +44,10 @@ class KeeperStore(RecordingStore, LessonStore, Protocol):
 
 
 class RecordingKeeper:
-    """`follow` for every open or live lesson, `settle` at every sweep; both by the leader only."""
+    """`follow` for every open or live lesson, `settle` at every sweep; both by the leader only.
+
+    `by_default`: whether lessons are recorded unless somebody says otherwise; None: they cannot be.
+    """
 
     def __init__(
         self,
@@ -52,15 +55,14 @@ class RecordingKeeper:
         relay: RelayControl,
         bus: Bus,
         *,
-        by_default: bool,
-        possible: bool,
+        by_default: bool | None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._relay = relay
         self._bus = bus
-        self._by_default = by_default
-        self.possible = possible
+        self._by_default = bool(by_default)
+        self.possible = by_default is not None
         self._monotonic = monotonic
         self._asked: dict[OccurrenceId, tuple[tuple[str, ...], str | None, float]] = {}
         self._deleted_at = float("-inf")

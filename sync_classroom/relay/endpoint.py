@@ -14,20 +14,22 @@ from typing import Final
 
 from . import rtcp
 from .admission import Admission
-from .counters import Counters
+from .counters import JOIN_BUCKETS_S, LAG_BUCKETS_S, Counters, Distribution
 from .demux import Demultiplexer
 from .dtls import Certificate
-from .fanout import FanOut, Output, PythonFanOut
+from .entrance import Entrance
+from .fanout import FanOut, Output
 from .forwarding import Feed, Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
+from .kernel import make_fanout
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
 from .publisher import Publisher
-from .recording.recorder import Recorder
+from .recording.recorder import NOBODY, Watcher
 from .room import EMPTY_S, Layout, Room, source_name
 from .schedule import Schedule
-from .session import Direction, LocalTransport, Offer, Sample, SessionRefusedError
+from .session import Direction, LocalTransport, Offer, Sample
 from .settings import RelaySettings
 from .subscriber import Subscriber
 from .sync import RelayClock
@@ -38,7 +40,7 @@ __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 WARM_S: Final = 0.5
 """From an offer to the end of its handshake: a cached keyframe should still be fresh then."""
 NOTHING_LIVE_RETRY_S: Final = 3
-FULL_RETRY_S: Final = 30
+"""When to look again whether a lesson has begun: the room is to be there when its picture is."""
 _EARLY_S: Final = 0.0005
 """Timers of the loop may fire this early by its clock's resolution."""
 
@@ -55,12 +57,14 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         self.socket = socket
         self.on_sample = on_sample
-        self.draining = False
-        self.recorder: Recorder | None = None
+        self.entrance = Entrance(settings)
+        self.recorder: Watcher[Session] = NOBODY
         self._counters = Counters()
+        self.joins, self.lag = Distribution(JOIN_BUCKETS_S), Distribution(LAG_BUCKETS_S)
+        self.dropped_in = 0
         self._ice = IceTable()
         self._demux = Demultiplexer(socket, self._ice, self._counters, self)
-        self._fanout: FanOut = PythonFanOut(socket, self._counters)
+        self._fanout: FanOut = make_fanout(settings.fanout, socket, self._counters)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
@@ -123,6 +127,11 @@ class Endpoint:
         return self.socket.port
 
     @property
+    def fanout(self) -> str:
+        """Which implementation forwards: `kernel` or `python`."""
+        return self._fanout.name
+
+    @property
     def counters(self) -> Counters:
         """What happened since start."""
         counters, socket = self._counters, self.socket
@@ -136,6 +145,10 @@ class Endpoint:
         return counters
 
     # ------------------------------------------------------------------ rooms
+
+    def begin_drain(self) -> None:
+        """Take no new rooms from now on; running ones go on."""
+        self.entrance.drain.begin(self._loop.time())
 
     def rooms(self) -> tuple[str, ...]:
         """The names of all rooms."""
@@ -172,20 +185,10 @@ class Endpoint:
                 self.close_session(session, "dropped")
 
     def _make_room(self, name: str, *, pinned: bool) -> Room[Session]:
-        if self.draining:
-            raise self._refusal("draining", "this relay takes no new rooms; use another", None)
-        if len(self._rooms) >= self._settings.max_rooms:
-            limit = self._settings.max_rooms
-            raise self._refusal(
-                "full", f"all {limit} rooms are in use (setting max_rooms)", FULL_RETRY_S
-            )
+        self.entrance.check_room(len(self._rooms))
         room: Room[Session] = Room(name, pinned)
         self._rooms[name] = room
         return room
-
-    def _refusal(self, code: str, message: str, retry_after_s: int | None) -> SessionRefusedError:
-        self._counters.sessions_refused += 1
-        return SessionRefusedError(code, message, retry_after_s)
 
     def _route(self, room: Room[Session]) -> None:
         """Point every slot of the room at what its layout says now."""
@@ -227,21 +230,16 @@ class Endpoint:
         return source.media.feed(kind)
 
     def _ask_keyframe(self, feed: Feed) -> None:
-        if feed.wants_keyframe:
-            self.ask_keyframe(feed)
-
-    def ask_keyframe(self, feed: Feed) -> None:
-        """Have a feed's publisher asked for a keyframe, as soon as is decent."""
-        if feed.requests is not None and feed in self._owners:
+        if feed.wants_keyframe and feed.requests is not None:
             feed.requests.ask()
             self.touch(self._owners[feed])
 
-    def publishers(self, room: str) -> dict[str, Session]:
-        """Who publishes in a room, by source."""
-        found = self._rooms.get(room)
-        return {} if found is None else {n: session for n, (_, session) in found.sources.items()}
-
     # ------------------------------------------------------------------ sessions
+
+    @property
+    def session_count(self) -> int:
+        """Sessions that have not ended, also those that still shake hands."""
+        return len(self._sessions)
 
     def session(self, session_id: str) -> Session | None:
         """A session that has not ended, or None."""
@@ -262,15 +260,15 @@ class Endpoint:
         """Open a session for a negotiated offer; the answer is made of what it says of itself.
 
         Raises `SessionRefusedError` with code `room_unknown`, `nothing_live` (nobody publishes in
-        the room yet), `full` or `draining`. A session of the same peer, direction and source, and
-        whoever published the same source before, is closed once the new one exists.
+        the room yet), `full`, `busy` or `draining`. A session of the same peer, direction and
+        source, and whoever published the same source before, is closed once the new one exists.
         """
         found = self._rooms.get(room)
         publish = offer.direction is Direction.PUBLISH
         if found is None and not makes_room:
-            raise self._refusal("room_unknown", f"there is no room {room!r} here", None)
+            raise self.entrance.refusal("room_unknown", f"there is no room {room!r} here")
         if not publish and (found is None or not found.anything_live()):
-            raise self._refusal(
+            raise self.entrance.refusal(
                 "nothing_live", f"nobody publishes in room {room!r} yet", NOTHING_LIVE_RETRY_S
             )
         name = source_name(source, peer) if publish else None
@@ -282,14 +280,13 @@ class Endpoint:
             and session.source == name
             and (publish or session.peer == peer)
         ]
-        if len(self._sessions) - len(replaced) >= self._settings.max_sessions:
-            limit = self._settings.max_sessions
-            raise self._refusal(
-                "full", f"all {limit} sessions are in use (setting max_sessions)", FULL_RETRY_S
-            )
+        now, others = self._loop.time(), len(self._sessions) - len(replaced)
+        self.entrance.check_session(
+            (room, peer, offer.direction, name), now, sessions=others, present=bool(replaced)
+        )
         if found is None:
             found = self._make_room(room, pinned=False)
-        session = self._admission.session(room, peer, name, offer, self._loop.time())
+        session = self._admission.session(room, peer, name, offer, now)
         for old in replaced:
             self.close_session(old, "replaced")
         self._sessions[session.id] = session
@@ -300,8 +297,7 @@ class Endpoint:
             found.sources[name] = (peer, session)
             for track in session.media.tracks:
                 self._owners[track.feed] = session
-            if self.recorder is not None:
-                self.recorder.published(room, name, session.media)
+            self.recorder.published(session, session.media)
             self._route(found)
         else:
             for stream in session.media.streams:
@@ -328,13 +324,13 @@ class Endpoint:
         now = self._loop.time()
         session.last_samples(now)
         del self._sessions[session.id]
+        self.entrance.gate.left(session.place, now)
         self._schedule.remove(session)
         self._ice.close(session.agent)
         self._demux.forget(session)
         room = self._rooms.get(session.room)
         if isinstance(session.media, Publisher):
-            if self.recorder is not None:
-                self.recorder.unpublished(session.media)
+            self.recorder.unpublished(session.media)
             for track in session.media.tracks:
                 self._dirty.pop(track.feed, None)
                 del self._owners[track.feed]
@@ -351,9 +347,7 @@ class Endpoint:
         self._counters.sessions_closed += 1
         if session.task is not None:
             session.task.cancel()
-        log.debug(
-            "session %s of %s in %s closed: %s", session.id, session.peer, session.room, reason
-        )
+        log.debug("session %s of %s closed: %s", session.id, session.peer, reason)
 
     def _leave_room(self, room: Room[Session], session: Session, now: float) -> None:
         room.sessions.discard(session.id)
@@ -414,6 +408,7 @@ class Endpoint:
     def _connected(self, session: Session) -> None:
         now = self._loop.time()
         session.connected_at(now)
+        self.joins.observe(now - session.opened_s)
         room = self._rooms.get(session.room)
         if room is not None:
             self._route_session(room, session)

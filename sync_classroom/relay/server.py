@@ -29,22 +29,27 @@ from aiohttp import web
 from .. import __version__
 from ..domain.problems import ProblemError
 from .control import MAX_CONTROL_BYTES, Control, Identity
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Session
+from .health import Health
 from .journal import Journal
 from .limits import RateLimiter
-from .listening import bind_private, check_loopback, check_open_address, load_tls, not_listening
+from .listening import bind_private, check_control, check_open_address, load_tls, not_listening
 from .logs import configure_logs
 from .metrics import Metrics
+from .notify import Notifier
 from .recording.library import Library, Limits
 from .recording.recorder import Recorder
 from .settings import Listen, RelaySettings, settings_from_json
 from .tokens import TokenVerifier
+from .watch import watch
 from .whip import HttpProblem, Reply, Request, Signalling, body_limit, problem, too_large, with_cors
 
 log = structlog.get_logger(__name__)
 
 #: A body of 192 kB over a line worth having; slower is somebody holding connections open.
 BODY_S: Final = 10.0
+#: Of an IPv6 address this many bits count as one asker: a household or school has the rest.
+IPV6_PREFIX_BITS: Final = 64
 #: How long answers under way may take when the process is told to stop.
 SHUTDOWN_S: Final = 1.0
 
@@ -71,6 +76,8 @@ async def run(
 ) -> None:
     """Serve until SIGTERM, SIGINT or cancellation; then close sessions and write what they moved.
 
+    SIGUSR1 or `POST /drain` begin a drain: no new rooms, and the same end once nobody is connected.
+
     `ready` is called once everything listens. `digest` is repeated in `/status` so that whoever
     started this relay knows it again. Raises ProblemError for what a person can put right: a port
     in use, a folder that cannot be written, open mode on a public address without `i_know`.
@@ -78,38 +85,61 @@ async def run(
     if settings.open_mode and not i_know:
         check_open_address(settings.http)
     async with AsyncExitStack() as stack:
-        journal, recorder, info = await _open(
-            settings, stack, boot=secrets.token_hex(4), digest=digest
-        )
-        stop = stack.enter_context(_stop_signals())
+        opened = await _open(settings, stack, boot=secrets.token_hex(4), digest=digest)
+        endpoint, info = opened.endpoint, opened.info
+        stop = stack.enter_context(_stop_signals(endpoint))
+
+        def drained() -> None:
+            log.info("relay_drained", boot=info.boot)
+            stop.set()
+
+        notifier = Notifier.of_process()
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(journal.run(), name="relay-journal")]
-            if recorder is not None:
-                running.append(tasks.create_task(recorder.run(), name="relay-recorder"))
+            owned = [
+                tasks.create_task(opened.journal.run(), name="relay-journal"),
+                tasks.create_task(watch(endpoint, notifier, drained), name="relay-watch"),
+            ]
+            if opened.recorder is not None:
+                owned.append(tasks.create_task(opened.recorder.run(), name="relay-recorder"))
             log.info("relay_ready", **asdict(info))
+            notifier.ready()
             if ready is not None:
                 ready(info)
             try:
                 await stop.wait()
             finally:
-                for task in running:
+                for task in owned:
                     task.cancel()
+        notifier.stopping()
         log.info("relay_stopping", boot=info.boot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What `run` drives once everything listens."""
+
+    endpoint: Endpoint
+    journal: Journal
+    recorder: Recorder[Session] | None
+    info: ServerInfo
 
 
 async def _open(
     settings: RelaySettings, stack: AsyncExitStack, *, boot: str, digest: str
-) -> tuple[Journal, Recorder | None, ServerInfo]:
+) -> _Opened:
     """Journal, media, recorder, listeners for all and for control; closed backwards."""
     journal = await _open_journal(settings, stack, boot)
     endpoint = await _open_endpoint(settings, stack, journal)
-    endpoint.recorder = recorder = await _open_recorder(settings, stack, endpoint)
+    recorder = await _open_recorder(settings, stack, endpoint)
     metrics = Metrics(endpoint, journal, recorder, boot=boot, version=__version__)
     verifier = TokenVerifier(settings.keys)
     signalling = Signalling(
         endpoint, None if settings.open_mode else verifier, settings, wall=time.time
     )
-    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot))
+    tls = load_tls(settings)
+    stack.enter_context(_reload_on_hangup(settings, tls))
+    health = Health(endpoint.entrance, boot)
+    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, health, tls))
     reached = None
     if settings.control is not None:
         control = Control(
@@ -119,15 +149,16 @@ async def _open(
             Identity(
                 settings.relay, boot, os.getpid(), __version__, digest, endpoint.port, http_port
             ),
+            health,
             secret=settings.control_secret if isinstance(settings.control, Listen) else None,
             metrics=metrics.reply,
             recorder=recorder,
         )
-        reached = await stack.enter_async_context(_controlled(settings, control, metrics))
+        reached = await stack.enter_async_context(_controlled(settings, control, metrics, tls))
     info = ServerInfo(
         settings.relay, boot, os.getpid(), __version__, endpoint.port, http_port, reached
     )
-    return journal, recorder, info
+    return _Opened(endpoint, journal, recorder, info)
 
 
 async def _open_journal(settings: RelaySettings, stack: AsyncExitStack, boot: str) -> Journal:
@@ -158,7 +189,7 @@ async def _open_endpoint(
 
 async def _open_recorder(
     settings: RelaySettings, stack: AsyncExitStack, endpoint: Endpoint
-) -> Recorder | None:
+) -> Recorder[Session] | None:
     """The recorder, if there is a folder for it."""
     if settings.recording_dir is None:
         return None
@@ -170,6 +201,7 @@ async def _open_recorder(
     library = Library(settings.recording_dir, limits)
     recorder = Recorder(library, endpoint, relay=settings.relay, now=_now)
     await recorder.open()
+    endpoint.recorder = recorder
     stack.push_async_callback(recorder.close)
     return recorder
 
@@ -179,16 +211,19 @@ async def _open_recorder(
 
 @asynccontextmanager
 async def _public(
-    settings: RelaySettings, signalling: Signalling, metrics: Metrics, boot: str
+    settings: RelaySettings,
+    signalling: Signalling,
+    metrics: Metrics,
+    health: Health,
+    tls: ssl.SSLContext | None,
 ) -> AsyncIterator[int]:
-    """WHIP, WHEP and `/healthz`; yields the port."""
+    """WHIP, WHEP, `/healthz` and `/readyz`; yields the port."""
     limiter = RateLimiter(time.monotonic)
     metrics.watch_limiter(limiter)
 
     async def answer(request: Request, address: str) -> Reply:
-        if request.path == "/healthz" and request.method in {"GET", "HEAD"}:
-            body = json.dumps({"boot": boot}).encode()
-            return Reply(200, with_cors({"Content-Type": "application/json"}), body)
+        if (found := health.answer(request)) is not None:
+            return Reply(found.status, with_cors(found.headers), found.body)
         if wait_s := limiter.wait_s(address):
             raise HttpProblem(
                 429,
@@ -200,7 +235,6 @@ async def _public(
         return signalling.answer(request)
 
     handler = _handler(answer, body_limit, metrics, "public")
-    tls = load_tls(settings)
     runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
@@ -209,8 +243,7 @@ async def _public(
             await site.start()
         except OSError as error:
             raise not_listening("relay.http", settings.http, error) from error
-        with _reload_on_hangup(settings, tls):
-            yield runner.addresses[0][1]
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
 
@@ -284,7 +317,7 @@ def _path(request: web.BaseRequest) -> str:
 def _address(request: web.BaseRequest) -> str:
     """Who asks: the peer, or what a reverse proxy on this machine says of its own peer.
 
-    Of an IPv6 address the network counts, as one household has 2^64 addresses.
+    Of an IPv6 address only the network counts.
     """
     remote = request.remote or ""
     if remote in {"127.0.0.1", "::1"}:
@@ -295,7 +328,7 @@ def _address(request: web.BaseRequest) -> str:
         return remote[:64]
     if address.version == 4:
         return str(address)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(ipaddress.ip_network((address, IPV6_PREFIX_BITS), strict=False))
 
 
 @contextlib.contextmanager
@@ -321,9 +354,9 @@ def _reload_on_hangup(settings: RelaySettings, tls: ssl.SSLContext | None) -> It
 
 @asynccontextmanager
 async def _controlled(
-    settings: RelaySettings, control: Control, metrics: Metrics
+    settings: RelaySettings, control: Control, metrics: Metrics, tls: ssl.SSLContext | None
 ) -> AsyncIterator[str]:
-    """The control API on its Unix socket or loopback port; yields where it is."""
+    """The control API on its Unix socket or TCP port; yields where it is."""
     assert settings.control is not None
 
     async def answer(request: Request, _: str) -> Reply:
@@ -334,12 +367,15 @@ async def _controlled(
     await runner.setup()
     try:
         if isinstance(settings.control, Listen):
-            check_loopback(settings.control, settings.control_secret)
-            site = web.TCPSite(runner, settings.control.host, settings.control.port)
+            secured = tls if settings.control_tls else None
+            check_control(settings.control, settings.control_secret, tls=secured is not None)
+            site = web.TCPSite(
+                runner, settings.control.host, settings.control.port, ssl_context=secured
+            )
             try:
                 await site.start()
             except OSError as error:
-                raise not_listening("control", settings.control, error) from error
+                raise not_listening("relay.control", settings.control, error) from error
             yield f"{settings.control.host}:{runner.addresses[0][1]}"
         else:
             bound = bind_private(settings.control)
@@ -372,9 +408,16 @@ def _signals(handlers: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
+def _stop_signals(endpoint: Endpoint) -> Iterator[asyncio.Event]:
+    """SIGTERM and SIGINT end the process now, SIGUSR1 when its lessons are over."""
     stop = asyncio.Event()
-    with _signals({signal.SIGTERM: stop.set, signal.SIGINT: stop.set}):
+
+    def drain() -> None:
+        log.info("relay_draining", sessions=endpoint.session_count)
+        endpoint.begin_drain()
+
+    now = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set}
+    with _signals({**now, signal.SIGUSR1: drain}):
         yield stop
 
 

@@ -21,11 +21,13 @@ class RelaySettings:
     """Addresses, limits and files of one relay.
 
     `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
-    `media` listens on). `control` is a Unix socket path, or a loopback address with
-    `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
-    `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
-    `<turn:turn.example>; rel="ice-server"`. `recording_dir` None: nothing can be recorded;
-    `recording_max_mb` and `recording_keep_days` 0: no limit.
+    `media` listens on). `max_load` is the share of one core, 0 to 1, above which new seats are
+    refused (`load.py`); 1 refuses nobody. `control` is a Unix socket path, or an address with
+    `control_secret`, by TLS with the same certificate as `http` if `control_tls`. `keys` are public
+    JWKs tokens may be signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values
+    (RFC 9725 4.6) handed to peers, such as `<turn:turn.example>; rel="ice-server"`. `fanout` is one
+    of `kernel.CHOICES`. `recording_dir` None: nothing can be recorded; `recording_max_mb` and
+    `recording_keep_days` 0: no limit.
     """
 
     relay: str = "relay-1"
@@ -35,13 +37,16 @@ class RelaySettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     control: Path | Listen | None = None
+    control_tls: bool = False
     control_secret: str = ""
     journal_dir: Path = Path("var/relay")
     keys: tuple[dict[str, str], ...] = ()
     open_mode: bool = False
     max_sessions: int = 600
     max_rooms: int = 200
+    max_load: float = 0.85
     batch_window_ms: float = 2.0
+    fanout: str = "auto"
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
     journal_max_mb: int = 512

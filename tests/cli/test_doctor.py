@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sync_classroom import __version__
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import RecordingSettings, Settings
+from sync_classroom.coordinator.relay_client import RelayClient
+from sync_classroom.relay import kernel
+from sync_classroom.relay.settings import Listen
+from tests.support import relays
+from tests.support.processes import free_port
+from tests.support.relay_child import Child, relay_child
+from tests.support.relays import settings as relay_settings
 
 from .conftest import Command
 from .test_tls import NOW
 
 
-def _settings(tmp_path: Path, **server: str) -> Settings:
+def _settings(tmp_path: Path, fanout: str = "auto", **server: str) -> Settings:
     return Settings(
         server={"data_dir": str(tmp_path), "listen": "127.0.0.1:0", **server},  # type: ignore[arg-type]
-        relay={"http": "127.0.0.1:0", "media": "127.0.0.1:0"},  # type: ignore[arg-type]
+        relay={"http": "127.0.0.1:0", "media": "127.0.0.1:0", "fanout": fanout},  # type: ignore[arg-type]
     )
 
 
@@ -52,6 +62,27 @@ def test_a_port_in_use_names_its_setting(tmp_path: Path) -> None:
         warnings = _texts(_settings(tmp_path, listen=f"127.0.0.1:{port}"), Level.WARN)
     assert f"TCP 127.0.0.1:{port}" in warnings
     assert "server.listen" in warnings
+
+
+def test_a_relay_that_runs_says_how_it_is(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    assert "The relay is not running" in _texts(settings, Level.OK)
+    control = tmp_path / "relay" / "control.sock"
+    with relay_child(relay_settings(tmp_path, control=control, open_mode=True)) as child:
+        assert child.report is not None
+        idle = f"Relay {__version__} runs: 0 rooms, 0 sessions, load "
+        assert idle in _texts(settings, Level.OK)
+        client = RelayClient(control)
+
+        async def drain() -> None:
+            await client.drain()
+            await client.close()
+
+        asyncio.run(drain())
+        warnings = _texts(settings, Level.WARN)
+        assert idle in warnings
+        assert "sync-classroom drain --cancel" in warnings
+    assert "The relay is not running" in _texts(settings, Level.OK)  # though its socket is left
 
 
 def test_http_to_other_machines_is_warned_about(tmp_path: Path) -> None:
@@ -119,3 +150,57 @@ def test_a_recordings_folder_that_cannot_be_written_is_named(tmp_path: Path) -> 
     assert "recording.folder" in failures
     warned = _recording(tmp_path, folder=str(blocked / "films"), lessons=False)
     assert "recording.folder" in _texts(warned, Level.WARN)
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[tuple[Settings, Child]]:
+    """A relay that runs by itself, and settings that find it."""
+    port = free_port()
+    relay = relays.settings(tmp_path, control=Listen("127.0.0.1", port), control_secret="s" * 16)
+    with relay_child(relay) as child:
+        settings = _settings(tmp_path)
+        control = {
+            "spawn": False, "control": f"http://127.0.0.1:{port}", "control_secret": "s" * 16,
+        }  # fmt: skip
+        yield (
+            settings.model_copy(update={"relay": settings.relay.model_copy(update=control)}),
+            child,
+        )
+
+
+def _with(settings: Settings, **relay: str) -> Settings:
+    return settings.model_copy(update={"relay": settings.relay.model_copy(update=relay)})
+
+
+def test_relay_of_somebody_else_is_asked(apart: tuple[Settings, Child]) -> None:
+    settings, child = apart
+    where = settings.relay.control
+    assert f"Relay {__version__} runs: 0 rooms, 0 sessions" in _texts(settings, Level.OK)
+    assert "relay.media" not in _texts(settings, Level.OK)  # its ports are its own
+    wrong = _texts(_with(settings, control_secret="w" * 16), Level.FAIL)
+    assert f"{where} does not take the secret" in wrong
+    assert "w" * 16 not in wrong
+    assert "is relay-1, and relay.id says r7" in _texts(_with(settings, id="r7"), Level.FAIL)
+    child.process.kill()
+    child.process.wait()
+    assert f"No relay answers at {where}" in _texts(settings, Level.FAIL)
+
+
+def test_relay_on_another_machine_needs_its_public_address(tmp_path: Path) -> None:
+    settings = _with(_settings(tmp_path), control="https://127.0.0.1:9", control_secret="s" * 16)
+    settings = settings.model_copy(
+        update={"relay": settings.relay.model_copy(update={"spawn": False})}
+    )
+    assert "relay.public_url must say how terminals reach it" in _texts(settings, Level.FAIL)
+
+
+def test_the_fan_out_in_use_is_said_and_a_missing_kernel_is_warned_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto, python, wanted = (_settings(tmp_path, choice) for choice in ("auto", "python", "kernel"))
+    assert "Media is forwarded by: kernel" in _texts(auto, Level.OK)
+    assert "Media is forwarded by: python" in _texts(python, Level.OK)
+    monkeypatch.setattr(kernel, "_kernel", None)
+    assert "install gcc and then this package again" in _texts(auto, Level.WARN)
+    assert _texts(auto, Level.FAIL) == ""
+    assert "relay.fanout asks for the kernel, but it was not built" in _texts(wanted, Level.FAIL)

@@ -92,6 +92,8 @@ async def test_status_has_every_documented_field(
         "media_port": running.info.media_port,
         "http_port": running.info.http_port,
         "draining": False,
+        "load": 0.0,
+        "busy": False,
         "rooms": ["lesson-1"],
     }
     (peer,) = peers
@@ -170,6 +172,22 @@ async def test_keys_are_replaced(
     await publish(running)
 
 
+async def test_each_owner_replaces_its_own_keys_only(
+    running: RunningRelay, wire: ClientSession, tmp_path: Path
+) -> None:
+    other = TokenMinter(tmp_path / "other.json")
+    assert (await call(wire, "PUT", "/keys/b1", {"keys": other.public_keys()}))[0] == 204
+    starter, running.minter = running.minter, other
+    await publish(running)
+    running.minter = starter
+    await publish(running)
+    assert (await call(wire, "PUT", "/keys/b1", {"keys": []}))[0] == 204
+    await publish(running)
+    running.minter = other
+    with pytest.raises(AssertionError):
+        await publish(running)
+
+
 async def test_a_drained_relay_takes_no_new_rooms(
     running: RunningRelay, wire: ClientSession
 ) -> None:
@@ -180,10 +198,16 @@ async def test_a_drained_relay_takes_no_new_rooms(
     assert (status, got["code"]) == (503, "relay_draining")
     _, got = await call(wire, "GET", "/status")
     assert (got["draining"], got["rooms"]) == (True, ["lesson-1"])
+    assert (await call(wire, "GET", "/readyz"))[0] == 503
+    assert await call(wire, "DELETE", "/drain") == (204, None)
+    assert (await call(wire, "PUT", "/rooms/lesson-2", {"layouts": {}}))[0] == 204
+    assert (await call(wire, "GET", "/readyz"))[0] == 200
 
 
 async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) -> None:
-    assert await call(wire, "GET", "/healthz") == (200, {"boot": running.info.boot})
+    live = {"boot": running.info.boot, "draining": False}
+    assert await call(wire, "GET", "/healthz") == (200, live)
+    assert await call(wire, "GET", "/readyz") == (200, live | {"busy": False})
     async with wire.get("/metrics") as response:
         assert response.status == 200
         assert "sync_classroom_relay_rooms 0.0" in await response.text()
@@ -210,6 +234,7 @@ async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) ->
         ("POST", "/journal/confirm", {}),
         ("POST", "/journal/confirm", {"cursor": 5}),
         ("PUT", "/keys", {}),
+        ("PUT", "/keys/b%20", {"keys": []}),
         ("PUT", "/keys", {"keys": ["x"]}),
         ("PUT", "/keys", {"keys": [{"kty": "oct"}]}),
         ("PUT", "/keys", {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"}]}),
@@ -294,10 +319,10 @@ async def test_the_document_names_every_route_and_code() -> None:
     )
     assert {"token_missing", "token_room", "sdp_malformed", "if_match_missing"} <= codes
     assert sorted(found for found in codes if f"`{found}`" not in document) == []
+    unnamed = re.sub(r"\{[a-z]+\}", "{}", document)
     for pattern in re.findall(r're\.compile\(r"(/[^"]+)"\), \{', code):
-        first = "{recording}" if pattern.startswith("/recordings") else "{room}"
-        path = pattern.replace("([^/]+)", first, 1).replace("([^/]+)", "{peer}")
-        assert f"{path}`" in document or f"{path}?" in document, path
+        path = pattern.replace("([^/]+)", "{}")
+        assert f"{path}`" in unnamed or f"{path}?" in unnamed, path
 
 
 # ---------------------------------------------------------------------------- recordings

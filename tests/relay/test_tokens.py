@@ -94,6 +94,19 @@ def test_rubbish_is_401(token: str) -> None:
     assert refused(token) == (401, "token_invalid")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        '"{alg"', "[]", "5", "null", "{}", '{"alg":5}', '{"alg":"EdDSA"}', '{"alg":"none"}',
+        '{"alg":["Ed25519"]}', '{"alg":"Ed25519","crit":["b64"],"b64":false}',
+        '{"alg":"Ed25519","kid":7}', '{"alg":"Ed25519","jwk":{}}', "[" * 3000,
+    ],
+)  # fmt: skip
+def test_a_header_that_is_not_ours_is_401(header: str) -> None:
+    _, payload, signature = signed(CLAIMS).split(".")
+    assert refused(f"{b64(header.encode())}.{payload}.{signature}") == (401, "token_invalid")
+
+
 def test_validity_is_checked_with_a_small_leeway() -> None:
     token = signed(CLAIMS)
     assert verify(token, now=NOW + 60 + LEEWAY_S - 0.1).peer == "host"
@@ -216,6 +229,15 @@ def test_who_may_publish_what() -> None:
     assert source_name("seat", "check:room-1") == "seat:check:room-1"
     assert source_name("seat", "viewer:x") is None
     assert source_name("camera", "viewer:x") is None
+
+
+def test_keys_of_all_owners_together_are_bounded() -> None:
+    verifier = TokenVerifier([PUBLIC])  # type: ignore[list-item]
+    verifier.replace_keys([PUBLIC] * (MAX_KEYS - 1), "b1")  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=f"more than {MAX_KEYS}"):
+        verifier.replace_keys([PUBLIC], "b2")  # type: ignore[list-item]
+    verifier.replace_keys([], "b1")
+    verifier.replace_keys([PUBLIC], "b2")  # type: ignore[list-item]
 
 
 def test_keys_can_be_replaced() -> None:

@@ -361,8 +361,7 @@ async def bench(
             relay_url="https://relay.example",
             sweep_s=sweep_s,
             poll_s=0.05,
-            record_lessons=record,
-            recording_possible=record,
+            record=True if record else None,
         )
         yield Bench(opened, bus, relay, clock, terminals, lease, booth)
     finally:

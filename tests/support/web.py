@@ -179,8 +179,7 @@ async def site(
             rules=RULES,
             relay_id="relay-1",
             relay_url="https://relay.example",
-            record_lessons=True,
-            recording_possible=changes.get("recordings") is not None,
+            record=True if changes.get("recordings") else None,
         )
         accounts = AccountService(
             store,

@@ -323,7 +323,7 @@ def _thumbnails(path: Path, stem: str) -> list[str]:
 
 
 def _frame(path: Path, share: float) -> VideoFrame | None:
-    """The picture at a share of the file's length, or None: it is an ornament, not the recording."""
+    """The picture at a share of the file's length, or None: an ornament, not the recording."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:

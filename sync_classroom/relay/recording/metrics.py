@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -25,7 +25,7 @@ METRICS: Final[tuple[tuple[str, str, str], ...]] = (
 class RecordingCollector(Collector):
     """The figures of one recorder."""
 
-    def __init__(self, recorder: Recorder, prefix: str) -> None:
+    def __init__(self, recorder: Recorder[Any], prefix: str) -> None:
         self._recorder = recorder
         self._prefix = prefix
 

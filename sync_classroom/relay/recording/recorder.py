@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -55,23 +55,45 @@ class RecordingRefusedError(Exception):
 
 
 class Publishing(Protocol):
-    """A session, as far as it matters here."""
+    """A publisher's session, as far as it matters here."""
 
-    @property
-    def media(self) -> object:
-        """A `Publisher` if it is one's."""
+    room: str
+    source: str | None
+
+
+PublishingT = TypeVar("PublishingT", bound=Publishing, contravariant=True)
+
+
+class Watcher(Protocol[PublishingT]):
+    """Who is told of publishers: a recorder, or `NOBODY`."""
+
+    def published(self, session: PublishingT, publisher: Publisher) -> None:
+        """Somebody begins to publish."""
+        ...
+
+    def unpublished(self, publisher: Publisher) -> None:
+        """A publisher has left."""
         ...
 
 
-class Studio(Protocol):
+class _Nobody:
+    """Where nothing is recorded."""
+
+    def published(self, session: Publishing, publisher: Publisher) -> None:
+        """Nobody cares."""
+
+    def unpublished(self, publisher: Publisher) -> None:
+        """Nobody cares."""
+
+
+NOBODY: Final = _Nobody()
+
+
+class Studio(Protocol[PublishingT]):
     """What a recorder needs of the endpoint."""
 
-    def publishers(self, room: str) -> Mapping[str, Publishing]:
-        """Who publishes in a room, by source."""
-        ...
-
-    def ask_keyframe(self, feed: Feed) -> None:
-        """Have the publisher asked for one, as soon and as often as is decent."""
+    def touch(self, session: PublishingT) -> None:
+        """Look at the session's deadline again: a keyframe was asked for."""
         ...
 
 
@@ -170,19 +192,20 @@ class _Active:
         self.writer.manifest.lost_packets += lost
 
 
-class Recorder:
+class Recorder(Generic[PublishingT]):
     """All recordings of one relay. `open`, then `run` in a task, then `close`."""
 
     def __init__(
         self,
         library: Library,
-        studio: Studio,
+        studio: Studio[PublishingT],
         *,
         relay: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._library = library
         self._studio = studio
+        self._publishing: dict[Publisher, PublishingT] = {}
         self._relay = relay
         self._now = now
         self._loop = asyncio.get_running_loop()
@@ -237,14 +260,16 @@ class Recorder:
 
     # ------------------------------------------------------------------ the loop's side
 
-    def published(self, room: str, source: str, publisher: Publisher) -> None:
+    def published(self, session: PublishingT, publisher: Publisher) -> None:
         """Somebody begins to publish."""
+        self._publishing[publisher] = session
         for active in self._active.values():
-            if active.room == room:
-                active.join(source, publisher)
+            if active.room == session.room and session.source is not None:
+                active.join(session.source, publisher)
 
     def unpublished(self, publisher: Publisher) -> None:
         """A publisher has left."""
+        self._publishing.pop(publisher, None)
         for active in self._active.values():
             for line in [line for line in active.lines if line.publisher is publisher]:
                 active.leave(line)
@@ -307,9 +332,9 @@ class Recorder:
         """Take in who publishes what is wanted; let go whom nobody wants any more."""
         for line in [line for line in active.lines if not active.wants(line.source)]:
             active.leave(line)
-        for source, session in self._studio.publishers(active.room).items():
-            if isinstance(session.media, Publisher):
-                active.join(source, session.media)
+        for publisher, session in self._publishing.items():
+            if session.room == active.room and session.source is not None:
+                active.join(session.source, publisher)
 
     def _begin(self, recording: str, room: str) -> Writer:
         try:
@@ -461,8 +486,10 @@ class Recorder:
             wanted = active.writer.keyframes_wanted(now)
             for line in active.lines:
                 feed = line.publisher.feed("video") if line.source in wanted else None
-                if feed is not None:
-                    self._studio.ask_keyframe(feed)
+                session = self._publishing.get(line.publisher)
+                if feed is not None and feed.requests is not None and session is not None:
+                    feed.requests.ask()
+                    self._studio.touch(session)
 
     async def _end_orphans(self) -> None:
         now = self._loop.time()

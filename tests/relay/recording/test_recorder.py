@@ -24,6 +24,7 @@ from sync_classroom.relay.forwarding import Feed
 from sync_classroom.relay.recording.library import Library, Limits, State
 from sync_classroom.relay.recording.recorder import (
     MAX_QUEUED,
+    NOBODY,
     Recorder,
     RecordingRefusedError,
     _Line,
@@ -53,7 +54,7 @@ class Clock:
 async def recorder(
     endpoint: Endpoint, root: Path, *, free: int = 0, most: int = 0, days: int = 0,
     clock: Clock | None = None,
-) -> AsyncIterator[Recorder]:  # fmt: skip
+) -> AsyncIterator[Recorder[Any]]:  # fmt: skip
     library = Library(root, Limits(free, most, days))
     made = Recorder(library, endpoint, relay="relay-1", now=clock or Clock())
     await made.open()
@@ -65,10 +66,10 @@ async def recorder(
         task.cancel()
         await asyncio.wait({task})
         await made.close()
-        endpoint.recorder = None
+        endpoint.recorder = NOBODY
 
 
-async def wait_state(made: Recorder, recording: str, state: State) -> dict[str, Any]:
+async def wait_state(made: Recorder[Any], recording: str, state: State) -> dict[str, Any]:
     async with asyncio.timeout(60):
         while True:
             found = dict(await made.status(recording))
@@ -82,7 +83,7 @@ def segments(status: Any, source: int = 0) -> list[dict[str, Any]]:
     return list(found[source]["segments"]) if len(found) > source else []
 
 
-async def wait_recorded(made: Recorder, recording: str, seconds: float) -> dict[str, Any]:
+async def wait_recorded(made: Recorder[Any], recording: str, seconds: float) -> dict[str, Any]:
     async with asyncio.timeout(60):
         while True:
             found = dict(await made.status(recording))
@@ -111,13 +112,13 @@ async def test_a_source_is_recorded_from_start_to_saved_file(tmp_path: Path) -> 
     path = tmp_path / "lesson-1" / file["name"]
     shown = list(decoded(path))
     assert len(shown) >= 25
-    # The picture's brightness tells its number: 8 more each time, 15 times a second.
+    # The picture's brightness tells its number: 8 more each time, and none is missing. When it was
+    # sent is what aiortc's reports say, which on a busy machine is when it came to it.
     shades = [bytes(frame.planes[0])[60 * frame.planes[0].line_size + 80] for _, frame in shown]
     times = [at for at, _ in shown]
-    for (at, first), (following, second) in pairwise(zip(times, shades, strict=True)):
-        steps = round(((second - first) % 200) / 8)
-        assert abs(following - at - steps / 15) < 0.04
-    assert made.bytes > 10_000
+    assert {round(((b - a) % 200) / 8) for a, b in pairwise(shades)} == {1}
+    assert all(b - a > 0 for a, b in pairwise(times))
+    assert made.bytes == sum(segment["bytes"] for segment in segments(saved))
     assert (made.lost, made.failed) == (0, 0)
 
 
@@ -279,8 +280,8 @@ async def test_what_a_former_process_left_is_finished_when_told_or_after_a_while
     monkeypatch.setattr("sync_classroom.relay.recording.recorder.ORPHAN_S", 0.3)
     async with relay() as (endpoint, _):
         endpoint.put_room("lesson-1", {})
-        peer, _session = await publish(endpoint, "lesson-1")
         async with recorder(endpoint, tmp_path) as made:
+            peer, _session = await publish(endpoint, "lesson-1")
             await made.start("lesson-1", "lesson-1")
             await wait_recorded(made, "lesson-1", 1.0)
         async with recorder(endpoint, tmp_path) as made:  # nobody asks again
