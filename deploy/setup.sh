@@ -79,6 +79,7 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
+command -v docker-compose >/dev/null 2>&1 || missing="$missing docker-compose"  # checks compose.yaml; no Docker
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of package names
     apt_install $missing || say "cannot install here:$missing. Tests that need them are skipped (with CI=true they fail)."
