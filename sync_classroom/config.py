@@ -116,6 +116,10 @@ class RelayTableSettings(Section):
     media: Address = Field(
         "0.0.0.0:7700", description="Address and UDP port of all media; open it in the firewall."
     )
+    media_tcp: bool = Field(
+        True,
+        description="Also take media by TCP on that port, for firewalls that let no UDP through.",
+    )
     http: Address = Field(
         "127.0.0.1:8090",
         description="Address and port of WHIP and WHEP; terminals reach it directly.",
@@ -312,7 +316,9 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, number, or list of texts."""
+    """A default as TOML: text, flag, number, or list of texts."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

@@ -95,11 +95,13 @@ def in_use(address: str, kind: int) -> OSError | None:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    wanted = (
+    wanted = [
         ("server.listen", settings.server.listen, socket.SOCK_STREAM),
         ("relay.http", settings.relay.http, socket.SOCK_STREAM),
         ("relay.media", settings.relay.media, socket.SOCK_DGRAM),
-    )
+    ]
+    if settings.relay.media_tcp:
+        wanted.append(("relay.media", settings.relay.media, socket.SOCK_STREAM))
     for name, address, kind in wanted:
         protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
         if error := in_use(address, kind):

@@ -51,7 +51,8 @@ def relay(
         scheme = "https" if chosen.tls_certificate else "http"
         base = f"{scheme}://{chosen.http.host}:{info.http_port}"
         console.print(f"[green]✔[/] {base}/whip/ROOM and {base}/whep/ROOM")
-        console.print(f"  media: UDP {chosen.media.host}:{info.media_port}")
+        protocols = "UDP, TCP" if chosen.media_tcp else "UDP"
+        console.print(f"  media: {protocols} {chosen.media.host}:{info.media_port}")
 
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
 

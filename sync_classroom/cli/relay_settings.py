@@ -15,6 +15,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         relay=relay.id,
         media=Listen(*split_address(relay.media)),
         http=Listen(*split_address(relay.http)),
+        media_tcp=relay.media_tcp,
         advertised=tuple(relay.advertised),
         tls_certificate=files[0] if files else None,
         tls_key=files[1] if files else None,

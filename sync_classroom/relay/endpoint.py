@@ -1,4 +1,4 @@
-"""The relay's media port: every session on one UDP socket, one reader, one timer.
+"""The relay's media port: every session on one port, one reader for UDP, one timer.
 
 Order of every turn: drain the socket, give each datagram to its session, fan out what arrived (now,
 or when the batch window ends), do what is due, flush, arm the timer again.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from . import rtcp
@@ -23,6 +23,7 @@ from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
+from .ports import MediaPorts
 from .publisher import Publisher
 from .room import EMPTY_S, Layout, Room, source_name
 from .schedule import Schedule
@@ -30,7 +31,6 @@ from .session import Direction, LocalTransport, Offer, Sample, SessionRefusedErr
 from .settings import RelaySettings
 from .subscriber import Subscriber
 from .sync import RelayClock
-from .udp import UdpSocket
 
 __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 
@@ -48,24 +48,26 @@ class Endpoint:
     """All media of one relay process. Make it with `open`; everything happens on its loop."""
 
     def __init__(
-        self, settings: RelaySettings, socket: UdpSocket, on_sample: Callable[[Sample], None]
+        self, settings: RelaySettings, ports: MediaPorts, on_sample: Callable[[Sample], None]
     ) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self.socket = socket
+        self.ports, self.socket = ports, ports.udp
         self.on_sample = on_sample
         self.draining = False
         self._counters = Counters()
         self._ice = IceTable()
-        self._demux = Demultiplexer(socket, self._ice, self._counters, self)
-        self._fanout: FanOut = PythonFanOut(socket, self._counters)
+        self._demux = Demultiplexer(ports, self._ice, self._counters, self)
+        udp_fanout = PythonFanOut(ports.udp, self._counters)
+        self._fanout: FanOut = ports.fan_out(udp_fanout, self._counters)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
             self,
             self._ice,
             Certificate(),
-            tuple((host, socket.port) for host in hosts),
+            tuple((host, self.port) for host in hosts),
+            ports.tcp is not None,
             RelayClock(time.time() - self._loop.time()),
             self._fanout,
             self._send_dtls,
@@ -90,13 +92,14 @@ class Endpoint:
 
         `on_sample` is called on the loop and must not block.
         """
-        socket = UdpSocket(settings.media.host, settings.media.port)
+        ports = MediaPorts.bind(settings.media.host, settings.media.port, tcp=settings.media_tcp)
         try:
-            endpoint = cls(settings, socket, on_sample)
+            endpoint = cls(settings, ports, on_sample)
         except BaseException:
-            socket.close()
+            ports.close()
             raise
-        endpoint._loop.add_reader(socket.fd, endpoint._readable)
+        endpoint._loop.add_reader(ports.udp.fd, endpoint._readable)
+        ports.listen(endpoint._tcp_readable, endpoint._demux.lost)
         return endpoint
 
     async def close(self) -> None:
@@ -106,10 +109,10 @@ class Endpoint:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
-        self.socket.flush()
+        self.ports.flush()
         self._loop.remove_reader(self.socket.fd)
         self._loop.remove_writer(self.socket.fd)
-        self.socket.close()
+        self.ports.close()
 
     def wall_s(self) -> float:
         """POSIX time."""
@@ -123,10 +126,8 @@ class Endpoint:
     @property
     def counters(self) -> Counters:
         """What happened since start."""
-        counters, socket = self._counters, self.socket
-        counters.sendmmsg_calls, counters.would_block = socket.calls, socket.would_block
-        counters.send_errors, counters.truncated = socket.send_errors, socket.truncated
-        counters.datagrams_out, counters.kept_lost = socket.datagrams_out, socket.kept_lost
+        counters = self._counters
+        self.ports.count(counters)
         counters.dropped_blocked = self._refused_before + sum(s.refused for s in self._outputs)
         counters.dropped_policy = (
             self._dropped_before + sum(s.dropped for s in self._outputs) - counters.dropped_blocked
@@ -361,6 +362,13 @@ class Endpoint:
         self._open_window(now)
         self._turn(now)
 
+    def _tcp_readable(self, key: bytes, datagrams: Sequence[bytes]) -> None:
+        now = self._loop.time()
+        for datagram in datagrams:
+            self._demux.take(datagram, key, now)
+        self._open_window(now)
+        self._turn(now)
+
     def _open_window(self, now: float) -> None:
         if self._dirty and self._batch_at is None:
             self._batch_at = now + self._settings.batch_window_ms / 1000
@@ -408,8 +416,8 @@ class Endpoint:
 
     def _send_dtls(self, transport: PeerTransport, data: bytes) -> None:
         if transport.address is not None and self.socket.fd_open:
-            self.socket.send(data, transport.address, CONTROL)
-            self.socket.flush()
+            self.ports.send(data, transport.address, CONTROL)
+            self.ports.flush()
 
     # ------------------------------------------------------------------ time
 
@@ -425,8 +433,7 @@ class Endpoint:
                         self.delete_room(key.name)
                 else:
                     self._advance(key, now)
-            if self.socket.used or self.socket.waiting:
-                self.socket.flush()
+            self.ports.flush()
             self._watch_writable()
         finally:
             self._arm()

@@ -15,7 +15,7 @@ from .codecs import rewrite_vp8
 from .counters import Counters
 from .forwarding import Slot
 from .rtp import Packet, extension_block, first_byte
-from .udp import SEND_BATCH, SLOT, Address, UdpSocket
+from .udp import SEND_BATCH, SLOT, Address, Sender
 
 _SHIFT: Final = SLOT.bit_length() - 1
 _MASK32: Final = 0xFFFFFFFF
@@ -119,7 +119,7 @@ _Prepared = list[tuple[struct.Struct, int, int, int, int, bytes, int, Packet]]
 class PythonFanOut:
     """The fan-out in Python over cffi."""
 
-    def __init__(self, socket: UdpSocket, counters: Counters) -> None:
+    def __init__(self, socket: Sender, counters: Counters) -> None:
         self._socket = socket
         self._counters = counters
         self._cell: Any = srtp.length_cell()

@@ -12,14 +12,13 @@ from .counters import Counters
 from .forwarding import Feed
 from .ice import IceAgent
 from .peer import PeerTransport
+from .ports import MediaPorts, path_of
 from .publisher import Publisher
 from .samples import Cut, Sampler
 from .session import Direction, LocalStream, LocalTransport, Sample
 from .subscriber import Subscriber
 from .sync import WallClock
-from .udp import SLOT, UdpSocket
-
-PATH_UDP: Final = "udp"
+from .udp import SLOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class SessionHost(Protocol):
     """What a session needs of its endpoint."""
 
     @property
-    def socket(self) -> UdpSocket:
+    def ports(self) -> MediaPorts:
         """Where datagrams go."""
         ...
 
@@ -149,6 +148,11 @@ class Session:
         """Whether DTLS is done, and so media can flow."""
         return self.dtls.connected
 
+    @property
+    def path(self) -> str:
+        """How datagrams reach the peer now: `udp` or `tcp`."""
+        return path_of(self.dtls.address)
+
     def state(self, now: float) -> PeerState:
         """For `GET /status`."""
         media = self.media
@@ -169,7 +173,7 @@ class Session:
             self.direction,
             self.source,
             self.connected,
-            PATH_UDP,
+            self.path,
             rtt_ms,
             totals.packets,
             totals.bytes,
@@ -221,7 +225,7 @@ class Session:
         outgoing, address = self.dtls.outgoing, self.dtls.address
         if outgoing is None or address is None:
             return
-        socket = self._host.socket
+        socket = self._host.ports.sender(address)
         start = socket.used * SLOT
         socket.send_view[start : start + len(packet)] = packet
         try:
@@ -293,6 +297,6 @@ class Session:
                 nacks=moved.nacks,
                 plis=moved.plis,
                 dropped=moved.dropped,
-                path=PATH_UDP,
+                path=self.path,
             )
         )

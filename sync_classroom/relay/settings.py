@@ -20,7 +20,8 @@ class Listen:
 class RelaySettings:
     """Addresses, limits and files of one relay.
 
-    `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
+    `media_tcp`: also take ICE-TCP at `media`, for networks that let no UDP through. `advertised`
+    are the IP addresses put into ICE candidates (empty: those of the interfaces
     `media` listens on). `control` is a Unix socket path, or a loopback address with
     `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
     `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
@@ -30,6 +31,7 @@ class RelaySettings:
     relay: str = "relay-1"
     media: Listen = Listen("0.0.0.0", 7700)  # noqa: S104 - the relay's purpose is to be reached
     http: Listen = Listen("0.0.0.0", 8090)  # noqa: S104
+    media_tcp: bool = True
     advertised: tuple[str, ...] = ()
     tls_certificate: Path | None = None
     tls_key: Path | None = None

@@ -30,6 +30,7 @@ from sync_classroom.relay.settings import (
             advertised=("192.0.2.1", "2001:db8::1"),
             keys=({"kty": "OKP"},),
             ice_servers=("<stun:x>",),
+            media_tcp=False,
         ),
         RelaySettings(control=Path("control.sock")),
     ],
