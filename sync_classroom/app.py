@@ -42,6 +42,7 @@ from .coordinator.throttle import Throttle
 from .coordinator.tokens import TokenMinter
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
+from .domain.turn import Turn
 from .relay.settings import RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
 from .store.database import Database, open_store
@@ -85,7 +86,6 @@ class ServeSettings:
     sweep_s: float = SWEEP_S
     zone: str = "Asia/Shanghai"
     trusted_proxies: tuple[str, ...] = ()
-    ice_servers: tuple[Mapping[str, Any], ...] = ()
     metrics_token: str = ""
     stop_relay: bool = False
     log_level: str = "info"
@@ -160,6 +160,7 @@ async def _open(
     booth = await build_booth(
         store, bus, relay.client, lease, hub, tokens, clock=clock, zone=ZoneInfo(settings.zone),
         rules=settings.rules, relay_id=settings.relay.relay, relay_url=relay_url,
+        turn=Turn(settings.relay.turn_urls, settings.relay.turn_secret),
         sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
@@ -215,7 +216,6 @@ def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> Serv
         secure=urlsplit(url).scheme == "https",
         version=__version__,
         boot=secrets.token_hex(ID_BYTES),
-        ice_servers=tuple(dict(s) for s in settings.ice_servers),
         trusted_proxies=settings.trusted_proxies,
     )
 

@@ -10,10 +10,10 @@ import os
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from .domain.problems import ProblemError
+from .domain.turn import check_turn
 
 ENV_PREFIX: Final = "SYNC_CLASSROOM_"
 DEFAULT_FILE: Final = Path("config/sync_classroom.toml")
@@ -128,6 +129,15 @@ class RelayTableSettings(Section):
         "",
         description="How terminals reach WHIP and WHEP; empty: from http and the page's host name.",
     )
+    turn_urls: list[str] = Field(
+        default_factory=list,
+        description="TURN servers told to terminals, e.g. turn:turn.example:3478?transport=udp.",
+    )
+    turn_secret: str = Field(
+        "",
+        repr=False,
+        description="Their static-auth-secret (coturn); terminals get passwords made of it.",
+    )
     advertised: Annotated[list[str], AfterValidator(_ips)] = Field(
         default_factory=list,
         description="IP addresses told to terminals; empty: those of this machine's interfaces.",
@@ -148,6 +158,11 @@ class RelayTableSettings(Section):
     journal_max_mb: int = Field(
         512, ge=1, le=100000, description="Disk the unconfirmed journal may take, MB."
     )
+
+    @model_validator(mode="after")
+    def _turn(self) -> Self:
+        check_turn(self.turn_urls, self.turn_secret)
+        return self
 
 
 class LessonSettings(Section):

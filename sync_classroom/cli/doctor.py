@@ -24,9 +24,11 @@ from rich.console import Console
 from ..app import DATABASE_URL
 from ..config import Settings, split_address
 from ..domain.problems import ProblemError
+from ..domain.turn import Turn
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .tls import RENEW_BEFORE_DAYS, certificate_files
+from .turn_probe import probe
 
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
@@ -238,12 +240,32 @@ def _buffers(_settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _turn(settings: Settings) -> Iterator[Finding]:
+    """Every TURN server by every way that terminals are told of."""
+    relay = settings.relay
+    turn = Turn(tuple(relay.turn_urls), relay.turn_secret)
+    for found in asyncio.run(probe(turn, datetime.now(UTC))):
+        if found.relayed:
+            yield Finding(
+                Level.OK,
+                f"TURN 服务器 {found.url.text} 可用（中继地址 {found.relayed}）",
+                f"The TURN server {found.url.text} relays (from {found.relayed})",
+            )
+        else:
+            yield Finding(
+                Level.WARN,
+                f"TURN 服务器 {found.url.text} {found.zh}。",
+                f"The TURN server {found.url.text} {found.en}.",
+            )
+
+
 CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _python,
     _data_dir,
     _store,
     _https,
     _ports,
+    _turn,
     _buffers,
 )
 

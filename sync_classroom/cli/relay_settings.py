@@ -16,6 +16,8 @@ def relay_settings(settings: Settings) -> RelaySettings:
         media=Listen(*split_address(relay.media)),
         http=Listen(*split_address(relay.http)),
         media_tcp=relay.media_tcp,
+        turn_urls=tuple(relay.turn_urls),
+        turn_secret=relay.turn_secret,
         advertised=tuple(relay.advertised),
         tls_certificate=files[0] if files else None,
         tls_key=files[1] if files else None,

@@ -12,7 +12,7 @@ from .counters import Counters
 from .forwarding import Feed
 from .ice import IceAgent
 from .peer import PeerTransport
-from .ports import MediaPorts, path_of
+from .ports import MediaPorts
 from .publisher import Publisher
 from .samples import Cut, Sampler
 from .session import Direction, LocalStream, LocalTransport, Sample
@@ -116,6 +116,7 @@ class Session:
         self.reason: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.addresses: set[bytes] = set()
+        self.relayed: frozenset[tuple[str, int]] = frozenset()
         self.early: list[bytes] = []
         self.connected_s: float | None = None
         self.opened_s = now
@@ -150,8 +151,8 @@ class Session:
 
     @property
     def path(self) -> str:
-        """How datagrams reach the peer now: `udp` or `tcp`."""
-        return path_of(self.dtls.address)
+        """How datagrams reach the peer now: `udp`, `tcp`, or `turn` if it named the address so."""
+        return self._host.ports.path(self.dtls.address, self.relayed)
 
     def state(self, now: float) -> PeerState:
         """For `GET /status`."""

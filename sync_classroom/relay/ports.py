@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from socket import socket
 from typing import Final
 
@@ -14,6 +14,7 @@ from .udp import Address, Owner, Sender, UdpSocket
 
 PATH_UDP: Final = "udp"
 PATH_TCP: Final = "tcp"
+PATH_TURN: Final = "turn"
 
 
 class MediaPorts:
@@ -62,6 +63,18 @@ class MediaPorts:
             assert isinstance(found, Connection)  # only asked while its datagram is read
             return found.host_port
         return self.udp.host_port(key)
+
+    def path(self, address: Address | None, relayed: Container[tuple[str, int]]) -> str:
+        """The path to an address, of a peer that named those of a TURN server.
+
+        UDP is what every peer begins with; a peer that named none may come through one all the
+        same, which nobody but itself can tell.
+        """
+        if isinstance(address, Connection):
+            return PATH_TCP
+        if address is not None and self.udp.host_port(address.key) in relayed:
+            return PATH_TURN
+        return PATH_UDP
 
     def heard(self, key: bytes, now: float) -> None:
         """A right check has come from this address."""
@@ -130,8 +143,3 @@ class SplitFanOut:
 def is_connection(key: bytes) -> bool:
     """Whether an address key is that of a TCP connection."""
     return key.startswith(b"tcp")
-
-
-def path_of(address: Address | None) -> str:
-    """The path of a session with this address; UDP is what every peer begins with."""
-    return PATH_TCP if isinstance(address, Connection) else PATH_UDP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ class RelaySettings:
     are the IP addresses put into ICE candidates (empty: those of the interfaces
     `media` listens on). `control` is a Unix socket path, or a loopback address with
     `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
-    `ice_servers` are `Link` values (RFC 9725 4.6) handed to peers, such as
-    `<turn:turn.example>; rel="ice-server"`.
+    `turn_urls` are handed to peers with credentials made of `turn_secret`; see `domain/turn.py`.
     """
 
     relay: str = "relay-1"
@@ -46,7 +45,8 @@ class RelaySettings:
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
     journal_max_mb: int = 512
-    ice_servers: tuple[str, ...] = ()
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: str = field(default="", repr=False)
 
 
 def settings_to_json(settings: RelaySettings) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def settings_from_json(values: Mapping[str, Any]) -> RelaySettings:
 
     Raises ValueError naming a field that is unknown or of the wrong shape.
     """
-    known = {field.name for field in fields(RelaySettings)}
+    known = {known.name for known in fields(RelaySettings)}
     taken: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:

@@ -12,9 +12,12 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from ..domain.turn import Turn
+from .candidates import MAX_RELAYED, relayed_addresses
 from .sdp import (
     MAX_FRAGMENT_BYTES,
     MAX_OFFER_BYTES,
@@ -39,6 +42,9 @@ FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 START_SHARE: Final = 0.6
 #: A refused caller that is not told otherwise comes back after this long.
 RETRY_S: Final = 2
+#: Credentials for TURN servers end after this: a session outlives its token, and no lesson with
+#: its extensions is longer.
+TURN_LIFETIME: Final = timedelta(hours=8)
 #: Preflight answers may be kept for a lesson.
 PREFLIGHT_AGE_S: Final = 7200
 
@@ -151,6 +157,7 @@ class Signalling:
         self._verifier = verifier
         self._settings = settings
         self._wall = wall
+        self._turn = Turn(settings.turn_urls, settings.turn_secret)
         self._remotes: dict[str, _Remote] = {}
 
     def answer(self, request: Request) -> Reply:
@@ -235,6 +242,7 @@ class Signalling:
             )
         except SessionRefusedError as error:
             raise _refusal(error, grant.direction) from error
+        session.relayed |= relayed_addresses(request.body.decode())
         answer = build_answer(
             offer,
             session.transport,
@@ -250,8 +258,9 @@ class Signalling:
             "ETag": _entity_tag(session.transport),
             "Accept-Patch": FRAGMENT,
         }
-        if self._settings.ice_servers:
-            headers["Link"] = ", ".join(self._settings.ice_servers)
+        expires_at = datetime.fromtimestamp(self._wall(), UTC) + TURN_LIFETIME
+        if links := self._turn.links(grant.peer, expires_at):
+            headers["Link"] = ", ".join(links)
         return Reply(201, with_cors(headers), answer.encode())
 
     def _remember(self, session_id: str, offer: Offer) -> None:
@@ -271,6 +280,8 @@ class Signalling:
             fragment = parse_fragment(request.body.decode())
         except (UnicodeDecodeError, SdpError) as error:
             raise _bad_sdp(error) from error
+        if len(session.relayed) < MAX_RELAYED:
+            session.relayed |= relayed_addresses(request.body.decode())
         remote = self._remotes[session.id]
         ufrag, pwd = fragment.ice_ufrag, fragment.ice_pwd
         if ufrag is None or pwd is None or (ufrag, pwd) == (remote.ice_ufrag, remote.ice_pwd):

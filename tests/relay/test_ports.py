@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sync_classroom.relay.counters import Counters
-from sync_classroom.relay.ports import MediaPorts, SplitFanOut, is_connection, path_of
+from sync_classroom.relay.ports import MediaPorts, SplitFanOut, is_connection
 from sync_classroom.relay.stun import MessageType, build
 from tests.support.waiting import until
 
@@ -73,7 +73,9 @@ async def test_every_address_is_sent_to_by_its_own_protocol(
     assert ports.host_port(by_tcp) == tcp.getsockname()
     assert ports.host_port(by_udp) == udp.getsockname()
     addresses = [ports.destination(key) for key in (by_udp, by_tcp)]
-    assert [path_of(address) for address in addresses] == ["udp", "tcp"]
+    assert [ports.path(address, ()) for address in addresses] == ["udp", "tcp"]
+    named = {udp.getsockname(), tcp.getsockname()}
+    assert [ports.path(address, named) for address in addresses] == ["turn", "tcp"]
     for address, data in zip(addresses, (b"datagram", b"frame"), strict=True):
         assert address is not None
         ports.send(data, address)
@@ -112,4 +114,4 @@ async def test_without_tcp_there_is_one_fan_out_and_one_protocol() -> None:
     ports.listen(lambda *_: None, lambda *_: None)
     ports.flush()
     ports.close()
-    assert path_of(None) == "udp"
+    assert ports.path(None, ()) == "udp"

@@ -5,7 +5,7 @@ import { clockItem, lineItem } from "../../../sync_classroom/web/static/terminal
 import { deviceLabel } from "../../../sync_classroom/web/static/terminal/enrolment.js";
 import { seatEncoding } from "../../../sync_classroom/web/static/terminal/lesson_media.js";
 import { readStats } from "../../../sync_classroom/web/static/terminal/media.js";
-import { preferred, roomOf } from "../../../sync_classroom/web/static/terminal/session.js";
+import { askingForSound, preferred, roomOf } from "../../../sync_classroom/web/static/terminal/session.js";
 
 const video = (mimeType, sdpFmtpLine) => ({ mimeType: `video/${mimeType}`, sdpFmtpLine });
 
@@ -79,8 +79,28 @@ test("statistics of slots are added up and each slot remembers when it moved", (
   const second = readStats(stats(5), 2000, true, first.facts.slots);
   assert.equal(second.facts.slots["2"].movedAt, 1000);
   assert.equal(second.facts.slots["3"].movedAt, -Infinity);
+  assert.deepEqual(first.repair, { received: 100, asked: 0, freezes: 1, madeUp: 0, samples: 0 });
   const third = readStats(stats(6), 3000, true, second.facts.slots);
   assert.equal(third.facts.slots["2"].movedAt, 3000);
+});
+
+test("what had to be asked for again and made up is added up over the slots", () => {
+  const sound = { nackCount: 3, packetsReceived: 50, totalSamplesReceived: 960, concealedSamples: 70, silentConcealedSamples: 20 };
+  const stats = report(
+    { id: "a", type: "inbound-rtp", kind: "audio", mid: "0", ...sound },
+    { id: "b", type: "inbound-rtp", kind: "audio", mid: "1", ...sound },
+    { id: "v", type: "inbound-rtp", kind: "video", mid: "2", nackCount: 4, packetsReceived: 5, freezeCount: 2 },
+  );
+  const { repair } = readStats(stats, 0, true, {});
+  assert.deepEqual(repair, { received: 105, asked: 10, freezes: 2, madeUp: 100, samples: 1920 });
+});
+
+test("retransmission of sound is asked for, of Opus only", () => {
+  const sdp = "m=audio 9 X 111 63\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=rtpmap:63 red/48000/2\r\n";
+  assert.equal(
+    askingForSound(sdp),
+    "m=audio 9 X 111 63\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\na=rtcp-fb:111 transport-cc\r\na=rtpmap:63 red/48000/2\r\n",
+  );
 });
 
 test("a publisher is alive by what the relay reports back", () => {
@@ -96,7 +116,8 @@ test("a publisher is alive by what the relay reports back", () => {
 test("a relayed or TCP path is named, none is none", () => {
   const by = (candidate) =>
     readStats(report(PAIR[0], PAIR[1], { id: "L", ...candidate }), 0, true, {}).facts.path;
-  assert.equal(by({ candidateType: "relay", protocol: "udp" }), "relay");
+  const relayed = (relayProtocol) => by({ candidateType: "relay", protocol: "udp", relayProtocol });
+  assert.deepEqual(["udp", "tcp", "tls", undefined].map(relayed), ["turn-udp", "turn-tcp", "turn-tls", "turn-udp"]);
   assert.equal(by({ candidateType: "host", protocol: "tcp" }), "tcp");
   assert.equal(readStats(report(), 0, false, {}).facts.path, "none");
 });

@@ -26,6 +26,7 @@ const FILES = [
   "terminal/media.js",
   "terminal/model.js",
   "terminal/notices.js",
+  "terminal/playout.js",
   "terminal/session.js",
   "terminal/state.js",
   "terminal/store.js",

@@ -48,7 +48,7 @@ class Terminal {
     this.devices = new Devices(() => this.store.devices, changed);
     this.check = new SelfCheck({
       devices: this.devices,
-      room: () => ({ grants: this.model.check, iceServers: this.model.iceServers }),
+      grants: () => this.model.check,
       clock: () => this.connection?.clock ?? { offset: this.store.offset, measured: false },
       now: () => this.now(),
       microphone: () => this.store.devices.microphone,
@@ -420,7 +420,7 @@ class Terminal {
     this.check.cancel();
     const { host, remote } = this.views;
     const view = lesson.role === "host" ? host : remote;
-    this.media = new LessonMedia(lesson, this.devices, this.model.iceServers, {
+    this.media = new LessonMedia(lesson, this.devices, {
       changed: () => this.changed(),
       own: (stream) => {
         view.showOwn(stream);
@@ -518,6 +518,7 @@ class Terminal {
       kbps: Math.round(line.kbps),
       loss: line.loss === null ? null : Math.round(line.loss * 10_000) / 10_000,
       frames: line.frames,
+      path: line.path,
     });
   }
 
@@ -532,7 +533,8 @@ class Terminal {
       downSince: status.downSince,
       waiting: status.state === "waiting",
     });
-    return host ? { ...line, loss: status.sentLoss } : line;
+    const { path } = status;
+    return host ? { ...line, path, loss: status.sentLoss } : { ...line, path };
   }
 
   /**
