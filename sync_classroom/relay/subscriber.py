@@ -5,6 +5,7 @@ Pure but for the fan-out it is given: time and RTCP go in, RTCP and deadlines co
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -28,25 +29,31 @@ MAX_RESENT_PER_S: Final = 600
 """Retransmissions to one subscriber: twice a full video stream's packets, in case of abuse."""
 REMB_FRESH_S: Final = 5.0
 """An estimate older than this says nothing: Chromium sends one a second."""
-CONGESTION_LOSS: Final = 26
-"""Of 256: 10 %. An estimate alone is not believed: receivers' estimators start low, and fall when
-their own processor is busy. Together with real loss it is."""
-
-
-LOSS_SHARE: Final = 0.25
-"""What the latest report counts for in the loss that is judged: of 30 packets three are often lost
-where 5 % are in the long run."""
+CONGESTION_LOSS: Final = 0.1
+"""An estimate alone is not believed: receivers' estimators start low, and fall when their own
+processor is busy or their packets come in waves. Together with real loss it is."""
+CONGESTION_REPORTS: Final = 5
+"""Loss is judged over the last so many seconds, from totals: reports that ride on NACKs come where
+something was lost, and of few packets; their own fraction says 10 % where 5 % are lost."""
 
 
 class Stream:
     """One slot with its m-line and record."""
 
-    __slots__ = ("fraction", "jitter", "line", "output", "slot")
+    __slots__ = ("_marks", "jitter", "line", "output", "slot")
 
     def __init__(self, line: MediaLine, slot: Slot, output: Output) -> None:
         self.line, self.slot, self.output = line, slot, output
-        self.fraction = 0.0
         self.jitter: int | None = None
+        self._marks: deque[tuple[int, int]] = deque(maxlen=CONGESTION_REPORTS)
+
+    def loss(self) -> float:
+        """Of what was sent in the last `CONGESTION_REPORTS` calls; call once a second."""
+        account = self.slot.account
+        sent, acked = account.reported_sent, account.acked
+        before = self._marks[0] if self._marks else (sent, acked)
+        self._marks.append((sent, acked))
+        return 1 - (acked - before[1]) / (sent - before[0]) if sent > before[0] else 0.0
 
 
 class Subscriber:
@@ -135,7 +142,6 @@ class Subscriber:
             return False
         if account.acked > before:
             self.last_acked_s = now
-        stream.fraction += LOSS_SHARE * (block.fraction - stream.fraction)
         stream.jitter = block.jitter
         measured = self._clock.round_trip_s(block.lsr, block.dlsr, now)
         if measured is not None:
@@ -201,12 +207,12 @@ class Subscriber:
         elapsed = max(0.001, now - self._checked_s)
         rate = (sent - self._checked_bytes) * 8 / elapsed
         self._checked_s, self._checked_bytes = now, sent
+        pictures = [stream for stream in self.streams if stream.slot.kind == "video"]
+        lossy = {stream for stream in pictures if stream.loss() >= CONGESTION_LOSS}
         if self.remb_bps is None or now - self._remb_s > REMB_FRESH_S or rate <= self.remb_bps:
             return
-        losing = [
-            stream for stream in self.streams if stream.slot.kind == "video" and stream.slot.sending
-        ]
-        if losing and max(stream.fraction for stream in losing) >= CONGESTION_LOSS:
+        losing = [stream for stream in pictures if stream.slot.sending]
+        if not lossy.isdisjoint(losing):
             losing[-1].slot.congest()
 
     def _send_reports(self, now: float, send: Callable[[bytes], None]) -> None:

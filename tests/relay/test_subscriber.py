@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from sync_classroom.relay import rtcp
-from sync_classroom.relay.forwarding import SlotState
+from sync_classroom.relay.forwarding import Slot, SlotState
 from sync_classroom.relay.rtp import Packet
 from sync_classroom.relay.session import Codec
-from sync_classroom.relay.subscriber import FIRST_REPORT_S, MAX_RESENT_PER_S, REPORT_S, Subscriber
+from sync_classroom.relay.subscriber import (
+    CONGESTION_LOSS,
+    FIRST_REPORT_S,
+    MAX_RESENT_PER_S,
+    REPORT_S,
+    Subscriber,
+)
 from tests.support.virtual_media import Lesson, Receiver
 
 
@@ -105,35 +111,56 @@ def test_picture_loss_is_passed_to_the_feed_once() -> None:
     assert media.plis == 3
 
 
+def tell(media: Subscriber, slot: Slot, lost: int, now: float) -> None:
+    """A report on everything that was sent, of which so many never came; and a low estimate."""
+    highest = (slot.account.next - 1) & 0xFFFF
+    block = rtcp.ReportBlock(slot.ssrc, 200, lost, highest, 0, 0, 0)
+    media.feedback(rtcp.parse(rtcp.receiver_report(1, [block])), now)
+    media.feedback(rtcp.parse(rtcp.remb(1, 300_000, [slot.ssrc])), now)
+
+
 def test_an_estimate_below_the_rate_stops_video_only_together_with_loss() -> None:
-    lesson, media, receiver = flowing()
+    lesson, media, _ = flowing()
     slot = media.streams[1].slot
-    now = lesson.clock.now
-    remb = rtcp.parse(rtcp.remb(1, 300_000, [slot.ssrc]))
-    media.feedback(remb, now)
-    reports(media, now + 1.0)
-    assert not slot._stop_at_frame_end
-    highest = receiver.heard[slot.ssrc].highest & 0xFFFF
-    lossy = rtcp.receiver_report(1, [rtcp.ReportBlock(slot.ssrc, 40, 9, highest, 0, 0, 0)])
-    lesson.publish(2.0)
-    lesson.clock.run(now + 1.0)
-    for _ in range(6):  # one report alone is noise
-        media.feedback(rtcp.parse(lossy), lesson.clock.now)
-    media.feedback(remb, lesson.clock.now)
-    reports(media, lesson.clock.now + 1.0)
-    assert slot._stop_at_frame_end
+    tell(media, slot, 0, lesson.clock.now)
+    reports(media, lesson.clock.now)
+    lesson.publish(3.0)
+    for enough in (False, True):
+        lesson.clock.run(lesson.clock.now + REPORT_S)
+        share = int(CONGESTION_LOSS * slot.account.sent)
+        tell(media, slot, share + 1 if enough else share - 1, lesson.clock.now)
+        reports(media, lesson.clock.now)
+        assert slot._stop_at_frame_end is enough
     audio = media.streams[0].slot.account.sent
-    lesson.clock.run(now + 2.0)
+    lesson.clock.run(lesson.clock.now + 1.0)
     assert slot.state is SlotState.PAUSED
     assert media.streams[0].slot.account.sent > audio
     assert slot.dropped > 0
 
 
+def test_reports_that_ride_on_nacks_do_not_make_five_percent_ten() -> None:
+    """Each of them comes where something was lost and says 78 % of the few packets it is about."""
+    lesson, media, _ = flowing()
+    slot = media.streams[1].slot
+    tell(media, slot, 0, lesson.clock.now)
+    reports(media, lesson.clock.now)
+    first = slot.account.sent
+    lesson.publish(20.0)
+    for _ in range(20):
+        lesson.clock.run(lesson.clock.now + REPORT_S)
+        tell(media, slot, (slot.account.sent - first) // 20, lesson.clock.now)
+        reports(media, lesson.clock.now)
+        assert not slot._stop_at_frame_end
+
+
 def test_an_old_estimate_says_nothing() -> None:
     lesson, media, _ = flowing()
     slot = media.streams[1].slot
-    media.streams[1].fraction = 100
-    media.feedback(rtcp.parse(rtcp.remb(1, 300_000, [slot.ssrc])), lesson.clock.now)
+    tell(media, slot, 0, lesson.clock.now)
+    reports(media, lesson.clock.now)
+    lesson.publish(1.0)
+    lesson.clock.run(lesson.clock.now + 1.0)
+    tell(media, slot, slot.account.sent // 3, lesson.clock.now)
     reports(media, lesson.clock.now + 6.0)
     assert not slot._stop_at_frame_end
 
