@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepares this checkout: virtual environment, packages, and what the tests need from the system.
-# Usage: deploy/setup.sh [run|test]   (run: what `make demo` needs; test: also browser and nginx)
+# Usage: deploy/setup.sh [run|test]   (run: what `make demo` needs; test: also browser, nginx and coturn)
 # Everything is done once; a second call finds the stamps and needs no network.
 set -eu
 cd "$(dirname "$0")/.."
@@ -62,6 +62,7 @@ missing=""
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
 command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
+command -v turnserver >/dev/null 2>&1 || missing="$missing coturn"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of package names
