@@ -115,7 +115,7 @@ class RelayTableSettings(Section):
 
     id: str = Field("relay-1", description="Name of this relay in facts; unique in the programme.")
     media: Address = Field(
-        "0.0.0.0:7700", description="Address and UDP port of all media; open it in the firewall."
+        "0.0.0.0:7700", description="Address and port of all media, UDP first; open it in the firewall."
     )
     media_tcp: bool = Field(
         True,

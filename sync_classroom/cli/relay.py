@@ -21,7 +21,7 @@ from .relay_settings import relay_settings
 @click.command()
 @click.option("--open", "open_mode", is_flag=True, help="No tokens: anyone may publish and watch.")
 @click.option("--http", help="Address of WHIP and WHEP, e.g. 127.0.0.1:8090.")
-@click.option("--media", help="Address and UDP port of media, e.g. 127.0.0.1:7700.")
+@click.option("--media", help="Address and port of media, e.g. 127.0.0.1:7700.")
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket of the control API.")
 @click.option("--i-know", is_flag=True, help="Allow --open on a public address.")
 @click.pass_obj

@@ -59,11 +59,14 @@ async def relay(folder: Path, *flags: str, **more: Any) -> AsyncIterator[Relay]:
 
 
 async def test_media_go_by_tcp_where_udp_does_not_get_through(tmp_path: Path) -> None:
-    async with relay(tmp_path) as running:
+    nothing = Impairment(loss=1.0)
+    async with relay(tmp_path) as running, impaired(running.media_port, up=nothing) as shut:
         host, seat = [await open_page(running.browser) for _ in range(2)]
-        await publish(host, running.url, "lesson", only="tcp")
-        await play(seat, running.url, "lesson", only="tcp")
-        await frames_after(seat, 60)
+        await publish(host, running.url, "lesson", via=shut.port)
+        await play(seat, running.url, "lesson", via=shut.port)
+        took = await frames_after(seat, 60)
+        print(f"60 frames by TCP {took:.1f} s after asking, with UDP shut")
+        assert shut.up.lost > 0
         assert await running.paths() == {"publish": "tcp", "subscribe": "tcp"}
         assert [(await stats(page))["path"] for page in (host, seat)] == ["tcp", "tcp"]
         assert await counter(running.socket, "tcp_connections") == 2
@@ -115,8 +118,8 @@ async def test_a_nat_that_forgets_costs_a_moment_and_no_handshake(tmp_path: Path
     """Both peers get other ports under their feet, as after a change of Wi-Fi."""
     async with relay(tmp_path) as running, impaired(running.media_port) as network:
         host, seat = [await open_page(running.browser) for _ in range(2)]
-        await publish(host, running.url, "lesson", via=network.port)
-        await play(seat, running.url, "lesson", via=network.port)
+        await publish(host, running.url, "lesson", via=network.port, only="udp")
+        await play(seat, running.url, "lesson", via=network.port, only="udp")
         await frames_after(seat, 60)
         for _ in range(2):
             network.rebind()
@@ -140,8 +143,8 @@ async def measured(
         impaired(running.media_port, up=subscriber, down=subscriber, seed=2) as far,
     ):
         host, seat = [await open_page(running.browser) for _ in range(2)]
-        await publish(host, running.url, "lesson", via=near.port)
-        await play(seat, running.url, "lesson", via=far.port)
+        await publish(host, running.url, "lesson", via=near.port, only="udp")
+        await play(seat, running.url, "lesson", via=far.port, only="udp")
         await frames_after(seat, 10)
         await asyncio.sleep(SETTLE_S)
         before = await stats(seat)

@@ -75,7 +75,7 @@ async def prepare(
     page: Page, relay: str, *, via: int | None = None, only: str | None = None
 ) -> None:
     """Go to a page of the relay's origin, where the terminal's scripts are at `/scripts/`."""
-    other = {None: None, "udp": "tcp", "tcp": "udp"}["udp" if via is not None else only]
+    other = {None: None, "udp": "tcp", "tcp": "udp"}[only]
 
     async def script(route: Route) -> None:
         name = route.request.url.rpartition("/")[2]
