@@ -47,7 +47,7 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
     }
 fi
 
-stamp="$venv/.stamp-$(cat requirements.lock pyproject.toml | cksum | tr ' ' '-')"
+stamp="$venv/.stamp-$(cat requirements.lock pyproject.toml sync_classroom/relay/kernel* | cksum | tr ' ' '-')"
 if [ ! -e "$stamp" ]; then
     say "installing the locked packages (once; a minute or two)"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>"$venv/pip.log" || { cat "$venv/pip.log" >&2; exit 1; }

@@ -10,7 +10,7 @@ import os
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -115,7 +115,8 @@ class RelayTableSettings(Section):
 
     id: str = Field("relay-1", description="Name of this relay in facts; unique in the programme.")
     media: Address = Field(
-        "0.0.0.0:7700", description="Address and port of all media, UDP first; open it in the firewall."
+        "0.0.0.0:7700",
+        description="Address and port of all media, UDP first; open it in the firewall.",
     )
     media_tcp: bool = Field(
         True,
@@ -151,6 +152,10 @@ class RelayTableSettings(Section):
         ge=0,
         le=20,
         description="How long packets may wait for others, milliseconds; 0: never.",
+    )
+    fanout: Literal["auto", "kernel", "python"] = Field(
+        "auto",
+        description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
     )
     max_bitrate_kbps: int = Field(
         2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."

@@ -33,6 +33,7 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtl
 
 from sync_classroom.relay import stun
 from sync_classroom.relay.endpoint import Endpoint
+from sync_classroom.relay.kernel import CHOICES
 from sync_classroom.relay.sdp import ABS_SEND_TIME, MID
 from sync_classroom.relay.session import Codec, Direction, LocalTransport, MediaLine, Offer
 from sync_classroom.relay.settings import Listen, RelaySettings
@@ -56,13 +57,13 @@ LINES = (
 # ---------------------------------------------------------------------------- the relay's side
 
 
-def serve(pipe: Connection, window_ms: float, profile: str | None) -> None:
-    asyncio.run(_serve(pipe, window_ms, profile))
+def serve(pipe: Connection, window_ms: float, fanout: str, profile: str | None) -> None:
+    asyncio.run(_serve(pipe, window_ms, fanout, profile))
 
 
-async def _serve(pipe: Connection, window_ms: float, profile: str | None) -> None:
+async def _serve(pipe: Connection, window_ms: float, fanout: str, profile: str | None) -> None:
     samples: list[object] = []
-    settings = RelaySettings(media=Listen("127.0.0.1", 0), batch_window_ms=window_ms)
+    settings = RelaySettings(media=Listen("127.0.0.1", 0), batch_window_ms=window_ms, fanout=fanout)
     endpoint = await Endpoint.open(settings, on_sample=samples.append)
     loop = asyncio.get_running_loop()
     stopped = loop.create_future()
@@ -245,7 +246,9 @@ class Source:
 async def run(arguments: argparse.Namespace) -> dict[str, float]:
     context = multiprocessing.get_context("spawn")
     pipe, other = context.Pipe()
-    child = context.Process(target=serve, args=(other, arguments.window, arguments.profile))
+    child = context.Process(
+        target=serve, args=(other, arguments.window, arguments.fanout, arguments.profile)
+    )
     child.start()
     certificate = RTCCertificate.generateCertificate()
 
@@ -302,6 +305,7 @@ def main() -> None:
     parser.add_argument("--subscribers", type=int, default=48)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--window", type=float, default=2.0, help="batch window, ms")
+    parser.add_argument("--fanout", default="auto", choices=CHOICES)
     parser.add_argument("--profile", help="write the relay's cProfile statistics here")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -25,6 +25,7 @@ from ..app import DATABASE_URL
 from ..config import Settings, split_address
 from ..domain.problems import ProblemError
 from ..domain.turn import Turn
+from ..relay import kernel
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .tls import RENEW_BEFORE_DAYS, certificate_files
@@ -259,6 +260,34 @@ def _turn(settings: Settings) -> Iterator[Finding]:
             )
 
 
+def _fanout(settings: Settings) -> Iterator[Finding]:
+    """Which fan-out forwards: the one in C costs a fraction of the other's processor time."""
+    reason = kernel.unavailable()
+    if reason is None:
+        used = "python" if settings.relay.fanout == "python" else "kernel"
+        yield Finding(
+            Level.OK, f"转发程序：{used}（relay.fanout）", f"Media is forwarded by: {used}"
+        )
+        return
+    zh, en = reason
+    if settings.relay.fanout == "kernel":
+        yield Finding(
+            Level.FAIL,
+            f"设置 relay.fanout 要求 C 转发程序，但不能使用：{zh}。请改为 auto，"
+            "或安装 gcc 后重新安装本软件包。",
+            f"The setting relay.fanout asks for the kernel, but {en}. Set it to auto, or install"
+            " gcc and then this package again.",
+        )
+    else:
+        yield Finding(
+            Level.WARN,
+            f"由 Python 转发，C 转发程序不能使用：{zh}。48 间教室够用；"
+            "教室更多时请安装 gcc 后重新安装本软件包。",
+            f"Media is forwarded by Python, not by the kernel: {en}. That is enough for 48"
+            " classrooms; for more, install gcc and then this package again.",
+        )
+
+
 CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _python,
     _data_dir,
@@ -267,6 +296,7 @@ CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _ports,
     _turn,
     _buffers,
+    _fanout,
 )
 
 

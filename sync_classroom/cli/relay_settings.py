@@ -24,6 +24,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         max_sessions=relay.max_sessions,
         max_rooms=relay.max_rooms,
         batch_window_ms=relay.batch_window_ms,
+        fanout=relay.fanout,
         max_bitrate_kbps=relay.max_bitrate_kbps,
         journal_max_mb=relay.journal_max_mb,
     )

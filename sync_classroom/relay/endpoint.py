@@ -17,7 +17,7 @@ from .admission import Admission
 from .counters import Counters
 from .demux import Demultiplexer
 from .dtls import Certificate
-from .fanout import FanOut, Output, PythonFanOut
+from .fanout import FanOut, Output
 from .forwarding import Feed, Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
@@ -58,8 +58,7 @@ class Endpoint:
         self._counters = Counters()
         self._ice = IceTable()
         self._demux = Demultiplexer(ports, self._ice, self._counters, self)
-        udp_fanout = PythonFanOut(ports.udp, self._counters)
-        self._fanout: FanOut = ports.fan_out(udp_fanout, self._counters)
+        self._fanout: FanOut = ports.fan_out(settings.fanout, self._counters)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
@@ -122,6 +121,11 @@ class Endpoint:
     def port(self) -> int:
         """The UDP port, also if the system chose it."""
         return self.socket.port
+
+    @property
+    def fanout(self) -> str:
+        """Which implementation forwards: `kernel` or `python`."""
+        return self._fanout.name
 
     @property
     def counters(self) -> Counters:

@@ -1,7 +1,8 @@
 """Copy, rewrite, protect, queue: the one loop that touches every packet for every subscriber.
 
 `FanOut` is the interface; `PythonFanOut` does it with cffi buffers and no allocation per packet
-beyond small integers. A compiled one can take its place: it needs the same records and batches.
+beyond small integers. `kernel.KernelFanOut` takes its place where it was compiled: the same records
+and batches, the same contract (`tests/relay/test_fanout.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from .udp import SEND_BATCH, SLOT, Address, Sender
 _SHIFT: Final = SLOT.bit_length() - 1
 _MASK32: Final = 0xFFFFFFFF
 _FORMATS: Final[dict[int, struct.Struct]] = {}  # by body length: at most one per byte of an MTU
-_HEADER: Final = 12
+HEADER_LENGTH: Final = 12
+_PROFILE: Final = b"\xbe\xde\0\0"  # RFC 8285 4.2: profile and length, then the elements
 
 
 class Destination(Protocol):
@@ -36,7 +38,7 @@ class Shape:
     Streams of equal shape share the rewritten bodies of a batch, so there is one object per shape.
     """
 
-    __slots__ = ("_head", "_tail", "audio_level_id", "mid", "mid_id", "send_time_id")
+    __slots__ = ("_head", "_tail", "audio_level_id", "mid", "mid_id", "native", "send_time_id")
 
     _known: dict[tuple[int, str, int, int], Shape] = {}  # noqa: RUF012 - bounded below
     _LIMIT: Final = 4096
@@ -46,8 +48,9 @@ class Shape:
         self.send_time_id, self.audio_level_id = send_time_id, audio_level_id
         # Without a level only the time differs from packet to packet.
         block = self._block(bytes(3), None)
-        cut = 5 if send_time_id else len(block)  # profile and length, the element's first byte
+        cut = len(_PROFILE) + 1 if send_time_id else len(block)  # up to the element's first byte
         self._head, self._tail = block[:cut], block[cut + 3 :]
+        self.native: Any = None  # what a compiled fan-out makes of this shape, once
 
     @classmethod
     def of(cls, mid_id: int, mid: str, send_time_id: int, audio_level_id: int) -> Shape:
@@ -68,6 +71,17 @@ class Shape:
         if not self.send_time_id:
             return self._head
         return self._head + packet.send_time.to_bytes(3, "big") + self._tail
+
+    def template(self, *, levelled: bool) -> tuple[bytes, int, int]:
+        """A block to fill in, and where in it abs-send-time and the audio level go (0: nowhere)."""
+        levelled = levelled and self.audio_level_id != 0
+        block = self._block(bytes(3), 0 if levelled else None)
+        at, level_at = len(_PROFILE), 0
+        send_time_at = at + 1 if self.send_time_id else 0
+        at += 4 * bool(self.send_time_id) + (1 + len(self.mid)) * bool(self.mid_id)
+        if levelled:
+            level_at = at + 1
+        return block, send_time_at, level_at
 
     def _block(self, send_time: bytes, level: int | None) -> bytes:
         elements: list[tuple[int, bytes]] = []
@@ -104,6 +118,9 @@ Job = tuple[Output, Sequence[Packet]]
 class FanOut(Protocol):
     """Sends batches of a source's packets to many subscribers."""
 
+    name: str
+    """Which implementation it is, for `/metrics`."""
+
     def forward(self, jobs: Iterable[Job]) -> None:
         """Queue every job's packets under its slot's present numbers; flush by the socket."""
         ...
@@ -118,6 +135,8 @@ _Prepared = list[tuple[struct.Struct, int, int, int, int, bytes, int, Packet]]
 
 class PythonFanOut:
     """The fan-out in Python over cffi."""
+
+    name = "python"
 
     def __init__(self, socket: Sender, counters: Counters) -> None:
         self._socket = socket
@@ -167,13 +186,14 @@ class PythonFanOut:
                 if protect(raw, pointers[place], cell):
                     slot.unsent(number & 0xFFFF)
                     counters.srtp_failed += 1
+                    counters.forwarded -= 1
                     continue
                 lengths[2 * place + 1] = cell[0]
                 ring[number & mask] = packet
                 place += 1
             socket.label(start, place, address, output)
             output.bytes_sent += total
-            slot.octets += total - len(rows) * _HEADER
+            slot.octets += total - len(rows) * HEADER_LENGTH
             counters.forwarded += len(rows)
             counters.bytes_out += total
         if place == SEND_BATCH:
@@ -210,14 +230,14 @@ class PythonFanOut:
         )
         try:
             length = destination.outgoing.protect_rtp(
-                socket.send_pointers[socket.used], _HEADER + len(body)
+                socket.send_pointers[socket.used], HEADER_LENGTH + len(body)
             )
         except srtp.SrtpError:
             self._counters.srtp_failed += 1
             return False
         socket.commit(length, destination.address, output)
         self._counters.retransmitted += 1
-        self._counters.bytes_out += _HEADER + len(body)
+        self._counters.bytes_out += HEADER_LENGTH + len(body)
         return True
 
 
@@ -240,7 +260,7 @@ def _prepare(
             payload = rewrite_vp8(payload, packet.vp8, slot.picture_shift, slot.tl0_shift)
         extensions = shape.extensions(packet)
         body = extensions + payload
-        length = _HEADER + len(body)
+        length = HEADER_LENGTH + len(body)
         total += length
         rows.append(
             (

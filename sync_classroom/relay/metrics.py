@@ -137,10 +137,16 @@ class Metrics:
 class _EndpointCollector(Collector):
     def __init__(self, endpoint: Endpoint, boot: str, version: str) -> None:
         self._endpoint = endpoint
-        self._identity = {"boot": boot, "version": version}
+        self._identity = {
+            "boot": boot,
+            "version": version,
+            "fanout": endpoint.fanout,
+        }
 
     def collect(self) -> Iterable[Metric]:
-        yield InfoMetricFamily(PREFIX, "Which start of which version this is.", self._identity)
+        yield InfoMetricFamily(
+            PREFIX, "Which start of which version this is, and what forwards.", self._identity
+        )
         yield GaugeMetricFamily(
             f"{PREFIX}_rooms", "Rooms that exist now.", len(self._endpoint.rooms())
         )

@@ -8,6 +8,7 @@ from typing import Final
 
 from .counters import Counters
 from .fanout import FanOut, Job, Output, PythonFanOut
+from .kernel import make_fanout
 from .rtp import Packet
 from .tcp import Arrived, Connection, Lost, TcpPort, bind
 from .udp import Address, Owner, Sender, UdpSocket
@@ -106,8 +107,9 @@ class MediaPorts:
             counters.tcp_expired, counters.tcp_malformed = tcp.expired, tcp.malformed
             counters.tcp_blocked = tcp.blocked
 
-    def fan_out(self, udp: FanOut, counters: Counters) -> FanOut:
-        """The fan-out over both protocols, of which `udp` serves the one."""
+    def fan_out(self, choice: str, counters: Counters) -> FanOut:
+        """The fan-out over both protocols; see `kernel.make_fanout` for the one over UDP."""
+        udp = make_fanout(choice, self.udp, counters)
         if self.tcp is None:
             return udp
         return SplitFanOut(udp, PythonFanOut(self.tcp.sender, counters), self.tcp)
@@ -118,6 +120,7 @@ class SplitFanOut:
 
     def __init__(self, udp: FanOut, tcp: FanOut, port: TcpPort) -> None:
         self._udp, self._tcp, self._port = udp, tcp, port
+        self.name = udp.name
 
     def forward(self, jobs: Iterable[Job]) -> None:
         """See `FanOut`."""

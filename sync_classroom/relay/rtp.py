@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEADER_LENGTH = 12
+MAX_PAYLOAD = 1900
+"""Ethernet carries 1500 bytes; with what a subscriber's header and SRTP add this still fits into a
+datagram's slot (`udp.SLOT`), so no fan-out has to ask."""
 ONE_BYTE_PROFILE = 0xBEDE
 _RESERVED_ID = 15  # RFC 8285 4.2: stop reading here
 _HEADER = struct.Struct(">BBHII")
@@ -130,6 +133,8 @@ def parse(data: memoryview | bytes) -> Header:
             raise ValueError("padding is longer than the payload")
     if end < position:
         raise ValueError("truncated contributing sources")
+    if end - position > MAX_PAYLOAD:
+        raise ValueError("payload larger than any path carries")
     return Header(
         second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, extensions, position, end
     )

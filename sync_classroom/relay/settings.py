@@ -25,6 +25,7 @@ class RelaySettings:
     `media` listens on). `control` is a Unix socket path, or a loopback address with
     `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
     `turn_urls` are handed to peers with credentials made of `turn_secret`; see `domain/turn.py`.
+    `fanout` is one of `kernel.CHOICES`.
     """
 
     relay: str = "relay-1"
@@ -42,6 +43,7 @@ class RelaySettings:
     max_sessions: int = 600
     max_rooms: int = 200
     batch_window_ms: float = 2.0
+    fanout: str = "auto"
     sample_s: float = 10.0
     max_bitrate_kbps: int = 2500
     journal_max_mb: int = 512

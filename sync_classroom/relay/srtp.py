@@ -30,13 +30,17 @@ class SrtpError(Exception):
 
 
 class SrtpSession:
-    """One direction of one peer. `raw` is libsrtp's handle, valid while this object lives."""
+    """One direction of one peer.
 
-    __slots__ = ("_length", "_session", "raw")
+    `raw` is libsrtp's handle and `handle` its address, both valid while this object lives.
+    """
+
+    __slots__ = ("_length", "_session", "handle", "raw")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.raw: Any = session._srtp[0]
+        self.handle = int(_ffi.cast("uintptr_t", self.raw))
         self._length = _ffi.new("int *")
 
     def unprotect(self, pointer: Any, length: int) -> int:
@@ -66,3 +70,8 @@ class SrtpSession:
 def length_cell() -> Any:
     """A fresh `int *` for `protect`."""
     return _ffi.new("int *")
+
+
+def protect_address() -> int:
+    """The address of `srtp_protect`, for code of our own that calls it."""
+    return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_protect")))

@@ -161,11 +161,11 @@ class UdpSocket:
         self.fd = self._socket.fileno()
         self.family = family
         self.port: int = self._socket.getsockname()[1]
-        self._name_length = 16 if family == socket.AF_INET else 28
+        self.name_length = 16 if family == socket.AF_INET else 28
         self._key_length = 8 if family == socket.AF_INET else 28
-        self._rx = _Batch(RECEIVE_BATCH, self._name_length, names=True)
+        self._rx = _Batch(RECEIVE_BATCH, self.name_length, names=True)
         self._rx_names = memoryview(ffi.buffer(self._rx.names)).cast("B")
-        self._tx = _Batch(SEND_BATCH, self._name_length, names=False)
+        self._tx = _Batch(SEND_BATCH, self.name_length, names=False)
         self._control = ffi.new("char[]", SEND_BATCH * _SEGMENT.size)
         self._control_at = int(ffi.cast("uintptr_t", self._control))
         self._control_view = memoryview(ffi.buffer(self._control)).cast("B")
@@ -212,7 +212,7 @@ class UdpSocket:
 
     def address(self, place: int) -> bytes:
         """The sender of datagram `place`, as a key."""
-        start = place * self._name_length
+        start = place * self.name_length
         return bytes(self._rx_names[start : start + self._key_length])
 
     def view(self, place: int, length: int) -> memoryview:
@@ -235,7 +235,7 @@ class UdpSocket:
 
     def destination(self, key: bytes) -> Address:
         """Prepare an address key for sending."""
-        return Address(key.ljust(self._name_length, b"\0"))
+        return Address(key.ljust(self.name_length, b"\0"))
 
     # ------------------------------------------------------------------ sending
 
@@ -332,11 +332,18 @@ class UdpSocket:
             datagram = self._tx.view[place * SLOT : place * SLOT + length]
             if owner is not None and owner.blocked(datagram):
                 name = ffi.cast("char *", self._names[place])
-                key = bytes(ffi.buffer(name, self._name_length))
-                if len(self._kept) == MAX_KEPT:
-                    self._kept.popleft()
-                    self.kept_lost += 1
-                self._kept.append((bytes(datagram), Address(key)))
+                self.keep(datagram, Address(bytes(ffi.buffer(name, self.name_length))))
+
+    def sendmmsg_address(self) -> int:
+        """The address of what sends, for compiled code."""
+        return int(ffi.cast("uintptr_t", self._sendmmsg))
+
+    def keep(self, datagram: memoryview, address: Address) -> None:
+        """Send a datagram later, when the socket can be written again."""
+        if len(self._kept) == MAX_KEPT:
+            self._kept.popleft()
+            self.kept_lost += 1
+        self._kept.append((bytes(datagram), address))
 
     @property
     def waiting(self) -> bool:

@@ -10,15 +10,16 @@ import pytest
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
+from sync_classroom.relay import kernel
 
 from .conftest import Command
 from .test_tls import NOW
 
 
-def _settings(tmp_path: Path, **server: str) -> Settings:
+def _settings(tmp_path: Path, fanout: str = "auto", **server: str) -> Settings:
     return Settings(
         server={"data_dir": str(tmp_path), "listen": "127.0.0.1:0", **server},  # type: ignore[arg-type]
-        relay={"http": "127.0.0.1:0", "media": "127.0.0.1:0"},  # type: ignore[arg-type]
+        relay={"http": "127.0.0.1:0", "media": "127.0.0.1:0", "fanout": fanout},  # type: ignore[arg-type]
     )
 
 
@@ -106,3 +107,15 @@ def test_a_database_that_cannot_be_reached_fails_without_its_password(tmp_path: 
     failures = _texts(settings, Level.FAIL)
     assert failures
     assert "s3cret" not in failures
+
+
+def test_the_fan_out_in_use_is_said_and_a_missing_kernel_is_warned_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto, python, wanted = (_settings(tmp_path, choice) for choice in ("auto", "python", "kernel"))
+    assert "Media is forwarded by: kernel" in _texts(auto, Level.OK)
+    assert "Media is forwarded by: python" in _texts(python, Level.OK)
+    monkeypatch.setattr(kernel, "_kernel", None)
+    assert "install gcc and then this package again" in _texts(auto, Level.WARN)
+    assert _texts(auto, Level.FAIL) == ""
+    assert "relay.fanout asks for the kernel, but it was not built" in _texts(wanted, Level.FAIL)

@@ -19,6 +19,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
             relay={  # type: ignore[arg-type]
                 "id": "r7", "media": "[::]:7", "http": "127.0.0.1:8", "advertised": ["192.0.2.1"],
                 "max_sessions": 9, "max_rooms": 10, "batch_window_ms": 1.5,
+                "fanout": "python",
                 "max_bitrate_kbps": 1100, "journal_max_mb": 12, "media_tcp": False,
             },
         )
@@ -28,7 +29,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert told.advertised == ("192.0.2.1",)
     assert (told.max_sessions, told.max_rooms, told.batch_window_ms) == (9, 10, 1.5)
     assert (told.max_bitrate_kbps, told.journal_max_mb) == (1100, 12)
-    assert (told.media_tcp, told.tls_certificate) == (False, None)
+    assert (told.fanout, told.media_tcp, told.tls_certificate) == ("python", False, None)
 
 
 def test_a_made_certificate_serves_the_relay_too(tmp_path: Path) -> None:

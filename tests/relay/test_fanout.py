@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from sync_classroom.relay import rtp
 from sync_classroom.relay.counters import Counters
-from sync_classroom.relay.fanout import FanOut, Output, PythonFanOut, Shape
+from sync_classroom.relay.fanout import FanOut, Output, Shape
 from sync_classroom.relay.forwarding import Feed, Slot
+from sync_classroom.relay.kernel import make_fanout
 from sync_classroom.relay.rtp import Packet, Vp8Place
 from sync_classroom.relay.session import Codec
 from sync_classroom.relay.srtp import SrtpSession
@@ -43,10 +45,10 @@ class Receiver:
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, choice: str) -> None:
         self.socket = UdpSocket("127.0.0.1", 0)
         self.counters = Counters()
-        self.fanout: FanOut = PythonFanOut(self.socket, self.counters)
+        self.fanout: FanOut = make_fanout(choice, self.socket, self.counters)
         self.open: list[socket.socket] = []
 
     def receiver(self) -> Receiver:
@@ -68,9 +70,9 @@ class Bench:
         self.socket.close()
 
 
-@pytest.fixture
-def bench():  # type: ignore[no-untyped-def]
-    made = Bench()
+@pytest.fixture(params=["python", "kernel"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = Bench(request.param)
     yield made
     made.close()
 

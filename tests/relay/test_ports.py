@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sync_classroom.relay.counters import Counters
+from sync_classroom.relay.fanout import PythonFanOut
 from sync_classroom.relay.ports import MediaPorts, SplitFanOut, is_connection
 from sync_classroom.relay.stun import MessageType, build
 from tests.support.waiting import until
@@ -20,6 +21,8 @@ CHECK = build(MessageType.REQUEST, bytes(12), {}, None)
 
 class FanOutSpy:
     """Remembers which jobs it was given."""
+
+    name = "spy"
 
     def __init__(self) -> None:
         self.jobs: list[Any] = []
@@ -108,8 +111,7 @@ async def test_every_address_is_sent_to_by_its_own_protocol(
 
 async def test_without_tcp_there_is_one_fan_out_and_one_protocol() -> None:
     ports = MediaPorts.bind("127.0.0.1", 0, tcp=False)
-    only = FanOutSpy()
-    assert ports.fan_out(only, Counters()) is only
+    assert type(ports.fan_out("python", Counters())) is PythonFanOut
     assert ports.destination(b"tcp" + bytes(8)) is None
     ports.listen(lambda *_: None, lambda *_: None)
     ports.flush()
