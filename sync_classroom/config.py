@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -265,6 +266,13 @@ def _problem(error: ValidationError, where: str) -> ProblemError:
             value=value,
         )
     reason = first["msg"].removeprefix("Value error, ")
+    if isinstance(value, Mapping):  # a whole table is at fault; it may hold secrets
+        return ProblemError(
+            "setting_invalid",
+            f"{where}：表 [{key}] 的设置不能这样组合：{reason}。",
+            f"{where}: the settings of [{key}] do not go together: {reason}.",
+            field=key,
+        )
     return ProblemError(
         "setting_invalid",
         f"{where}：设置 {key} 的值 {value!r} 无效：{reason}。",

@@ -89,3 +89,19 @@ def test_environment_variable_that_names_no_setting_is_refused(
 def test_split_address_takes_brackets_off() -> None:
     assert split_address("[::1]:8080") == ("::1", 8080)
     assert split_address("0.0.0.0:0") == ("0.0.0.0", 0)
+
+
+def test_turn_servers_without_a_good_secret_are_refused_and_the_secret_is_not_shown(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[relay]\nturn_urls = ["turn:turn.example"]\nturn_secret = "too short"\n')
+    with pytest.raises(ProblemError) as refused:
+        load_settings(file)
+    assert refused.value.field == "relay"
+    assert "turn_urls needs turn_secret" in refused.value.en
+    assert "too short" not in f"{refused.value.zh}{refused.value.en}{refused.value.value}"
+    file.write_text(f'[relay]\nturn_urls = ["turn:turn.example"]\nturn_secret = "{"s" * 16}"\n')
+    settings = load_settings(file)
+    assert settings.relay.turn_urls == ["turn:turn.example"]
+    assert "s" * 16 not in repr(settings)
