@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from ..config import split_address
+from ..relay.listening import raise_descriptor_limit
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
@@ -54,6 +55,7 @@ def relay(
         protocols = "UDP, TCP" if chosen.media_tcp else "UDP"
         console.print(f"  media: {protocols} {chosen.media.host}:{info.media_port}")
 
+    raise_descriptor_limit()
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
 
 

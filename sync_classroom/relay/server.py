@@ -32,7 +32,14 @@ from .control import MAX_CONTROL_BYTES, Control, Identity
 from .endpoint import Endpoint
 from .journal import Journal
 from .limits import RateLimiter
-from .listening import bind_private, check_loopback, check_open_address, load_tls, not_listening
+from .listening import (
+    bind_private,
+    check_loopback,
+    check_open_address,
+    load_tls,
+    not_listening,
+    raise_descriptor_limit,
+)
 from .logs import configure_logs
 from .metrics import Metrics
 from .settings import Listen, RelaySettings, settings_from_json
@@ -363,6 +370,7 @@ def main() -> int:
     zh, en and field; the exit status is 1 after a problem.
     """
     told = json.loads(sys.stdin.buffer.read())
+    raise_descriptor_limit()
     file = told.get("log_file")
     configure_logs(told.get("log_level", "info"), Path(file) if file else None)
     try:

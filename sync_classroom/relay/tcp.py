@@ -27,11 +27,11 @@ UNVERIFIED_S: Final = 10.0
 segment is sent again after 1 and 3 seconds."""
 UNVERIFIED_BYTES: Final = 4096
 """What may come before that check: forty checks, none of which anybody honest needs twice."""
-MAX_UNVERIFIED: Final = 1024
+MAX_UNVERIFIED: Final = 512
 """Connections nobody has proved to be his, at once; beyond it newcomers are turned away."""
-MAX_UNVERIFIED_PER_HOST: Final = 256
-"""The same from one IP address: 48 classrooms behind one translation open two each at the bell,
-over both families and after a reload, all proved within a round trip."""
+MAX_UNVERIFIED_PER_HOST: Final = 192
+"""The same from one IP address: 48 classrooms behind one translation open two each at the bell, and
+two more after a reload, all proved within a round trip."""
 IDLE_S: Final = CONSENT_S
 """Without a check for so long the client uses another path, as with an address of UDP."""
 STALLED_S: Final = 10.0
