@@ -9,6 +9,7 @@ import {
   LEAST_PACKETS,
   MOST_MS,
   Playout,
+  RTT_SHARE,
   STEP_MS,
 } from "../../../sync_classroom/web/static/terminal/playout.js";
 
@@ -42,17 +43,20 @@ test("a good line is left to the browser, whatever its round trip", () => {
 
 test("on a lossy line two attempts are waited for", () => {
   const line = new Line();
-  line.look();
+  line.look({ rttMs: 160 });
   assert.equal(line.look({ share: 0.05, rttMs: 160 }), ATTEMPTS * 160 + FIND_MS);
   assert.equal(line.look({ share: 0.05, rttMs: 90 }), ATTEMPTS * 160 + FIND_MS);
   const near = new Line();
-  near.look();
+  near.look({ rttMs: 5 });
   assert.equal(near.look({ share: 0.05, rttMs: 5 }), LEAST_MS);
   const far = new Line();
-  far.look();
+  far.look({ rttMs: 900 });
   assert.equal(far.look({ share: 0.05, rttMs: 900 }), MOST_MS);
+  const swinging = new Line();
+  swinging.look({ rttMs: 100 });
+  assert.equal(swinging.look({ share: 0.05, rttMs: 300 }), ATTEMPTS * (100 + RTT_SHARE * 200) + FIND_MS);
   const unknown = new Line();
-  unknown.look();
+  unknown.look({ rttMs: null });
   assert.equal(unknown.look({ share: 0.05, rttMs: null }), ATTEMPTS * FIND_MS + FIND_MS);
 });
 

@@ -20,6 +20,8 @@ export const STEP_MS = 100;
 export const CALM_MS = 60_000;
 /** Share of sound that was made up: below it nobody hears it. */
 export const MADE_UP_BAD = 0.01;
+/** Share of the latest round trip in the one that is believed: on a bad line each is another. */
+export const RTT_SHARE = 0.25;
 /** Fewer packets than this in a look say nothing. */
 export const LEAST_PACKETS = 20;
 
@@ -43,6 +45,8 @@ export class Playout {
     /** @type {number | null} null: the browser decides */
     this.target = null;
     this.badAt = -Infinity;
+    /** @type {number | null} */
+    this.rttMs = null;
   }
 
   /**
@@ -53,6 +57,8 @@ export class Playout {
     const before = this.before;
     if (before && sample.received - before.received < LEAST_PACKETS) return this.target;
     this.before = sample;
+    const rtt = sample.rttMs;
+    if (rtt !== null) this.rttMs = this.rttMs === null ? rtt : this.rttMs + RTT_SHARE * (rtt - this.rttMs);
     if (!before) return this.target;
     const asked = (sample.asked - before.asked) / (sample.received - before.received);
     const sound = sample.samples - before.samples;
@@ -61,7 +67,7 @@ export class Playout {
       (sound > 0 && (sample.madeUp - before.madeUp) / sound > MADE_UP_BAD);
     if (asked > ASKED_BAD) {
       this.badAt = sample.at;
-      const needed = ATTEMPTS * (sample.rttMs ?? FIND_MS) + FIND_MS;
+      const needed = ATTEMPTS * (this.rttMs ?? FIND_MS) + FIND_MS;
       const grown = this.target !== null && failed ? this.target + STEP_MS : 0;
       // Never shorter while it is bad: each change is a moment of faster or slower sound.
       this.target = Math.min(MOST_MS, Math.max(LEAST_MS, needed, grown, this.target ?? 0));
