@@ -35,6 +35,8 @@ from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
 from .coordinator.ports import Bus
+from .coordinator.relay_client import RelayClient, trusting
+from .coordinator.relay_link import RelayLink
 from .coordinator.relay_process import RelayProcess
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
@@ -43,7 +45,7 @@ from .coordinator.tokens import TokenMinter
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
 from .domain.turn import Turn
-from .relay.settings import RelaySettings, settings_to_json
+from .relay.settings import Listen, RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
 from .store.database import Database, open_store
 from .web.app import build_app
@@ -69,7 +71,8 @@ class ServeSettings:
     from the listening addresses. `database_url` empty: SQLite in `data_dir`. `redis_url` empty:
     signalling inside this process. `tls`: certificate chain and key for the pages. `relay`: its
     `control`, `journal_dir` and `keys` are filled in here unless set. Port 0 lets the system
-    choose.
+    choose. `spawn_relay` false: the relay at `relay.control` is another's to start; the certificate
+    of an https control is checked by `relay_authority`, or else by the system's.
     """
 
     host: str = "127.0.0.1"
@@ -81,6 +84,8 @@ class ServeSettings:
     database_url: str = ""
     redis_url: str = ""
     relay: RelaySettings = field(default_factory=RelaySettings)
+    spawn_relay: bool = True
+    relay_authority: Path | None = None
     rules: LessonRules = field(default_factory=LessonRules)
     setup_gap_s: int = 0
     sweep_s: float = SWEEP_S
@@ -150,10 +155,14 @@ async def _open(
     stack.push_async_callback(bus.close)
     tokens = TokenMinter(settings.data_dir / "token.jwk")
     booted: list[Callable[[], None]] = []
-    relay = _relay_process(settings, tokens, booted)
+    relay = _relay(settings, tokens, coordinator, booted)
     identity = await relay.start()
-    stack.push_async_callback(relay.stop if settings.stop_relay else relay.close)
-    relay_url = settings.relay_url.rstrip("/") or _relay_url(settings, url, identity.http_port)
+    if isinstance(relay, RelayProcess) and settings.stop_relay:
+        stack.push_async_callback(relay.stop)
+    else:
+        stack.push_async_callback(relay.close)
+    http_port = settings.relay.http.port if identity is None else identity.http_port
+    relay_url = settings.relay_url.rstrip("/") or _relay_url(settings, url, http_port)
 
     lease = LeaseKeeper(store, coordinator)
     hub = TerminalHub(bus, store, clock)
@@ -193,19 +202,59 @@ async def _serve_pages(
     await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
 
 
-def _relay_process(
-    settings: ServeSettings, tokens: TokenMinter, booted: Sequence[Callable[[], None]]
-) -> RelayProcess:
+def _relay(
+    settings: ServeSettings,
+    tokens: TokenMinter,
+    coordinator: str,
+    booted: Sequence[Callable[[], None]],
+) -> RelayProcess | RelayLink:
     async def on_boot(boot: str) -> None:
         log.info("relay.boot", boot=boot)
         for tell in booted:
             tell()
 
+    if not settings.spawn_relay:
+        _check_reachable(settings)
+        return RelayLink(
+            relay_client(settings),
+            relay=settings.relay.relay,
+            owner=coordinator,
+            keys=tokens.public_keys(),
+            on_boot=on_boot,
+        )
     return RelayProcess(
         _relay_settings(settings, tokens),
         on_boot=on_boot,
         log_level=settings.log_level,
         log_file=settings.data_dir / "relay" / "relay.log",
+    )
+
+
+def relay_client(settings: ServeSettings) -> RelayClient:
+    """How the relay of these settings is spoken to."""
+    control = _control(settings)
+    if isinstance(control, Path):
+        return RelayClient(control)
+    tls = trusting(settings.relay_authority) if settings.relay.control_tls else None
+    return RelayClient((control.host, control.port), settings.relay.control_secret, tls=tls)
+
+
+def _control(settings: ServeSettings) -> Path | Listen:
+    return settings.relay.control or settings.data_dir.absolute() / "relay" / "control.sock"
+
+
+def _check_reachable(settings: ServeSettings) -> None:
+    """A relay that is controlled over the network is elsewhere: its URL cannot be guessed."""
+    if not settings.relay.control_tls or settings.relay_url:
+        return
+    raise ProblemError(
+        "relay_url_missing",
+        "媒体服务在另一台机器上时，须用 relay.public_url 写明终端访问它的地址，"
+        "例如 https://relay.example:8090。",
+        "With the relay on another machine, relay.public_url must say how terminals reach it, for"
+        " example https://relay.example:8090.",
+        field="relay.public_url",
+        value="",
     )
 
 
@@ -259,12 +308,12 @@ async def _open_bus(redis_url: str) -> Bus:
 
 
 def _runs(
-    booth: Booth, hub: TerminalHub, lease: LeaseKeeper, relay: RelayProcess
+    booth: Booth, hub: TerminalHub, lease: LeaseKeeper, relay: RelayProcess | RelayLink
 ) -> Mapping[str, Callable[[], Awaitable[None]]]:
     return {
         "roster": booth.roster.run,
         "hub": hub.run,
-        "relay-process": relay.watch,
+        "relay": relay.watch,
         "media-watch": booth.media.run,
         "lease": lease.run,
         "runner": booth.runner.run,
@@ -414,7 +463,7 @@ def _relay_settings(settings: ServeSettings, tokens: TokenMinter) -> dict[str, A
     return settings_to_json(
         replace(
             relay,
-            control=relay.control or folder.absolute() / "control.sock",
+            control=_control(settings),
             journal_dir=(
                 folder.absolute()
                 if relay.journal_dir == defaults.journal_dir

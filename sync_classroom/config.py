@@ -6,34 +6,41 @@ is changed here and nowhere else.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from .domain.problems import ProblemError
-from .domain.turn import check_turn
+from .setting_values import (
+    MIN_SECRET_CHARACTERS,
+    InvalidSettingError,
+    check_address,
+    check_control,
+    check_ips,
+    check_turn,
+    check_zone,
+)
 
 ENV_PREFIX: Final = "SYNC_CLASSROOM_"
 DEFAULT_FILE: Final = Path("config/sync_classroom.toml")
-
-
-def _address(text: str) -> str:
-    """Check `host:port` (an IPv6 host in brackets) and return it."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("must be ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080")
-    return text
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -42,21 +49,7 @@ def split_address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("must be a time zone name such as Asia/Shanghai") from None
-    return text
-
-
-def _ips(texts: list[str]) -> list[str]:
-    for text in texts:
-        ip_address(text)
-    return texts
-
-
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(check_address)]
 
 
 class Section(BaseModel):
@@ -69,7 +62,7 @@ class ProgrammeSettings(Section):
     """The assistance programme."""
 
     name: str = Field("太仓市信息化同步课堂帮扶", description="Shown in page titles and reports.")
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
         "Asia/Shanghai", description="Zone of every civil date and clock time."
     )
 
@@ -115,6 +108,22 @@ class RelayTableSettings(Section):
     """The media plane."""
 
     id: str = Field("relay-1", description="Name of this relay in facts; unique in the programme.")
+    spawn: bool = Field(
+        True,
+        description="Whether serve starts the relay and keeps it running; false: another does.",
+    )
+    control: Annotated[str, AfterValidator(check_control)] = Field(
+        "",
+        description="Its control: a socket's path, or http(s)://host:port; empty: in data_dir.",
+    )
+    control_secret: str = Field(
+        "",
+        description="Shared by relay and coordinators where control is an address; 16 characters.",
+    )
+    control_ca: str = Field(
+        "",
+        description="PEM authority of an https control; empty: data_dir/tls if made, or system's.",
+    )
     media: Address = Field(
         "0.0.0.0:7700",
         description="Address and port of all media, UDP first; open it in the firewall.",
@@ -140,7 +149,7 @@ class RelayTableSettings(Section):
         repr=False,
         description="Their static-auth-secret (coturn); terminals get passwords made of it.",
     )
-    advertised: Annotated[list[str], AfterValidator(_ips)] = Field(
+    advertised: Annotated[list[str], AfterValidator(check_ips)] = Field(
         default_factory=list,
         description="IP addresses told to terminals; empty: those of this machine's interfaces.",
     )
@@ -166,7 +175,32 @@ class RelayTableSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _turn(self) -> Self:
+    def _controllable(self) -> RelayTableSettings:
+        """An address needs a secret, and a relay that is not ours to start."""
+        if "://" not in self.control:
+            return self
+        if self.spawn:
+            raise InvalidSettingError(
+                "relay.control 写成地址时，relay.spawn 须为 false：serve 自己启动的媒体服务只通过"
+                "套接字文件管理",
+                "relay.spawn must be false where relay.control is an address: serve minds a relay"
+                " of its own by a socket only",
+                key="relay.spawn",
+                value=self.spawn,
+            )
+        if len(self.control_secret) < MIN_SECRET_CHARACTERS:
+            raise InvalidSettingError(
+                "relay.control 写成地址时，relay.control_secret 至少"
+                f" {MIN_SECRET_CHARACTERS} 个字符",
+                f"relay.control_secret must have {MIN_SECRET_CHARACTERS} characters or more where"
+                " relay.control is an address",
+                key="relay.control_secret",
+                value="*" * len(self.control_secret),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _relayed(self) -> RelayTableSettings:
         check_turn(self.turn_urls, self.turn_secret)
         return self
 
@@ -201,12 +235,10 @@ class LessonSettings(Section):
 class LogSettings(Section):
     """What is written to standard error."""
 
-    level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level logged."
     )
-    format: str = Field(
-        "text", pattern="^(text|json)$", description="Lines for people or for programs."
-    )
+    format: Literal["text", "json"] = Field("text", description="Lines for people or for programs.")
 
 
 class Settings(BaseSettings):
@@ -265,20 +297,62 @@ def _problem(error: ValidationError, where: str) -> ProblemError:
             field=key,
             value=value,
         )
-    reason = first["msg"].removeprefix("Value error, ")
-    if isinstance(value, Mapping):  # a whole table is at fault; it may hold secrets
-        return ProblemError(
-            "setting_invalid",
-            f"{where}：表 [{key}] 的设置不能这样组合：{reason}。",
-            f"{where}: the settings of [{key}] do not go together: {reason}.",
-            field=key,
-        )
+    reason = _reason(first["type"], first.get("ctx", {}))
+    if reason.key:
+        key, value = reason.key, reason.value
     return ProblemError(
         "setting_invalid",
-        f"{where}：设置 {key} 的值 {value!r} 无效：{reason}。",
-        f"{where}: setting {key} = {value!r} is not valid: {reason}.",
+        f"{where}：设置 {key} 的值 {value!r} 无效：{reason.zh}。",
+        f"{where}: setting {key} = {value!r} is not valid: {reason.en}.",
         field=key,
         value=value,
+    )
+
+
+#: pydantic's error types that our settings can lead to, by how they begin.
+_REASONS: Final = {
+    "int": ("应为整数", "must be a whole number"),
+    "float": ("应为数字", "must be a number"),
+    "finite": ("应为有限的数字", "must be a finite number"),
+    "bool": ("应为 true 或 false", "must be true or false"),
+    "string": ("应为带引号的文字", "must be text in quotes"),
+    "list": ('应为列表，例如 ["192.0.2.10"]', 'must be a list, such as ["192.0.2.10"]'),
+    "model": ("应为一个表，其中每行一个设置", "must be a table with a setting a line"),
+    "greater_than_equal": ("不能小于 {ge}", "must be {ge} or more"),
+    "less_than_equal": ("不能大于 {le}", "must be {le} or less"),
+    "literal_error": ("只能是 {expected} 之一", "must be one of {expected}"),
+}
+
+
+def _reason(kind: str, context: Mapping[str, Any]) -> InvalidSettingError:
+    """Why a value will not do, in both languages."""
+    told = context.get("error")
+    if isinstance(told, InvalidSettingError):
+        return told
+    zh, en = next(words for begins, words in _REASONS.items() if kind.startswith(begins))
+    values = {**context, "expected": str(context.get("expected", "")).replace(" or ", ", ")}
+    return InvalidSettingError(zh.format(**values), en.format(**values))
+
+
+def _no_list() -> ProblemError:
+    """The environment variable that should hold a list; pydantic-settings names its table only."""
+    for name in sorted(os.environ):
+        table, _, key = name.upper().removeprefix(ENV_PREFIX).lower().partition("__")
+        section = Settings.model_fields.get(table)
+        info = getattr(section and section.annotation, "model_fields", {}).get(key)
+        if info is None or info.default_factory is not list:
+            continue
+        try:
+            json.loads(os.environ[name])
+        except ValueError:
+            break
+    reason = _reason("list", {})
+    return ProblemError(
+        "setting_invalid",
+        f"环境变量 {name} 的值 {os.environ[name]!r} 无效：{reason.zh}。",
+        f"The environment variable {name} = {os.environ[name]!r} is not valid: {reason.en}.",
+        field=name,
+        value=os.environ[name],
     )
 
 
@@ -322,6 +396,8 @@ def load_settings(path: Path | None = None) -> Settings:
         return Settings(**data)
     except ValidationError as error:
         raise _problem(error, str(chosen) if data else "environment") from error
+    except SettingsError as error:  # a list in the environment that is not JSON
+        raise _no_list() from error
 
 
 def render_reference() -> str:
@@ -344,9 +420,9 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, flag, number, or list of texts."""
+    """A default as TOML: text, yes or no, number, or list of texts."""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return str(value).lower()
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

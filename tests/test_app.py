@@ -28,6 +28,8 @@ from sync_classroom.simulator.swarm import Administrator, open_http
 from sync_classroom.simulator.terminal import VirtualTerminal
 from sync_classroom.store.database import open_store
 from tests.support.coordination import roster, until
+from tests.support.databases import Valkey
+from tests.support.relay_child import relay_child
 from tests.support.serve_child import Server, settings_of, start_server
 
 pytestmark = pytest.mark.asyncio
@@ -387,6 +389,107 @@ async def test_both_killed_at_once_the_lesson_continues(school: School) -> None:
     await school.all_receive(more=20, within_s=BACK_S)
     told = await school.in_state("live", within_s=3.0)
     assert told["live_at"] == live["live_at"]
+
+
+@pytest.mark.valkey
+async def test_two_coordinators_share_a_relay_that_neither_of_them_runs(
+    tmp_path: Path, recording: Recording, valkey: Valkey
+) -> None:
+    """The host's terminal is at one of them, the room's at the other."""
+    port = free_port()
+    shared = {
+        "database_url": f"sqlite:///{tmp_path / 'shared.db'}",
+        "redis_url": valkey.url,
+        "control": str(tmp_path / "control.sock"),
+        "relay_port": port,
+    }
+    relay = RelaySettings(
+        media=Listen("127.0.0.1", 0), http=Listen("127.0.0.1", port), sample_s=2.0,
+        control=tmp_path / "control.sock", journal_dir=tmp_path / "journal",
+    )  # fmt: skip
+    store = await open_store(shared["database_url"], data_dir=None)
+    await store.apply_roster(roster())
+    await store.close()
+    servers: list[Server] = []
+    try:
+        async with AsyncExitStack() as stack:
+            child = stack.enter_context(relay_child(relay))
+            for name in ("one", "two"):
+                told = {**shared, "data_dir": str(tmp_path / name), "port": free_port()}
+                servers.append(await asyncio.to_thread(start_server, told))
+            urls = [server.told["url"] for server in servers]
+            assert [server.told["relay_url"] for server in servers] == 2 * [
+                f"http://127.0.0.1:{port}"
+            ]
+            http = await stack.enter_async_context(open_http(urls[0]))
+            admin = await first_admin(http, urls[0], servers[0].told["setup"])
+            tokens = [await admin.enrol(room, room) for room in ("host-1-r1", "far-1-r1")]
+            now = datetime.now(UTC)
+            lesson = await admin.post(
+                "/api/lessons",
+                {
+                    "title": "Unit 6",
+                    "subject": "英语",
+                    "teacher": "host-1-t1",
+                    "classroom": "host-1-r1",
+                    "starts_at": now.isoformat(),
+                    "ends_at": (now + timedelta(minutes=2)).isoformat(),
+                    "seats": [{"classroom": "far-1-r1"}],
+                },
+                headers={"Idempotency-Key": "lesson-1"},
+            )
+            host = VirtualTerminal(http, urls[0], tokens[0], name="host", recording=recording)
+            room = VirtualTerminal(http, urls[1], tokens[1], name="room", recording=recording)
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            running = [tasks.create_task(t.run()) for t in (host, room)]
+
+            async def seen(who: Administrator) -> bool:
+                told = await who.get(f"/api/lessons/{lesson['id']}")
+                return (told["state"], told["seats_receiving"]) == ("live", 1)
+
+            async def received(more: int) -> None:
+                wanted = room.figures().packets + more
+                await until(lambda: room.figures().packets >= wanted, within_s=BACK_S)
+
+            await received(50)
+            await until(lambda: seen(admin))
+            # The relay is started anew by whoever runs it: both coordinators' terminals are back.
+            child.process.kill()
+            child.process.wait()
+            again = stack.enter_context(relay_child(relay))
+            await received(50)
+            # The coordinator of the host dies; the other has the lesson, the relay notices nothing.
+            servers[0].kill()
+            await received(200)
+            elsewhere = await stack.enter_async_context(open_http(urls[1]))
+            other = await Administrator.sign_in(elsewhere, urls[1], "admin", PASSWORD)
+            await until(lambda: seen(other))
+            assert again.process.poll() is None
+            assert (await asyncio.to_thread(servers[1].stop)) == 0
+            assert again.process.poll() is None
+            for task in running:
+                task.cancel()
+    finally:
+        for server in servers:
+            if server.process.poll() is None:
+                server.kill()
+
+
+async def test_relay_elsewhere_needs_its_public_address(tmp_path: Path) -> None:
+    relay = RelaySettings(control=Listen("10.0.0.1", 1), control_tls=True, control_secret="s" * 16)
+    problem = await problem_of(quiet(tmp_path, spawn_relay=False, relay=relay))
+    assert (problem.code, problem.field) == ("relay_url_missing", "relay.public_url")
+
+
+async def test_authority_that_cannot_be_read_names_its_setting(tmp_path: Path) -> None:
+    relay = RelaySettings(control=Listen("10.0.0.1", 1), control_tls=True, control_secret="s" * 16)
+    problem = await problem_of(
+        quiet(
+            tmp_path, spawn_relay=False, relay=relay, relay_url="https://relay.example:8090",
+            relay_authority=tmp_path / "none.pem",
+        )
+    )  # fmt: skip
+    assert (problem.code, problem.field) == ("authority_unusable", "relay.control_ca")
 
 
 async def _receiving(school: School, count: int) -> bool:

@@ -68,7 +68,6 @@ class Planned:
     host_classroom: str
     remote_classrooms: tuple[str, ...]
     names: dict[str, str]
-    school_names: dict[str, str]
     logins: tuple[tuple[str, str], ...]
 
 
@@ -107,7 +106,7 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
         asyncio.run(_run(console, settings, server, planned, recording, thumbnail, seconds))
     title = say("刚才这节课的覆盖情况", "Coverage of what just happened")
     console.print(f"\n[bold]{title}[/]")
-    asyncio.run(_print_coverage(settings, planned, console))
+    asyncio.run(_print_coverage(settings, console))
 
 
 def _demo_settings(port: int) -> Settings:
@@ -124,6 +123,8 @@ def _demo_settings(port: int) -> Settings:
                     "http": f"127.0.0.1:{port + 1}",
                     "media": f"0.0.0.0:{port + 2}",
                     "public_url": "",
+                    "spawn": True,
+                    "control": "",
                 }
             ),
         }
@@ -183,7 +184,6 @@ async def _prepare(settings: Settings, rooms: int) -> Planned:
         names={
             c.id: f"{roster.schools[c.school].name} {c.name}" for c in roster.classrooms.values()
         },
-        school_names={str(s.id): s.name for s in roster.schools.values()},
         logins=tuple(logins),
     )
 
@@ -248,6 +248,8 @@ def _server(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {
         f"{ENV_PREFIX}SERVER__LISTEN": settings.server.listen,
         f"{ENV_PREFIX}SERVER__DATA_DIR": settings.server.data_dir,
+        f"{ENV_PREFIX}RELAY__SPAWN": "true",
+        f"{ENV_PREFIX}RELAY__CONTROL": "",
         f"{ENV_PREFIX}RELAY__HTTP": settings.relay.http,
         f"{ENV_PREFIX}RELAY__MEDIA": settings.relay.media,
         f"{ENV_PREFIX}LOG__LEVEL": "info",
@@ -376,11 +378,11 @@ def _print_addresses(console: Console, url: str, planned: Planned, recording: Re
     )
 
 
-async def _print_coverage(settings: Settings, planned: Planned, console: Console) -> None:
+async def _print_coverage(settings: Settings, console: Console) -> None:
     async with open_offline(serve_settings(settings)) as services:
         today = services.clock().astimezone(services.zone).date()
         figures = await services.evidence.coverage(today, today)
-    print_coverage(figures.to_dict(), planned.school_names, console)
+        await print_coverage(services, figures, console)
     share = f"{figures.rules.held:.0%}"
     console.print(
         say(

@@ -21,13 +21,17 @@ import click
 from cryptography import x509
 from rich.console import Console
 
-from ..app import DATABASE_URL
+from .. import __version__
+from ..app import DATABASE_URL, relay_client
 from ..config import Settings, split_address
+from ..coordinator.ports import RelayDownError
+from ..coordinator.relay_client import RelayLockedError
 from ..domain.problems import ProblemError
 from ..domain.turn import Turn
 from ..relay import kernel
 from ..store.database import open_store
 from .language import say, speaks_chinese
+from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 from .turn_probe import probe
 
@@ -98,13 +102,12 @@ def in_use(address: str, kind: int) -> OSError | None:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    wanted = [
-        ("server.listen", settings.server.listen, socket.SOCK_STREAM),
-        ("relay.http", settings.relay.http, socket.SOCK_STREAM),
-        ("relay.media", settings.relay.media, socket.SOCK_DGRAM),
-    ]
-    if settings.relay.media_tcp:
-        wanted.append(("relay.media", settings.relay.media, socket.SOCK_STREAM))
+    wanted = [("server.listen", settings.server.listen, socket.SOCK_STREAM)]
+    if settings.relay.spawn:  # another's relay holds its ports itself, perhaps elsewhere
+        wanted.append(("relay.http", settings.relay.http, socket.SOCK_STREAM))
+        wanted.append(("relay.media", settings.relay.media, socket.SOCK_DGRAM))
+        if settings.relay.media_tcp:
+            wanted.append(("relay.media", settings.relay.media, socket.SOCK_STREAM))
     for name, address, kind in wanted:
         protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
         if error := in_use(address, kind):
@@ -226,6 +229,67 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.FAIL, problem.zh, problem.en)
 
 
+async def _relay_finding(settings: Settings) -> Finding:
+    client = relay_client(serve_settings(settings))
+    where = client.where
+    try:
+        found = await client.identity()
+    except RelayLockedError:
+        return Finding(
+            Level.FAIL,
+            f"媒体服务 {where} 不接受密钥；两边的 relay.control_secret 须相同。",
+            f"The relay at {where} does not take the secret: relay.control_secret must be the same"
+            " on both sides.",
+        )
+    except RelayDownError as error:
+        return Finding(
+            Level.FAIL,
+            f"媒体服务 {where} 没有应答（{error.__cause__ or error}）。请启动"
+            " `sync-classroom relay`，或改正 relay.control。",
+            f"No relay answers at {where} ({error.__cause__ or error}). Start `sync-classroom"
+            " relay` there, or correct relay.control.",
+        )
+    finally:
+        await client.close()
+    if found.relay != settings.relay.id:
+        return Finding(
+            Level.FAIL,
+            f"{where} 上的媒体服务编号是 {found.relay}，而 relay.id 是 {settings.relay.id}。"
+            "请改正 relay.control 或 relay.id。",
+            f"The relay at {where} is {found.relay}, and relay.id says {settings.relay.id}. Correct"
+            " relay.control or relay.id.",
+        )
+    if found.version != __version__:
+        return Finding(
+            Level.WARN,
+            f"媒体服务 {where} 的版本是 {found.version}，本服务是 {__version__}；"
+            "请升级到同一版本。",
+            f"The relay at {where} is of version {found.version}, this is {__version__}: upgrade"
+            " both to the same.",
+        )
+    return Finding(
+        Level.OK,
+        f"媒体服务 {found.relay} 在 {where} 应答，{found.sessions} 路连接",
+        f"The relay {found.relay} answers at {where}, {found.sessions} sessions",
+    )
+
+
+def _relay(settings: Settings) -> Iterator[Finding]:
+    """The relay that somebody else runs; one of our own is started when it is needed."""
+    if settings.relay.spawn:
+        return
+    if settings.relay.control.startswith("https://") and not settings.relay.public_url:
+        yield Finding(
+            Level.FAIL,
+            "媒体服务在另一台机器上，须用 relay.public_url 写明终端访问它的地址。",
+            "The relay is on another machine: relay.public_url must say how terminals reach it.",
+        )
+    try:
+        yield asyncio.run(_relay_finding(settings))
+    except ProblemError as problem:
+        yield Finding(Level.FAIL, problem.zh, problem.en)
+
+
 def _buffers(_settings: Settings) -> Iterator[Finding]:
     """Linux caps socket buffers; a burst of keyframes to 48 rooms needs more than the default."""
     path = Path("/proc/sys/net/core/wmem_max")
@@ -295,6 +359,7 @@ CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _https,
     _ports,
     _turn,
+    _relay,
     _buffers,
     _fanout,
 )

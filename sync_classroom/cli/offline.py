@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from ..app import DATABASE_URL, ServeSettings, utc_now
+from ..app import DATABASE_URL, ServeSettings, relay_client, utc_now
 from ..coordinator.accounts import AccountService
 from ..coordinator.booth import build_booth
 from ..coordinator.enrolment import EnrolmentService
@@ -20,7 +20,6 @@ from ..coordinator.lease import LeaseKeeper
 from ..coordinator.lessons import LessonService
 from ..coordinator.local_bus import LocalBus
 from ..coordinator.ports import Bus, Store
-from ..coordinator.relay_client import RelayClient
 from ..coordinator.roster import RosterService
 from ..coordinator.services import Clock
 from ..coordinator.throttle import Throttle
@@ -58,7 +57,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
             booth = await build_booth(
                 store,
                 bus,
-                RelayClient(settings.data_dir / "relay" / "control.sock", ""),
+                relay_client(settings),
                 LeaseKeeper(store, "console"),
                 hub,
                 TokenMinter(settings.data_dir / "token.jwk"),

@@ -25,15 +25,15 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("login")
-@click.option("--name", prompt=True, help="Name shown on pages.")
+@click.option("--name", prompt=say("姓名", "Name"), help="Name shown on pages.")
 @click.option(
     "--role", type=click.Choice(PEOPLE_ROLES), required=True, help=" / ".join(PEOPLE_ROLES) + "."
 )
 @click.option(
     "--password",
-    prompt=True,
+    prompt=say("密码", "Password"),
     hide_input=True,
-    confirmation_prompt=True,
+    confirmation_prompt=say("再输一次密码", "Repeat for confirmation"),
     help="At least 10 characters; asked for if not given.",
 )
 @click.pass_obj

@@ -96,7 +96,13 @@ def _seat(text: str) -> SeatRequest:
     classroom, _, rest = text.partition(":")
     school_class, _, expected = rest.partition(":")
     if expected and not expected.isdigit():
-        raise click.BadParameter(f"{text!r}: the expected head count must be a number")
+        raise ProblemError(
+            "seat_malformed",
+            f"--seat {text!r}：应到人数须为数字，写成 教室:班级:人数。",
+            f"--seat {text!r}: the expected head count must be a number, CLASSROOM:CLASS:EXPECTED.",
+            field="seat",
+            value=text,
+        )
     return (
         ClassroomId(classroom),
         ClassId(school_class) if school_class else None,
@@ -149,7 +155,13 @@ def lesson_add(
     try:
         naive = datetime.fromisoformat(start)
     except ValueError:
-        raise click.BadParameter(f'{start!r} is not a time like "2026-11-24 09:00"') from None
+        raise ProblemError(
+            "time_malformed",
+            f'--at {start!r} 应写成 "2026-11-24 09:00" 这样的时间。',
+            f'--at {start!r} is not a time like "2026-11-24 09:00".',
+            field="at",
+            value=start,
+        ) from None
 
     async def work() -> None:
         async with open_offline(serve_settings(obj.settings)) as services:
@@ -252,18 +264,16 @@ def _today(services: Offline) -> date:
 def coverage(obj: Any, first: datetime | None, last: datetime | None, form: str) -> None:
     """Coverage of a period: what was planned, what was really received."""
 
-    async def work() -> tuple[Coverage, dict[str, str]]:
+    async def work() -> None:
         async with open_offline(serve_settings(obj.settings)) as services:
             begin = first.date() if first else _today(services)
             figures = await services.evidence.coverage(begin, last.date() if last else begin)
-            roster = services.roster.current()
-            return figures, {str(s.id): s.name for s in roster.schools.values()}
+            if form == "table":
+                await print_coverage(services, figures, Console())
+                return
+            click.echo(json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, sort_keys=True))
 
-    figures, names = asyncio.run(work())
-    if form == "json":
-        click.echo(json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, sort_keys=True))
-    else:
-        print_coverage(figures.to_dict(), names, Console())
+    asyncio.run(work())
 
 
 #: Code name, as JSON and the audit write it, and how a Chinese console calls it.
@@ -281,8 +291,10 @@ FURTHER_MEASURES: Final = {
 }
 
 
-def print_coverage(figures: dict[str, Any], names: dict[str, str], console: Console) -> None:
-    """Headline figures and one row a school, as tables."""
+async def print_coverage(services: Offline, coverage: Coverage, console: Console) -> None:
+    """Headline figures and one row a school, as tables, and what of it is not over yet."""
+    figures = coverage.to_dict()
+    schools = services.roster.current().schools
     totals = figures["totals"]
     headers = [Column(say(zh, code), justify="right") for code, zh in TABLE_MEASURES.items()]
     period = figures["period"]
@@ -291,13 +303,22 @@ def print_coverage(figures: dict[str, Any], names: dict[str, str], console: Cons
     )
     for school, measures in figures["by_school"].items():
         if measures["due_periods"] or measures["credited_s"]:
-            table.add_row(names.get(school, school), *(_cell(measures[m]) for m in TABLE_MEASURES))
+            name = schools[school].name if school in schools else school
+            table.add_row(name, *(_cell(measures[m]) for m in TABLE_MEASURES))
     table.add_section()
     table.add_row("Σ", *(_cell(totals[m]) for m in TABLE_MEASURES), style="bold")
     console.print(table)
     for measure, zh in FURTHER_MEASURES.items():
         name = say(f"{zh}：", f"{measure}: ")
         console.print(f"{name}{_cell(totals[measure])}", highlight=False)
+    unfinished = await services.lessons.unfinished(s.occurrence for s in coverage.seats)
+    if pending := sum(s.occurrence.periods for s in coverage.pending(unfinished)):
+        console.print(
+            say(
+                f"其中 {pending} 课时还没上完，暂按未开计。",
+                f"{pending} of the due periods are not over yet and count as not held so far.",
+            )
+        )
 
 
 def _cell(value: Any) -> str:

@@ -10,13 +10,15 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ..config import split_address
+from ..config import Settings, split_address
+from ..domain.problems import ProblemError
 from ..relay.listening import raise_descriptor_limit
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
+from .language import say
 from .logs import configure_logs
-from .relay_settings import relay_settings
+from .relay_settings import control_of, relay_settings
 
 
 @click.command()
@@ -41,7 +43,7 @@ def relay(
     chosen = replace(
         relay_settings(settings),
         open_mode=open_mode,
-        control=control or folder.absolute() / ("open.sock" if open_mode else "control.sock"),
+        control=_control(settings, control, open_mode),
         journal_dir=(folder / "open" if open_mode else folder).absolute(),
     )
     chosen = _addresses(chosen, http, media)
@@ -51,12 +53,22 @@ def relay(
     def ready(info: ServerInfo) -> None:
         scheme = "https" if chosen.tls_certificate else "http"
         base = f"{scheme}://{chosen.http.host}:{info.http_port}"
-        console.print(f"[green]✔[/] {base}/whip/ROOM and {base}/whep/ROOM")
+        console.print(f"[green]✔[/] {base}/whip/ROOM   {base}/whep/ROOM")
         protocols = "UDP, TCP" if chosen.media_tcp else "UDP"
-        console.print(f"  media: {protocols} {chosen.media.host}:{info.media_port}")
+        media = f"{protocols} {chosen.media.host}:{info.media_port}"
+        console.print(say(f"  媒体端口：{media}", f"  media: {media}"))
 
     raise_descriptor_limit()
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
+
+
+def _control(settings: Settings, asked: Path | None, open_mode: bool) -> Path | Listen:
+    """The socket asked for, else where the settings say; an open relay keeps out of the way."""
+    if asked is not None:
+        return asked
+    if open_mode:
+        return Path(settings.server.data_dir).absolute() / "relay" / "open.sock"
+    return control_of(settings)
 
 
 def _addresses(settings: RelaySettings, http: str | None, media: str | None) -> RelaySettings:
@@ -72,5 +84,11 @@ def _listen(option: str, text: str) -> Listen:
     """ADDRESS:PORT of an option."""
     host, port = split_address(text) if text.rpartition(":")[2].isdigit() else ("", 0)
     if not host or port > 65535:
-        raise click.BadParameter(f"--{option} {text!r} is not ADDRESS:PORT")
+        raise ProblemError(
+            "address_malformed",
+            f"--{option} {text!r} 应写成“地址:端口”，例如 127.0.0.1:8090。",
+            f"--{option} {text!r} is not ADDRESS:PORT, such as 127.0.0.1:8090.",
+            field=option,
+            value=text,
+        )
     return Listen(host, port)

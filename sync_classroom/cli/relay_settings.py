@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..config import Settings, split_address
 from ..relay.settings import Listen, RelaySettings
 from .tls import certificate_files
@@ -11,8 +13,12 @@ def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's part."""
     relay = settings.relay
     files = certificate_files(settings)
+    control = control_of(settings)
     return RelaySettings(
         relay=relay.id,
+        control=control,
+        control_tls=relay.control.startswith("https://"),
+        control_secret=relay.control_secret if isinstance(control, Listen) else "",
         media=Listen(*split_address(relay.media)),
         http=Listen(*split_address(relay.http)),
         media_tcp=relay.media_tcp,
@@ -28,3 +34,11 @@ def relay_settings(settings: Settings) -> RelaySettings:
         max_bitrate_kbps=relay.max_bitrate_kbps,
         journal_max_mb=relay.journal_max_mb,
     )
+
+
+def control_of(settings: Settings) -> Path | Listen:
+    """Where relay and coordinator meet: by default a socket in the data folder."""
+    scheme, found, address = settings.relay.control.partition("://")
+    if found:
+        return Listen(*split_address(address))
+    return Path(scheme or Path(settings.server.data_dir) / "relay" / "control.sock").absolute()

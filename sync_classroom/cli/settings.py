@@ -25,6 +25,8 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         database_url=settings.store.url,
         redis_url=settings.store.redis_url,
         relay=relay_settings(settings),
+        spawn_relay=settings.relay.spawn,
+        relay_authority=_authority(settings),
         rules=LessonRules(
             lead_s=settings.lesson.lead_s,
             grace_s=settings.lesson.grace_s,
@@ -38,6 +40,14 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         stop_relay=stop_relay,
         log_level=settings.log.level,
     )
+
+
+def _authority(settings: Settings) -> Path | None:
+    """Whom to ask whether the relay's certificate is right; None: the system's authorities."""
+    if settings.relay.control_ca:
+        return Path(settings.relay.control_ca)
+    made = Path(settings.server.data_dir) / "tls" / "ca.pem"
+    return made if made.exists() else None
 
 
 def own_url(settings: Settings) -> str:

@@ -22,6 +22,7 @@ from ..simulator.swarm import (
     open_http,
 )
 from ..simulator.terminal import VirtualTerminal
+from .language import say
 from .watch import watch
 
 RECORDING: Final = Path("var/simulate/lesson.mkv")
@@ -33,7 +34,7 @@ SHARE: Final = click.FloatRange(0, 1)
 @click.option("--login", default="admin", show_default=True, help="An administrator's account.")
 @click.option(
     "--password",
-    prompt=True,
+    prompt=say("密码", "Password"),
     hide_input=True,
     envvar="SIMULATE_PASSWORD",
     help="Its password; asked for if not given.",
@@ -72,7 +73,8 @@ def simulate(
     if recording is None:
         recording = RECORDING
         if not recording.exists():
-            with console.status("making a recording (first time only)…"):
+            making = say("正在制作课堂录像（仅第一次）…", "making a recording (first time only)…")
+            with console.status(making):
                 make_recording(recording)
     loaded = load_recording(recording)
 
@@ -92,11 +94,19 @@ def simulate(
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(work())
-    except (RequestRefusedError, aiohttp.ClientError) as error:
+    except RequestRefusedError as error:
         raise ProblemError(
             "server_refused",
-            f"服务器 {url} 拒绝或无法连接：{error}",
-            f"The server {url} refused or cannot be reached: {error}",
+            f"服务器 {url} 拒绝了请求：{error.zh}",
+            f"The server {url} refused: {error.en}",
+            value=url,
+        ) from error
+    except aiohttp.ClientError as error:
+        raise ProblemError(
+            "server_unreachable",
+            f"无法连接服务器 {url}（{error}）。请确认它正在运行，或用 --url 写明地址。",
+            f"The server {url} cannot be reached ({error}). See that it runs, or name its address"
+            " with --url.",
             value=url,
         ) from error
 
@@ -104,7 +114,7 @@ def simulate(
 def _teacher(
     http: aiohttp.ClientSession, url: str, token: str, recording: Recording
 ) -> VirtualTerminal:
-    return VirtualTerminal(http, url, token, name="主讲 host", recording=recording)
+    return VirtualTerminal(http, url, token, name=say("主讲", "host"), recording=recording)
 
 
 async def _enrol(

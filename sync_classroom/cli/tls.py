@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rich.console import Console
 
 from ..config import Settings
+from .language import say
 
 CA_DAYS: Final = 3650
 # Chromium refuses leaf certificates valid for longer than 398 days only from public authorities,
@@ -186,19 +187,40 @@ def tls(obj: Any, extra: tuple[str, ...]) -> None:
     folder = Path(obj.settings.server.data_dir) / "tls"
     made = ensure_certificate(folder, [*local_names(), *extra], now=dt.datetime.now(dt.UTC))
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"Certificate for: {', '.join(made.names)}")
-    console.print(f"valid until {made.not_after:%Y-%m-%d}; `serve` uses it by itself from now on.")
-    console.print()
-    console.print(f"Install this one file on every terminal: [bold]{made.authority}[/]")
-    console.print(
-        "  Windows:  copy it there, then as administrator:  certutil -addstore Root ca.pem"
-    )
-    console.print(
-        "  Debian/Ubuntu with Chromium:  certutil -d sql:$HOME/.pki/nssdb -A -t C,, "
-        '-n sync_classroom -i ca.pem   (package "libnss3-tools")'
-    )
-    console.print("  Managed Chrome/Edge:  group policy, Trusted Root Certification Authorities.")
-    console.print(
-        f"Keep {folder / 'ca.key'} on this machine: whoever has it can impersonate any site to"
-        " those terminals."
+    names, key = ", ".join(made.names), folder / "ca.key"
+    for zh, en in _instructions(names, f"{made.not_after:%Y-%m-%d}", made.authority, key):
+        console.print(say(zh, en))
+
+
+def _instructions(names: str, ends: str, authority: Path, key: Path) -> tuple[tuple[str, str], ...]:
+    """What to do with what was made, sentence by sentence in both languages."""
+    linux = "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n sync_classroom -i ca.pem"
+    return (
+        (f"证书适用于：{names}", f"Certificate for: {names}"),
+        (
+            f"有效至 {ends}；`serve` 从现在起自动使用它。",
+            f"valid until {ends}; `serve` uses it by itself from now on.",
+        ),
+        ("", ""),
+        (
+            f"请在每台终端上安装这一个文件：[bold]{authority}[/]",
+            f"Install this one file on every terminal: [bold]{authority}[/]",
+        ),
+        (
+            "  Windows：把它复制过去，以管理员身份运行：certutil -addstore Root ca.pem",
+            "  Windows:  copy it there, then as administrator:  certutil -addstore Root ca.pem",
+        ),
+        (
+            f"  Debian/Ubuntu 的 Chromium：{linux}（需要软件包 libnss3-tools）",
+            f'  Debian/Ubuntu with Chromium:  {linux}   (package "libnss3-tools")',
+        ),
+        (
+            "  统一管理的 Chrome/Edge：组策略中的“受信任的根证书颁发机构”。",
+            "  Managed Chrome/Edge:  group policy, Trusted Root Certification Authorities.",
+        ),
+        (
+            f"{key} 请只留在本机：谁拿到它，就能对这些终端冒充任何网站。",
+            f"Keep {key} on this machine: whoever has it can impersonate any site to those"
+            " terminals.",
+        ),
     )

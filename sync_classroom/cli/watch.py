@@ -83,7 +83,7 @@ def totals(rows: Sequence[Row]) -> dict[str, int]:
 def progress_line(rows: Sequence[Row], elapsed_s: float) -> str:
     """One line for consoles that cannot redraw."""
     sums = totals(rows)
-    errors = sorted({r.tally.last_error for r in rows if r.tally.last_error})
+    errors = sorted({text for r in rows if (text := say(*r.tally.last_error))})
     label = say("最近的错误：", "last errors: ")
     tail = f"   {label}{'; '.join(errors)[:200]}" if errors else ""
     return say(
@@ -151,5 +151,5 @@ async def watch(
             await at_end()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        for name, reason in swarm.failures.items():
-            console.print(f"[red]✕[/] {name}: {reason}")
+        for name, reasons in swarm.failures.items():
+            console.print(f"[red]✕[/] {name}: {say(*reasons)}")

@@ -83,8 +83,8 @@ class AccountService:
         self._rules = rules or SessionRules()
         self._monotonic = monotonic
         self._setup_hash: bytes | None = None
-        # One writer at a time: "the last administrator" is a question about all accounts.
-        self._writing = asyncio.Lock()
+        # One account is made at a time: the set-up link is spent by the first that succeeds.
+        self._making = asyncio.Lock()
 
     def close(self) -> None:
         """Let the hashing threads go."""
@@ -130,14 +130,10 @@ class AccountService:
         self, user: UserId, user_agent: str, *, fresh_hash: str | None = None
     ) -> tuple[str, User]:
         now = self._clock()
-        async with self._writing:
-            current = await self._existing(user)
-            current = replace(
-                current,
-                last_sign_in_at=now,
-                password_hash=fresh_hash or current.password_hash,
-            )
-            await self._store.update_user(current)
+        current = await self._change(
+            user,
+            lambda u: replace(u, last_sign_in_at=now, password_hash=fresh_hash or u.password_hash),
+        )
         await self._store.drop_sessions(expired_at=now)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         await self._store.add_session(
@@ -193,7 +189,7 @@ class AccountService:
         now = self._monotonic()
         self._throttle.require("setup", address_key(address), now)
         hashed = await self._checked_hash(login, password)
-        async with self._writing:
+        async with self._making:
             known = self._setup_hash
             if (
                 known is None
@@ -233,7 +229,7 @@ class AccountService:
         """Make an account; ProblemError names the field that will not do."""
         hashed = await self._checked_hash(login, password)
         user = self._new_user(login, name, role, hashed, language, school, teacher)
-        async with self._writing:
+        async with self._making:
             known = await self._store.users()
             if len(known) >= MAX_USERS:
                 raise ProblemError(
@@ -271,8 +267,10 @@ class AccountService:
         hashed = None
         if password is not None:
             hashed = await self._checked_hash((await self._existing(user)).login, password)
-        async with self._writing:
-            old = await self._existing(user)
+        stricter = hashed is not None
+
+        def changed(old: User) -> User:
+            nonlocal stricter
             new = replace(
                 old,
                 name=old.name if name is None else _checked_name(name),
@@ -282,10 +280,11 @@ class AccountService:
                 school=old.school if isinstance(school, _Keep) else school,
                 teacher=old.teacher if isinstance(teacher, _Keep) else teacher,
             )
-            if new.role is not old.role and old.role is Role.ADMIN:
-                await self._keep_an_admin(old)
-            await self._store.update_user(new)
-        if hashed or new.role is not old.role:
+            stricter = stricter or new.role is not old.role
+            return new
+
+        new = await self._change(user, changed)
+        if stricter:
             await self._store.drop_sessions(user=user)
         return new
 
@@ -305,54 +304,29 @@ class AccountService:
 
     async def disable(self, user: UserId) -> User:
         """Close an account: no sign-in, every session ends now. The last administrator stays."""
-        async with self._writing:
-            old = await self._existing(user)
-            if old.disabled_at is not None:
-                return old
-            if old.role is Role.ADMIN:
-                await self._keep_an_admin(old)
-            new = replace(old, disabled_at=self._clock())
-            await self._store.update_user(new)
+        at = self._clock()
+        new = await self._change(user, lambda u: replace(u, disabled_at=u.disabled_at or at))
         await self._store.drop_sessions(user=user)
         return new
 
     async def enable(self, user: UserId) -> User:
         """Open a disabled account again, with the password it had."""
-        async with self._writing:
-            new = replace(await self._existing(user), disabled_at=None)
-            await self._store.update_user(new)
-        return new
+        return await self._change(user, lambda u: replace(u, disabled_at=None))
 
     # ------------------------------------------------------------------ rules
 
     async def _existing(self, user: UserId) -> User:
         found = await self._store.user_by_id(user)
         if found is None:
-            raise ProblemError(
-                "user_unknown",
-                "没有这个账号，它可能已被删除。请刷新用户列表。",
-                "There is no such account; reload the list of users.",
-                kind=ProblemKind.NOT_FOUND,
-                field="user",
-                value=user,
-            )
+            raise _unknown(user)
         return found
 
-    async def _keep_an_admin(self, leaving: User) -> None:
-        admins = [
-            u
-            for u in await self._store.users()
-            if u.role is Role.ADMIN and u.disabled_at is None and u.id != leaving.id
-        ]
-        if not admins:
-            raise ProblemError(
-                "last_admin",
-                "这是最后一个可用的管理员账号，不能停用或改为其他角色。请先设立另一名管理员。",
-                "This is the last administrator; make another one before disabling or changing it.",
-                kind=ProblemKind.CONFLICT,
-                field="role",
-                value=leaving.login,
-            )
+    async def _change(self, user: UserId, change: Callable[[User], User]) -> User:
+        """The account after `change`, of which the store sees to it that an administrator stays."""
+        try:
+            return await self._store.update_user(user, change)
+        except KeyError:
+            raise _unknown(user) from None
 
     async def _checked_hash(self, login: str, password: str) -> str:
         check_password(password, login)
@@ -379,6 +353,17 @@ class AccountService:
             teacher=teacher,
             created_at=self._clock(),
         )
+
+
+def _unknown(user: UserId) -> ProblemError:
+    return ProblemError(
+        "user_unknown",
+        "没有这个账号，它可能已被删除。请刷新用户列表。",
+        "There is no such account; reload the list of users.",
+        kind=ProblemKind.NOT_FOUND,
+        field="user",
+        value=user,
+    )
 
 
 def check_password(password: str, login: str) -> None:

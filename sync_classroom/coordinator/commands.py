@@ -1,4 +1,4 @@
-"""What a terminal may do in a lesson, each command once.
+"""What a terminal may do in a lesson, each command once, whichever coordinator hears it how often.
 
 Authority is the classroom's: only the host's terminal starts, extends, ends, calls on and mutes,
 only a seat's own terminal raises its hand or counts its pupils.
@@ -6,17 +6,15 @@ only a seat's own terminal raises its hand or counts its pupils.
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
-from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from ..domain import lesson
 from ..domain.floor import Floor
-from ..domain.ids import ClassroomId, SeatId
+from ..domain.ids import ActId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Start
 from ..domain.problems import ProblemError, ProblemKind
@@ -28,9 +26,6 @@ from .media_watch import MediaWatch
 from .ports import LessonStore, TimetableStore
 from .rooms import Rooms
 from .services import Clock
-
-# Repeats of a command come within seconds of a reconnect; this is hours of commands.
-REMEMBERED: Final = 4096
 
 _BEGUN: Final = frozenset({LessonState.OPEN, LessonState.LIVE})
 
@@ -57,6 +52,12 @@ def part_of(classroom: ClassroomId, occurrence: Occurrence) -> Part | None:
     return None
 
 
+def act_id(occurrence: OccurrenceId, classroom: ClassroomId, command: str) -> ActId:
+    """What a terminal's command is known by in the store, and the id of the fact it leaves."""
+    text = "\0".join((occurrence, classroom, command))
+    return ActId(f"act:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}")
+
+
 class LessonCommands:
     """Does what terminals ask."""
 
@@ -78,58 +79,48 @@ class LessonCommands:
         self._media = media
         self._clock = clock
         self._zone = zone
-        self._done: OrderedDict[tuple[ClassroomId, str], None] = OrderedDict()
-        self._doing: WeakValueDictionary[tuple[ClassroomId, str], asyncio.Lock] = (
-            WeakValueDictionary()
-        )
 
     async def handle(self, classroom: ClassroomId, command: Command) -> None:
         """Do what the terminal of `classroom` asks; ProblemError if it may not or cannot.
 
-        A command repeated with the same id waits for the first and is then not done again, unless
-        the first failed.
+        A command is stored with the change it makes, in one transaction: repeated with the same
+        id, at the same moment or after a crash, it is not done again, unless the first failed.
         """
-        key = (classroom, command.id)
-        lock = self._doing.setdefault(key, asyncio.Lock())
-        async with lock:
-            if key in self._done:
-                return
-            await self._do(classroom, command)
-            self._done[key] = None
-            while len(self._done) > REMEMBERED:
-                self._done.popitem(last=False)
-
-    async def _do(self, classroom: ClassroomId, command: Command) -> None:
+        act = act_id(command.lesson, classroom, command.id)
+        if await self._store.act_done(command.lesson, act):
+            return
         planned = await self._planned(command)
         part = part_of(classroom, planned)
         if part is None:
             raise unknown_lesson(command.lesson)  # another room's lessons are none of its business
         if isinstance(command, (Hand, Headcount)):
-            await self._as_seat(part, command)
+            await self._as_seat(part, command, act)
         else:
-            await self._as_host(part, command)
+            await self._as_host(part, command, act)
 
-    async def _as_host(self, part: Part, command: Start | Extend | End | Call | Mute) -> None:
+    async def _as_host(
+        self, part: Part, command: Start | Extend | End | Call | Mute, act: ActId
+    ) -> None:
         if part.seat is not None:
             raise _forbidden("host_only", "只有主讲教室可以这样做。", "Only the host may do that.")
         planned = part.occurrence
         if isinstance(command, Start):
             await self._start(planned)
         elif isinstance(command, Extend):
-            await self._extend(planned)
+            await self._extend(planned, act)
         elif isinstance(command, End):
-            step = await self._life.advance(planned.id, lesson.EndPressed())
+            step = await self._life.advance(planned.id, lesson.EndPressed(), act=act)
             self._live_or_over(planned, step.run if step is not None else None)
         elif isinstance(command, Call):
             await self._begun(planned)
             if command.seat is not None and all(s.id != command.seat for s in planned.active_seats):
                 raise _unknown_seat(command.seat)
-            await self._floor.call_on(planned, command.seat, command=command.id)
+            await self._floor.call_on(planned, command.seat, act=act)
         else:
             await self._begun(planned)
-            await self._floor.mute(planned, muted=command.muted)
+            await self._floor.mute(planned, muted=command.muted, act=act)
 
-    async def _as_seat(self, part: Part, command: Hand | Headcount) -> None:
+    async def _as_seat(self, part: Part, command: Hand | Headcount, act: ActId) -> None:
         seat, planned = part.seat, part.occurrence
         if seat is None:
             raise _forbidden(
@@ -147,12 +138,12 @@ class LessonCommands:
         await self._begun(planned)
         if isinstance(command, Headcount):
             await self._floor.headcount(
-                planned, seat.id, command.present, by=f"seat:{seat.classroom}", command=command.id
+                planned, seat.id, command.present, by=f"seat:{seat.classroom}", act=act
             )
         elif command.raised:
-            await self._floor.raise_hand(planned, seat.id, command=command.id)
+            await self._floor.raise_hand(planned, seat.id, act=act)
         else:
-            await self._floor.lower_hand(planned, seat.id)
+            await self._floor.lower_hand(planned, seat.id, act=act)
 
     async def _start(self, planned: Occurrence) -> None:
         """A wish: the lesson is live when media flows. What can be done is to have a room ready."""
@@ -162,13 +153,16 @@ class LessonCommands:
             await self._rooms.place(planned, floor or Floor(run.occurrence))
         self._media.nudge()
 
-    async def _extend(self, planned: Occurrence) -> None:
+    async def _extend(self, planned: Occurrence, act: ActId) -> None:
         run = await self._store.get_run(planned.id)
         before = run.extended_s if run is not None else 0
-        step = await self._life.advance(planned.id, lesson.ExtendPressed())
+        step = await self._life.advance(planned.id, lesson.ExtendPressed(), act=act)
         run = step.run if step is not None else None
         self._live_or_over(planned, run)
-        if run is not None and run.state is LessonState.LIVE and run.extended_s <= before:
+        if run is None or run.state is not LessonState.LIVE or run.extended_s > before:
+            return
+        # It added nothing; unless another coordinator has just done it, there is nothing to add.
+        if not await self._store.act_done(planned.id, act):
             raise ProblemError(
                 "cannot_extend",
                 "不能再延长：教室接着有课，或已到最长时间。请按时下课。",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -11,7 +10,7 @@ import structlog
 from ..domain import floor as rules
 from ..domain.facts import Fact, Headcount, Interaction, InteractionKind
 from ..domain.floor import Floor
-from ..domain.ids import FactId, OccurrenceId, SeatId
+from ..domain.ids import ActId, FactId, OccurrenceId, SeatId
 from ..domain.timetable import Occurrence
 from .ports import Bus, FactStore, LessonStore
 from .rooms import Rooms
@@ -27,17 +26,13 @@ class FloorStore(LessonStore, FactStore, Protocol):
     """Floors and facts."""
 
 
-def act_id(occurrence: OccurrenceId, who: str, command: str) -> FactId:
-    """The fact id of a terminal's command: the same command makes the same fact, once."""
-    text = "\0".join((occurrence, who, command))
-    return FactId(f"act:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}")
-
-
 class FloorService:
     """Hands, calling on, mute and head counts. Callers have checked who may do it.
 
-    The fact is stored before the floor: a crash between the two is mended by the terminal's retry,
-    which finds the fact (same id) and does the rest.
+    `act` is the same for every repeat of one command. The floor is stored with it, so that a repeat
+    changes nothing, even if others have changed the floor since. The fact has the act's id and is
+    stored before the floor: a crash between the two is mended by the terminal's retry, which finds
+    the fact and does the rest.
     """
 
     def __init__(self, store: FloorStore, bus: Bus, rooms: Rooms, *, clock: Clock) -> None:
@@ -50,41 +45,36 @@ class FloorService:
         """The floor as stored, or an empty one."""
         return await self._store.get_floor(occurrence) or Floor(occurrence)
 
-    async def raise_hand(self, occurrence: Occurrence, seat: SeatId, *, command: str) -> Floor:
+    async def raise_hand(self, occurrence: Occurrence, seat: SeatId, *, act: ActId) -> Floor:
         """Put a seat into the queue of hands."""
         at = self._clock()
-        fact = self._interaction(occurrence, seat, InteractionKind.HAND_RAISED, seat, command)
-        return await self._change(occurrence, lambda f: rules.raise_hand(f, seat, at), fact)
+        fact = Interaction(FactId(act), occurrence.id, seat, at, InteractionKind.HAND_RAISED)
+        return await self._change(occurrence, lambda f: rules.raise_hand(f, seat, at), act, fact)
 
-    async def lower_hand(self, occurrence: Occurrence, seat: SeatId) -> Floor:
+    async def lower_hand(self, occurrence: Occurrence, seat: SeatId, *, act: ActId) -> Floor:
         """Take a seat out of the queue."""
-        return await self._change(occurrence, lambda f: rules.lower_hand(f, seat))
+        return await self._change(occurrence, lambda f: rules.lower_hand(f, seat), act)
 
-    async def call_on(self, occurrence: Occurrence, seat: SeatId | None, *, command: str) -> Floor:
+    async def call_on(self, occurrence: Occurrence, seat: SeatId | None, *, act: ActId) -> Floor:
         """Give a seat the floor, or release it."""
         at = self._clock()
         fact = None
         if seat is not None:
-            fact = self._interaction(occurrence, seat, InteractionKind.CALLED_ON, "host", command)
-        return await self._change(occurrence, lambda f: rules.call_on(f, seat, at), fact)
+            fact = Interaction(FactId(act), occurrence.id, seat, at, InteractionKind.CALLED_ON)
+        return await self._change(occurrence, lambda f: rules.call_on(f, seat, at), act, fact)
 
-    async def mute(self, occurrence: Occurrence, *, muted: bool) -> Floor:
+    async def mute(self, occurrence: Occurrence, *, muted: bool, act: ActId) -> Floor:
         """Silence the called-on seat in every room, or let it be heard."""
-        return await self._change(occurrence, lambda f: rules.set_muted(f, muted))
+        return await self._change(occurrence, lambda f: rules.set_muted(f, muted), act)
 
     async def headcount(
-        self, occurrence: Occurrence, seat: SeatId, present: int, *, by: str, command: str
+        self, occurrence: Occurrence, seat: SeatId, present: int, *, by: str, act: ActId
     ) -> Floor:
         """Note how many pupils are in a seat's room."""
-        fact = Headcount(
-            act_id(occurrence.id, seat, command),
-            occurrence.id,
-            seat,
-            self._clock(),
-            present,
-            by,
+        fact = Headcount(FactId(act), occurrence.id, seat, self._clock(), present, by)
+        return await self._change(
+            occurrence, lambda f: rules.set_present(f, seat, present), act, fact
         )
-        return await self._change(occurrence, lambda f: rules.set_present(f, seat, present), fact)
 
     async def withdraw(self, occurrence: Occurrence, seat: SeatId) -> Floor:
         """A seat was withdrawn from the lesson: no hand, no floor, no media."""
@@ -92,31 +82,26 @@ class FloorService:
         await self._rooms.kick(occurrence.id, seat)
         return floor
 
-    def _interaction(
+    async def _change(
         self,
         occurrence: Occurrence,
-        seat: SeatId,
-        what: InteractionKind,
-        who: str,
-        command: str,
-    ) -> Interaction:
-        return Interaction(
-            act_id(occurrence.id, who, command), occurrence.id, seat, self._clock(), what
-        )
-
-    async def _change(
-        self, occurrence: Occurrence, change: Callable[[Floor], Floor], fact: Fact | None = None
+        change: Callable[[Floor], Floor],
+        act: ActId | None = None,
+        fact: Fact | None = None,
     ) -> Floor:
         for _ in range(SAVE_TRIES):
+            done = act is not None and await self._store.act_done(occurrence.id, act)
             before = await self.get(occurrence.id)
-            after = change(before)
-            if after is before:
+            after = before if done else change(before)
+            if done or (after is before and act is None):
                 return before
-            if fact is not None:
+            if fact is not None and after is not before:
                 await self._store.append_facts([fact], received_at=self._clock())
-            saved = await self._store.save_floor(after)
+            # Stored even if nothing changes: a late repeat must not do what this one did not.
+            saved = await self._store.save_floor(after, act=act)
             if saved is not None:
-                await self._show(occurrence, before, saved)
+                if after is not before:
+                    await self._show(occurrence, before, saved)
                 return saved
         raise RuntimeError(f"floor of {occurrence.id} lost {SAVE_TRIES} races in a row")
 

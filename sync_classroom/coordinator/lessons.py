@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from ..domain.booking import NewLesson, SeatRequest, plan_lesson
 from ..domain.conflicts import ClashError
 from ..domain.floor import Floor
 from ..domain.ids import ClassroomId, OccurrenceId, SeatId
-from ..domain.lesson import LessonRules, LessonRun, LessonState
+from ..domain.lesson import LessonRules, LessonRun
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
 from ..domain.timetable import Change, ChangeKind, Occurrence, Seat
@@ -36,8 +36,6 @@ __all__ = ["LessonService", "Line", "NewLesson", "Presence", "SeatRequest"]
 # A page asks for a week or a term; more than a school year is a slip of the pen.
 MAX_DAYS = 400
 MAX_REASON = 200
-
-_OVER = frozenset({LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED})
 
 
 class Line(Protocol):
@@ -140,7 +138,7 @@ class LessonService:
         if planned.withdrawn or (seat is not None and planned.seat_withdrawn(seat)):
             return planned
         run = await self._store.get_run(occurrence)
-        if run is not None and run.state in _OVER:
+        if run is not None and run.state in lesson.OVER:
             raise ProblemError(
                 "lesson_over",
                 "课已结束，不能再取消。证据有误时，请添加更正记录。",
@@ -188,6 +186,18 @@ class LessonService:
             )
         return views
 
+    async def unfinished(self, occurrences: Iterable[Occurrence]) -> frozenset[OccurrenceId]:
+        """Those of these lessons that are not over: their seats have not failed yet."""
+        now = self._clock()
+        reach = timedelta(seconds=self._rules.max_extended_s + self._rules.grace_s)
+        doubtful = {o.id: o for o in occurrences if now < o.ends_at + reach}
+        runs = await self._store.runs_of(doubtful)
+        return frozenset(
+            o.id
+            for o in doubtful.values()
+            if not lesson.is_over(runs.get(o.id) or LessonRun(o.id), o, now=now, rules=self._rules)
+        )
+
     async def _around(self, extended: Sequence[Occurrence]) -> Sequence[Occurrence]:
         """What may want the room of a lesson that runs on; asked only where one does."""
         if not extended:
@@ -215,6 +225,7 @@ class LessonService:
             ends_at=lesson.effective_end(
                 run, occurrence, self._rules, room_free_until(occurrence, around)
             ),
+            over=lesson.is_over(run, occurrence, now=self._clock(), rules=self._rules),
             seats=tuple(
                 self._seat_view(occurrence, seat, floor, roster, online, terminals)
                 for seat in occurrence.seats

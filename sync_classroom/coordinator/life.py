@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from ..domain import lesson
 from ..domain.conflicts import next_booking
 from ..domain.floor import Floor
-from ..domain.ids import OccurrenceId, SeatId
+from ..domain.ids import ActId, OccurrenceId, SeatId
 from ..domain.lesson import Effect, Event, LessonRules, LessonRun, LessonState, Step
 from ..domain.timetable import Occurrence
 from .ports import Bus, LessonStore, TimetableStore
@@ -63,19 +63,21 @@ class LessonLife:
         occurrence: OccurrenceId,
         event: Event | None = None,
         *,
+        act: ActId | None = None,
         known: Iterable[Occurrence] | None = None,
     ) -> Step | None:
         """Bring a lesson up to now and apply `event`; the step taken, None for an unknown id.
 
-        `known` may hold the occurrences around it if the caller has just read them. Raises what
-        the store raises; a relay that is down is not an error here, the sweep tries again.
+        `act` names the press that `event` stands for: it is applied once, whatever crashed in
+        between. `known` may hold the occurrences around it if the caller has just read them. Raises
+        what the store raises; a relay that is down is not an error here, the sweep tries again.
         """
         lock = self._locks.setdefault(occurrence, asyncio.Lock())
         async with lock:
             plan = await self._plan(occurrence, known)
             if plan is None:
                 return None
-            step = await self._decide(*plan, event)
+            step = await self._decide(*plan, event, act)
             await self._perform(plan[0], step)
             self.stepped(step)
             return step
@@ -111,10 +113,16 @@ class LessonLife:
         return None if found is None else (found, await self.neighbours(found))
 
     async def _decide(
-        self, occurrence: Occurrence, around: tuple[Occurrence, ...], event: Event | None
+        self,
+        occurrence: Occurrence,
+        around: tuple[Occurrence, ...],
+        event: Event | None,
+        act: ActId | None,
     ) -> Step:
         free_until = room_free_until(occurrence, around)
         for _ in range(SAVE_TRIES):
+            if act is not None and await self._store.act_done(occurrence.id, act):
+                event, act = None, None
             run = await self._store.get_run(occurrence.id) or LessonRun(occurrence.id)
             step = lesson.step(
                 run,
@@ -126,7 +134,7 @@ class LessonLife:
             )
             if step.run == run:
                 return step
-            saved = await self._store.save_run(step.run)
+            saved = await self._store.save_run(step.run, act=act)
             if saved is not None:
                 if saved.state is not run.state:
                     STEPS.labels(saved.state.value).inc()

@@ -6,7 +6,7 @@ relay and a recorded one in tests); nothing else is abstracted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,6 +16,7 @@ from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Termi
 from ..domain.facts import Fact
 from ..domain.floor import Floor
 from ..domain.ids import (
+    ActId,
     OccurrenceId,
     TerminalId,
     UserId,
@@ -86,10 +87,11 @@ class LessonStore(Protocol):
         """Runs that are open or live."""
         ...
 
-    async def save_run(self, run: LessonRun) -> LessonRun | None:
+    async def save_run(self, run: LessonRun, *, act: ActId | None = None) -> LessonRun | None:
         """Store `run` if the stored version equals `run.version`; return it with the next version.
 
-        Returns None if another writer was first: read again and decide again.
+        `act` is what a person did to cause the change; it is remembered in the same transaction.
+        Returns None if another writer was first or `act` was done already: ask and read again.
         """
         ...
 
@@ -97,8 +99,12 @@ class LessonStore(Protocol):
         """The floor, or None if nobody has touched it."""
         ...
 
-    async def save_floor(self, floor: Floor) -> Floor | None:
+    async def save_floor(self, floor: Floor, *, act: ActId | None = None) -> Floor | None:
         """As `save_run`."""
+        ...
+
+    async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:
+        """Whether a run or floor was stored with this act; known until the lesson is over."""
         ...
 
 
@@ -176,8 +182,14 @@ class AccountStore(Protocol):
         """Store a new account; ValueError if the login is taken."""
         ...
 
-    async def update_user(self, user: User) -> None:
-        """Store changed fields; KeyError for an unknown id."""
+    async def update_user(self, user: UserId, change: Callable[[User], User]) -> User:
+        """Store what `change` makes of the account as it is now; returns that.
+
+        Reading, changing and storing are one transaction that no other change can overtake, here or
+        on another coordinator. Whatever `change` raises passes, and nothing is stored then. Raises
+        KeyError for an unknown id, and ProblemError `last_admin` rather than leave no
+        administrator who can sign in.
+        """
         ...
 
     async def users(self) -> Sequence[User]:

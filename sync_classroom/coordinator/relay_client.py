@@ -1,9 +1,10 @@
-"""The relay's control API over a Unix socket or loopback HTTP; `ports.RelayControl`."""
+"""The relay's control API over a Unix socket, HTTP or HTTPS; `ports.RelayControl`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from aiohttp import BaseConnector, ClientError, ClientSession, ClientTimeout, TCPConnector
 from aiohttp.connector import UnixConnector
 
+from ..domain.problems import ProblemError
 from .ports import JournalPage, Layout, PeerStatus, RelayDownError, RelayStatus, RoomSpec
 
 #: The relay answers within milliseconds; this long means it is gone or stuck.
@@ -28,6 +30,10 @@ class RelayRefusedError(ValueError):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class RelayLockedError(RelayDownError):
+    """The relay answers and asks for another secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,30 @@ class RelayIdentity:
 
 
 class RelayClient:
-    """Control of one relay at a Unix socket path or a loopback `(host, port)` with a secret.
+    """Control of one relay at a Unix socket path or a `(host, port)` with a secret.
 
-    Every method raises `RelayDownError` when there is no answer in time, and `RelayRefusedError`
-    for a request the relay finds invalid.
+    Over TCP by HTTPS if `tls` is given. Every method raises `RelayDownError` when there is no
+    answer in time, and `RelayRefusedError` for a request the relay finds invalid.
     """
 
     def __init__(
-        self, control: Path | tuple[str, int], secret: str = "", *, timeout_s: float = TIMEOUT_S
+        self,
+        control: Path | tuple[str, int],
+        secret: str = "",
+        *,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._control = control
+        self._tls = tls
         self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         self._timeout = ClientTimeout(total=timeout_s)
         self._session: ClientSession | None = None
+
+    @property
+    def where(self) -> str:
+        """What it talks to, for people."""
+        return str(self._control) if isinstance(self._control, Path) else self._base()
 
     async def status(self, room: str | None = None) -> RelayStatus:
         """Identity and peers, of one room or of all."""
@@ -124,9 +141,13 @@ class RelayClient:
         """Allow the relay to forget everything up to the cursor."""
         await self._call("POST", "/journal/confirm", {"cursor": cursor})
 
-    async def put_keys(self, keys: Sequence[Mapping[str, str]]) -> None:
-        """Replace the public keys tokens may be signed with."""
-        await self._call("PUT", "/keys", {"keys": [dict(key) for key in keys]})
+    async def put_keys(self, keys: Sequence[Mapping[str, str]], owner: str = "") -> None:
+        """Replace the public keys of one owner, by which tokens may be signed.
+
+        The owner without a name is whoever started the relay.
+        """
+        path = f"/keys/{_part(owner)}" if owner else "/keys"
+        await self._call("PUT", path, {"keys": [dict(key) for key in keys]})
 
     async def drain(self) -> None:
         """Take no new rooms."""
@@ -172,7 +193,7 @@ class RelayClient:
             if isinstance(self._control, Path):
                 connector = UnixConnector(str(self._control), limit=8)
             else:
-                connector = TCPConnector(limit=8)
+                connector = TCPConnector(limit=8, ssl=self._tls or True)
             self._session = ClientSession(
                 connector=connector, headers=self._headers, timeout=self._timeout
             )
@@ -182,7 +203,22 @@ class RelayClient:
         if isinstance(self._control, Path):
             return "http://relay"
         host, port = self._control
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def trusting(authority: Path | None) -> ssl.SSLContext:
+    """For a control API by HTTPS: `authority` (PEM) says who is right, or else the system's do."""
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except (OSError, ssl.SSLError) as error:
+        raise ProblemError(
+            "authority_unusable",
+            f"无法使用证书颁发机构文件 {authority}：{error}。请检查 relay.control_ca。",
+            f"The authority {authority} cannot be used: {error}. Check relay.control_ca.",
+            field="relay.control_ca",
+            value=str(authority),
+        ) from error
 
 
 def _answer(status: int, data: bytes) -> dict[str, Any]:
@@ -195,7 +231,9 @@ def _answer(status: int, data: bytes) -> dict[str, Any]:
     if status == 200:
         return answer
     code, text = str(answer.get("code")), str(answer.get("en"))
-    if status in {401, 403} or status >= 500:
+    if status == 401:
+        raise RelayLockedError(f"the relay answered {status} {code}: {text}")
+    if status == 403 or status >= 500:
         raise RelayDownError(f"the relay answered {status} {code}: {text}")
     raise RelayRefusedError(status, code, text)
 

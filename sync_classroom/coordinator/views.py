@@ -51,7 +51,7 @@ class LessonView:
     """One lesson as it is now. `ends_at` is the effective end, extensions included.
 
     `seats` are in plan order, withdrawn ones too. `host_media`: the host's camera or screen is
-    arriving at the relay now.
+    arriving at the relay now. `over`: its seats can be judged (`domain.lesson.is_over`).
     """
 
     occurrence: Occurrence
@@ -59,6 +59,7 @@ class LessonView:
     roster: Roster
     floor: Floor
     ends_at: datetime
+    over: bool
     seats: tuple[SeatView, ...]
     host_online: bool
     host_media: bool

@@ -18,7 +18,7 @@ from .calendar import iso_week
 from .crediting import Cause, SeatEvidence, SeatState, credited_seats
 from .evidence import Evidence
 from .facts import Fact
-from .ids import ClassroomId, SchoolId
+from .ids import ClassroomId, OccurrenceId, SchoolId
 from .measures import Figures, Ratio, causes, figures, measured
 from .modes import PushFigures, ResearchFigures, pushes_of, research_of
 from .programme import Programme
@@ -99,6 +99,10 @@ class Coverage:
     causes: Mapping[Cause, int]
     mode_matrix: Mapping[SchoolId, Mapping[str, int]]
     seats: tuple[SeatEvidence, ...]
+
+    def pending(self, unfinished: Collection[OccurrenceId]) -> tuple[SeatEvidence, ...]:
+        """Due seats of lessons that are not over, which the figures count as not held so far."""
+        return tuple(s for s in self.seats if s.pending(unfinished))
 
     def to_dict(self) -> dict[str, Any]:
         """What `sync-classroom audit --format json` prints."""

@@ -7,9 +7,10 @@ letters.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from .evidence import Evidence, SeatFacts, SeatKey
 from .facts import Fact
@@ -38,6 +39,10 @@ class SeatState(StrEnum):
     UNKNOWN = "unknown"
     PARTIAL = "partial"
     MISSED = "missed"
+
+
+# What a seat that has not received enough counts as so far.
+_MAY_CHANGE: Final = frozenset({SeatState.UNKNOWN, SeatState.PARTIAL, SeatState.MISSED})
 
 
 class Cause(StrEnum):
@@ -105,6 +110,10 @@ class SeatEvidence:
     def held(self) -> bool:
         """Whether it counts as held."""
         return self.state is SeatState.HELD
+
+    def pending(self, unfinished: Collection[OccurrenceId]) -> bool:
+        """Whether it may still be held, as its lesson is one of those that are not over."""
+        return self.occurrence.id in unfinished and self.state in _MAY_CHANGE
 
 
 def seats_of(

@@ -16,6 +16,7 @@ SeatId = NewType("SeatId", str)
 PushId = NewType("PushId", str)
 TargetId = NewType("TargetId", str)
 FactId = NewType("FactId", str)
+ActId = NewType("ActId", str)
 TerminalId = NewType("TerminalId", str)
 UserId = NewType("UserId", str)
 

@@ -45,6 +45,10 @@ class LessonState(StrEnum):
     CANCELLED = "cancelled"
 
 
+#: States of a lesson that is over, for people and for what its evidence is judged as.
+OVER: Final = frozenset({LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED})
+
+
 class EndReason(StrEnum):
     """Why a lesson that was live is over."""
 
@@ -229,6 +233,17 @@ def wants_room(run: LessonRun) -> bool:
     return run.state in (LessonState.OPEN, LessonState.LIVE)
 
 
+def is_over(
+    run: LessonRun, occurrence: Occurrence, *, now: datetime, rules: LessonRules = DEFAULT_RULES
+) -> bool:
+    """Whether the lesson is over at `now`, so that its seats can be judged.
+
+    One that was ended early is over at once, one that runs on is not; one that nobody has stepped
+    since, because no coordinator was there, is over when a coordinator would have ended it.
+    """
+    return step(run, occurrence, now=now, rules=rules).run.state in OVER
+
+
 def effective_end(
     run: LessonRun,
     occurrence: Occurrence,
@@ -356,7 +371,7 @@ class _Machine:
         return replace(run, extended_s=run.extended_s + added)
 
     def _next(self, run: LessonRun) -> _Due | None:
-        if run.state in (LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED):
+        if run.state in OVER:
             return None
         ending = min(self._endings(run), key=lambda d: d.at)
         if run.state is LessonState.PLANNED and self.now < ending.at:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 MAX_URLS: Final = 8
 """More servers only make every terminal's gathering take longer."""
-MIN_SECRET_CHARACTERS: Final = 16
-"""A password shows a hash of the secret: a short one can be guessed from it at leisure."""
 _URL = re.compile(
     r"(?P<scheme>turns?):(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::(?P<port>\d{1,5}))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?"
@@ -83,16 +80,3 @@ class Turn:
             ' credential-type="password"'
             for url in self.urls
         ]
-
-
-def check_turn(urls: Sequence[str], secret: str) -> None:
-    """Whether these settings belong together. Raises ValueError saying what is missing."""
-    for url in urls:
-        TurnUrl.parse(url)
-    if len(urls) > MAX_URLS:
-        raise ValueError(f"{len(urls)} turn_urls are more than {MAX_URLS}")
-    if urls and len(secret) < MIN_SECRET_CHARACTERS:
-        raise ValueError(
-            f"turn_urls needs turn_secret, the server's static-auth-secret, of at least"
-            f" {MIN_SECRET_CHARACTERS} characters"
-        )

@@ -1,8 +1,8 @@
 """The control API without HTTP: rooms, kicks, status, journal, keys, drain.
 
 See docs/relay-interface.md. A bad request changes nothing. On a Unix socket the file's permissions
-are the lock; on loopback TCP every request carries the shared secret, because any program and any
-web page on the machine can reach a loopback port.
+are the lock; on TCP every request carries the shared secret, because any program and any web page
+on the machine can reach a loopback port, and other machines any other.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class Control:
             (re.compile(r"/journal"), {"GET": self._page}),
             (re.compile(r"/journal/confirm"), {"POST": self._confirm}),
             (re.compile(r"/keys"), {"PUT": self._keys}),
+            (re.compile(r"/keys/([^/]+)"), {"PUT": self._keys}),
             (re.compile(r"/drain"), {"POST": self._drain}),
             (re.compile(r"/metrics"), {"GET": self._scrape}),
             (re.compile(r"/healthz"), {"GET": self._health}),
@@ -181,14 +182,15 @@ class Control:
             raise _invalid("游标无效", "the cursor is not valid", str(error)) from error
         return Reply(204)
 
-    async def _keys(self, request: Request, _: tuple[str, ...]) -> Reply:
+    async def _keys(self, request: Request, owners: tuple[str, ...]) -> Reply:
+        owner = _name(owners[0]) if owners else ""
         keys = _body(request).get("keys")
         if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
             raise _invalid("keys 应为公钥列表", "keys must be a list of JWKs", keys)
         if any("d" in key for key in keys):
             raise _invalid("只接受公钥", "only public keys are taken", "d")
         try:
-            self._verifier.replace_keys(keys)
+            self._verifier.replace_keys(keys, owner)
         except ValueError as error:
             raise _invalid("公钥无效", "a key is not valid", str(error)) from error
         return Reply(204)

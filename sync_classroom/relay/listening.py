@@ -16,7 +16,7 @@ from .settings import Listen, RelaySettings
 
 #: Longer Unix socket paths do not fit into a socket address on Linux.
 MAX_SOCKET_PATH_BYTES: Final = 107
-#: Of the control listener on loopback TCP, which every local program can reach.
+#: Of the control listener on TCP, which every local program can reach, and others with TLS.
 MIN_SECRET_CHARACTERS: Final = 16
 
 
@@ -80,20 +80,22 @@ def load_tls(settings: RelaySettings) -> ssl.SSLContext | None:
     return context
 
 
-def check_loopback(listen: Listen, secret: str) -> None:
+def check_control(listen: Listen, secret: str, *, tls: bool) -> None:
     """Refuse a control listener strangers could use; ProblemError saying what it needs."""
     host = "127.0.0.1" if listen.host == "localhost" else listen.host
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
-    if not loopback or len(secret) < MIN_SECRET_CHARACTERS:
+    if not (loopback or tls) or len(secret) < MIN_SECRET_CHARACTERS:
         raise ProblemError(
             "control_unsafe",
-            f"控制接口只能在本机回环地址上,并须有至少 16 个字符的密钥(现为 {listen.host})。",
-            "The control interface needs a loopback address and a secret of at least 16"
-            f" characters (it was given {listen.host}).",
-            field="control",
+            f"控制接口须有至少 {MIN_SECRET_CHARACTERS} 个字符的密钥 relay.control_secret;"
+            f"不在本机回环地址上时还须用 https://(现为 {listen.host})。",
+            f"The control interface needs a secret of at least {MIN_SECRET_CHARACTERS} characters,"
+            " relay.control_secret, and https:// unless it is on a loopback address (it was given"
+            f" {listen.host}).",
+            field="relay.control",
             value=listen.host,
         )
 

@@ -34,7 +34,7 @@ from .journal import Journal
 from .limits import RateLimiter
 from .listening import (
     bind_private,
-    check_loopback,
+    check_control,
     check_open_address,
     load_tls,
     not_listening,
@@ -108,7 +108,9 @@ async def _open(
     signalling = Signalling(
         endpoint, None if settings.open_mode else verifier, settings, wall=time.time
     )
-    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot))
+    tls = load_tls(settings)
+    stack.enter_context(_reload_on_hangup(settings, tls))
+    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot, tls))
     reached = None
     if settings.control is not None:
         control = Control(
@@ -121,7 +123,7 @@ async def _open(
             secret=settings.control_secret if isinstance(settings.control, Listen) else None,
             metrics=metrics.reply,
         )
-        reached = await stack.enter_async_context(_controlled(settings, control, metrics))
+        reached = await stack.enter_async_context(_controlled(settings, control, metrics, tls))
     info = ServerInfo(
         settings.relay, boot, os.getpid(), __version__, endpoint.port, http_port, reached
     )
@@ -159,7 +161,11 @@ async def _open_endpoint(
 
 @asynccontextmanager
 async def _public(
-    settings: RelaySettings, signalling: Signalling, metrics: Metrics, boot: str
+    settings: RelaySettings,
+    signalling: Signalling,
+    metrics: Metrics,
+    boot: str,
+    tls: ssl.SSLContext | None,
 ) -> AsyncIterator[int]:
     """WHIP, WHEP and `/healthz`; yields the port."""
     limiter = RateLimiter(time.monotonic)
@@ -180,7 +186,6 @@ async def _public(
         return signalling.answer(request)
 
     handler = _handler(answer, body_limit, metrics, "public")
-    tls = load_tls(settings)
     runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
@@ -189,8 +194,7 @@ async def _public(
             await site.start()
         except OSError as error:
             raise not_listening("relay.http", settings.http, error) from error
-        with _reload_on_hangup(settings, tls):
-            yield runner.addresses[0][1]
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
 
@@ -301,9 +305,9 @@ def _reload_on_hangup(settings: RelaySettings, tls: ssl.SSLContext | None) -> It
 
 @asynccontextmanager
 async def _controlled(
-    settings: RelaySettings, control: Control, metrics: Metrics
+    settings: RelaySettings, control: Control, metrics: Metrics, tls: ssl.SSLContext | None
 ) -> AsyncIterator[str]:
-    """The control API on its Unix socket or loopback port; yields where it is."""
+    """The control API on its Unix socket or TCP port; yields where it is."""
     assert settings.control is not None
 
     async def answer(request: Request, _: str) -> Reply:
@@ -314,12 +318,15 @@ async def _controlled(
     await runner.setup()
     try:
         if isinstance(settings.control, Listen):
-            check_loopback(settings.control, settings.control_secret)
-            site = web.TCPSite(runner, settings.control.host, settings.control.port)
+            secured = tls if settings.control_tls else None
+            check_control(settings.control, settings.control_secret, tls=secured is not None)
+            site = web.TCPSite(
+                runner, settings.control.host, settings.control.port, ssl_context=secured
+            )
             try:
                 await site.start()
             except OSError as error:
-                raise not_listening("control", settings.control, error) from error
+                raise not_listening("relay.control", settings.control, error) from error
             yield f"{settings.control.host}:{runner.addresses[0][1]}"
         else:
             bound = bind_private(settings.control)

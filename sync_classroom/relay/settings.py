@@ -21,11 +21,11 @@ class RelaySettings:
     """Addresses, limits and files of one relay.
 
     `media_tcp`: also take ICE-TCP at `media`, for networks that let no UDP through. `advertised`
-    are the IP addresses put into ICE candidates (empty: those of the interfaces
-    `media` listens on). `control` is a Unix socket path, or a loopback address with
-    `control_secret`. `keys` are public JWKs tokens may be signed with; more arrive by `PUT /keys`.
-    `turn_urls` are handed to peers with credentials made of `turn_secret`; see `domain/turn.py`.
-    `fanout` is one of `kernel.CHOICES`.
+    are the IP addresses put into ICE candidates (empty: those of the interfaces `media` listens
+    on). `control` is a Unix socket path, or an address with `control_secret`, by TLS with the same
+    certificate as `http` if `control_tls`. `keys` are public JWKs tokens may be signed with; more
+    arrive by `PUT /keys`. `turn_urls` are handed to peers with credentials made of `turn_secret`;
+    see `domain/turn.py`. `fanout` is one of `kernel.CHOICES`.
     """
 
     relay: str = "relay-1"
@@ -36,6 +36,7 @@ class RelaySettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     control: Path | Listen | None = None
+    control_tls: bool = False
     control_secret: str = ""
     journal_dir: Path = Path("var/relay")
     keys: tuple[dict[str, str], ...] = ()

@@ -78,14 +78,23 @@ def source_name(kind: str, peer: str) -> str | None:
 
 
 class TokenVerifier:
-    """Checks tokens against the public keys it was given, which may be replaced at any time."""
+    """Checks tokens against the public keys it was given, which may be replaced at any time.
+
+    Each coordinator signs with a key of its own, so keys are kept by who gave them; those given at
+    the start are the starter's, whose name is empty.
+    """
 
     def __init__(self, keys: Iterable[Mapping[str, str]] = ()) -> None:
+        self._by_owner: dict[str, tuple[OKPKey, ...]] = {}
         self._keys: tuple[OKPKey, ...] = ()
         self.replace_keys(keys)
 
-    def replace_keys(self, keys: Iterable[Mapping[str, str]]) -> None:
-        """Take these JWK public keys instead; ValueError if one is not an Ed25519 key."""
+    def replace_keys(self, keys: Iterable[Mapping[str, str]], owner: str = "") -> None:
+        """Take these JWK public keys instead of the owner's former ones.
+
+        ValueError, and nothing is changed, if one is not an Ed25519 key or there are then more than
+        `MAX_KEYS` of all owners together.
+        """
         taken = []
         for key in keys:
             if key.get("kty") != "OKP" or key.get("crv") != "Ed25519":
@@ -96,9 +105,11 @@ class TokenVerifier:
             except (JoseError, KeyError, ValueError) as error:
                 raise ValueError(f"not an Ed25519 JWK: {error}") from error
             taken.append(loaded)
-        if len(taken) > MAX_KEYS:
+        by_owner = {**self._by_owner, owner: tuple(taken)}
+        together = tuple(key for keys in by_owner.values() for key in keys)
+        if len(together) > MAX_KEYS:
             raise ValueError(f"more than {MAX_KEYS} keys")
-        self._keys = tuple(taken)
+        self._by_owner, self._keys = by_owner, together
 
     def verify(
         self,

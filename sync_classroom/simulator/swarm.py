@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
 
+from ..domain.problems import ProblemError
 from .recording import Recording
 from .terminal import Behaviour, Tally, VirtualTerminal
 
@@ -61,8 +63,21 @@ def open_http(server: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=jar)
 
 
+#: Of an answer that is not a problem of ours, what is worth showing (characters).
+SHOWN: Final = 300
+
+
 class RequestRefusedError(Exception):
-    """The server refused an administrator's request; the text says why."""
+    """The server refused an administrator's request; its sentence in both languages."""
+
+    def __init__(self, status: int, answer: str) -> None:
+        try:
+            said = json.loads(answer)
+            self.zh, self.en = str(said["zh"]), str(said["en"])
+        except (KeyError, TypeError, ValueError):  # a proxy, or no server of ours
+            self.zh = self.en = f"HTTP {status} {answer[:SHOWN]}"
+        super().__init__(self.en)
+        self.status = status
 
 
 class Administrator:
@@ -109,8 +124,7 @@ class Administrator:
         sent = {"Origin": self._server.rstrip("/"), **(headers or {})}
         async with self._http.request(method, url, json=body, headers=sent) as response:
             if response.status >= 400:
-                text = await response.text()
-                raise RequestRefusedError(f"{method} {path}: HTTP {response.status} {text[:300]}")
+                raise RequestRefusedError(response.status, await response.text())
             return await response.json() if response.status != 204 else {}
 
 
@@ -128,7 +142,7 @@ class Swarm:
 
     def __init__(self, terminals: Sequence[VirtualTerminal]) -> None:
         self.terminals = tuple(terminals)
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, tuple[str, str]] = {}
 
     async def run(self) -> None:
         """Run all of them."""
@@ -141,7 +155,10 @@ class Swarm:
             await terminal.run()
         except Exception as error:  # one broken terminal must not end the others
             terminal.tally.state = "failed"
-            self.failures[terminal.name] = repr(error)
+            technical = repr(error)
+            self.failures[terminal.name] = (
+                (error.zh, error.en) if isinstance(error, ProblemError) else (technical, technical)
+            )
 
     def rows(self) -> list[Row]:
         """What every terminal has seen so far."""

@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 import aiohttp
 
+from ..domain.problems import ProblemError
 from .client import H264, Publisher, Receiver, SessionRefusedError
 from .recording import Recording, play
 from .transport import TransportError
@@ -48,7 +49,7 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Tally:
-    """What one terminal has seen so far, over all its sessions."""
+    """What one terminal has seen so far, over all its sessions. `last_error` in both languages."""
 
     state: str = "off"
     sessions: int = 0
@@ -61,7 +62,7 @@ class Tally:
     connected_at: float | None = None
     rtt_ms: float | None = None
     errors: int = 0
-    last_error: str = ""
+    last_error: tuple[str, str] = ("", "")
 
 
 class VirtualTerminal:
@@ -158,7 +159,7 @@ class VirtualTerminal:
         finally:
             clock.cancel()
         if socket.close_code == 4401:
-            raise _RevokedError(f"{self.name}: the server does not know this terminal's token")
+            raise _RevokedError
 
     async def _ask_time(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while not socket.closed:
@@ -185,7 +186,7 @@ class VirtualTerminal:
                 waiting.set_result(None)
         elif kind == "error":
             self.tally.errors += 1
-            self.tally.last_error = f"{message['code']}: {message['en']}"
+            self.tally.last_error = (message["zh"], message["en"])
             waiting = self._acks.pop(message["id"] or "", None)
             if waiting and not waiting.done():
                 waiting.set_exception(CommandRefusedError(message["code"], message["en"]))
@@ -402,7 +403,8 @@ class VirtualTerminal:
 
     def _note(self, error: BaseException) -> None:
         self.tally.errors += 1
-        self.tally.last_error = f"{type(error).__name__}: {error}"
+        technical = f"{type(error).__name__}: {error}"
+        self.tally.last_error = (technical, technical)
 
 
 class CommandRefusedError(Exception):
@@ -417,5 +419,13 @@ class _LeftError(Exception):
     """This terminal was switched off for good, as its behaviour says."""
 
 
-class _RevokedError(Exception):
+class _RevokedError(ProblemError):
     """The token is not (any longer) valid; trying again is no use."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "terminal_revoked",
+            "服务器不认识这台终端的令牌；它可能已被另一台设备取代。",
+            "The server does not know this terminal's token; another device may have taken its"
+            " place.",
+        )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.accounts import Role, Session, User
 from ..domain.ids import UserId
+from ..domain.problems import ProblemError, ProblemKind
 from .queries import Queries, missing_reference, rows
 from .tables import schools, sessions, teachers, users
+
+# Any constant of our own: on PostgreSQL whoever changes an account holds this lock to the end of
+# the transaction. One lock for all: "is this the last administrator?" is about every account, and
+# a change takes milliseconds, some a minute.
+ACCOUNTS_LOCK: Final = 0x5C_1A55_0003
 
 _USER_COLUMNS = tuple(c for c in users.columns if c.name != "login_folded")
 
@@ -32,17 +39,33 @@ class AccountQueries(Queries):
         except IntegrityError as error:
             raise await self._why_refused(user) from error
 
-    async def update_user(self, user: User) -> None:
-        """Store changed fields; KeyError for an unknown id, otherwise as `add_user`."""
+    async def update_user(self, user: UserId, change: Callable[[User], User]) -> User:
+        """Store what `change` makes of the account as it is now, and return that.
+
+        One transaction that no other change can overtake. Raises what `change` raises, KeyError for
+        an unknown id, ProblemError `last_admin` rather than leave no administrator who can sign in,
+        otherwise as `add_user`; nothing is stored then.
+        """
+        new: User | None = None
         try:
             async with self._database.write() as connection:
-                written = await connection.execute(
-                    update(users).where(users.c.id == user.id).values(**_row(user))
+                await self._alone(connection, ACCOUNTS_LOCK)
+                found = await rows(connection, select(*_USER_COLUMNS).where(users.c.id == user))
+                if not found:
+                    raise KeyError(user)
+                old = _user(found[0]._mapping)
+                new = change(old)
+                if new == old:
+                    return old
+                await connection.execute(
+                    update(users).where(users.c.id == user).values(**_row(new))
                 )
+                if _administers(old) and not _administers(new):
+                    await _require_an_administrator(connection, old)
         except IntegrityError as error:
-            raise await self._why_refused(user) from error
-        if written.rowcount != 1:
-            raise KeyError(user.id)
+            assert new is not None  # only what was changed can have been refused
+            raise await self._why_refused(new) from error
+        return new
 
     async def users(self) -> Sequence[User]:
         """Every account, by login."""
@@ -143,6 +166,24 @@ class AccountQueries(Queries):
                 [("school", schools, user.school), ("teacher", teachers, user.teacher)],
             )
         return problem or ValueError(f"the login {user.login!r} is taken")
+
+
+def _administers(user: User) -> bool:
+    return user.role is Role.ADMIN and user.disabled_at is None
+
+
+async def _require_an_administrator(connection: AsyncConnection, leaving: User) -> None:
+    """ProblemError if none is left after `leaving` has been changed."""
+    left = select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.disabled_at.is_(None))
+    if not await rows(connection, left.limit(1)):
+        raise ProblemError(
+            "last_admin",
+            "这是最后一个可用的管理员账号，不能停用或改为其他角色。请先设立另一名管理员。",
+            "This is the last administrator; make another one before disabling or changing it.",
+            kind=ProblemKind.CONFLICT,
+            field="role",
+            value=leaving.login,
+        )
 
 
 def _row(user: User) -> dict[str, Any]:

@@ -6,18 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, UpdateBase, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.floor import Floor, RaisedHand
-from ..domain.ids import OccurrenceId, SeatId
-from ..domain.lesson import EndReason, LessonRun, LessonState
+from ..domain.ids import ActId, OccurrenceId, SeatId
+from ..domain.lesson import OVER, EndReason, LessonRun, LessonState
 from .columns import from_us, to_us
 from .queries import Queries, in_chunks, rows
-from .tables import floors, runs
+from .tables import acts, floors, runs
 
 _UNFINISHED: Final = (LessonState.OPEN.value, LessonState.LIVE.value)
+
+
+class _ActDoneError(Exception):
+    """The act is stored already: what was written with it is taken back."""
 
 
 class LessonQueries(Queries):
@@ -45,11 +49,12 @@ class LessonQueries(Queries):
         async with self._database.read() as connection:
             return [_run(row) for row in await rows(connection, statement)]
 
-    async def save_run(self, run: LessonRun) -> LessonRun | None:
+    async def save_run(self, run: LessonRun, *, act: ActId | None = None) -> LessonRun | None:
         """Store `run` if the stored version equals `run.version` (0: none is stored yet).
 
-        Returns it with the next version, or None if another writer was first. Raises KeyError for
-        an unknown occurrence.
+        `act` is remembered in the same transaction. Returns the run with the next version, or None
+        if another writer was first or the act was done already. A lesson that is over forgets its
+        acts: nothing can be done in it any more. Raises KeyError for an unknown occurrence.
         """
         values = {
             "state": run.state.value,
@@ -60,7 +65,8 @@ class LessonQueries(Queries):
             "extended_s": run.extended_s,
             "host_lost_at": run.host_lost_at,
         }
-        saved = await self._save(runs, run.occurrence, run.version, values)
+        over = run.state in OVER
+        saved = await self._save(runs, run.occurrence, run.version, values, act, forget=over)
         return replace(run, version=run.version + 1) if saved else None
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
@@ -70,7 +76,7 @@ class LessonQueries(Queries):
             found = await rows(connection, statement)
         return _floor(found[0]) if found else None
 
-    async def save_floor(self, floor: Floor) -> Floor | None:
+    async def save_floor(self, floor: Floor, *, act: ActId | None = None) -> Floor | None:
         """As `save_run`."""
         values = {
             "hands": [[h.seat, to_us(h.at)] for h in floor.hands],
@@ -79,40 +85,74 @@ class LessonQueries(Queries):
             "muted": floor.muted,
             "present": dict(floor.present),
         }
-        saved = await self._save(floors, floor.occurrence, floor.version, values)
+        saved = await self._save(floors, floor.occurrence, floor.version, values, act)
         return replace(floor, version=floor.version + 1) if saved else None
 
+    async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:
+        """Whether a run or floor was stored with this act; known until the lesson is over."""
+        statement = select(acts.c.id).where(acts.c.occurrence == occurrence, acts.c.id == act)
+        async with self._database.read() as connection:
+            return bool(await rows(connection, statement))
+
     async def _save(
-        self, table: Table, occurrence: OccurrenceId, version: int, values: dict[str, Any]
+        self,
+        table: Table,
+        occurrence: OccurrenceId,
+        version: int,
+        values: dict[str, Any],
+        act: ActId | None,
+        *,
+        forget: bool = False,
     ) -> bool:
         """Write the next version over `version`; whether that version was the stored one."""
         values = {**values, "version": version + 1}
         try:
             async with self._database.write() as connection:
-                if version == 0:
-                    return await self._first(connection, table, occurrence, values)
-                written = await connection.execute(
-                    update(table)
-                    .where(table.c.occurrence == occurrence, table.c.version == version)
-                    .values(**values)
-                )
-                return written.rowcount == 1
+                if not await self._write(connection, table, occurrence, version, values):
+                    return False
+                if act is not None:
+                    await self._once(connection, occurrence, act)
+                if forget:
+                    await connection.execute(delete(acts).where(acts.c.occurrence == occurrence))
+                return True
+        except _ActDoneError:
+            return False
         except IntegrityError as error:  # the only constraint that is left is the foreign key
             raise KeyError(occurrence) from error
 
-    async def _first(
+    async def _write(
         self,
         connection: AsyncConnection,
         table: Table,
         occurrence: OccurrenceId,
+        version: int,
         values: dict[str, Any],
     ) -> bool:
+        if version > 0:
+            statement: UpdateBase = (
+                update(table)
+                .where(table.c.occurrence == occurrence, table.c.version == version)
+                .values(**values)
+            )
+        else:
+            statement = (
+                self._insert(table)
+                .values(occurrence=occurrence, **values)
+                .on_conflict_do_nothing(index_elements=["occurrence"])
+            )
+        return (await connection.execute(statement)).rowcount == 1
+
+    async def _once(
+        self, connection: AsyncConnection, occurrence: OccurrenceId, act: ActId
+    ) -> None:
+        """Remember the act, after the row it changed is locked: so nobody waits for two."""
         written = await connection.execute(
-            self._insert(table)
-            .values(occurrence=occurrence, **values)
-            .on_conflict_do_nothing(index_elements=["occurrence"])
+            self._insert(acts)
+            .values(occurrence=occurrence, id=act)
+            .on_conflict_do_nothing(index_elements=["occurrence", "id"])
         )
-        return written.rowcount == 1
+        if written.rowcount != 1:
+            raise _ActDoneError
 
 
 def _run(row: Any) -> LessonRun:

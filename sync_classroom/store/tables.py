@@ -227,6 +227,14 @@ floors = Table(
     Column("version", Integer, nullable=False),
 )
 
+# What people did to runs and floors of lessons that are not over: a repeat is not done again.
+acts = Table(
+    "acts",
+    metadata,
+    Column("occurrence", ordered_text(), ForeignKey("occurrences.id"), primary_key=True),
+    _key(),
+)
+
 # ---------------------------------------------------------------------------- facts
 
 # One wide table; which columns a kind uses is written in `facts.py`. No foreign keys: evidence is

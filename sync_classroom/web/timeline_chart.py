@@ -122,8 +122,7 @@ def _percent(share: float) -> str:
 def draw(timeline: Timeline, now: datetime) -> Chart:
     """Lay out the evidence of one lesson as known at `now`; seats by school, then classroom."""
     lesson = timeline.view.occurrence
-    state = timeline.view.run.state
-    over = lesson.withdrawn or state in (LessonState.ENDED, LessonState.MISSED)
+    over = timeline.view.over
     window = (lesson.starts_at, lesson.ends_at)
     seen = window if over else cut(window, lesson.starts_at, now)
     axis = _axis(timeline, now)

@@ -34,6 +34,8 @@ def _check(text: str) -> None:
     row = re.search(r"Σ\s+6\s+0\s+0\.0 % \(0/6\)\s+(\d+)", text)
     assert row, text
     assert int(row.group(1)) > 6
+    # The lesson that was ended early is over; the one that is to come is not.
+    assert "3 of the due periods are not over yet" in text
 
 
 def test_demo_runs_twice_in_a_row_and_ends_by_itself(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
 from sync_classroom.relay import kernel
+from sync_classroom.relay.settings import Listen
+from tests.support import relays
+from tests.support.processes import free_port
+from tests.support.relay_child import Child, relay_child
 
 from .conftest import Command
 from .test_tls import NOW
@@ -107,6 +112,48 @@ def test_a_database_that_cannot_be_reached_fails_without_its_password(tmp_path: 
     failures = _texts(settings, Level.FAIL)
     assert failures
     assert "s3cret" not in failures
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[tuple[Settings, Child]]:
+    """A relay that runs by itself, and settings that find it."""
+    port = free_port()
+    relay = relays.settings(tmp_path, control=Listen("127.0.0.1", port), control_secret="s" * 16)
+    with relay_child(relay) as child:
+        settings = _settings(tmp_path)
+        control = {
+            "spawn": False, "control": f"http://127.0.0.1:{port}", "control_secret": "s" * 16,
+        }  # fmt: skip
+        yield (
+            settings.model_copy(update={"relay": settings.relay.model_copy(update=control)}),
+            child,
+        )
+
+
+def _with(settings: Settings, **relay: str) -> Settings:
+    return settings.model_copy(update={"relay": settings.relay.model_copy(update=relay)})
+
+
+def test_relay_of_somebody_else_is_asked(apart: tuple[Settings, Child]) -> None:
+    settings, child = apart
+    where = settings.relay.control
+    assert f"The relay relay-1 answers at {where}, 0 sessions" in _texts(settings, Level.OK)
+    assert "relay.media" not in _texts(settings, Level.OK)  # its ports are its own
+    wrong = _texts(_with(settings, control_secret="w" * 16), Level.FAIL)
+    assert f"{where} does not take the secret" in wrong
+    assert "w" * 16 not in wrong
+    assert "is relay-1, and relay.id says r7" in _texts(_with(settings, id="r7"), Level.FAIL)
+    child.process.kill()
+    child.process.wait()
+    assert f"No relay answers at {where}" in _texts(settings, Level.FAIL)
+
+
+def test_relay_on_another_machine_needs_its_public_address(tmp_path: Path) -> None:
+    settings = _with(_settings(tmp_path), control="https://127.0.0.1:9", control_secret="s" * 16)
+    settings = settings.model_copy(
+        update={"relay": settings.relay.model_copy(update={"spawn": False})}
+    )
+    assert "relay.public_url must say how terminals reach it" in _texts(settings, Level.FAIL)
 
 
 def test_the_fan_out_in_use_is_said_and_a_missing_kernel_is_warned_about(

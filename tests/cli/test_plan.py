@@ -122,6 +122,7 @@ def test_coverage_of_a_planned_lesson_has_its_due_periods(loaded: Command) -> No
     table = loaded("coverage", "--from", str(TOMORROW)).output
     assert "随迁子女学校一" in table
     assert "0.0 % (0/4)" in table
+    assert "4 of the due periods are not over yet and count as not held so far." in table
 
 
 def test_an_empty_denominator_is_a_dash(loaded: Command) -> None:

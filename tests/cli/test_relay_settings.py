@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sync_classroom.cli.relay_settings import relay_settings
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
@@ -30,6 +32,29 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert (told.max_sessions, told.max_rooms, told.batch_window_ms) == (9, 10, 1.5)
     assert (told.max_bitrate_kbps, told.journal_max_mb) == (1100, 12)
     assert (told.fanout, told.media_tcp, told.tls_certificate) == ("python", False, None)
+
+
+@pytest.mark.parametrize(
+    ("control", "told", "tls"),
+    [
+        ("/run/relay.sock", Path("/run/relay.sock"), False),
+        ("http://127.0.0.1:8091", Listen("127.0.0.1", 8091), False),
+        ("https://[::]:8091", Listen("::", 8091), True),
+        ("https://relay.example:8091", Listen("relay.example", 8091), True),
+    ],
+)
+def test_control_is_a_socket_or_an_address_with_a_secret(
+    control: str, told: Path | Listen, tls: bool
+) -> None:
+    relay = {"spawn": False, "control": control, "control_secret": "s" * 16}
+    got = relay_settings(Settings(relay=relay))  # type: ignore[arg-type]
+    assert (got.control, got.control_tls) == (told, tls)
+    assert got.control_secret == ("s" * 16 if isinstance(told, Listen) else "")
+
+
+def test_control_is_a_socket_in_the_data_folder_unless_set(tmp_path: Path) -> None:
+    settings = Settings(server={"data_dir": str(tmp_path)})  # type: ignore[arg-type]
+    assert relay_settings(settings).control == tmp_path / "relay" / "control.sock"
 
 
 def test_a_made_certificate_serves_the_relay_too(tmp_path: Path) -> None:

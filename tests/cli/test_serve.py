@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
-from tests.support.processes import Server, running_server
+from tests.support.processes import Server, running_server, wait_for_http
 
 
 def test_first_start_prints_a_set_up_link_that_works_once(tmp_path: Path) -> None:
@@ -76,3 +79,26 @@ def test_the_log_level_is_that_of_the_settings(tmp_path: Path) -> None:
             server.start()
             server.said(r"✔ http://")
             assert ("serve.ready" in server.stop_and_read()) is seen
+
+
+def test_relay_of_its_own_unit_is_adopted_and_left_alone(tmp_path: Path) -> None:
+    """As the systemd units and the compose file start the two."""
+    server = Server(tmp_path, SYNC_CLASSROOM_RELAY__SPAWN="false")
+    with (tmp_path / "relay.log").open("wb") as output:
+        relay = subprocess.Popen(
+            [sys.executable, "-m", "sync_classroom.cli", "relay"],
+            env=server.environment, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        wait_for_http(f"{server.relay_url}/healthz", alive=lambda: relay.poll() is None)
+        server.start()
+        assert server.relay_pid() == relay.pid
+        assert "answers at" in server.command("doctor", check=False)
+        # Asked to stop the relay too, it stops its own only, and this one is not.
+        server.stop_coordinator()
+        assert "relay_adopted" in server.log.read_text("utf-8")
+        assert relay.poll() is None
+    finally:
+        relay.send_signal(signal.SIGTERM)
+        assert relay.wait(20) == 0
+        server.stop()

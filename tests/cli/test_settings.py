@@ -42,6 +42,19 @@ def test_a_made_certificate_serves_the_pages(tmp_path: Path) -> None:
     assert serve_settings(settings).tls == (made.certificate, made.key)
 
 
+def test_relay_of_somebody_else_is_checked_by_the_authority_that_is_known(tmp_path: Path) -> None:
+    server = {"data_dir": str(tmp_path)}
+    relay = {"spawn": False, "control": "https://r.example:1", "control_secret": "s" * 16}
+    told = serve_settings(Settings(server=server, relay=relay))  # type: ignore[arg-type]
+    assert (told.spawn_relay, told.relay_authority) == (False, None)
+    made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
+    told = serve_settings(Settings(server=server, relay=relay))  # type: ignore[arg-type]
+    assert told.relay_authority == made.authority
+    own = Settings(server=server, relay=relay | {"control_ca": "/etc/ca.pem"})  # type: ignore[arg-type]
+    assert serve_settings(own).relay_authority == Path("/etc/ca.pem")
+    assert serve_settings(Settings()).spawn_relay
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "192.0.2.7:80", "class.example:80"])
 def test_an_address_that_names_one_machine_needs_no_guess(listen: str) -> None:
     assert own_url(Settings(server={"listen": listen})) == ""  # type: ignore[arg-type]

@@ -71,10 +71,25 @@ def test_virtual_rooms_receive_everything_and_the_evidence_says_so(
     assert {seat["host_s"] for seat in figures["seats"]} != {0}
 
 
-def test_a_wrong_password_and_an_absent_server_are_said_in_a_sentence(
-    tmp_path: Path, recording: Path
+@pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
+def test_an_absent_server_is_said_in_a_sentence(
+    tmp_path: Path, recording: Path, locale: str
 ) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path, LC_ALL=locale)
     text = _simulate(server, "o-1", "--recording", str(recording), check=False)
     assert server.url in text
     assert "Traceback" not in text
+    assert ("无法连接服务器" if locale.startswith("zh") else "cannot be reached") in text
+
+
+def test_what_the_server_refuses_is_said_in_its_words(tmp_path: Path, recording: Path) -> None:
+    with running_server(tmp_path) as server:
+        lesson = _prepared(server)
+        for locale, words in (("C.UTF-8", "is wrong"), ("zh_CN.UTF-8", "账号或密码不对")):
+            server.environment["LC_ALL"] = locale
+            text = server.command(
+                "simulate", "--url", server.url, "--password", "not this one", "--lesson", lesson,
+                "--recording", str(recording), check=False,
+            )  # fmt: skip
+            assert words in text
+            assert "{" not in text  # no JSON for people

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import socket
 import ssl
 import threading
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.cli.tls import ensure_certificate, local_names
+
+from .conftest import Command
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -83,3 +86,24 @@ def test_private_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
 
 def test_local_names_include_loopback() -> None:
     assert {"localhost", "127.0.0.1"} <= set(local_names())
+
+
+def test_the_command_says_in_the_consoles_language_what_to_install(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {}
+    for locale in ("C.UTF-8", "zh_CN.UTF-8"):
+        monkeypatch.setenv("LC_ALL", locale)
+        done = command("tls", "--name", "class.example")
+        assert done.exit_code == 0, done.output
+        said[locale[:2]] = done.output
+    for text in said.values():
+        assert str(tmp_path / "data/tls/ca.pem") in text
+        assert str(tmp_path / "data/tls/ca.key") in text
+        assert "class.example" in text
+        assert "certutil -addstore Root ca.pem" in text
+        assert "libnss3-tools" in text
+    assert "请在每台终端上安装这一个文件" in said["zh"]
+    assert not re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", said["zh"].replace("certutil", ""))
+    assert "Install this one file on every terminal" in said["C."]
+    assert not re.search(r"[一-鿿]", said["C."])

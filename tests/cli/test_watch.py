@@ -14,7 +14,7 @@ from sync_classroom.simulator.terminal import Tally
 ROWS = [
     Row("主讲", host=True, tally=Tally(state="publishing", sessions=1, sent=900)),
     Row("三校 1号", Tally(state="receiving", sessions=1, packets=1200, lost=3, rtt_ms=1.25)),
-    Row("三校 2号", Tally(state="waiting", sessions=2, errors=1, last_error="HTTP 503: full")),
+    Row("三校 2号", Tally(state="waiting", sessions=2, errors=1, last_error=("满了", "full"))),
 ]
 
 
@@ -27,7 +27,7 @@ def test_sums_leave_the_teacher_out_of_the_rooms() -> None:
 def test_progress_line_names_errors() -> None:
     line = progress_line(ROWS, 12.3)
     assert "receiving 1/2" in line
-    assert "HTTP 503: full" in line
+    assert "full" in line
 
 
 def _printed(rows: list[Row], width: int, height: int) -> list[str]:

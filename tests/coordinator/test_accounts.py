@@ -314,6 +314,27 @@ async def test_the_last_administrator_stays(tmp_path: Path) -> None:
         assert len(left) == 1
 
 
+async def test_two_coordinators_cannot_remove_each_others_last_administrator(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as d:
+        # Another coordinator on the same database: nothing in memory is shared.
+        other = AccountService(
+            d.store, d.clock, throttle=Throttle(), hashing=PasswordHashing(QUICK_HASHES)
+        )
+        one = await d.service.add_user("one", "甲", Role.ADMIN, PASSWORD)
+        two = await d.service.add_user("two", "乙", Role.ADMIN, PASSWORD)
+        outcomes = await asyncio.gather(
+            d.service.disable(one.id),
+            other.update_user(two.id, role=Role.TEACHER),
+            return_exceptions=True,
+        )
+        assert [o.code for o in outcomes if isinstance(o, ProblemError)] == ["last_admin"]
+        left = [u for u in await d.service.list() if u.role is Role.ADMIN and u.disabled_at is None]
+        assert len(left) == 1
+        other.close()
+
+
 async def test_an_unknown_account_is_named(tmp_path: Path) -> None:
     async with desk(tmp_path) as d:
         for act in (d.service.disable, d.service.enable, d.service.update_user):

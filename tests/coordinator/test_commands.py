@@ -177,6 +177,46 @@ async def test_repeats_that_arrive_while_the_first_is_done_are_done_once(table: 
     assert run.extended_s == 300
 
 
+async def test_press_repeated_after_a_crash_or_at_another_coordinator_counts_once(
+    table: Bench, tmp_path: Path
+) -> None:
+    async def after_a_crash(command: Command) -> None:
+        """What a coordinator that has nothing but the store makes of the command."""
+        async with bench(
+            tmp_path, store=table.store, bus=table.bus, relay=table.relay, clock=table.clock
+        ) as other:
+            await other.booth.desk.handle(HOST, command)
+
+    await table.booth.desk.handle(HOST, Extend("1", ONE))
+    await after_a_crash(Extend("1", ONE))
+    run = await table.run_of("o-1")
+    assert run is not None
+    assert run.extended_s == 300
+    await table.booth.desk.handle(HOST, Call("2", ONE, A))
+    await table.booth.desk.handle(HOST, Call("3", ONE, B))
+    await after_a_crash(Call("2", ONE, A))
+    assert (await table.booth.floor.get(ONE)).called_on == B
+    await after_a_crash(Extend("4", ONE))
+    run = await table.run_of("o-1")
+    assert run is not None
+    assert run.extended_s == 600
+
+
+async def test_press_that_two_coordinators_hear_at_once_counts_once_and_none_is_refused(
+    table: Bench, tmp_path: Path
+) -> None:
+    await table.booth.desk.handle(HOST, Extend("0", ONE))
+    async with bench(
+        tmp_path, store=table.store, bus=table.bus, relay=table.relay, clock=table.clock
+    ) as other:
+        await asyncio.gather(
+            *(b.booth.desk.handle(HOST, Extend("1", ONE)) for b in (table, other) * 4)
+        )
+    run = await table.run_of("o-1")
+    assert run is not None
+    assert run.extended_s == 600
+
+
 async def test_late_repeat_of_raising_does_not_raise_a_lowered_hand(table: Bench) -> None:
     handle = table.booth.desk.handle
     await handle(ROOM_A, Hand("1", ONE, True))
@@ -188,7 +228,7 @@ async def test_late_repeat_of_raising_does_not_raise_a_lowered_hand(table: Bench
 async def test_command_that_failed_may_be_tried_again(
     table: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_: Any) -> None:
+    async def broken(_: Any, *, act: Any) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sync_classroom.domain.ids import ClassroomId, OccurrenceId
+from sync_classroom.domain.ids import ActId, ClassroomId, OccurrenceId
 from sync_classroom.domain.lesson import ExtendPressed
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.timetable import Change, ChangeKind
@@ -189,9 +189,9 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
     table.relay.peers.append(peer("o-1", A, "subscribe"))
     await table.sweep()
     await table.booth.life.advance(ONE, ExtendPressed())
-    await table.booth.floor.raise_hand(LESSON, B, command="1")
-    await table.booth.floor.call_on(LESSON, A, command="2")
-    await table.booth.floor.headcount(LESSON, A, 41, by="seat", command="3")
+    await table.booth.floor.raise_hand(LESSON, B, act=ActId("1"))
+    await table.booth.floor.call_on(LESSON, A, act=ActId("2"))
+    await table.booth.floor.headcount(LESSON, A, 41, by="seat", act=ActId("3"))
     told = await table.booth.desk.live_state(ONE, for_host=True)
     assert told == {
         "type": "lesson",
@@ -250,7 +250,7 @@ async def test_seat_leaves_a_lesson_in_overtime_alone_when_its_next_one_starts(
     table.relay.host_flows("o-1")
     table.relay.peers += [peer("o-1", s, "subscribe") for s in (A, B)]
     await table.sweep()
-    await table.booth.floor.call_on(LESSON, A, command="1")
+    await table.booth.floor.call_on(LESSON, A, act=ActId("1"))
     table.clock.now = at("09:41")
     await table.sweep()
     assert table.relay.kicked == []

@@ -12,7 +12,7 @@ import pytest_asyncio
 from sync_classroom.coordinator.rooms import layouts
 from sync_classroom.domain.facts import Headcount, Interaction, InteractionKind
 from sync_classroom.domain.floor import Floor
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import ActId, OccurrenceId
 from tests.support.coordination import Bench, bench, heard, until
 from tests.support.plans import at, lesson
 
@@ -44,9 +44,9 @@ async def facts(table: Bench) -> list[tuple[object, ...]]:
 
 async def test_hands_queue_in_order_and_each_is_a_fact(table: Bench) -> None:
     floor = table.booth.floor
-    await floor.raise_hand(LESSON, B, command="1")
+    await floor.raise_hand(LESSON, B, act=ActId("1"))
     table.clock.turn(seconds=5)
-    await floor.raise_hand(LESSON, A, command="1")  # another terminal, the same id by chance
+    await floor.raise_hand(LESSON, A, act=ActId("2"))
     stored = await floor.get(ONE)
     assert [h.seat for h in stored.hands] == [B, A]
     assert await facts(table) == [
@@ -57,9 +57,9 @@ async def test_hands_queue_in_order_and_each_is_a_fact(table: Bench) -> None:
 
 async def test_call_on_lays_the_room_out_and_is_a_fact(table: Bench) -> None:
     floor = table.booth.floor
-    await floor.raise_hand(LESSON, B, command="1")
+    await floor.raise_hand(LESSON, B, act=ActId("1"))
     async with heard(table.bus, "lesson") as messages:
-        stored = await floor.call_on(LESSON, B, command="2")
+        stored = await floor.call_on(LESSON, B, act=ActId("2"))
         await until(lambda: messages)
     assert messages == [{"type": "changed", "occurrence": "o-1", "what": "floor"}]
     assert stored.called_on == B
@@ -72,18 +72,18 @@ async def test_call_on_lays_the_room_out_and_is_a_fact(table: Bench) -> None:
 
 async def test_mute_and_release_change_the_room_and_are_no_facts(table: Bench) -> None:
     floor = table.booth.floor
-    await floor.call_on(LESSON, A, command="1")
-    await floor.mute(LESSON, muted=True)
+    await floor.call_on(LESSON, A, act=ActId("1"))
+    await floor.mute(LESSON, muted=True, act=ActId("3"))
     assert table.relay.rooms["o-1"].layouts["*"].audio == ("camera", None)
     assert table.relay.rooms["o-1"].layouts["*"].video[2] == f"seat:{A}"
-    await floor.call_on(LESSON, None, command="2")
+    await floor.call_on(LESSON, None, act=ActId("2"))
     assert table.relay.rooms["o-1"].layouts["*"].video[2] is None
     assert len(await facts(table)) == 1
 
 
 async def test_headcount_is_a_fact_and_disturbs_no_picture(table: Bench) -> None:
     puts = table.relay.puts
-    stored = await table.booth.floor.headcount(LESSON, A, 41, by="seat:far-1-r1", command="1")
+    stored = await table.booth.floor.headcount(LESSON, A, 41, by="seat:far-1-r1", act=ActId("1"))
     assert stored.present == {A: 41}
     assert table.relay.puts == puts
     assert await facts(table) == [(A, 41, "seat:far-1-r1")]
@@ -91,24 +91,38 @@ async def test_headcount_is_a_fact_and_disturbs_no_picture(table: Bench) -> None
 
 async def test_repeated_command_makes_one_fact(table: Bench) -> None:
     floor = table.booth.floor
-    await floor.raise_hand(LESSON, A, command="1")
-    await floor.lower_hand(LESSON, A)
+    await floor.raise_hand(LESSON, A, act=ActId("1"))
+    await floor.lower_hand(LESSON, A, act=ActId("2"))
     table.clock.turn(seconds=3)
-    await floor.raise_hand(LESSON, A, command="1")  # a browser's retry after a reconnect
+    await floor.raise_hand(LESSON, A, act=ActId("1"))  # a browser's retry after a reconnect
     assert await facts(table) == [(A, "hand_raised", at("09:05"))]
+    assert (await floor.get(ONE)).hands == ()
+
+
+async def test_command_that_changed_nothing_is_done_too(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.call_on(LESSON, A, act=ActId("1"))
+    async with heard(table.bus, "lesson") as messages:
+        await floor.call_on(LESSON, A, act=ActId("2"))  # a second panel of the host, same wish
+        await floor.call_on(LESSON, None, act=ActId("3"))
+        await until(lambda: messages)
+    await floor.call_on(LESSON, A, act=ActId("2"))
+    assert (await floor.get(ONE)).called_on is None
+    assert len(messages) == 1
+    assert len(await facts(table)) == 1
 
 
 async def test_retry_after_a_crash_between_fact_and_floor_finishes_the_act(
     table: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def crash(_: Floor) -> None:
+    async def crash(_: Floor, *, act: ActId) -> None:
         raise OSError("power cut")
 
     with monkeypatch.context() as patch:
         patch.setattr(table.store, "save_floor", crash)
         with pytest.raises(OSError, match="power cut"):
-            await table.booth.floor.raise_hand(LESSON, A, command="1")
-    await table.booth.floor.raise_hand(LESSON, A, command="1")
+            await table.booth.floor.raise_hand(LESSON, A, act=ActId("1"))
+    await table.booth.floor.raise_hand(LESSON, A, act=ActId("1"))
     assert [h.seat for h in (await table.booth.floor.get(ONE)).hands] == [A]
     assert len(await facts(table)) == 1
 
@@ -122,7 +136,7 @@ async def test_every_classroom_raising_its_hand_at_once_is_in_the_queue(tmp_path
         ) as other:
             await asyncio.gather(
                 *(
-                    (table if n % 2 else other).booth.floor.raise_hand(crowd, s.id, command="1")
+                    (table if n % 2 else other).booth.floor.raise_hand(crowd, s.id, act=ActId(s.id))
                     for n, s in enumerate(crowd.seats)
                 )
             )
@@ -133,7 +147,7 @@ async def test_every_classroom_raising_its_hand_at_once_is_in_the_queue(tmp_path
 
 async def test_relay_down_while_calling_on_is_caught_up_by_the_sweep(table: Bench) -> None:
     table.relay.down = True
-    await table.booth.floor.call_on(LESSON, A, command="1")
+    await table.booth.floor.call_on(LESSON, A, act=ActId("1"))
     table.relay.down = False
     assert table.relay.rooms["o-1"].layouts["*"].video[2] is None
     await table.sweep()
@@ -142,7 +156,7 @@ async def test_relay_down_while_calling_on_is_caught_up_by_the_sweep(table: Benc
 
 async def test_withdrawn_seat_loses_hand_floor_and_media(table: Bench) -> None:
     floor = table.booth.floor
-    await floor.call_on(LESSON, A, command="1")
+    await floor.call_on(LESSON, A, act=ActId("1"))
     stored = await floor.withdraw(LESSON, A)
     assert stored.called_on is None
     assert table.relay.kicked == [("o-1", A)]

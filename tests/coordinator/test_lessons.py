@@ -16,10 +16,23 @@ import pytest_asyncio
 from sync_classroom.coordinator.lessons import NewLesson
 from sync_classroom.domain.accounts import EnrolmentCode, Terminal
 from sync_classroom.domain.conflicts import ClashError
-from sync_classroom.domain.ids import ClassId, ClassroomId, OccurrenceId, TeacherId, TerminalId
-from sync_classroom.domain.lesson import ExtendPressed, HostMedia, LessonRun, LessonState
+from sync_classroom.domain.ids import (
+    ActId,
+    ClassId,
+    ClassroomId,
+    OccurrenceId,
+    TeacherId,
+    TerminalId,
+)
+from sync_classroom.domain.lesson import (
+    EndPressed,
+    ExtendPressed,
+    HostMedia,
+    LessonRun,
+    LessonState,
+)
 from sync_classroom.domain.problems import ProblemError, ProblemKind
-from sync_classroom.domain.timetable import ChangeKind, Occurrence
+from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from tests.support.coordination import Bench, bench, heard, peer, until
 from tests.support.plans import at, lesson
 
@@ -227,9 +240,9 @@ async def test_view_of_a_live_lesson_shows_every_seat_as_it_is(table: Bench) -> 
     table.relay.host_flows(made.id)
     table.relay.peers.append(peer(made.id, one.id, "subscribe"))
     await table.sweep()
-    await table.booth.floor.headcount(made, one.id, 40, by="seat", command="1")
-    await table.booth.floor.raise_hand(made, two.id, command="2")
-    await table.booth.floor.call_on(made, one.id, command="3")
+    await table.booth.floor.headcount(made, one.id, 40, by="seat", act=ActId("1"))
+    await table.booth.floor.raise_hand(made, two.id, act=ActId("2"))
+    await table.booth.floor.call_on(made, one.id, act=ActId("3"))
     view = await table.booth.lessons.view(made.id)
     assert view is not None
     assert view.run.state is LessonState.LIVE
@@ -290,6 +303,36 @@ async def test_list_is_by_start_and_asks_the_store_the_same_for_one_and_for_many
     views = await table.booth.lessons.list_views(day, day)
     assert [v.occurrence.id for v in views] == ["o-a", "o-b", *(f"o-{n:02d}" for n in range(20))]
     assert asked == queries_for_one
+
+
+async def test_unfinished_are_lessons_that_are_not_over_whatever_was_planned(table: Bench) -> None:
+    early, live, missed, gone, later = (
+        lesson(f"o-{n}", *window, seats=[f"far-1-r{min(n, 4)}"], room=f"host-1-r{min(n, 4)}",
+               teacher=teacher)
+        for n, window, teacher in (
+            (1, ("08:00", "10:00"), "host-1-t1"),
+            (2, ("08:00", "08:40"), "host-1-t2"),
+            (3, ("07:00", "07:40"), "host-1-t1"),
+            (4, ("11:00", "11:40"), "host-1-t1"),
+            (5, ("14:00", "14:40"), "host-1-t1"),
+        )
+    )  # fmt: skip
+    await table.add(early, live, missed, gone, later)
+    table.clock.now = at("08:00")
+    for one in (early, live):
+        await table.booth.life.advance(one.id, HostMedia(True))
+    table.clock.now = at("08:30")
+    await table.booth.life.advance(early.id, EndPressed())
+    await table.booth.life.advance(live.id, ExtendPressed())
+    excused = Change(ChangeKind.CANCELLED, at("08:30"), "a", "停电", excused=True)
+    withdrawn = await table.store.add_change(gone.id, excused, key="k")
+    table.clock.now = at("08:44")
+    everything = (early, live, missed, withdrawn, later)
+    assert await table.booth.lessons.unfinished(everything) == {live.id, later.id}
+    for one in everything:
+        view = await table.booth.lessons.view(one.id)
+        assert view is not None
+        assert view.over is (one.id not in {live.id, later.id}), one.id
 
 
 async def test_period_that_runs_backwards_or_too_long_is_refused(table: Bench) -> None:

@@ -266,10 +266,10 @@ async def test_one_failing_lesson_stops_no_other(
     table.clock.now = at("08:55")
     honest = table.store.save_run
 
-    async def save_run(run: Any) -> Any:
+    async def save_run(run: Any, **how: Any) -> Any:
         if run.occurrence == "o-2":
             raise OSError("disk full")
-        return await honest(run)
+        return await honest(run, **how)
 
     monkeypatch.setattr(table.store, "save_run", save_run)
     await table.sweep(first=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from sync_classroom.domain.bundle import parse_plan, parse_rules, read_facts
 from sync_classroom.domain.coverage import Coverage, compute
 from sync_classroom.domain.facts import fact_to_dict, parse_fact
 from sync_classroom.domain.rules import DEFAULT
-from sync_classroom.domain.timetable import Plan
+from sync_classroom.domain.timetable import Change, ChangeKind, Plan
 from tests.support.naive_coverage import Naive
+from tests.support.pages import delivered
+from tests.support.plans import at, lesson
 from tests.support.random_bundles import RULES, bundles
+from tests.support.rosters import programme
 
 Json = dict[str, Any]
 
@@ -164,6 +168,20 @@ def test_facts_may_be_a_stream_that_is_read_once() -> None:
     assert streamed.to_dict() == _computed(plan, facts, rules).to_dict()
     again = [fact_to_dict(parse_fact(f)) for f in facts]
     assert _computed(plan, again, rules).to_dict() == streamed.to_dict()
+
+
+def test_pending_are_the_due_seats_of_unfinished_lessons_that_may_still_be_held() -> None:
+    early = lesson("early", "09:00", "09:40", seats=["remote-1-r1", "remote-2-r1"])
+    late = lesson("late", "14:00", "14:40", seats=["remote-1-r1", "remote-2-r1"])
+    gone = Change(ChangeKind.SEAT_CANCELLED, at("08:00"), "a", "停电", seat=late.seats[1].id)
+    late = replace(late, changes=(gone,))
+    facts = delivered(early, {"early-s0": [(0, 2400)]}, [(0, 2400)])
+    plan = Plan(programme(), {o.id: o for o in (early, late)})
+    coverage = compute(plan, facts)
+    assert coverage.pending(()) == ()
+    assert [s.seat.id for s in coverage.pending({late.id})] == ["late-s0"]
+    # What has received enough already stays held, whatever comes.
+    assert [s.seat.id for s in coverage.pending({early.id, late.id})] == ["early-s1", "late-s0"]
 
 
 def test_an_empty_plan_has_no_rate_at_all() -> None:

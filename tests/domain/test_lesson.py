@@ -25,6 +25,7 @@ from sync_classroom.domain.lesson import (
     Trigger,
     can_extend,
     effective_end,
+    is_over,
     latest_end,
     seat_leaves_at,
     step,
@@ -351,6 +352,31 @@ def test_buttons_before_the_lesson_is_live_do_nothing() -> None:
     assert play(("09:00", END), ("09:01", EXTEND), run=opened).run == opened
     assert play(("08:00", END), ("08:01", EXTEND)).run == FRESH
     assert not can_extend(opened, LESSON)
+
+
+@pytest.mark.parametrize(
+    ("moves", "now", "over"),
+    [
+        ((), "08:00", False),
+        ((), "09:44:59", False),
+        ((), "09:45", True),  # nobody came, and nobody was there to note it
+        ((("09:00", FLOWS),), "09:39:59", False),
+        ((("09:00", FLOWS), ("09:05", END)), "09:05", True),  # ended early: at once
+        ((("09:00", FLOWS),), "09:44:59", False),  # it runs on
+        ((("09:00", FLOWS),), "09:45", True),
+        ((("09:00", FLOWS), ("09:10", EXTEND)), "09:49:59", False),
+        ((("09:00", FLOWS), ("09:30", SILENT)), "09:40", True),  # host gone, coordinator too
+    ],
+)
+def test_a_lesson_is_over_when_it_has_ended_whoever_noted_it(
+    moves: tuple[tuple[str, Event]], now: str, over: bool
+) -> None:
+    run = play(*moves).run if moves else FRESH
+    assert is_over(run, LESSON, now=at(now), rules=RULES) is over
+
+
+def test_a_cancelled_lesson_is_over_before_it_would_have_begun() -> None:
+    assert is_over(FRESH, cancelled("07:00"), now=at("08:00"), rules=RULES)
 
 
 def test_a_seat_whose_classroom_has_another_lesson_leaves_in_time_alone() -> None:

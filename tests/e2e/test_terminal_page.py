@@ -390,6 +390,8 @@ async def test_courseware_stopped_by_the_browser_is_said_and_can_be_shared_again
 async def test_everything_is_reached_by_keyboard(school: Town, browser: Browser) -> None:
     await school.plan(starts_in_s=60)
     page = await school.terminal(browser, HOST)
+    # The first check has run: before and after it, its button can be pressed.
+    await page.wait_for_selector("[data-check=line][data-state=ok]", timeout=SLOW_MS)
     await page.wait_for_selector("#check-again:enabled", timeout=SLOW_MS)
     reached = set()
     for _ in range(12):

@@ -170,6 +170,22 @@ async def test_keys_are_replaced(
     await publish(running)
 
 
+async def test_each_owner_replaces_its_own_keys_only(
+    running: RunningRelay, wire: ClientSession, tmp_path: Path
+) -> None:
+    other = TokenMinter(tmp_path / "other.json")
+    assert (await call(wire, "PUT", "/keys/b1", {"keys": other.public_keys()}))[0] == 204
+    starter, running.minter = running.minter, other
+    await publish(running)
+    running.minter = starter
+    await publish(running)
+    assert (await call(wire, "PUT", "/keys/b1", {"keys": []}))[0] == 204
+    await publish(running)
+    running.minter = other
+    with pytest.raises(AssertionError):
+        await publish(running)
+
+
 async def test_a_drained_relay_takes_no_new_rooms(
     running: RunningRelay, wire: ClientSession
 ) -> None:
@@ -210,6 +226,7 @@ async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) ->
         ("POST", "/journal/confirm", {}),
         ("POST", "/journal/confirm", {"cursor": 5}),
         ("PUT", "/keys", {}),
+        ("PUT", "/keys/b%20", {"keys": []}),
         ("PUT", "/keys", {"keys": ["x"]}),
         ("PUT", "/keys", {"keys": [{"kty": "oct"}]}),
         ("PUT", "/keys", {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"}]}),
@@ -294,6 +311,7 @@ async def test_the_document_names_every_route_and_code() -> None:
     )
     assert {"token_missing", "token_room", "sdp_malformed", "if_match_missing"} <= codes
     assert sorted(found for found in codes if f"`{found}`" not in document) == []
+    unnamed = re.sub(r"\{[a-z]+\}", "{}", document)
     for pattern in re.findall(r're\.compile\(r"(/[^"]+)"\), \{', code):
-        path = pattern.replace("([^/]+)", "{room}", 1).replace("([^/]+)", "{peer}")
-        assert f"{path}`" in document or f"{path}?" in document, path
+        path = pattern.replace("([^/]+)", "{}")
+        assert f"{path}`" in unnamed or f"{path}?" in unnamed, path

@@ -15,7 +15,7 @@ from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.listening import (
     WANTED_DESCRIPTORS,
     bind_private,
-    check_loopback,
+    check_control,
     check_open_address,
     load_tls,
     not_listening,
@@ -43,13 +43,22 @@ def test_open_mode_is_refused_elsewhere(host: str) -> None:
     assert "--i-know" in problem.zh
 
 
-def test_control_is_for_loopback_with_a_secret() -> None:
+def test_control_needs_a_secret_and_tls_unless_on_loopback() -> None:
     for host in ("127.0.0.1", "::1", "localhost"):
-        check_loopback(Listen(host, 0), "s" * 16)
-    for host, secret in (("0.0.0.0", "s" * 16), ("10.0.0.1", "s" * 16), ("127.0.0.1", "short")):
+        check_control(Listen(host, 0), "s" * 16, tls=False)
+    for host in ("0.0.0.0", "10.0.0.1", "relay.example"):
+        check_control(Listen(host, 0), "s" * 16, tls=True)
+    for host, secret, tls in (
+        ("0.0.0.0", "s" * 16, False),
+        ("10.0.0.1", "s" * 16, False),
+        ("relay.example", "s" * 16, False),
+        ("127.0.0.1", "s" * 15, False),
+        ("10.0.0.1", "s" * 15, True),
+    ):
         with pytest.raises(ProblemError) as caught:
-            check_loopback(Listen(host, 0), secret)
-        assert caught.value.code == "control_unsafe"
+            check_control(Listen(host, 0), secret, tls=tls)
+        assert (caught.value.code, caught.value.value) == ("control_unsafe", host)
+        assert secret not in caught.value.en + caught.value.zh
 
 
 def test_the_control_socket_is_its_owners(tmp_path: Path) -> None:

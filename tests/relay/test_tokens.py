@@ -218,6 +218,15 @@ def test_who_may_publish_what() -> None:
     assert source_name("camera", "viewer:x") is None
 
 
+def test_keys_of_all_owners_together_are_bounded() -> None:
+    verifier = TokenVerifier([PUBLIC])  # type: ignore[list-item]
+    verifier.replace_keys([PUBLIC] * (MAX_KEYS - 1), "b1")  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=f"more than {MAX_KEYS}"):
+        verifier.replace_keys([PUBLIC], "b2")  # type: ignore[list-item]
+    verifier.replace_keys([], "b1")
+    verifier.replace_keys([PUBLIC], "b2")  # type: ignore[list-item]
+
+
 def test_keys_can_be_replaced() -> None:
     verifier = TokenVerifier([PUBLIC])
     asked: dict[str, Any] = {"room": "lesson-1", "direction": Direction.PUBLISH, "now": NOW}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 from sync_classroom.domain.accounts import Role, Session, User
 from sync_classroom.domain.ids import SchoolId, TeacherId, UserId
 from sync_classroom.domain.problems import ProblemError
-from sync_classroom.store.database import Database
+from sync_classroom.store.database import Database, open_store
 from tests.support.plans import at
 from tests.support.rosters import programme
 
@@ -97,14 +98,93 @@ async def test_an_update_stores_every_field(store: Database) -> None:
         password_hash="$argon2id$z",
         language="zh",
     )
-    await store.update_user(changed)
+    seen: list[User] = []
+
+    def change(old: User) -> User:
+        seen.append(old)
+        return changed
+
+    assert await store.update_user(ANNA.id, change) == changed
+    assert seen == [ANNA]
     assert await store.users() == [changed, BERT]
     assert await store.user_by_login("anna") is None
     with pytest.raises(ValueError, match="'BERT' is taken"):
-        await store.update_user(replace(changed, login="BERT"))
+        await store.update_user(ANNA.id, lambda u: replace(u, login="BERT"))
     with pytest.raises(KeyError, match="u-9"):
-        await store.update_user(replace(changed, id=UserId("u-9"), login="other"))
+        await store.update_user(UserId("u-9"), lambda u: u)
+    with pytest.raises(ZeroDivisionError):
+        await store.update_user(ANNA.id, lambda u: replace(u, name=str(1 // 0)))
     assert await store.users() == [changed, BERT]
+
+
+async def test_simultaneous_changes_of_one_account_are_all_kept(
+    store: Database, database_url: str
+) -> None:
+    """A sign-in at one coordinator must not bring back a role taken away at another."""
+    other = await open_store(database_url, data_dir=None)
+    await store.add_user(ANNA)
+    await store.add_user(BERT)
+    await asyncio.gather(
+        *(
+            through.update_user(ANNA.id, lambda u: replace(u, name=u.name + "x"))
+            for through in (store, other) * 5
+        ),
+        other.update_user(ANNA.id, lambda u: replace(u, role=Role.OPERATOR)),
+    )
+    found = await store.user_by_id(ANNA.id)
+    assert found == replace(ANNA, name="安娜" + 10 * "x", role=Role.OPERATOR)
+    await other.close()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda u: replace(u, role=Role.TEACHER),
+        lambda u: replace(u, disabled_at=NOW),
+        lambda u: replace(u, role=Role.REVIEWER, disabled_at=NOW),
+    ],
+    ids=["demoted", "disabled", "both"],
+)
+async def test_the_last_administrator_stays_whoever_else_there_is(
+    store: Database, leave: Callable[[User], User]
+) -> None:
+    gone = replace(BERT, id=UserId("u-3"), login="gone", disabled_at=NOW)
+    for user in (ANNA, BERT, gone):
+        await store.add_user(user)
+    with pytest.raises(ProblemError) as caught:
+        await store.update_user(BERT.id, leave)
+    assert (caught.value.code, caught.value.value) == ("last_admin", "bert")
+    assert await store.users() == [ANNA, BERT, gone]
+    # Who is no administrator, or no longer one, may change as they like.
+    await store.update_user(ANNA.id, leave)
+    await store.update_user(gone.id, lambda u: replace(u, role=Role.TEACHER))
+    await store.update_user(BERT.id, lambda u: replace(u, name="伯特二"))
+
+
+async def test_two_coordinators_removing_each_others_last_administrator_leave_one(
+    store: Database, database_url: str
+) -> None:
+    other = await open_store(database_url, data_dir=None)
+    names = [f"admin-{n}" for n in range(6)]
+    for name in names:
+        await store.add_user(replace(BERT, id=UserId(name), login=name))
+    outcomes = await asyncio.gather(
+        *(
+            (store, other)[n % 2].update_user(
+                UserId(name),
+                lambda u, n=n: (
+                    replace(u, role=Role.TEACHER) if n % 3 else replace(u, disabled_at=NOW)
+                ),
+            )
+            for n, name in enumerate(names)
+        ),
+        return_exceptions=True,
+    )
+    refused = [o for o in outcomes if isinstance(o, BaseException)]
+    assert [getattr(o, "code", o) for o in refused] == ["last_admin"]
+    left = [u for u in await store.users() if u.role is Role.ADMIN and u.disabled_at is None]
+    assert [u.id for u in left] == [names[outcomes.index(refused[0])]]
+    await other.close()
 
 
 async def test_a_session_is_found_with_its_user_whatever_its_age(store: Database) -> None:

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from sync_classroom.domain.floor import Floor, RaisedHand
-from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
-from sync_classroom.store.database import Database
+from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.queries import IDS_PER_STATEMENT
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
@@ -129,3 +129,69 @@ async def test_a_floor_comes_back_as_it_went_in_with_the_next_version(store: Dat
     quiet = await store.save_floor(Floor(ONE, version=saved.version))
     assert quiet == Floor(ONE, version=2)
     assert await store.get_floor(ONE) == quiet
+
+
+async def test_an_act_is_stored_with_its_change_and_once(store: Database) -> None:
+    press = ActId("act:1")
+    assert not await store.act_done(ONE, press)
+    live = await store.save_run(LessonRun(ONE, LessonState.LIVE, extended_s=300), act=press)
+    assert live is not None
+    assert await store.act_done(ONE, press)
+    assert not await store.act_done(TWO, press)
+    # The same press once more, over the newest version: neither the change nor a version of it.
+    assert await store.save_run(replace(live, extended_s=600), act=press) is None
+    assert await store.get_run(ONE) == live
+    assert await store.save_run(replace(live, extended_s=600), act=ActId("act:2")) is not None
+
+
+async def test_an_act_whose_change_lost_the_race_is_not_done(store: Database) -> None:
+    assert await store.save_floor(Floor(ONE)) is not None
+    assert await store.save_floor(Floor(ONE, muted=True), act=ActId("act:1")) is None
+    assert not await store.act_done(ONE, ActId("act:1"))
+    with pytest.raises(KeyError, match="o-9"):
+        await store.save_floor(Floor(OccurrenceId("o-9")), act=ActId("act:1"))
+
+
+async def test_runs_and_floors_share_the_acts_of_a_lesson(store: Database) -> None:
+    assert await store.save_floor(Floor(ONE), act=ActId("act:1")) is not None
+    assert await store.save_run(LessonRun(ONE, LessonState.LIVE), act=ActId("act:1")) is None
+    assert await store.get_run(ONE) is None
+
+
+async def test_of_ten_simultaneous_repeats_of_an_act_over_two_coordinators_one_counts(
+    store: Database, database_url: str
+) -> None:
+    other = await open_store(database_url, data_dir=None)
+    first = await store.save_run(LessonRun(ONE, LessonState.LIVE))
+    assert first is not None
+
+    async def press(through: Database) -> LessonRun | None:
+        """As a coordinator does: read, decide, store, and read again if another was first."""
+        while not await through.act_done(ONE, ActId("act:1")):
+            run = await through.get_run(ONE)
+            assert run is not None
+            longer = replace(run, extended_s=run.extended_s + 300)
+            if (saved := await through.save_run(longer, act=ActId("act:1"))) is not None:
+                return saved
+        return None
+
+    outcomes = await asyncio.gather(*(press((store, other)[n % 2]) for n in range(10)))
+    assert [saved for saved in outcomes if saved is not None] == [
+        replace(first, extended_s=300, version=2)
+    ]
+    await other.close()
+
+
+@pytest.mark.parametrize(
+    "over", [LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED], ids=str
+)
+async def test_a_lesson_that_is_over_forgets_its_acts_and_only_its_own(
+    store: Database, over: LessonState
+) -> None:
+    one = await store.save_run(LessonRun(ONE, LessonState.LIVE), act=ActId("act:1"))
+    assert one is not None
+    await store.save_run(LessonRun(TWO, LessonState.LIVE), act=ActId("act:1"))
+    assert await store.save_run(replace(one, state=over), act=ActId("act:2")) is not None
+    assert not await store.act_done(ONE, ActId("act:1"))
+    assert not await store.act_done(ONE, ActId("act:2"))
+    assert await store.act_done(TWO, ActId("act:1"))

@@ -8,14 +8,18 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.engine import Transactions, make_engine, parse_place, prepare_file
 from sync_classroom.store.tables import metadata
 
 pytestmark = pytest.mark.asyncio
+NEWEST = "0002"
 
 
 async def table_names(store: Database) -> set[str]:
@@ -32,7 +36,7 @@ async def versions(store: Database) -> list[str]:
 async def test_an_empty_database_gets_every_table(new_database_url: str) -> None:
     store = await open_store(new_database_url, data_dir=None)
     assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
-    assert await versions(store) == ["0001"]
+    assert await versions(store) == [NEWEST]
     await store.close()
 
 
@@ -42,13 +46,13 @@ async def test_opening_again_changes_nothing(new_database_url: str) -> None:
     await first.close()
     second = await open_store(new_database_url, data_dir=None)
     assert (await second.hold_lease("b", for_s=30)).holder == "a"
-    assert await versions(second) == ["0001"]
+    assert await versions(second) == [NEWEST]
     await second.close()
 
 
 async def test_eight_coordinators_starting_at_once_migrate_once(new_database_url: str) -> None:
     stores = await asyncio.gather(*(open_store(new_database_url, data_dir=None) for _ in range(8)))
-    assert await versions(stores[0]) == ["0001"]
+    assert await versions(stores[0]) == [NEWEST]
     for store in stores:
         assert await store.ready()
         await store.close()
@@ -72,7 +76,7 @@ async def test_two_processes_starting_at_once_migrate_once(new_database_url: str
     outputs = await asyncio.gather(*(process.communicate() for process in started))
     assert [process.returncode for process in started] == [0, 0], outputs
     store = await open_store(new_database_url, data_dir=None)
-    assert await versions(store) == ["0001"]
+    assert await versions(store) == [NEWEST]
     await store.close()
 
 
@@ -112,8 +116,37 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(new_database
     await store.close()
 
 
+async def test_a_database_of_the_first_version_keeps_its_rows_and_gains_the_rest(
+    new_database_url: str,
+) -> None:
+    place = parse_place(new_database_url, None)
+    if place.file is not None:
+        prepare_file(place.file)
+    database = Transactions(make_engine(place), place)
+    script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
+
+    def first_step(connection: Connection) -> None:
+        context = MigrationContext.configure(
+            connection,
+            opts={"fn": lambda had, _: script._upgrade_revs("0001", had), "script": script},
+        )
+        context.run_migrations(op=Operations(context))
+
+    async with database.write() as connection:
+        await connection.run_sync(first_step)
+        await connection.execute(text("INSERT INTO leases VALUES ('alarms', 'a', 7, 0)"))
+    await database.engine.dispose()
+    store = await open_store(new_database_url, data_dir=None)
+    assert await versions(store) == [NEWEST]
+    assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
+    async with store._database.read() as connection:
+        found = await connection.execute(text("SELECT holder, epoch FROM leases"))
+        assert found.all() == [("a", 7)]
+    await store.close()
+
+
 async def test_steps_form_one_line_and_are_packaged() -> None:
     script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
     steps = [step.revision for step in script.walk_revisions()]
-    assert steps == ["0001"]
-    assert script.get_heads() == ["0001"]
+    assert steps == [NEWEST, "0001"]
+    assert script.get_heads() == [NEWEST]

@@ -105,14 +105,18 @@ class Server:
         """kill −9 the relay."""
         os.kill(self.relay_pid(), signal.SIGKILL)
 
-    def stop(self) -> None:
-        """Stop coordinator and relay, whatever state they are in."""
+    def stop_coordinator(self) -> None:
+        """Ask the coordinator to stop, and wait."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+    def stop(self) -> None:
+        """Stop coordinator and relay, whatever state they are in."""
+        self.stop_coordinator()
         try:
             pid = self.relay_pid()
         except AssertionError:

@@ -17,7 +17,7 @@ from sync_classroom.coordinator.views import (
 from sync_classroom.domain.facts import SeatMedia
 from sync_classroom.domain.floor import Floor
 from sync_classroom.domain.ids import FactId, OccurrenceId
-from sync_classroom.domain.lesson import LessonRun, LessonState
+from sync_classroom.domain.lesson import OVER, LessonRun, LessonState
 from sync_classroom.domain.timetable import Change, ChangeKind
 from sync_classroom.web.timeline_chart import Chart, cut, draw, join, length_s, minus
 from tests.support.plans import at, lesson
@@ -74,6 +74,7 @@ def timeline(
         roster,
         Floor(OccurrenceId("o")),
         END,
+        cancelled or state in OVER,
         views,
         host_online=False,
         host_media=False,

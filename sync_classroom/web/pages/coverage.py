@@ -38,9 +38,10 @@ async def show(request: web.Request) -> web.StreamResponse:
     only = school if school in now.by_school else None
     room = query.get("room", "") if ClassroomId(query.get("room", "")) in now.by_classroom else ""
     state = query.get("state", "") if query.get("state", "") in _STATES else ""
-    rows = tables.seat_rows(now, frame.roster, frame.now, only, room, state)
+    unfinished = await frame.services.lessons.unfinished(s.occurrence for s in now.seats)
+    rows = tables.seat_rows(now, frame.roster, unfinished, only, room, state)
     pages = max(1, -(-len(rows) // SEATS_PER_PAGE))
-    later = tables.pending_seats(now.seats, frame.now)
+    later = now.pending(unfinished)
     page = min(max(1, int(query["page"])), pages) if _is_page(query.get("page", "")) else 1
     return frame.render(
         "coverage.html",

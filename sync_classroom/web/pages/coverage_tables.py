@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, TypeVar
 
 from ...domain.coverage import Coverage, Figures, Ratio, SeatEvidence, SeatState
-from ...domain.ids import ClassroomId, SchoolId
+from ...domain.ids import ClassroomId, OccurrenceId, SchoolId
 from ...domain.roster import Roster
 from ..formats import Rate, rate, term_on, week_of
 from ..i18n import mark
@@ -319,7 +319,7 @@ def _week(frame: Frame, monday: date) -> str:
 def seat_rows(
     coverage: Coverage,
     roster: Roster,
-    now: datetime,
+    unfinished: Collection[OccurrenceId],
     school: SchoolId | None,
     room: str,
     state: str,
@@ -332,7 +332,7 @@ def seat_rows(
             continue
         if room and seat.seat.classroom != ClassroomId(room):
             continue
-        word = seat_word(seat, now)
+        word = seat_word(seat, unfinished)
         if state and state != (word.shape if word is NOT_YET else seat.state.value):
             continue
         rows.append(
@@ -351,15 +351,9 @@ def seat_rows(
     return tuple(rows)
 
 
-def seat_word(seat: SeatEvidence, now: datetime) -> Word:
-    """Its state, except that a lesson still to come has not failed yet."""
-    open_ended = seat.state in (SeatState.MISSED, SeatState.PARTIAL, SeatState.UNKNOWN)
-    return NOT_YET if open_ended and seat.occurrence.ends_at > now else SEAT_WORDS[seat.state.value]
-
-
-def pending_seats(seats: Sequence[SeatEvidence], now: datetime) -> tuple[SeatEvidence, ...]:
-    """Due seats of lessons that are not over, which the figures count as not held so far."""
-    return tuple(s for s in seats if s.due and seat_word(s, now) is NOT_YET)
+def seat_word(seat: SeatEvidence, unfinished: Collection[OccurrenceId]) -> Word:
+    """Its state, except that a lesson that is not over has not failed yet."""
+    return NOT_YET if seat.pending(unfinished) else SEAT_WORDS[seat.state.value]
 
 
 def _periods(seats: Sequence[SeatEvidence]) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from tests.support.pages import Page, look, office
+from tests.support.plans import at
 
 pytestmark = pytest.mark.asyncio
 
@@ -83,6 +86,27 @@ async def test_seats_are_filtered_by_state_and_lessons_to_come_have_not_failed(
             assert f"{seats} 个听课席" in page.text, state
         page = await look(served, MONDAY + "&state=unknown")
         assert "没有符合条件的听课席" in page.text
+
+
+async def test_a_lesson_ended_early_is_judged_at_once_here_as_on_its_own_page(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path, clock="14:05") as served:
+        maths = OccurrenceId("maths")
+        begun = LessonRun(maths, LessonState.LIVE, opened_at=at("13:50"), live_at=at("14:00"))
+        run = await served.store.save_run(begun)
+        assert run is not None
+        assert "2 个听课席" in (await look(served, MONDAY + "&state=waiting")).text
+        assert "主讲缺席" not in (await look(served, "/lessons/maths")).text
+        ended = replace(run, state=LessonState.ENDED, ended_at=at("14:05"))
+        assert await served.store.save_run(replace(ended, end_reason=EndReason.BUTTON))
+        page = await look(served, MONDAY)
+        assert "还没上完" not in page.text
+        assert "2 个听课席" not in (await look(served, MONDAY + "&state=waiting")).text
+        assert "3 个听课席" in (await look(served, MONDAY + "&state=missed")).text
+        lesson_page = await look(served, "/lessons/maths")
+        for text in (page.text, lesson_page.text):
+            assert "主讲缺席" in text
 
 
 async def test_weeks_and_modes_are_shown_as_far_as_there_is_data(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sync_classroom.domain.ids import OccurrenceId, SchoolId
 from sync_classroom.domain.timetable import Plan
 from sync_classroom.web.pages import coverage_tables as tables
 from tests.support.pages import delivered, english
-from tests.support.plans import at, lesson
+from tests.support.plans import lesson
 from tests.support.rosters import programme
 
 ENGLISH = english()
@@ -20,7 +20,7 @@ LATER = lesson("later", "14:00", "14:40", seats=["remote-1-r1"], subject="数学
 PLAN = Plan(programme(), {OccurrenceId("english"): ENGLISH, OccurrenceId("later"): LATER})
 FACTS = delivered(ENGLISH, {"english-s0": [(0, 2400)], "english-s1": [(0, 600)]}, [(0, 2400)])
 COVERAGE = compute(PLAN, FACTS)
-NOON = at("12:00")
+UNFINISHED = frozenset({OccurrenceId("later")})
 
 
 def test_a_stacked_bar_is_exactly_full() -> None:
@@ -59,7 +59,7 @@ def test_subjects_are_in_order_of_weight() -> None:
 
 
 def test_a_lesson_to_come_has_not_failed_and_is_counted_as_pending() -> None:
-    rows = tables.seat_rows(COVERAGE, PLAN.roster, NOON, None, "", "")
+    rows = tables.seat_rows(COVERAGE, PLAN.roster, UNFINISHED, None, "", "")
     assert [(r.subject, r.word.text) for r in rows] == [
         ("英语", "已开"),
         ("英语", "部分"),
@@ -67,12 +67,10 @@ def test_a_lesson_to_come_has_not_failed_and_is_counted_as_pending() -> None:
         ("数学", "未上完"),
     ]
     assert rows[3].cause is None
-    assert [s.occurrence.id for s in tables.pending_seats(COVERAGE.seats, NOON)] == ["later"]
-    assert tables.pending_seats(COVERAGE.seats, at("14:40")) == ()
 
 
 def test_what_is_pending_is_neither_missed_nor_blamed_on_anybody() -> None:
-    later = tables.pending_seats(COVERAGE.seats, NOON)
+    later = COVERAGE.pending(UNFINISHED)
     assert [(s.shape, s.seats, s.width) for s in tables.stack(COVERAGE.totals, later)] == [
         ("held", 1, "25.0000%"),
         ("partial", 1, "25.0000%"),

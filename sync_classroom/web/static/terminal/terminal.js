@@ -4,15 +4,15 @@
  * media sessions with what was decided, and draws.
  */
 
-import { SelfCheck } from "./check.js";
+import { Checkup } from "./checkup.js";
 import { Connection } from "./connection.js";
 import { Devices } from "./devices.js";
 import { Sounds, show } from "./dom.js";
 import { enrol } from "./enrolment.js";
-import { LessonMedia } from "./lesson_media.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
-import { lineOf, mayStart, nextLesson, readCode, screenOf } from "./state.js";
+import { Stage } from "./stage.js";
+import { mayStart, nextLesson, readCode, screenOf } from "./state.js";
 import { Store } from "./store.js";
 import { translate } from "./strings.js";
 import { Banners, Enrol, Head, Replaced } from "./views/frame.js";
@@ -29,10 +29,6 @@ const TICK_MS = 250;
 const LINE_EVERY_MS = 5_000;
 /** A server that has not welcomed us by then is taken to be away for the self-check. */
 const WELCOME_WAIT_MS = 4_000;
-/** A check is not begun with grants that may end before it does. */
-const CHECK_TAKES_MS = 15_000;
-/** A lesson that opens finds out again how the room is, unless that is known this freshly. */
-const CHECK_FRESH_MS = 8 * 60_000;
 
 class Terminal {
   /**
@@ -46,21 +42,8 @@ class Terminal {
     const changed = () => this.changed();
     this.notices = new Notices(changed);
     this.devices = new Devices(() => this.store.devices, changed);
-    this.check = new SelfCheck({
-      devices: this.devices,
-      grants: () => this.model.check,
-      clock: () => this.connection?.clock ?? { offset: this.store.offset, measured: false },
-      now: () => this.now(),
-      microphone: () => this.store.devices.microphone,
-      heard: this.store.speakerHeard !== null,
-      changed,
-    });
     /** @type {Connection | null} */
     this.connection = null;
-    /** @type {LessonMedia | null} */
-    this.media = null;
-    /** @type {WakeLockSentinel | null} */
-    this.wakeLock = null;
     /** @type {number | null} */
     this.armedAt = null;
     /** @type {Frame["enrolProblem"]} */
@@ -82,6 +65,19 @@ class Terminal {
       this.changed();
     });
     this.views = this.build();
+    const { devices, model, store, sounds, views } = this;
+    const entering = () => this.checkup.cancel();
+    this.stage = new Stage({ devices, model, sounds, views, changed, entering });
+    this.checkup = new Checkup({
+      devices,
+      model,
+      store,
+      changed,
+      now: () => this.now(),
+      connection: () => this.connection,
+      inLesson: () => this.stage.media !== null,
+      ask: (heard) => views.lobby.checkBox.ask(heard),
+    });
     root.replaceChildren(
       this.head.root,
       this.banners.root,
@@ -96,12 +92,12 @@ class Terminal {
       replaced: new Replaced(() => this.connection?.takeBack()),
       lobby: new Lobby({
         start: (lesson) => this.startLesson(lesson),
-        check: () => void this.runCheck(),
-        tone: () => void this.playTone(),
-        heard: (heard) => this.heard(heard),
+        check: () => void this.checkup.run(),
+        tone: () => void this.checkup.playTone(),
+        heard: (heard) => this.checkup.heard(heard),
         choose: (kind, id) => {
           this.store.devices = { ...this.store.devices, [kind]: id };
-          void this.devices.change(kind).then(() => this.runCheck());
+          void this.devices.change(kind).then(() => this.checkup.run());
         },
       }),
       host: new Host({
@@ -115,8 +111,8 @@ class Terminal {
         call: (seat) => this.say("call", { seat }),
         mute: (muted) => this.say("mute", { muted }),
         screen: () => void this.toggleScreen(),
-        camera: () => this.media?.setCamera(!this.media.cameraOn),
-        voice: () => this.media?.setVoice(!this.media.voiceOn),
+        camera: () => this.stage.media?.setCamera(!this.stage.media.cameraOn),
+        voice: () => this.stage.media?.setVoice(!this.stage.media.voiceOn),
       }),
       remote: new Remote({
         hand: () => this.turnHand(),
@@ -137,7 +133,7 @@ class Terminal {
     document.addEventListener("click", (event) => {
       if (event.detail > 0 && event.target instanceof Element) event.target.closest("button")?.blur();
     });
-    document.addEventListener("visibilitychange", () => void this.keepAwake());
+    document.addEventListener("visibilitychange", () => void this.stage.keepAwake());
     if (this.store.token) this.connect(this.store.token);
     this.render();
   }
@@ -188,7 +184,7 @@ class Terminal {
     this.connection.start();
     // With the server away there is no welcome to wait for; the cached grants may do.
     setTimeout(() => {
-      if (!this.model.welcomed) void this.runCheck();
+      if (!this.model.welcomed) void this.checkup.run();
     }, WELCOME_WAIT_MS);
   }
 
@@ -208,7 +204,7 @@ class Terminal {
     if (message.type === "welcome") this.welcome(message);
     else if (message.type === "plan") this.over(this.model.setPlan(message.lessons));
     else if (message.type === "lesson") this.over(this.model.setLive(message));
-    else if (message.type === "relay") this.media?.relayRestarted(String(message.boot));
+    else if (message.type === "relay") this.stage.media?.relayRestarted(String(message.boot));
     this.changed();
   }
 
@@ -219,9 +215,7 @@ class Terminal {
     for (const lesson of this.model.welcome(message)) {
       if (!this.connection?.unacknowledged("end", lesson)) this.connection?.command("end", { lesson });
     }
-    // A check that ran before there was a server to measure against is not worth much.
-    if (first && !this.media) void Promise.resolve(this.check.running).then(() => this.runCheck());
-    else this.sayCheck();
+    this.checkup.welcomed(first);
     if (!first) void this.lookForNewPage();
   }
 
@@ -254,49 +248,9 @@ class Terminal {
     this.changed();
   }
 
-  async runCheck() {
-    const expires = Date.parse(this.model.check?.expires_at ?? "");
-    if (!this.check.result.running && expires - this.now() < CHECK_TAKES_MS) {
-      await this.connection?.renew();
-    }
-    if (!this.media && (await this.check.run())) this.sayCheck();
-  }
-
-  async playTone() {
-    await this.check.tone();
-    this.views.lobby.checkBox.ask(true);
-    this.changed();
-  }
-
-  /** @param {boolean} heard */
-  heard(heard) {
-    this.check.heard(heard);
-    this.store.speakerHeard = heard ? this.now() : null;
-    this.views.lobby.checkBox.ask(false);
-    this.sayCheck();
-  }
-
-  sayCheck() {
-    const { at, camera, microphone, speaker, path, clock_offset_ms } = this.check.result;
-    if (at === null) return;
-    // Shown to administrators, so in the source language whatever the room has chosen.
-    const item = (/** @type {import("./types.js").CheckItem} */ { state, detail, params }) => ({
-      state,
-      detail: detail ? translate("zh", detail, params) : "",
-    });
-    this.connection?.send({
-      type: "selfcheck",
-      camera: item(camera),
-      microphone: item(microphone),
-      speaker: item(speaker),
-      path,
-      clock_offset_ms,
-    });
-  }
-
   /** @param {Lesson} lesson */
   startLesson(lesson) {
-    this.check.cancel();
+    this.checkup.cancel();
     this.model.give(lesson.id, this.now());
     this.connection?.command("start", { lesson: lesson.id });
     // A press is what the browser wants before it lets sound out.
@@ -327,7 +281,7 @@ class Terminal {
   }
 
   async toggleScreen() {
-    const { media } = this;
+    const { media } = this.stage;
     if (!media) return;
     this.screenWasShared = false;
     if (media.screen) {
@@ -368,95 +322,22 @@ class Terminal {
 
   inputs() {
     const link = this.connection?.state ?? "offline";
-    return this.model.inputs({ now: this.now(), link, flowing: this.flowing() });
+    return this.model.inputs({ now: this.now(), link, flowing: this.stage.flowing() });
   }
 
-  flowing() {
-    const { media } = this;
-    if (!media) return false;
-    const link = media.lesson.role === "host" ? media.up.link : media.down.link;
-    return link.status.flowing;
-  }
-
-  /** The media sessions that the screen needs, and no others. @param {ReturnType<typeof screenOf>} screen */
+  /** @param {ReturnType<typeof screenOf>} screen */
   reconcile({ name, lesson }) {
-    const wanted = name === "host" || name === "remote" ? lesson : null;
-    if (this.media && this.media.lesson.id !== wanted?.id) this.exit();
-    if (wanted?.grants && !this.media && !this.checksFirst(wanted)) this.enter(wanted);
-    if (!this.media || !wanted) return;
-    this.media.renew(wanted);
-    const live = this.model.live[wanted.id];
-    const online = this.connection?.state === "online";
-    this.media.hostIsThere(online && live ? live.host_media : true);
-    if (wanted.role === "remote") {
-      const called = live?.called_on === wanted.seat?.id && live?.state === "live";
-      void this.media.setCalled(called, live?.muted ?? false);
-    }
-  }
-
-  /**
-   * A room whose lesson has just opened looks at itself before it joins; a live lesson waits for
-   * nothing.
-   * @param {Lesson} lesson
-   */
-  checksFirst(lesson) {
-    const early = lesson.role === "remote" && this.now() < Date.parse(lesson.starts_at);
-    if (!early || this.model.live[lesson.id]?.state === "live") return false;
-    return this.checkAfresh();
-  }
-
-  /** @returns {boolean} whether a self-check is under way that is worth waiting for */
-  checkAfresh() {
-    const { at, running } = this.check.result;
-    if (running) return true;
-    const fresh = at !== null && Date.now() - at < CHECK_FRESH_MS;
-    if (fresh || this.connection?.state !== "online") return false;
-    void this.runCheck();
-    return true;
-  }
-
-  /** @param {Lesson} lesson */
-  enter(lesson) {
-    this.check.cancel();
-    const { host, remote } = this.views;
-    const view = lesson.role === "host" ? host : remote;
-    this.media = new LessonMedia(lesson, this.devices, {
-      changed: () => this.changed(),
-      own: (stream) => {
-        view.showOwn(stream);
-        this.changed();
-      },
-      screen: (stream) => {
-        host.showScreen(stream);
-        this.changed();
-      },
-      tracks: ({ audio, video }) => {
-        this.sounds.show(audio);
-        view.showTracks(video);
-        this.changed();
-      },
+    this.stage.reconcile(name === "host" || name === "remote" ? lesson : null, {
+      online: this.connection?.state === "online",
+      waits: (wanted) => this.checkup.isFirst(wanted),
     });
-    void this.media.start();
-    void this.keepAwake();
-  }
-
-  exit() {
-    this.media?.stop();
-    this.media = null;
-    this.sounds.show([]);
-    for (const view of [this.views.host, this.views.remote]) {
-      view.showOwn(null);
-      view.showTracks([]);
-    }
-    void this.wakeLock?.release();
-    this.wakeLock = null;
   }
 
   /** What is put off until no lesson needs this device. @param {import("./state.js").Inputs} inputs */
   inLobby(inputs) {
     const next = nextLesson(inputs);
     const soon = next?.role === "host" && mayStart(next, inputs.now);
-    if (soon) this.checkAfresh();
+    if (soon) this.checkup.afresh();
     else if (this.outdated) location.reload();
   }
 
@@ -468,17 +349,6 @@ class Terminal {
       this.outdated = version !== undefined && version !== this.version;
     } catch (error) {
       console.debug("page version not known", error);
-    }
-  }
-
-  async keepAwake() {
-    const wanted = this.media !== null && document.visibilityState === "visible";
-    if (!wanted || (this.wakeLock && !this.wakeLock.released)) return;
-    try {
-      this.wakeLock = (await navigator.wakeLock?.request("screen")) ?? null;
-    } catch (error) {
-      // Some systems refuse on battery; the kiosk's own settings keep the screen on there.
-      console.debug("no wake lock", error);
     }
   }
 
@@ -522,31 +392,17 @@ class Terminal {
     });
   }
 
-  line() {
-    const { media } = this;
-    if (!media) return null;
-    const host = media.lesson.role === "host";
-    const { status } = host ? media.up.link : media.down.link;
-    const line = lineOf(status.samples, {
-      now: performance.now(),
-      expected: media.hostMedia,
-      downSince: status.downSince,
-      waiting: status.state === "waiting",
-    });
-    const { path } = status;
-    return host ? { ...line, path, loss: status.sentLoss } : { ...line, path };
-  }
-
   /**
    * @param {import("./state.js").Inputs} inputs
    * @param {Lesson | null} lesson
    * @returns {Frame}
    */
   frame(inputs, lesson) {
-    const { model, store, media } = this;
+    const { model, store } = this;
+    const { media } = this.stage;
     const t = (/** @type {string} */ key, /** @type {Record<string, string | number>} */ params = {}) =>
       this.t(key, params);
-    const line = this.line();
+    const line = this.stage.line();
     return {
       t,
       language: store.language,
@@ -558,7 +414,7 @@ class Terminal {
       school: model.school,
       classroom: model.classroom,
       term: model.term,
-      check: this.check.result,
+      check: this.checkup.result,
       devices: this.devices.list,
       chosen: store.devices,
       media,
