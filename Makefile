@@ -5,8 +5,9 @@ PY := $(VENV)/bin/python
 ROOMS ?= 48
 PORT ?= 8080
 LESSON ?=
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test check bench setup setup-test clean
+.PHONY: demo test check bench fuzz setup setup-test clean
 
 setup:
 	@deploy/setup.sh run
@@ -35,6 +36,12 @@ check: setup-test
 # Figures, never pass or fail: relay cost per packet, memory, ingest, joins.
 bench: setup-test
 	@$(PY) -m bench.run
+
+# Hostile input against everything that reads it, FUZZ_SECONDS for each target; one may be named:
+# make fuzz TARGET=sdp FUZZ_SECONDS=60
+fuzz:
+	@deploy/setup.sh fuzz
+	@$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS) $(TARGET)
 
 clean:
 	rm -rf $(VENV) tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var

@@ -1,39 +1,131 @@
-"""`make bench`: every figure with the machine it was measured on. Nothing here passes or fails."""
+"""`make bench`: every figure with its aim, the machine and the command that made it.
+
+Nothing here passes or fails. `--markdown README.md` also puts the table between README's marks.
+
+    python -m bench.run --quick
+    python -m bench.run --only capacity latency
+"""
 
 from __future__ import annotations
 
-import platform
+import argparse
 import subprocess
 import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-BENCHES = (
-    ("relay: CPU per forwarded packet, memory per subscriber, joins", "bench.relay.fanout"),
-    ("store: facts appended and read", "bench.store.ingest"),
+from bench import figures
+from bench.figures import Figure
+from bench.machine import load, machine
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One bench: its module, and what it shows."""
+
+    module: str
+    title: str
+
+    @property
+    def name(self) -> str:
+        """The short name for `--only`."""
+        return self.module.rpartition(".")[2]
+
+
+BENCHES: Final = (
+    Bench("bench.relay.compare", "CPU per packet, memory and joins: relay, Janus, floor in turn"),
+    Bench("bench.relay.capacity", "receivers one core carries at 600 kbit/s"),
+    Bench("bench.relay.joins", "48 receivers join at the bell: time to the first picture"),
+    Bench("bench.relay.latency", "latency the relay adds at full city load"),
+    Bench("bench.relay.churn", "memory after eight hours of joins and leaves"),
+    Bench("bench.store.ingest", "facts appended and read"),
 )
+ALONE: Final = (
+    Bench("bench.relay.fanout", "the relay alone, with a profile if wanted"),
+    Bench("bench.relay.floor", "the floor program alone"),
+    Bench("bench.relay.janus", "Janus alone"),
+)
+"""Parts of `compare`, to be run by hand."""
+COMPUTED: Final = frozenset({"bench.relay.sizing"})
+"""Measure nothing: they compute from figures."""
 
 
-def machine() -> str:
-    """Processor, cores, kernel and Python of this machine."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return (
-        f"{names[0] if names else model}, {len(names) or '?'} cores,"
-        f" {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    )
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one bench said."""
+
+    command: str
+    found: list[Figure]
+
+
+def run(bench: Bench, *, quick: bool) -> Done | int:
+    """Run one bench in a process of its own; its figures, or the exit status it failed with."""
+    options = ["--quick"] if quick else []
+    command = " ".join(["python", "-m", bench.module, *options])
+    print(f"\n== {bench.title}\n$ {command}   ({load()})", flush=True)
+    with tempfile.TemporaryDirectory(prefix="bench-figures-") as folder:
+        path = Path(folder) / "figures.json"
+        done = subprocess.run(
+            [sys.executable, "-m", bench.module, *options, "--json", str(path)], check=False
+        )
+        if done.returncode:
+            return done.returncode
+        return Done(command, figures.read(path) if path.exists() else [])
+
+
+MARKS: Final = ("<!-- figures -->\n", "<!-- end of figures -->\n")
+
+
+def between_marks(text: str, table: str) -> str:
+    """The document with what stands between its marks replaced. Raises ValueError without marks."""
+    before, begin, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not begin or not end:
+        raise ValueError("the document has no marks for the figures")
+    return f"{before}{begin}{table}{end}{after}"
+
+
+def document(done: list[Done], where: str, at: datetime, command: str) -> str:
+    """The table for README: the machine named, the commands beside the figures."""
+    table = figures.markdown([(one.command, one.found) for one in done])
+    return f"Measured on {where}, {at:%Y-%m-%d}, by `{command}`:\n\n{table}"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="shorter and smaller, so noisier")
+    parser.add_argument("--only", nargs="+", choices=[b.name for b in (*BENCHES, *ALONE)])
+    parser.add_argument("--markdown", type=Path, help="put the table between its marks")
+    return parser.parse_args()
 
 
 def main() -> int:
-    """Run every bench in turn; the exit status is that of the first that could not run."""
+    """Run every bench in turn; the exit status is that of the last that could not run, or 0."""
+    arguments = parse()
+    wanted = arguments.only or [bench.name for bench in BENCHES]
+    started = time.monotonic()
     print(machine(), flush=True)
-    for title, module in BENCHES:
-        print(f"\n== {title}\n$ python -m {module}", flush=True)
-        done = subprocess.run([sys.executable, "-m", module], check=False)
-        if done.returncode:
-            return done.returncode
-    return 0
+    status, done = 0, []
+    for bench in (*BENCHES, *ALONE):
+        if bench.name not in wanted:
+            continue
+        outcome = run(bench, quick=arguments.quick)
+        if isinstance(outcome, int):
+            status = outcome
+            print(f"{bench.module} ended with status {outcome}", flush=True)
+        else:
+            done.append(outcome)
+    print(f"\nall in {(time.monotonic() - started) / 60:.0f} minutes, {load()}")
+    if arguments.markdown is not None:
+        made_by = "python -m bench.run" + (" --quick" if arguments.quick else "")
+        text = document(done, machine(), datetime.now(UTC), made_by)
+        file = arguments.markdown
+        file.write_text(between_marks(file.read_text("utf-8"), text), "utf-8")
+    return status
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares this checkout: virtual environment, packages, and what the tests need from the system.
-# Usage: deploy/setup.sh [run|test]   (run: what `make demo` needs; test: also browser, nginx and coturn)
+# Usage: deploy/setup.sh [run|test|fuzz]   (run: what `make demo` needs; test: also browser, nginx and
+# coturn; fuzz: the fuzzer, which nothing else needs)
 # Everything is done once; a second call finds the stamps and needs no network.
 set -eu
 cd "$(dirname "$0")/.."
@@ -47,6 +48,11 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
     }
 fi
 
+# The fan-out in C is tested and fuzzed, too; to run, it is not needed.
+if [ "$want" != run ] && ! command -v cc >/dev/null 2>&1; then
+    apt_install gcc libc6-dev || say "cannot install here: gcc libc6-dev. The kernel is not built; its tests need it."
+fi
+
 stamp="$venv/.stamp-$(cat requirements.lock pyproject.toml sync_classroom/relay/kernel* | cksum | tr ' ' '-')"
 if [ ! -e "$stamp" ]; then
     say "installing the locked packages (once; a minute or two)"
@@ -54,6 +60,16 @@ if [ ! -e "$stamp" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e . 2>"$venv/pip.log" || { cat "$venv/pip.log" >&2; exit 1; }
     rm -f "$venv"/.stamp-*
     : >"$stamp"
+fi
+
+if [ "$want" = fuzz ]; then
+    fuzz_stamp="$venv/.fuzz-$(cksum <deploy/fuzz-requirements.txt | tr ' ' '-')"
+    if [ ! -e "$fuzz_stamp" ]; then
+        say "installing the fuzzer"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/fuzz-requirements.txt 2>"$venv/pip.log" || { cat "$venv/pip.log" >&2; exit 1; }
+        rm -f "$venv"/.fuzz-*
+        : >"$fuzz_stamp"
+    fi
 fi
 
 [ "$want" = test ] || exit 0

@@ -45,6 +45,7 @@ from .coordinator.tokens import TokenMinter
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
 from .domain.turn import Turn
+from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
 from .store.database import Database, open_store
@@ -132,10 +133,13 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
         serving = await _open(stack, settings, clock)
+        notifier = Notifier.of_process()
         if ready is not None:
             ready(serving)
         log.info("serve.ready", url=serving.url, relay=serving.relay_url, version=__version__)
-        await stop.wait()
+        notifier.ready()
+        await notifier.until(stop, "serving")
+        notifier.stopping()
         log.info("serve.stopping")
 
 

@@ -157,6 +157,12 @@ class RelayTableSettings(Section):
         600, ge=1, le=20000, description="Publishing and receiving sessions at once (count)."
     )
     max_rooms: int = Field(200, ge=1, le=5000, description="Lessons at once (count).")
+    max_load: float = Field(
+        0.85,
+        ge=0.1,
+        le=1,
+        description="Share of one core above which new seats are refused, hosts never; 1: never.",
+    )
     batch_window_ms: float = Field(
         2.0,
         ge=0,

@@ -1,14 +1,18 @@
 """Documents say what the code does: commands, messages, metrics, links, README's own words.
 
-`python -m tests.test_documents` writes the two documents that are generated here. The settings
-file is tested in test_config.py, docs/http-api.md in web/test_openapi.py.
+`python -m tests.test_documents` writes the documents, and parts of them, that are generated here.
+The settings file is tested in test_config.py, docs/http-api.md in web/test_openapi.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+import tempfile
+import time
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -18,11 +22,18 @@ from prometheus_client.metrics_core import Metric
 
 import sync_classroom.coordinator.booth
 import sync_classroom.coordinator.relay_process  # noqa: F401 - registers its metrics
+from bench.relay.sizing import read_costs, sizing_table
 from sync_classroom import __version__
 from sync_classroom.cli import main
 from sync_classroom.domain.messages import MESSAGE_TYPES
-from sync_classroom.relay.metrics import COUNTERS, PREFIX
+from sync_classroom.relay.endpoint import Endpoint
+from sync_classroom.relay.journal import Journal
+from sync_classroom.relay.limits import RateLimiter
+from sync_classroom.relay.metrics import PREFIX, Metrics
+from sync_classroom.relay.settings import Listen, RelaySettings
 from sync_classroom.web.metrics import WebMetrics
+from tests.support.policies import policies
+from tests.support.policies import table as policy_table
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -68,6 +79,64 @@ def _coordinator_metrics() -> list[Metric]:
     return sorted([*ours, *WebMetrics().registry.collect()], key=lambda m: m.name)
 
 
+async def _relay_metrics() -> list[Metric]:
+    """What a relay that has just started would tell, in its own order."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = RelaySettings(media=Listen("127.0.0.1", 0))
+        endpoint = await Endpoint.open(settings, on_sample=lambda sample: None)
+        journal = Journal(
+            Path(folder), relay="relay-1", boot="00000000", version="0", max_bytes=1,
+            sample_s=10.0, wall=lambda: datetime.now(UTC),
+        )  # fmt: skip
+        metrics = Metrics(endpoint, journal, boot="00000000", version="0")
+        metrics.watch_limiter(RateLimiter(time.monotonic))
+        metrics.count_request("public", "GET", 200, 0.0)
+        found = list(metrics.families())
+        await endpoint.close()
+    return found
+
+
+def _labels(metric: Metric) -> list[str]:
+    names = {name for sample in metric.samples for name in sample.labels}
+    return sorted(names - {"le"})
+
+
+#: Labels with a value of their own for each start or build; there is one series of them.
+IDENTITY_LABELS = {"boot", "fanout", "version"}
+#: Everything else has as many values as the code has words.
+BOUNDED_LABELS = {"connected", "direction", "listener", "method", "path", "reason", "status"}
+
+
+def test_no_label_of_the_relay_grows_with_its_lessons() -> None:
+    for metric in asyncio.run(_relay_metrics()):
+        assert set(_labels(metric)) <= IDENTITY_LABELS | BOUNDED_LABELS, metric.name
+
+
+def test_every_metric_a_document_names_exists() -> None:
+    named = {
+        (document.name, name)
+        for document in DOCUMENTS
+        for name in re.findall(r"`(sync_classroom_\w+)`", document.read_text("utf-8"))
+    }
+    known = {metric.name for metric in (*_coordinator_metrics(), *asyncio.run(_relay_metrics()))}
+    assert [
+        (document, name) for document, name in named if name.removesuffix("_total") not in known
+    ] == []
+
+
+UNITS = ("_seconds", "_bytes", "_ratio")
+
+
+def test_every_measure_of_the_relay_has_its_unit_in_its_name() -> None:
+    """Gauges and histograms that measure; counts need none (Prometheus: "a number of things")."""
+    counts = {"rooms", "sessions", "draining", "busy", "journal_failing"}
+    counts |= {"process_open_fds", "process_max_fds"}
+    for metric in asyncio.run(_relay_metrics()):
+        name = metric.name.removeprefix(f"{PREFIX}_")
+        if metric.type in ("gauge", "histogram") and name not in counts:
+            assert name.endswith(UNITS), name
+
+
 def metrics_document() -> str:
     """docs/metrics.md, from the registries."""
     lines = [
@@ -82,16 +151,45 @@ def metrics_document() -> str:
         "|---|---|---|",
         *(f"| `{m.name}` | {m.type} | {m.documentation} |" for m in _coordinator_metrics()),
         "",
-        "## Relay: the packet plane",
+        "## Relay",
         "",
-        "| metric | kind | meaning |",
-        "|---|---|---|",
-        *(f"| `{PREFIX}_{name}` | counter | {text} |" for name, text in COUNTERS.values()),
+        "No label is a room, peer or address: a full relay has as many series as an empty one.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "|---|---|---|---|",
+        *(
+            f"| `{m.name}` | {m.type} | {', '.join(_labels(m))} | {m.documentation} |"
+            for m in asyncio.run(_relay_metrics())
+        ),
     ]
     return "\n".join(lines) + "\n"
 
 
-GENERATED = {"commands.md": commands_document, "metrics.md": metrics_document}
+def relay_document() -> str:
+    """docs/relay.md as it is, with its two computed parts made anew."""
+    text = (ROOT / "docs/relay.md").read_text("utf-8")
+    costs = read_costs(text)
+    for name, made in (("sizing", sizing_table(costs)), ("policies", policy_table())):
+        start, end = f"<!-- {name}: computed -->\n", f"<!-- /{name} -->"
+        head, _, rest = text.partition(start)
+        _, _, tail = rest.partition(end)
+        assert tail, f"docs/relay.md has no part {name}"
+        text = f"{head}{start}\n{made}\n{end}{tail}"
+    return text
+
+
+def test_every_number_of_the_relay_has_its_reason() -> None:
+    """A bound, an interval, a share: whoever wonders why it is so finds it said beside it."""
+    bare = [f"{p.module}.{name}" for p in policies() if not p.reason for name, _ in p.values]
+    assert bare == []
+    assert len(policies()) > 90
+
+
+GENERATED = {
+    "commands.md": commands_document,
+    "metrics.md": metrics_document,
+    "relay.md": relay_document,
+}
 
 
 @pytest.mark.parametrize("name", GENERATED)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from bench import figures
+from bench.figures import Figure, percentile
 from sync_classroom.domain.facts import Fact, HostMedia, SeatMedia
 from sync_classroom.domain.ids import (
     ClassroomId,
@@ -80,11 +82,12 @@ class Stall:
             self.worst_ms = max(self.worst_ms, 1000 * (time.perf_counter() - began) - 1)
 
 
-async def ingest(store: Database, lessons: int, seats: int, batch: int) -> int:
-    """Append everything in batches; prints the rate."""
+async def ingest(store: Database, lessons: int, seats: int, batch: int) -> list[Figure]:
+    """Append everything in batches, the last lesson once more; the rates."""
     total = 0
     spent = 0.0
     stall = Stall()
+    facts: list[Fact] = []
     for lesson in range(lessons):
         facts = list(samples(lesson, seats))
         for start in range(0, len(facts), batch):
@@ -97,36 +100,33 @@ async def ingest(store: Database, lessons: int, seats: int, batch: int) -> int:
             spent += time.perf_counter() - began
             assert added == len(page)
             total += added
-    rate = total / spent
-    print(
-        f"append   {total:>9,} facts  {rate:>10,.0f} facts/s  in batches of {batch}"
-        f"  (wanted: {FACTS_PER_SECOND_WANTED:,}), longest stall {stall.worst_ms:.0f} ms"
-    )
     began = time.perf_counter()
     again = await store.append_facts(facts, received_at=START)
-    rate = len(facts) / (time.perf_counter() - began)
+    repeated = len(facts) / (time.perf_counter() - began)
     assert again == 0
-    print(f"repeat   {len(facts):>9,} facts  {rate:>10,.0f} facts/s  all known already")
-    return total
+    note = f"{total:,} in batches of {batch:,}, longest stall {stall.worst_ms:.0f} ms"
+    return [
+        Figure("facts appended in a second", total / spent, "", FACTS_PER_SECOND_WANTED,
+               at_least=True, note=note),
+        Figure("facts appended again in a second, all known", repeated),
+    ]  # fmt: skip
 
 
-async def read_back(store: Database, lessons: int, total: int) -> None:
-    """Read every fact, as a term's coverage does; prints the rate."""
+async def read_back(store: Database, lessons: int) -> list[Figure]:
+    """Read every fact, as a term's coverage does; the rate."""
     began = time.perf_counter()
     found = 0
     async with Stall() as stall:
         for lesson in range(lessons):
             found += len(await store.facts_of([OccurrenceId(f"bench-{lesson:05}")]))
     spent = time.perf_counter() - began
-    assert found == total
-    print(
-        f"read     {total:>9,} facts  {total / spent:>10,.0f} facts/s  lesson by lesson,"
-        f" longest stall {stall.worst_ms:.0f} ms"
-    )
+    assert found
+    note = f"{found:,} lesson by lesson, longest stall {stall.worst_ms:.0f} ms"
+    return [Figure("facts read in a second", found / spent, note=note)]
 
 
-async def read_a_day(store: Database) -> None:
-    """48 rooms, 7 lessons each: 14 occurrences of 24 seats; prints the time of one reading."""
+async def read_a_day(store: Database) -> list[Figure]:
+    """48 rooms, 7 lessons each: 14 occurrences of 24 seats; the time of one reading."""
     await store.apply_roster(_programme())
     first = datetime(2027, 3, 1, 0, 0, tzinfo=UTC)
     for n in range(14):
@@ -139,12 +139,9 @@ async def read_a_day(store: Database) -> None:
         times.append(1000 * (time.perf_counter() - began))
         assert sum(len(o.seats) for o in found) == 336
     used = 1000 * (time.process_time() - used) / len(times)
-    times.sort()
-    print(
-        f"a day    14 lessons, 336 seats  median {times[25]:.1f} ms  worst {times[-1]:.1f} ms"
-        f"  CPU {used:.1f} ms"
-        f"  (wanted: {DAY_MS_WANTED:.0f})"
-    )
+    note = f"14 lessons, 336 seats; worst {max(times):.1f} ms, CPU {used:.1f} ms"
+    return [Figure("a day's plan read, median", percentile(times, 0.5), "ms", DAY_MS_WANTED,
+                   note=note)]  # fmt: skip
 
 
 def _programme() -> Roster:
@@ -179,24 +176,31 @@ def _lesson(n: int, first: datetime) -> Occurrence:
     )
 
 
-async def main() -> None:
+async def run(asked: argparse.Namespace) -> list[Figure]:
     """Run everything against one store."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    lessons = 2 if asked.quick else asked.lessons
+    with tempfile.TemporaryDirectory(prefix="sync-classroom-bench-") as folder:
+        url = asked.url or "sqlite:///bench.db"
+        store = await open_store(url, data_dir=Path(folder))
+        try:
+            return [
+                *await ingest(store, lessons, asked.seats, asked.batch),
+                *await read_back(store, lessons),
+                *await read_a_day(store),
+            ]
+        finally:
+            await store.close()
+
+
+def main() -> None:
+    parser = figures.arguments(__doc__)
     parser.add_argument("--url", default=None)
     parser.add_argument("--lessons", type=int, default=20)
     parser.add_argument("--seats", type=int, default=48)
     parser.add_argument("--batch", type=int, default=2_000)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sync-classroom-bench-") as folder:
-        url = asked.url or "sqlite:///bench.db"
-        store = await open_store(url, data_dir=Path(folder))
-        try:
-            total = await ingest(store, asked.lessons, asked.seats, asked.batch)
-            await read_back(store, asked.lessons, total)
-            await read_a_day(store)
-        finally:
-            await store.close()
+    figures.report(asyncio.run(run(asked)), asked.json)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -22,6 +22,7 @@ MODULES: Final = {
     "coverage": "plan",
     "demo": "demo",
     "doctor": "doctor",
+    "drain": "drain",
     "init": "plan",
     "lesson": "plan",
     "relay": "relay",

@@ -25,7 +25,7 @@ from .. import __version__
 from ..app import DATABASE_URL, relay_client
 from ..config import Settings, split_address
 from ..coordinator.ports import RelayDownError
-from ..coordinator.relay_client import RelayLockedError
+from ..coordinator.relay_client import RelayClient, RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
 from ..domain.turn import Turn
 from ..relay import kernel
@@ -35,6 +35,8 @@ from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 from .turn_probe import probe
 
+#: A relay that runs answers within milliseconds.
+RELAY_ANSWER_S: Final = 2.0
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
 
@@ -267,16 +269,47 @@ async def _relay_finding(settings: Settings) -> Finding:
             f"The relay at {where} is of version {found.version}, this is {__version__}: upgrade"
             " both to the same.",
         )
-    return Finding(
-        Level.OK,
-        f"媒体服务 {found.relay} 在 {where} 应答，{found.sessions} 路连接",
-        f"The relay {found.relay} answers at {where}, {found.sessions} sessions",
-    )
+    return _doing(found)
+
+
+def _doing(found: RelayIdentity) -> Finding:
+    """How much a relay does, and what it refuses."""
+    share = f"{found.load:.0%}"
+    zh = f"媒体服务 {found.version} 运行中：课堂 {found.rooms}，连接 {found.sessions}，负荷 {share}"
+    en = f"Relay {found.version} runs: {found.rooms} rooms, {found.sessions} sessions, load {share}"
+    if found.draining:
+        return Finding(
+            Level.WARN,
+            f"{zh}。它不再接受新课堂，无人在线后停止；`sync-classroom drain --cancel` 可撤销。",
+            f"{en}. It takes no new lessons and ends when nobody is connected;"
+            " `sync-classroom drain --cancel` takes that back.",
+        )
+    if found.busy:
+        return Finding(
+            Level.WARN,
+            f"{zh}。它正拒绝新的听讲席；请增加一台媒体服务，或提高 relay.max_load。",
+            f"{en}. It refuses new seats; add a relay, or raise relay.max_load.",
+        )
+    return Finding(Level.OK, zh, en)
+
+
+async def _own_relay(control: Path) -> Finding:
+    """The relay that `serve` started here, if it runs: it is started when it is needed."""
+    client = RelayClient(control, timeout_s=RELAY_ANSWER_S)
+    try:
+        return _doing(await client.identity())
+    except RelayDownError:
+        return Finding(Level.OK, "媒体服务没有运行", "The relay is not running")
+    finally:
+        await client.close()
 
 
 def _relay(settings: Settings) -> Iterator[Finding]:
-    """The relay that somebody else runs; one of our own is started when it is needed."""
+    """The relay: our own while it runs, or the one that somebody else runs."""
     if settings.relay.spawn:
+        yield asyncio.run(
+            _own_relay(Path(settings.server.data_dir).absolute() / "relay" / "control.sock")
+        )
         return
     if settings.relay.control.startswith("https://") and not settings.relay.public_url:
         yield Finding(

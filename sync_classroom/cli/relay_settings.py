@@ -29,6 +29,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         tls_key=files[1] if files else None,
         max_sessions=relay.max_sessions,
         max_rooms=relay.max_rooms,
+        max_load=relay.max_load,
         batch_window_ms=relay.batch_window_ms,
         fanout=relay.fanout,
         max_bitrate_kbps=relay.max_bitrate_kbps,

@@ -49,6 +49,17 @@ class RelayIdentity:
     http_port: int
     draining: bool
     sessions: int
+    rooms: int = 0
+    load: float = 0.0
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPulse:
+    """A sign of life."""
+
+    boot: str
+    draining: bool
 
 
 class RelayClient:
@@ -106,13 +117,17 @@ class RelayClient:
                 http_port=int(answer["http_port"]),
                 draining=bool(answer["draining"]),
                 sessions=len(answer["peers"]),
+                rooms=len(answer["rooms"]),
+                load=float(answer.get("load", 0.0)),  # one we adopt may be older
+                busy=bool(answer.get("busy", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RelayDownError(f"the relay's status makes no sense: {error!r}") from error
 
-    async def pulse(self) -> str:
-        """The boot id of the relay that answers; the cheapest call there is."""
-        return str((await self._call("GET", "/healthz")).get("boot"))
+    async def pulse(self) -> RelayPulse:
+        """Which relay answers, and whether it drains; the cheapest call there is."""
+        answer = await self._call("GET", "/healthz")
+        return RelayPulse(str(answer.get("boot")), bool(answer.get("draining")))
 
     async def put_room(self, spec: RoomSpec) -> None:
         """Make the room or replace its layouts; idempotent, takes effect at once."""
@@ -150,8 +165,12 @@ class RelayClient:
         await self._call("PUT", path, {"keys": [dict(key) for key in keys]})
 
     async def drain(self) -> None:
-        """Take no new rooms."""
+        """Take no new rooms, and end once nobody is connected."""
         await self._call("POST", "/drain")
+
+    async def cancel_drain(self) -> None:
+        """Take new rooms again, and stay."""
+        await self._call("DELETE", "/drain")
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""

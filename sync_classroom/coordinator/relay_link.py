@@ -75,7 +75,7 @@ class RelayLink:
         while True:
             await asyncio.sleep(PULSE_S)
             try:
-                if await self.client.pulse() != self._boot:
+                if (await self.client.pulse()).boot != self._boot:
                     await self._adopt()
                 self._trouble = ""
             except RelayLockedError:

@@ -1,9 +1,10 @@
 """The relay as a process of its own: spawned, adopted, watched, replaced; it outlives us.
 
 A coordinator that starts finds a relay of its settings and version already forwarding and takes it
-over; media never notices. A relay of other settings is left alone while anybody is connected,
-takes no new rooms meanwhile, and is replaced when it is empty. A relay that lives and does not
-answer is as bad as a dead one, and is killed.
+over; media never notices. A relay of other settings is left alone while anybody is connected and
+replaced the moment it is empty; it goes on taking rooms, because there is no other relay a lesson
+could begin on. A relay that was drained ends by itself and is started again. One that lives and
+does not answer is as bad as a dead one, and is killed.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ SILENT_S: Final = 10.0
 SILENT_PULSES: Final = 3
 #: How often the death of a process that is not our child is looked for where there is no pidfd.
 DEATH_POLL_S: Final = 0.5
+#: What systemd tells a service by its environment (sd_notify(3)): a relay we start is none, and a
+#: sign of life from it must not pass for ours.
+_SERVICE_ENVIRONMENT: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 
 RESPAWNS: Final = Counter(
     "sync_classroom_relay_respawns_total", "Times the relay process died and was started again."
@@ -87,6 +91,7 @@ class RelayProcess:
         self.identity: RelayIdentity | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._outdated = False
+        self._draining = False
         self._stopping = False
         # One start or stop at a time: a stop during a respawn ends what that one started.
         self._changing = asyncio.Lock()
@@ -110,7 +115,6 @@ class RelayProcess:
             return await self._spawn()
         if not same:
             log.warning("relay_outdated", boot=found.boot, sessions=found.sessions)
-            await self.client.drain()
         self._outdated = not same
         log.info("relay_adopted", boot=found.boot, pid=found.pid)
         if keys := self._settings.get("keys"):
@@ -127,8 +131,12 @@ class RelayProcess:
             if self._stopping:
                 return
             failures = 0 if time.monotonic() - began >= STEADY_S else failures
-            RESPAWNS.inc()
-            log.error("relay_died", pid=self.identity.pid if self.identity else None)
+            pid = self.identity.pid if self.identity else None
+            if self._draining:
+                log.info("relay_drained", pid=pid)
+            else:
+                RESPAWNS.inc()
+                log.error("relay_died", pid=pid)
             while True:
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
@@ -227,6 +235,7 @@ class RelayProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                env={k: v for k, v in os.environ.items() if k not in _SERVICE_ENVIRONMENT},
                 start_new_session=True,
             )
         finally:
@@ -235,6 +244,7 @@ class RelayProcess:
 
     async def _serve(self, found: RelayIdentity) -> None:
         self.identity = found
+        self._draining = found.draining
         try:
             await self._on_boot(found.boot)
         except Exception:  # whatever the rooms' owner makes of it, the relay is to be watched
@@ -268,7 +278,7 @@ class RelayProcess:
         """Ask for a sign of life; whether the relay is known to be empty."""
         if self._outdated:
             return (await self.client.identity()).sessions == 0
-        await self.client.pulse()
+        self._draining = (await self.client.pulse()).draining
         return False
 
     async def _death(self, pid: int) -> None:

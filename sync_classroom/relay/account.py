@@ -103,6 +103,10 @@ class SentAccount:
             return False
         if through < self._through:
             return True  # overtaken by a later report
+        if through + 1 < self._floor:
+            # Holes behind it were only counted, so how many were sent up to there is not known any
+            # more; the first report from behind them speaks of these packets, too.
+            return True
         self._through = through
         sent = self._sent_through(through)
         # The receiver misses our own holes too, so its loss is taken from all the numbers.

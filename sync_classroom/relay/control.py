@@ -1,4 +1,4 @@
-"""The control API without HTTP: rooms, kicks, status, journal, keys, drain.
+"""The control API without HTTP: rooms, kicks, status, load, journal, keys, drain.
 
 See docs/relay-interface.md. A bad request changes nothing. On a Unix socket the file's permissions
 are the lock; on TCP every request carries the shared secret, because any program and any web page
@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .health import Health
 from .journal import Journal
 from .journal_files import MAX_PAGE
 from .room import Layout
@@ -31,9 +32,10 @@ MAX_CONTROL_BYTES: Final = 1024 * 1024
 MAX_SLOTS: Final = 32
 #: Layouts of one room: one a peer, and no room has more.
 MAX_LAYOUTS: Final = 512
+#: Journal records in a page nobody gave a limit for: eight seconds of a full relay, 180 kB.
 DEFAULT_PAGE: Final = 500
-#: When to ask again for a new room; a drained relay is replaced as soon as it is empty.
-DRAINING_RETRY_S: Final = 5
+#: How much of a bad value an error repeats: enough to find it, too little to fill a log with.
+SHOWN_CHARACTERS: Final = 120
 JSON: Final = "application/json"
 
 _SOURCE = re.compile(r"camera|screen|seat:[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
@@ -64,6 +66,7 @@ class Control:
         journal: Journal,
         verifier: TokenVerifier,
         identity: Identity,
+        health: Health,
         *,
         secret: str | None,
         metrics: Callable[[], Reply],
@@ -72,6 +75,7 @@ class Control:
         self._journal = journal
         self._verifier = verifier
         self._identity = identity
+        self._health = health
         self._secret = secret
         self._metrics = metrics
         # The first pattern that matches the path decides; unknown methods of it are 405.
@@ -83,9 +87,10 @@ class Control:
             (re.compile(r"/journal/confirm"), {"POST": self._confirm}),
             (re.compile(r"/keys"), {"PUT": self._keys}),
             (re.compile(r"/keys/([^/]+)"), {"PUT": self._keys}),
-            (re.compile(r"/drain"), {"POST": self._drain}),
+            (re.compile(r"/drain"), {"POST": self._drain, "DELETE": self._cancel_drain}),
             (re.compile(r"/metrics"), {"GET": self._scrape}),
-            (re.compile(r"/healthz"), {"GET": self._health}),
+            (re.compile(r"/healthz"), {"GET": self._health_of}),
+            (re.compile(r"/readyz"), {"GET": self._health_of}),
         )
 
     async def answer(self, request: Request) -> Reply:
@@ -130,10 +135,13 @@ class Control:
         room = request.query.get("room")
         peers = [dataclasses.asdict(peer) for peer in self._endpoint.status(room)]
         rooms = [name for name in self._endpoint.rooms() if room in (None, name)]
+        entrance = self._endpoint.entrance
         return _json(
             {
                 **dataclasses.asdict(self._identity),
-                "draining": self._endpoint.draining,
+                "draining": entrance.drain.active,
+                "load": round(entrance.gate.load, 3),
+                "busy": entrance.gate.busy,
                 "rooms": rooms,
                 "peers": peers,
             }
@@ -150,7 +158,7 @@ class Control:
                 f"relay_{error.code}",
                 "媒体服务不再接受新的课堂(正在停止,或已达 relay.max_rooms)。",
                 "The relay takes no new rooms: it is draining, or relay.max_rooms is reached.",
-                {"Retry-After": str(error.retry_after_s or DRAINING_RETRY_S)},
+                {"Retry-After": str(error.retry_after_s)},
             ) from error
         return Reply(204)
 
@@ -196,14 +204,20 @@ class Control:
         return Reply(204)
 
     async def _drain(self, _request: Request, _: tuple[str, ...]) -> Reply:
-        self._endpoint.draining = True
+        self._endpoint.begin_drain()
+        return Reply(204)
+
+    async def _cancel_drain(self, _request: Request, _: tuple[str, ...]) -> Reply:
+        self._endpoint.entrance.drain.cancel()
         return Reply(204)
 
     async def _scrape(self, _request: Request, _: tuple[str, ...]) -> Reply:
         return self._metrics()
 
-    async def _health(self, _request: Request, _: tuple[str, ...]) -> Reply:
-        return _json({"boot": self._identity.boot})
+    async def _health_of(self, request: Request, _: tuple[str, ...]) -> Reply:
+        reply = self._health.answer(request)
+        assert reply is not None  # both paths are its own
+        return reply
 
 
 def parse_layouts(value: object) -> dict[str, Layout]:
@@ -252,7 +266,7 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _invalid(zh: str, en: str, value: object) -> HttpProblem:
-    shown = repr(value)[:120]
+    shown = repr(value)[:SHOWN_CHARACTERS]
     return HttpProblem(400, "request_invalid", f"{zh}:{shown}。", f"{en}: {shown}.")
 
 

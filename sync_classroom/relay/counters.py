@@ -1,8 +1,16 @@
-"""Plain counters of the packet plane, for `/metrics`."""
+"""Plain counters and distributions of the packet plane, for `/metrics`."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
+
+JOIN_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
+"""From an offer to media flowing: 1 s is the aim, 15 s what a handshake takes with losses."""
+LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+"""Lateness of the loop: 5 ms is the aim for added latency, 50 ms is heard."""
 
 
 @dataclass(slots=True)
@@ -60,9 +68,34 @@ class Counters:
     plis_out: int = 0
     sessions_opened: int = 0
     sessions_closed: int = 0
-    sessions_refused: int = 0
     dtls_failed: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Every counter by name."""
         return asdict(self)
+
+
+class Distribution:
+    """How often a figure was how large: counts per bucket, their number and sum."""
+
+    __slots__ = ("_counts", "bounds", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        """Upper bounds, ascending; a last bucket takes what is larger."""
+        self._counts = [0] * (len(self.bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one figure; one that equals a bound is within it."""
+        self._counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    @property
+    def cumulative(self) -> list[int]:
+        """How many were at most each bound, and last how many there were."""
+        found, so_far = [], 0
+        for count in self._counts:
+            so_far += count
+            found.append(so_far)
+        return found

@@ -6,6 +6,7 @@ were, and only with the session's own keys.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from . import rtcp, stun
@@ -76,12 +77,13 @@ class Demultiplexer:
             if count < RECEIVE_BATCH:
                 break
 
-    def take(self, datagram: bytes, key: bytes, now: float) -> None:
-        """A datagram that came over the TCP connection of this key."""
-        view = self._scratch_view[: len(datagram)]
-        view[:] = datagram
-        self._counters.datagrams_in += 1
-        self._sort(self._scratch, view, key, now)
+    def take(self, datagrams: Sequence[bytes], key: bytes, now: float) -> None:
+        """Read what came over the TCP connection of this key."""
+        self._counters.datagrams_in += len(datagrams)
+        for datagram in datagrams:
+            view = self._scratch_view[: len(datagram)]
+            view[:] = datagram
+            self._sort(self._scratch, view, key, now)
 
     def lost(self, key: bytes) -> None:
         """A verified connection has ended: its session goes on by another path, if it has one."""

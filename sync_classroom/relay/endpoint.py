@@ -14,9 +14,10 @@ from typing import Final
 
 from . import rtcp
 from .admission import Admission
-from .counters import Counters
+from .counters import JOIN_BUCKETS_S, LAG_BUCKETS_S, Counters, Distribution
 from .demux import Demultiplexer
 from .dtls import Certificate
+from .entrance import Entrance
 from .fanout import FanOut, Output
 from .forwarding import Feed, Slot
 from .ice import IceAgent, IceTable
@@ -27,7 +28,7 @@ from .ports import MediaPorts
 from .publisher import Publisher
 from .room import EMPTY_S, Layout, Room, source_name
 from .schedule import Schedule
-from .session import Direction, LocalTransport, Offer, Sample, SessionRefusedError
+from .session import Direction, LocalTransport, Offer, Sample
 from .settings import RelaySettings
 from .subscriber import Subscriber
 from .sync import RelayClock
@@ -37,7 +38,7 @@ __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 WARM_S: Final = 0.5
 """From an offer to the end of its handshake: a cached keyframe should still be fresh then."""
 NOTHING_LIVE_RETRY_S: Final = 3
-FULL_RETRY_S: Final = 30
+"""When to look again whether a lesson has begun: the room is to be there when its picture is."""
 _EARLY_S: Final = 0.0005
 """Timers of the loop may fire this early by its clock's resolution."""
 
@@ -54,8 +55,10 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         self.ports, self.socket = ports, ports.udp
         self.on_sample = on_sample
-        self.draining = False
+        self.entrance = Entrance(settings)
         self._counters = Counters()
+        self.joins, self.lag = Distribution(JOIN_BUCKETS_S), Distribution(LAG_BUCKETS_S)
+        self.dropped_in = 0
         self._ice = IceTable()
         self._demux = Demultiplexer(ports, self._ice, self._counters, self)
         self._fanout: FanOut = ports.fan_out(settings.fanout, self._counters)
@@ -130,8 +133,7 @@ class Endpoint:
     @property
     def counters(self) -> Counters:
         """What happened since start."""
-        counters = self._counters
-        self.ports.count(counters)
+        counters = self.ports.count(self._counters)
         counters.dropped_blocked = self._refused_before + sum(s.refused for s in self._outputs)
         counters.dropped_policy = (
             self._dropped_before + sum(s.dropped for s in self._outputs) - counters.dropped_blocked
@@ -139,6 +141,10 @@ class Endpoint:
         return counters
 
     # ------------------------------------------------------------------ rooms
+
+    def begin_drain(self) -> None:
+        """Take no new rooms from now on; running ones go on."""
+        self.entrance.drain.begin(self._loop.time())
 
     def rooms(self) -> tuple[str, ...]:
         """The names of all rooms."""
@@ -175,20 +181,10 @@ class Endpoint:
                 self.close_session(session, "dropped")
 
     def _make_room(self, name: str, *, pinned: bool) -> Room[Session]:
-        if self.draining:
-            raise self._refusal("draining", "this relay takes no new rooms; use another", None)
-        if len(self._rooms) >= self._settings.max_rooms:
-            limit = self._settings.max_rooms
-            raise self._refusal(
-                "full", f"all {limit} rooms are in use (setting max_rooms)", FULL_RETRY_S
-            )
+        self.entrance.check_room(len(self._rooms))
         room: Room[Session] = Room(name, pinned)
         self._rooms[name] = room
         return room
-
-    def _refusal(self, code: str, message: str, retry_after_s: int | None) -> SessionRefusedError:
-        self._counters.sessions_refused += 1
-        return SessionRefusedError(code, message, retry_after_s)
 
     def _route(self, room: Room[Session]) -> None:
         """Point every slot of the room at what its layout says now."""
@@ -236,6 +232,11 @@ class Endpoint:
 
     # ------------------------------------------------------------------ sessions
 
+    @property
+    def session_count(self) -> int:
+        """Sessions that have not ended, also those that still shake hands."""
+        return len(self._sessions)
+
     def session(self, session_id: str) -> Session | None:
         """A session that has not ended, or None."""
         return self._sessions.get(session_id)
@@ -255,15 +256,15 @@ class Endpoint:
         """Open a session for a negotiated offer; the answer is made of what it says of itself.
 
         Raises `SessionRefusedError` with code `room_unknown`, `nothing_live` (nobody publishes in
-        the room yet), `full` or `draining`. A session of the same peer, direction and source, and
-        whoever published the same source before, is closed once the new one exists.
+        the room yet), `full`, `busy` or `draining`. A session of the same peer, direction and
+        source, and whoever published the same source before, is closed once the new one exists.
         """
         found = self._rooms.get(room)
         publish = offer.direction is Direction.PUBLISH
         if found is None and not makes_room:
-            raise self._refusal("room_unknown", f"there is no room {room!r} here", None)
+            raise self.entrance.refusal("room_unknown", f"there is no room {room!r} here")
         if not publish and (found is None or not found.anything_live()):
-            raise self._refusal(
+            raise self.entrance.refusal(
                 "nothing_live", f"nobody publishes in room {room!r} yet", NOTHING_LIVE_RETRY_S
             )
         name = source_name(source, peer) if publish else None
@@ -275,14 +276,13 @@ class Endpoint:
             and session.source == name
             and (publish or session.peer == peer)
         ]
-        if len(self._sessions) - len(replaced) >= self._settings.max_sessions:
-            limit = self._settings.max_sessions
-            raise self._refusal(
-                "full", f"all {limit} sessions are in use (setting max_sessions)", FULL_RETRY_S
-            )
+        now, others = self._loop.time(), len(self._sessions) - len(replaced)
+        self.entrance.check_session(
+            (room, peer, offer.direction, name), now, sessions=others, present=bool(replaced)
+        )
         if found is None:
             found = self._make_room(room, pinned=False)
-        session = self._admission.session(room, peer, name, offer, self._loop.time())
+        session = self._admission.session(room, peer, name, offer, now)
         for old in replaced:
             self.close_session(old, "replaced")
         self._sessions[session.id] = session
@@ -319,6 +319,7 @@ class Endpoint:
         now = self._loop.time()
         session.last_samples(now)
         del self._sessions[session.id]
+        self.entrance.gate.left(session.place, now)
         self._schedule.remove(session)
         self._ice.close(session.agent)
         self._demux.forget(session)
@@ -368,8 +369,7 @@ class Endpoint:
 
     def _tcp_readable(self, key: bytes, datagrams: Sequence[bytes]) -> None:
         now = self._loop.time()
-        for datagram in datagrams:
-            self._demux.take(datagram, key, now)
+        self._demux.take(datagrams, key, now)
         self._open_window(now)
         self._turn(now)
 
@@ -410,6 +410,7 @@ class Endpoint:
     def _connected(self, session: Session) -> None:
         now = self._loop.time()
         session.connected_at(now)
+        self.joins.observe(now - session.opened_s)
         room = self._rooms.get(session.room)
         if room is not None:
             self._route_session(room, session)

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from ..domain.problems import ProblemError, ProblemKind
-from .journal_files import JournalFiles, Page
+from .journal_files import FILE_MODE, JournalFiles, Page
 from .session import Direction, Sample
 
 log = structlog.get_logger(__name__)
@@ -223,7 +223,7 @@ class Journal:
         path = self._folder / "lock"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(self._lock)

@@ -24,6 +24,8 @@ SEGMENT_BYTES: Final = 1024 * 1024
 MAX_RECORD_BYTES: Final = 8 * 1024
 #: How much of the last segment is looked at for a torn end after a crash.
 TAIL_BYTES: Final = 64 * 1024
+#: Only the relay writes, its group may read: the journal names classrooms and times.
+FILE_MODE: Final = 0o640
 #: The largest page, whatever is asked for.
 MAX_PAGE: Final = 5000
 
@@ -165,7 +167,7 @@ class JournalFiles:
         number = max(now_ms, self._segments[-1].number + 1 if self._segments else 0)
         path = self._folder / f"{number:013d}-{self._boot}.ndjson"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o640)
+        descriptor = os.open(path, flags, FILE_MODE)
         self.close()
         self._descriptor = descriptor
         self._segments.append(_Segment(number, path, 0))

@@ -11,6 +11,7 @@ from . import rtcp, srtp
 from .counters import Counters
 from .forwarding import Feed
 from .ice import IceAgent
+from .load import Place
 from .peer import PeerTransport
 from .ports import MediaPorts
 from .publisher import Publisher
@@ -143,6 +144,11 @@ class Session:
     def close(self, reason: str) -> None:
         """End the session now: last sample written, DTLS told."""
         self._host.close_session(self, reason)
+
+    @property
+    def place(self) -> Place:
+        """What the peer comes back to after its session has ended."""
+        return self.room, self.peer, self.direction, self.source
 
     @property
     def connected(self) -> bool:

@@ -6,18 +6,21 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
 
+from .counters import Distribution
 from .journal import Journal
 from .limits import RateLimiter
+from .ports import PATH_UDP
 from .whip import Reply
 
 if TYPE_CHECKING:
@@ -92,9 +95,10 @@ COUNTERS: Final = {
     "plis_out": ("plis_sent", "Keyframe requests sent to publishers."),
     "sessions_opened": ("sessions_opened", "Sessions opened."),
     "sessions_closed": ("sessions_closed", "Sessions closed."),
-    "sessions_refused": ("sessions_refused", "Sessions and rooms refused."),
     "dtls_failed": ("dtls_failures", "DTLS handshakes that failed."),
 }
+#: Why a session or room was refused: the codes of `SessionRefusedError`.
+REASONS: Final = ("busy", "draining", "full", "nothing_live", "room_unknown")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -117,7 +121,11 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_EndpointCollector(endpoint, boot, version))
+        self._registry.register(_LoadCollector(endpoint))
         self._registry.register(_JournalCollector(journal))
+        # Processor, memory and open files of this process, as every program of Prometheus names
+        # them, but with our prefix: the coordinator's own are another process's.
+        ProcessCollector(namespace=PREFIX, registry=self._registry)
 
     def count_request(self, listener: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; unknown methods share a label, so labels stay few."""
@@ -128,6 +136,10 @@ class Metrics:
     def watch_limiter(self, limiter: RateLimiter) -> None:
         """Report how many requests the rate limiter refused."""
         self._registry.register(_LimiterCollector(limiter))
+
+    def families(self) -> Iterable[Metric]:
+        """Every metric with its samples of now."""
+        return self._registry.collect()
 
     def reply(self) -> Reply:
         """Everything in the text format."""
@@ -151,27 +163,81 @@ class _EndpointCollector(Collector):
             f"{PREFIX}_rooms", "Rooms that exist now.", len(self._endpoint.rooms())
         )
         yield GaugeMetricFamily(
-            f"{PREFIX}_draining", "1 while no new rooms are taken.", int(self._endpoint.draining)
+            f"{PREFIX}_draining",
+            "1 while no new rooms are taken.",
+            int(self._endpoint.entrance.drain.active),
         )
+        yield self._sessions()
+        refused = CounterMetricFamily(
+            f"{PREFIX}_refusals",
+            "Sessions and rooms refused, by reason.",
+            labels=["reason"],
+        )
+        for reason in REASONS:
+            refused.add_metric([reason], self._endpoint.entrance.refused[reason])
+        yield refused
+        yield from self._counters()
+
+    def _sessions(self) -> Metric:
+        """The labels' values are fixed but for the path, which is one of a handful."""
         sessions = GaugeMetricFamily(
             f"{PREFIX}_sessions",
-            "Sessions that exist now, by direction and whether media can flow.",
-            labels=["direction", "connected"],
+            "Sessions that exist now, by direction, whether media can flow, and path.",
+            labels=["direction", "connected", "path"],
         )
         tally = Tally(
-            (str(peer.direction), str(bool(peer.connected)).lower())
+            (str(peer.direction), str(bool(peer.connected)).lower(), peer.path)
             for peer in self._endpoint.status()
         )
+        paths = sorted({PATH_UDP, *(path for _, _, path in tally)})
         for direction in ("publish", "subscribe"):
             for connected in ("true", "false"):
-                sessions.add_metric([direction, connected], tally[direction, connected])
-        yield sessions
-        yield from self._counters()
+                for path in paths:
+                    labels = (direction, connected, path)
+                    sessions.add_metric(list(labels), tally[labels])
+        return sessions
 
     def _counters(self) -> Iterator[Metric]:
         for field, value in self._endpoint.counters.as_dict().items():
             name, text = COUNTERS.get(field, (field, f"{field.replace('_', ' ').capitalize()}."))
             yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+class _LoadCollector(Collector):
+    """What the relay measures of itself, and what it concludes."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def collect(self) -> Iterable[Metric]:
+        endpoint = self._endpoint
+        gate = endpoint.entrance.gate
+        yield GaugeMetricFamily(
+            f"{PREFIX}_load_ratio",
+            "Load of the media loop, 0 to 1: processor, lag and lost datagrams, over seconds.",
+            gate.load,
+        )
+        yield GaugeMetricFamily(
+            f"{PREFIX}_busy", "1 while new seats are refused because of the load.", int(gate.busy)
+        )
+        yield CounterMetricFamily(
+            f"{PREFIX}_overflowed_datagrams",
+            "Datagrams the kernel dropped because the media port's buffer was full.",
+            endpoint.dropped_in,
+        )
+        yield _histogram(
+            "loop_lag_seconds", "How late the media loop was, looked at every 0.1 s.", endpoint.lag
+        )
+        yield _histogram(
+            "join_seconds", "Seconds from an offer until media could flow.", endpoint.joins
+        )
+
+
+def _histogram(name: str, text: str, seen: Distribution) -> Metric:
+    counts = seen.cumulative
+    bounds = [*map(str, seen.bounds), "+Inf"]
+    buckets = list(zip(bounds, map(float, counts), strict=True))
+    return HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets, seen.total)
 
 
 class _JournalCollector(Collector):

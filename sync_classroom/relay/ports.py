@@ -94,8 +94,8 @@ class MediaPorts:
         if self.tcp is not None and self.tcp.sender.used:
             self.tcp.sender.flush()
 
-    def count(self, counters: Counters) -> None:
-        """Write what the ports counted into the totals."""
+    def count(self, counters: Counters) -> Counters:
+        """Write what the ports counted into the totals, and return these."""
         udp, tcp = self.udp, self.tcp
         counters.sendmmsg_calls, counters.would_block = udp.calls, udp.would_block
         counters.send_errors, counters.truncated = udp.send_errors, udp.truncated
@@ -106,6 +106,7 @@ class MediaPorts:
             counters.tcp_accepted, counters.tcp_refused = tcp.accepted, tcp.refused
             counters.tcp_expired, counters.tcp_malformed = tcp.expired, tcp.malformed
             counters.tcp_blocked = tcp.blocked
+        return counters
 
     def fan_out(self, choice: str, counters: Counters) -> FanOut:
         """The fan-out over both protocols; see `kernel.make_fanout` for the one over UDP."""

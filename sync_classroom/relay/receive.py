@@ -17,7 +17,12 @@ nearly always shorter, and a frame's deadline is not far."""
 MAX_TRIES: Final = 10
 """As Chromium does; at an RTT of 100 ms that is a second, longer than any player waits."""
 MIN_RETRY_S: Final = 0.02
+"""A gap is asked about again once per RTT, but not sooner: on a campus line the answer is under
+way."""
 DEFAULT_RTT_S: Final = 0.1
+"""Taken for the RTT until an answered request has measured it: more than a city's lines have."""
+MAX_TRANSIT_STEP_S: Final = 10.0
+"""Timestamps wrap and sources step them: a change of transit by more says nothing of jitter."""
 MAX_MISSING: Final = 256
 """Gaps watched at once; a longer outage is a keyframe's business, and counted as lost at once."""
 HISTORY: Final = 1024
@@ -139,8 +144,7 @@ class ReceiveStream:
         transit = now * self.clock_rate - timestamp
         if self._transit is not None:
             difference = abs(transit - self._transit)
-            # Timestamps wrap, and sources step them; a jump of seconds says nothing of jitter.
-            if difference < 10 * self.clock_rate:
+            if difference < MAX_TRANSIT_STEP_S * self.clock_rate:
                 self.jitter += (difference - self.jitter) / 16
         self._transit = transit
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterator
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+
+SLACK: Final = 64
+SLACK_PER_KEY: Final = 8
+"""Superseded entries kept before the heap is built anew: a session moves its deadline some times a
+second, and the heap is built anew after about eight moves of each."""
 
 
 class Schedule(Generic[Key]):
@@ -27,7 +32,7 @@ class Schedule(Generic[Key]):
             return
         self._current[key] = deadline
         heapq.heappush(self._heap, (deadline, next(self._order), key))
-        if len(self._heap) > 64 + 8 * len(self._current):
+        if len(self._heap) > SLACK + SLACK_PER_KEY * len(self._current):
             self._heap = [
                 (at, order, key) for at, order, key in self._heap if self._current.get(key) == at
             ]

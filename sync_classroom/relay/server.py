@@ -30,6 +30,7 @@ from .. import __version__
 from ..domain.problems import ProblemError
 from .control import MAX_CONTROL_BYTES, Control, Identity
 from .endpoint import Endpoint
+from .health import Health
 from .journal import Journal
 from .limits import RateLimiter
 from .listening import (
@@ -42,14 +43,18 @@ from .listening import (
 )
 from .logs import configure_logs
 from .metrics import Metrics
+from .notify import Notifier
 from .settings import Listen, RelaySettings, settings_from_json
 from .tokens import TokenVerifier
+from .watch import watch
 from .whip import HttpProblem, Reply, Request, Signalling, body_limit, problem, too_large, with_cors
 
 log = structlog.get_logger(__name__)
 
 #: A body of 192 kB over a line worth having; slower is somebody holding connections open.
 BODY_S: Final = 10.0
+#: Of an IPv6 address this many bits count as one asker: a household or school has the rest.
+IPV6_PREFIX_BITS: Final = 64
 #: How long answers under way may take when the process is told to stop.
 SHUTDOWN_S: Final = 1.0
 
@@ -76,6 +81,8 @@ async def run(
 ) -> None:
     """Serve until SIGTERM, SIGINT or cancellation; then close sessions and write what they moved.
 
+    SIGUSR1 or `POST /drain` begin a drain: no new rooms, and the same end once nobody is connected.
+
     `ready` is called once everything listens. `digest` is repeated in `/status` so that whoever
     started this relay knows it again. Raises ProblemError for what a person can put right: a port
     in use, a folder that cannot be written, open mode on a public address without `i_know`.
@@ -83,23 +90,45 @@ async def run(
     if settings.open_mode and not i_know:
         check_open_address(settings.http)
     async with AsyncExitStack() as stack:
-        journal, info = await _open(settings, stack, boot=secrets.token_hex(4), digest=digest)
-        stop = stack.enter_context(_stop_signals())
+        opened = await _open(settings, stack, boot=secrets.token_hex(4), digest=digest)
+        endpoint, info = opened.endpoint, opened.info
+        stop = stack.enter_context(_stop_signals(endpoint))
+
+        def drained() -> None:
+            log.info("relay_drained", boot=info.boot)
+            stop.set()
+
+        notifier = Notifier.of_process()
         async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(journal.run(), name="relay-journal")
+            owned = (
+                tasks.create_task(opened.journal.run(), name="relay-journal"),
+                tasks.create_task(watch(endpoint, notifier, drained), name="relay-watch"),
+            )
             log.info("relay_ready", **asdict(info))
+            notifier.ready()
             if ready is not None:
                 ready(info)
             try:
                 await stop.wait()
             finally:
-                writer.cancel()
+                for task in owned:
+                    task.cancel()
+        notifier.stopping()
         log.info("relay_stopping", boot=info.boot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What `run` drives once everything listens."""
+
+    endpoint: Endpoint
+    journal: Journal
+    info: ServerInfo
 
 
 async def _open(
     settings: RelaySettings, stack: AsyncExitStack, *, boot: str, digest: str
-) -> tuple[Journal, ServerInfo]:
+) -> _Opened:
     """Journal, media, public listener, control listener; the stack closes them backwards."""
     journal = await _open_journal(settings, stack, boot)
     endpoint = await _open_endpoint(settings, stack, journal)
@@ -110,7 +139,8 @@ async def _open(
     )
     tls = load_tls(settings)
     stack.enter_context(_reload_on_hangup(settings, tls))
-    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, boot, tls))
+    health = Health(endpoint.entrance, boot)
+    http_port = await stack.enter_async_context(_public(settings, signalling, metrics, health, tls))
     reached = None
     if settings.control is not None:
         control = Control(
@@ -120,6 +150,7 @@ async def _open(
             Identity(
                 settings.relay, boot, os.getpid(), __version__, digest, endpoint.port, http_port
             ),
+            health,
             secret=settings.control_secret if isinstance(settings.control, Listen) else None,
             metrics=metrics.reply,
         )
@@ -127,7 +158,7 @@ async def _open(
     info = ServerInfo(
         settings.relay, boot, os.getpid(), __version__, endpoint.port, http_port, reached
     )
-    return journal, info
+    return _Opened(endpoint, journal, info)
 
 
 async def _open_journal(settings: RelaySettings, stack: AsyncExitStack, boot: str) -> Journal:
@@ -164,17 +195,16 @@ async def _public(
     settings: RelaySettings,
     signalling: Signalling,
     metrics: Metrics,
-    boot: str,
+    health: Health,
     tls: ssl.SSLContext | None,
 ) -> AsyncIterator[int]:
-    """WHIP, WHEP and `/healthz`; yields the port."""
+    """WHIP, WHEP, `/healthz` and `/readyz`; yields the port."""
     limiter = RateLimiter(time.monotonic)
     metrics.watch_limiter(limiter)
 
     async def answer(request: Request, address: str) -> Reply:
-        if request.path == "/healthz" and request.method in {"GET", "HEAD"}:
-            body = json.dumps({"boot": boot}).encode()
-            return Reply(200, with_cors({"Content-Type": "application/json"}), body)
+        if (found := health.answer(request)) is not None:
+            return Reply(found.status, with_cors(found.headers), found.body)
         if wait_s := limiter.wait_s(address):
             raise HttpProblem(
                 429,
@@ -268,7 +298,7 @@ def _path(request: web.BaseRequest) -> str:
 def _address(request: web.BaseRequest) -> str:
     """Who asks: the peer, or what a reverse proxy on this machine says of its own peer.
 
-    Of an IPv6 address the network counts, as one household has 2^64 addresses.
+    Of an IPv6 address only the network counts.
     """
     remote = request.remote or ""
     if remote in {"127.0.0.1", "::1"}:
@@ -279,7 +309,7 @@ def _address(request: web.BaseRequest) -> str:
         return remote[:64]
     if address.version == 4:
         return str(address)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(ipaddress.ip_network((address, IPV6_PREFIX_BITS), strict=False))
 
 
 @contextlib.contextmanager
@@ -359,9 +389,16 @@ def _signals(handlers: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
+def _stop_signals(endpoint: Endpoint) -> Iterator[asyncio.Event]:
+    """SIGTERM and SIGINT end the process now, SIGUSR1 when its lessons are over."""
     stop = asyncio.Event()
-    with _signals({signal.SIGTERM: stop.set, signal.SIGINT: stop.set}):
+
+    def drain() -> None:
+        log.info("relay_draining", sessions=endpoint.session_count)
+        endpoint.begin_drain()
+
+    now = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set}
+    with _signals({**now, signal.SIGUSR1: drain}):
         yield stop
 
 

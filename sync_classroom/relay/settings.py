@@ -22,10 +22,11 @@ class RelaySettings:
 
     `media_tcp`: also take ICE-TCP at `media`, for networks that let no UDP through. `advertised`
     are the IP addresses put into ICE candidates (empty: those of the interfaces `media` listens
-    on). `control` is a Unix socket path, or an address with `control_secret`, by TLS with the same
-    certificate as `http` if `control_tls`. `keys` are public JWKs tokens may be signed with; more
-    arrive by `PUT /keys`. `turn_urls` are handed to peers with credentials made of `turn_secret`;
-    see `domain/turn.py`. `fanout` is one of `kernel.CHOICES`.
+    on). `max_load` is the share of one core, 0 to 1, above which new seats are refused (`load.py`);
+    1 refuses nobody. `control` is a Unix socket path, or an address with `control_secret`, by TLS
+    with the same certificate as `http` if `control_tls`. `keys` are public JWKs tokens may be
+    signed with; more arrive by `PUT /keys`. `turn_urls` are handed to peers with credentials made
+    of `turn_secret`; see `domain/turn.py`. `fanout` is one of `kernel.CHOICES`.
     """
 
     relay: str = "relay-1"
@@ -43,6 +44,7 @@ class RelaySettings:
     open_mode: bool = False
     max_sessions: int = 600
     max_rooms: int = 200
+    max_load: float = 0.85
     batch_window_ms: float = 2.0
     fanout: str = "auto"
     sample_s: float = 10.0

@@ -14,6 +14,8 @@ _NTP_EPOCH: Final = 2208988800  # 1900 to 1970, seconds
 _MASK32: Final = 0xFFFFFFFF
 RESET_S: Final = 1.0
 """A publisher whose clock seems to move by more than this against ours has stepped it."""
+MAX_RTT_S: Final = 60.0
+"""A round trip that took longer is a receiver's wrong clock, not a line."""
 STEP_S: Final = 0.25
 """Wall clock against monotonic: less is slewing or scheduling, more is a step."""
 
@@ -38,7 +40,7 @@ class RelayClock:
         if ticks >= 0x80000000:
             ticks = 0  # the receiver's delay was rounded up
         seconds = ticks / 65536
-        return seconds if seconds < 60 else None
+        return seconds if seconds < MAX_RTT_S else None
 
 
 class WallClock:

@@ -6,6 +6,7 @@ considered, so neither `none` nor a public key used as an HMAC secret gets anywh
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ MAX_TOKEN_CHARACTERS: Final = 4096
 MAX_KEYS: Final = 16
 KINDS: Final = frozenset({"audio", "video"})
 
+_HEADERS: Final = frozenset({"alg", "kid", "typ"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 _HOST = "host"
 _CHECK = "check:"
@@ -154,18 +156,35 @@ class TokenVerifier:
     def _claims(self, token: str) -> Mapping[str, Any]:
         if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
             raise _invalid("令牌格式不正确。", "The token is malformed.")
+        if not _is_ours(token.partition(".")[0]):
+            raise _invalid("令牌格式不正确。", "The token's header does not say alg Ed25519.")
         for key in self._keys:
             try:
                 signed = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
                 claims = json.loads(signed.payload)
             except (JoseError, ValueError, RecursionError):
                 continue
-            if signed.protected.get("alg") == ALGORITHM and isinstance(claims, dict):
+            if isinstance(claims, dict):
                 return claims
         raise _invalid(
             "令牌不是由本系统签发的。请在终端页面重新进入课堂。",
             "This relay knows no key that signed the token. Join again from the terminal page.",
         )
+
+
+def _is_ours(header: str) -> bool:
+    """Whether a token's header is a JSON object that names our algorithm and nothing critical.
+
+    Looked at before the library does: it takes any JSON for an object, and would understand
+    headers (`crit`, `b64`) that a token of ours never has.
+    """
+    try:
+        read = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(read, dict) or read.get("alg") != ALGORITHM:
+        return False
+    return set(read) <= _HEADERS and all(isinstance(value, str) for value in read.values())
 
 
 def _check_time(claims: Mapping[str, Any], now: float) -> None:

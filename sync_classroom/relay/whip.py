@@ -45,6 +45,8 @@ RETRY_S: Final = 2
 #: Credentials for TURN servers end after this: a session outlives its token, and no lesson with
 #: its extensions is longer.
 TURN_LIFETIME: Final = timedelta(hours=8)
+#: Bodies of DELETE and OPTIONS mean nothing; this much is read so that the connection lives on.
+MAX_OTHER_BYTES: Final = 1024
 #: Preflight answers may be kept for a lesson.
 PREFLIGHT_AGE_S: Final = 7200
 
@@ -102,7 +104,7 @@ class HttpProblem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
 def body_limit(method: str) -> int:
     """The longest body, in bytes, that a request of this method may have."""
-    return {"POST": MAX_OFFER_BYTES, "PATCH": MAX_FRAGMENT_BYTES}.get(method, 1024)
+    return {"POST": MAX_OFFER_BYTES, "PATCH": MAX_FRAGMENT_BYTES}.get(method, MAX_OTHER_BYTES)
 
 
 def with_cors(headers: Mapping[str, str]) -> dict[str, str]:
@@ -431,6 +433,15 @@ def _refusal(error: SessionRefusedError, direction: Direction) -> HttpProblem:
                 "relay_full",
                 "媒体服务已满。请联系管理员提高 relay.max_sessions 或增加一台。",
                 "The relay is full. An administrator can raise relay.max_sessions or add a relay.",
+                retry,
+            )
+        case "busy", _:
+            return HttpProblem(
+                503,
+                "relay_busy",
+                "媒体服务正忙,会自动重试。若经常如此,请增加一台,或提高 relay.max_load。",
+                "The relay is busy; try again. If it often is, add a relay or raise"
+                " relay.max_load.",
                 retry,
             )
         case "draining", _:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sync_classroom import __version__
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
+from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.relay import kernel
 from sync_classroom.relay.settings import Listen
 from tests.support import relays
 from tests.support.processes import free_port
 from tests.support.relay_child import Child, relay_child
+from tests.support.relays import settings as relay_settings
 
 from .conftest import Command
 from .test_tls import NOW
@@ -69,6 +73,27 @@ def test_the_media_port_is_looked_at_for_tcp_too_unless_it_is_switched_off(tmp_p
             changed = settings.model_copy(update={"relay": type(settings.relay)(**relay)})
             assert (f"TCP 127.0.0.1:{port} cannot be used" in _texts(changed, Level.WARN)) is tcp
             assert f"UDP 127.0.0.1:{port} is free (relay.media)" in _texts(changed, Level.OK)
+
+
+def test_a_relay_that_runs_says_how_it_is(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    assert "The relay is not running" in _texts(settings, Level.OK)
+    control = tmp_path / "relay" / "control.sock"
+    with relay_child(relay_settings(tmp_path, control=control, open_mode=True)) as child:
+        assert child.report is not None
+        idle = f"Relay {__version__} runs: 0 rooms, 0 sessions, load "
+        assert idle in _texts(settings, Level.OK)
+        client = RelayClient(control)
+
+        async def drain() -> None:
+            await client.drain()
+            await client.close()
+
+        asyncio.run(drain())
+        warnings = _texts(settings, Level.WARN)
+        assert idle in warnings
+        assert "sync-classroom drain --cancel" in warnings
+    assert "The relay is not running" in _texts(settings, Level.OK)  # though its socket is left
 
 
 def test_http_to_other_machines_is_warned_about(tmp_path: Path) -> None:
@@ -137,7 +162,7 @@ def _with(settings: Settings, **relay: str) -> Settings:
 def test_relay_of_somebody_else_is_asked(apart: tuple[Settings, Child]) -> None:
     settings, child = apart
     where = settings.relay.control
-    assert f"The relay relay-1 answers at {where}, 0 sessions" in _texts(settings, Level.OK)
+    assert f"Relay {__version__} runs: 0 rooms, 0 sessions" in _texts(settings, Level.OK)
     assert "relay.media" not in _texts(settings, Level.OK)  # its ports are its own
     wrong = _texts(_with(settings, control_secret="w" * 16), Level.FAIL)
     assert f"{where} does not take the secret" in wrong

@@ -20,7 +20,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
             server={"data_dir": str(tmp_path)},  # type: ignore[arg-type]
             relay={  # type: ignore[arg-type]
                 "id": "r7", "media": "[::]:7", "http": "127.0.0.1:8", "advertised": ["192.0.2.1"],
-                "max_sessions": 9, "max_rooms": 10, "batch_window_ms": 1.5,
+                "max_sessions": 9, "max_rooms": 10, "max_load": 0.5, "batch_window_ms": 1.5,
                 "fanout": "python",
                 "max_bitrate_kbps": 1100, "journal_max_mb": 12, "media_tcp": False,
             },
@@ -30,7 +30,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert (told.media, told.http) == (Listen("::", 7), Listen("127.0.0.1", 8))
     assert told.advertised == ("192.0.2.1",)
     assert (told.max_sessions, told.max_rooms, told.batch_window_ms) == (9, 10, 1.5)
-    assert (told.max_bitrate_kbps, told.journal_max_mb) == (1100, 12)
+    assert (told.max_bitrate_kbps, told.journal_max_mb, told.max_load) == (1100, 12, 0.5)
     assert (told.fanout, told.media_tcp, told.tls_certificate) == ("python", False, None)
 
 

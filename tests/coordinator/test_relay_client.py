@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.coordinator.ports import Layout, RelayControl, RelayDownError, RoomSpec
-from sync_classroom.coordinator.relay_client import RelayClient, RelayRefusedError
+from sync_classroom.coordinator.relay_client import RelayClient, RelayPulse, RelayRefusedError
 from sync_classroom.relay.settings import Listen
 from sync_classroom.relay.whip import SDP
 from tests.support.relays import RunningRelay, relay
@@ -40,7 +40,7 @@ async def test_every_method_does_its_work(tmp_path: Path, tcp: bool) -> None:
         await control.put_room(RoomSpec("lesson-1", {"*": Layout(), "host": Layout((), (None,))}))
         await publish(running, "host", "camera")
         await publish(running, "seat-1", "seat")
-        assert await running.control.pulse() == running.info.boot
+        assert await running.control.pulse() == RelayPulse(running.info.boot, False)
         status = await control.status()
         assert (status.relay, status.boot, status.draining) == (
             "relay-1",
@@ -66,6 +66,9 @@ async def test_every_method_does_its_work(tmp_path: Path, tcp: bool) -> None:
         await running.control.drain()
         identity = await running.control.identity()
         assert (identity.pid, identity.draining) == (running.info.pid, True)
+        assert await running.control.pulse() == RelayPulse(running.info.boot, True)
+        await running.control.cancel_drain()
+        assert await running.control.pulse() == RelayPulse(running.info.boot, False)
 
 
 async def test_a_refusal_is_the_callers_fault(tmp_path: Path) -> None:

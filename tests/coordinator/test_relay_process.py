@@ -21,7 +21,7 @@ import pytest
 from aiohttp import ClientSession
 
 from sync_classroom.coordinator import relay_process
-from sync_classroom.coordinator.ports import RelayDownError
+from sync_classroom.coordinator.ports import RelayDownError, RoomSpec
 from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.coordinator.relay_process import RelayProcess, settings_digest
 from sync_classroom.coordinator.tokens import TokenMinter
@@ -290,11 +290,42 @@ async def test_a_busy_relay_of_other_settings_is_replaced_when_it_is_idle(
     async with kept(tmp_path, told(tmp_path, max_sessions=7)) as keeper:
         assert keeper.boots == first.boots
         identity = await keeper.client.identity()
-        assert (identity.draining, identity.sessions) == (True, 1)
+        assert (identity.draining, identity.sessions) == (False, 1)
+        await keeper.client.put_room(RoomSpec("lesson-2"))  # lessons go on beginning on it
         await keeper.client.kick("lesson-1", "host")
         await until(lambda: len(keeper.boots) == 2)
         identity = await keeper.client.identity()
         assert (identity.draining, identity.boot) == (False, keeper.boots[1])
+
+
+async def test_a_drained_relay_is_started_again_and_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_process, "PULSE_S", 0.05)
+    deaths = relay_process.RESPAWNS._value.get()
+    async with kept(tmp_path) as keeper:
+        await publish(keeper)
+        await keeper.client.drain()
+        assert (await keeper.client.identity()).draining
+        with pytest.raises(RelayDownError, match="relay_draining"):
+            await keeper.client.put_room(RoomSpec("lesson-2"))
+        await keeper.client.kick("lesson-1", "host")
+        await until(lambda: len(keeper.boots) == 2, timeout_s=30)
+        assert not (await keeper.client.identity()).draining
+        await keeper.client.put_room(RoomSpec("lesson-2"))
+        assert '"relay_drained"' in relay_log(tmp_path)
+    assert relay_process.RESPAWNS._value.get() == deaths
+
+
+async def test_a_relay_we_start_does_not_speak_to_our_service_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    async with kept(tmp_path) as keeper:
+        environment = psutil.Process(pid_of(keeper)).environ()
+        assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC"} & environment.keys()
+        assert environment["PATH"] == os.environ["PATH"]
 
 
 async def test_a_relay_that_cannot_start_says_why(tmp_path: Path) -> None:

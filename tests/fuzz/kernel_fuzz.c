@@ -174,7 +174,7 @@ int main(int count, char **arguments)
     for (time_t end = time(NULL) + (time_t)seconds; time(NULL) < end; rounds++)
         round_of(sender);
     kernel_free(sender);
-    printf("kernel: %llu batches, %llu datagrams, nothing found\n", (unsigned long long)rounds,
-           (unsigned long long)taken);
+    printf("kernel: %llu datagrams, nothing found\nDone %llu runs in %.0f second(s)\n",
+           (unsigned long long)taken, (unsigned long long)rounds, seconds);
     return 0;
 }

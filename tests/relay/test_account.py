@@ -134,6 +134,20 @@ def test_a_gap_too_long_to_remember_is_only_counted() -> None:
     assert account.sent == 23
 
 
+def test_a_report_from_before_a_long_gap_takes_nothing_back() -> None:
+    """A host's line fails for a quarter of a minute; a report of before is still under way."""
+    account = SentAccount(70000)
+    sent(account, 10)
+    assert account.report(70009, 0)
+    assert figures(account) == (10, 10)
+    account.skip(account.next + 2 * MAX_HOLES)
+    sent(account, 5)
+    assert account.report(70009, 0)
+    assert figures(account) == (10, 10)
+    assert account.report(account.next - 1 & 0xFFFF, 2 * MAX_HOLES + 1)
+    assert figures(account) == (15, 14)
+
+
 def test_random_loss_with_wrap_around_is_exact() -> None:
     randomness = random.Random(3)
     account = SentAccount(0x1FF00)

@@ -92,6 +92,8 @@ async def test_status_has_every_documented_field(
         "media_port": running.info.media_port,
         "http_port": running.info.http_port,
         "draining": False,
+        "load": 0.0,
+        "busy": False,
         "rooms": ["lesson-1"],
     }
     (peer,) = peers
@@ -196,10 +198,16 @@ async def test_a_drained_relay_takes_no_new_rooms(
     assert (status, got["code"]) == (503, "relay_draining")
     _, got = await call(wire, "GET", "/status")
     assert (got["draining"], got["rooms"]) == (True, ["lesson-1"])
+    assert (await call(wire, "GET", "/readyz"))[0] == 503
+    assert await call(wire, "DELETE", "/drain") == (204, None)
+    assert (await call(wire, "PUT", "/rooms/lesson-2", {"layouts": {}}))[0] == 204
+    assert (await call(wire, "GET", "/readyz"))[0] == 200
 
 
 async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) -> None:
-    assert await call(wire, "GET", "/healthz") == (200, {"boot": running.info.boot})
+    live = {"boot": running.info.boot, "draining": False}
+    assert await call(wire, "GET", "/healthz") == (200, live)
+    assert await call(wire, "GET", "/readyz") == (200, live | {"busy": False})
     async with wire.get("/metrics") as response:
         assert response.status == 200
         assert "sync_classroom_relay_rooms 0.0" in await response.text()

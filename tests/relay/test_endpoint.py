@@ -252,13 +252,42 @@ async def test_refusals() -> None:
         assert await refusal(endpoint, c, SUBSCRIBE, peer="seat-2") == "full"
         c.open(endpoint, SUBSCRIBE, peer="seat-1")  # takes the place of its own old one
         endpoint.delete_room("lesson")
-        endpoint.draining = True
+        endpoint.begin_drain()
         assert await refusal(endpoint, d, PUBLISH) == "draining"
         with pytest.raises(SessionRefusedError):
             endpoint.put_room("lesson", {})
-        assert endpoint.counters.sessions_refused == 8
+        assert endpoint.entrance.refused == {
+            "room_unknown": 2, "nothing_live": 2, "full": 2, "draining": 2,
+        }  # fmt: skip
         assert endpoint.status() == []
         assert len(endpoint._ice) == 0
+
+
+async def test_a_busy_relay_sends_new_seats_away_and_keeps_host_and_seats_it_has() -> None:
+    async with relay(max_load=0.5) as (endpoint, _), peers(4) as (host, seat, late, again):
+        host.open(endpoint, PUBLISH)
+        seat.open(endpoint, SUBSCRIBE, peer="seat-1")
+        endpoint.entrance.gate.heed(0.9)
+        assert await refusal(endpoint, late, SUBSCRIBE, peer="seat-2") == "busy"
+        assert await refusal(endpoint, late, PUBLISH, peer="seat-1", source="seat") == "busy"
+        again.open(endpoint, SUBSCRIBE, peer="seat-1")  # its page was loaded again
+        again.session.close("its cable")
+        seat.open(endpoint, SUBSCRIBE, peer="seat-1")  # and it is back within the minute
+        host.open(endpoint, PUBLISH)
+        late.open(endpoint, PUBLISH, room="another lesson")
+        assert endpoint.session_count == 3
+        endpoint.entrance.gate.heed(0.1)
+        late.open(endpoint, SUBSCRIBE, peer="seat-2")
+
+
+async def test_a_join_is_measured_from_offer_to_media() -> None:
+    async with relay() as (endpoint, _), peers(1) as (host,):
+        host.open(endpoint, PUBLISH)
+        assert endpoint.joins.cumulative[-1] == 0
+        await host.connect()
+        await until(lambda: host.session.connected)
+        assert endpoint.joins.cumulative[-1] == 1
+        assert 0 < endpoint.joins.total < 10
 
 
 async def test_deleting_a_room_writes_last_samples_and_closes_its_sessions() -> None:

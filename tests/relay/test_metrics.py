@@ -11,7 +11,7 @@ from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.metrics import COUNTERS, PREFIX
 from sync_classroom.relay.whip import SDP
 from tests.support.relays import relay, scrape
-from tests.support.sdp_offers import PUBLISH
+from tests.support.sdp_offers import PUBLISH, SUBSCRIBE
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,6 +30,10 @@ async def test_a_scrape_tells_what_happened(tmp_path: Path) -> None:
                 f"{running.url}/whip/x", data=PUBLISH, headers={"Content-Type": SDP}
             ) as response:
                 assert response.status == 201
+        async with running.http.post(
+            f"{running.url}/whep/y", data=SUBSCRIBE, headers={"Content-Type": SDP}
+        ) as response:
+            assert response.status == 409
         async with running.http.request("BREW", f"{running.url}/whip/x") as response:
             pass
         text = await scrape(tmp_path / "control.sock")
@@ -50,8 +54,18 @@ async def test_a_scrape_tells_what_happened(tmp_path: Path) -> None:
     assert value("info", boot=boot) == 1
     assert value("rooms") == 1
     assert value("draining") == 0
-    assert value("sessions", direction="publish", connected="false") == 1
-    assert value("sessions", direction="subscribe", connected="true") == 0
+    assert value("sessions", direction="publish", connected="false", path="udp") == 1
+    assert value("sessions", direction="subscribe", connected="true", path="udp") == 0
+    assert value("refusals_total", reason="room_unknown") == 1
+    assert value("refusals_total", reason="busy") == 0
+    assert 0 <= value("load_ratio") <= 1
+    assert value("busy") == 0
+    assert value("overflowed_datagrams_total") == 0
+    assert value("join_seconds_count") == 0
+    assert value("join_seconds_bucket", le="+Inf") == 0
+    assert value("loop_lag_seconds_sum") >= 0
+    assert value("process_cpu_seconds_total") > 0
+    assert value("process_resident_memory_bytes") > 1e6
     assert value("sessions_opened_total") == 2
     assert value("sessions_closed_total") == 1
     assert value("http_requests_total", method="POST", status="201") == 2

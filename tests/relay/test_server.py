@@ -7,8 +7,10 @@ import json
 import signal
 import socket
 import ssl
+import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from sync_classroom.relay.settings import Listen
 from sync_classroom.relay.whip import SDP
 from tests.support.relay_child import relay_child
 from tests.support.relays import relay, settings
-from tests.support.sdp_offers import PUBLISH
+from tests.support.sdp_offers import PUBLISH, SUBSCRIBE
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
@@ -53,7 +55,10 @@ async def test_health_is_readable_from_another_origin(tmp_path: Path) -> None:
         async with running.http.get(running.url + "/healthz") as response:
             assert response.status == 200
             assert response.headers["Access-Control-Allow-Origin"] == "*"
-            assert await response.json() == {"boot": running.info.boot}
+            assert await response.json() == {"boot": running.info.boot, "draining": False}
+        async with running.http.get(running.url + "/readyz") as response:
+            assert response.status == 200
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
         async with running.http.get(running.url + "/status") as response:
             assert response.status == 404  # control is not on the public listener
         async with running.http.get(running.url + "/metrics") as response:
@@ -347,3 +352,127 @@ async def test_the_log_goes_to_its_file(tmp_path: Path) -> None:
         assert child.report is not None
         await until(log.exists)
     assert json.loads(log.read_text("utf-8").splitlines()[0])["event"] == "relay_ready"
+
+
+async def test_sigusr1_ends_the_process_when_its_lesson_is_over(tmp_path: Path) -> None:
+    with relay_child(settings(tmp_path, open_mode=True)) as child:
+        assert child.report is not None
+        ready = child.report["ready"]
+        control = RelayClient(Path(ready["control"]))
+        url = f"http://127.0.0.1:{ready['http_port']}"
+        async with ClientSession() as http:
+            async with http.post(
+                f"{url}/whip/x", data=PUBLISH, headers={"Content-Type": SDP}
+            ) as response:
+                assert response.status == 201
+            child.process.send_signal(signal.SIGUSR1)
+            while not (await control.pulse()).draining:
+                await asyncio.sleep(0.01)
+            async with http.get(f"{url}/readyz") as response:
+                assert response.status == 503
+            async with http.post(
+                f"{url}/whip/y", data=PUBLISH, headers={"Content-Type": SDP}
+            ) as response:
+                assert response.status == 503
+                assert (await response.json())["code"] == "relay_draining"
+            async with http.post(
+                f"{url}/whep/x", data=SUBSCRIBE, headers={"Content-Type": SDP}
+            ) as response:
+                assert response.status == 201  # the running lesson still takes its seats
+        status = await control.status()
+        assert {peer.direction for peer in status.peers} == {"publish", "subscribe"}
+        assert child.process.poll() is None
+        await control.delete_room("x")
+        await control.close()
+        await asyncio.to_thread(child.process.wait, 30)
+        assert child.process.stderr is not None
+        logged = [json.loads(line)["event"] for line in child.process.stderr.read().splitlines()]
+    assert child.process.returncode == 0
+    assert logged[-3:] == ["relay_draining", "relay_drained", "relay_stopping"]
+
+
+async def test_sigterm_ends_a_draining_process_at_once(tmp_path: Path) -> None:
+    with relay_child(settings(tmp_path, open_mode=True)) as child:
+        assert child.report is not None
+        control = RelayClient(Path(child.report["ready"]["control"]))
+        await control.drain()
+        child.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(child.process.wait, 10)
+        await control.close()
+    assert child.process.returncode == 0
+
+
+async def test_a_service_tells_its_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "600000")
+        with relay_child(settings(tmp_path)) as child:
+            said = [await asyncio.to_thread(manager.recv, 200) for _ in range(3)]
+            child.process.send_signal(signal.SIGTERM)
+            while said[-1] != b"STOPPING=1":
+                said.append(await asyncio.to_thread(manager.recv, 200))
+    assert said[0] == b"READY=1"
+    assert said[1:-1] == [b"WATCHDOG=1\nSTATUS=0 rooms, 0 sessions"] * (len(said) - 2)
+
+
+async def test_a_process_under_load_refuses_seats_and_not_the_host(tmp_path: Path) -> None:
+    headers = {"Content-Type": SDP}
+    with relay_child(settings(tmp_path, open_mode=True, max_load=0.3)) as child:
+        assert child.report is not None
+        ready = child.report["ready"]
+        url = f"http://127.0.0.1:{ready['http_port']}"
+        async with ClientSession() as http:
+
+            async def post(path: str, offer: str) -> tuple[int, str | None]:
+                async with http.post(url + path, data=offer, headers=headers) as response:
+                    code = (await response.json())["code"] if response.status >= 400 else None
+                    return response.status, code
+
+            assert await post("/whip/x", PUBLISH) == (201, None)
+            assert await post("/whep/x?peer=seat-1", SUBSCRIBE) == (201, None)
+
+            async def taking_seats() -> bool:
+                async with http.get(url + "/readyz") as response:
+                    busy = (await response.json())["busy"]
+                    assert response.status == (503 if busy else 200)
+                    return not busy
+
+            assert await taking_seats()
+            with flood(ready["media_port"]):
+                await until_async(taking_seats, False)
+                assert await post("/whep/x?peer=seat-2", SUBSCRIBE) == (503, "relay_busy")
+                assert await post("/whip/x?peer=seat-1&source=seat", PUBLISH) == (503, "relay_busy")
+                assert await post("/whip/x", PUBLISH) == (201, None)
+                assert await post("/whip/another", PUBLISH) == (201, None)
+                assert await post("/whep/x?peer=seat-1", SUBSCRIBE) == (201, None)
+            await until_async(taking_seats, True)
+            assert await post("/whep/x?peer=seat-2", SUBSCRIBE) == (201, None)
+
+
+async def until_async(ask: Callable[[], Awaitable[bool]], wanted: bool) -> None:
+    deadline = time.monotonic() + 60
+    while await ask() is not wanted:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+@contextmanager
+def flood(port: int) -> Iterator[None]:
+    """Datagrams of no protocol at the media port, as many as a thread can send."""
+    ended = threading.Event()
+
+    def send() -> None:
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp:
+            while not ended.is_set():
+                for _ in range(100):
+                    udp.sendto(b"\x05junk", ("127.0.0.1", port))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -94,6 +94,19 @@ def test_rubbish_is_401(token: str) -> None:
     assert refused(token) == (401, "token_invalid")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        '"{alg"', "[]", "5", "null", "{}", '{"alg":5}', '{"alg":"EdDSA"}', '{"alg":"none"}',
+        '{"alg":["Ed25519"]}', '{"alg":"Ed25519","crit":["b64"],"b64":false}',
+        '{"alg":"Ed25519","kid":7}', '{"alg":"Ed25519","jwk":{}}', "[" * 3000,
+    ],
+)  # fmt: skip
+def test_a_header_that_is_not_ours_is_401(header: str) -> None:
+    _, payload, signature = signed(CLAIMS).split(".")
+    assert refused(f"{b64(header.encode())}.{payload}.{signature}") == (401, "token_invalid")
+
+
 def test_validity_is_checked_with_a_small_leeway() -> None:
     token = signed(CLAIMS)
     assert verify(token, now=NOW + 60 + LEEWAY_S - 0.1).peer == "host"
