@@ -80,6 +80,7 @@ command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing 
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 command -v turnserver >/dev/null 2>&1 || missing="$missing coturn"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
+command -v docker-compose >/dev/null 2>&1 || missing="$missing docker-compose"  # checks compose.yaml; no Docker
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of package names
     apt_install $missing || say "cannot install here:$missing. Tests that need them are skipped (with CI=true they fail)."

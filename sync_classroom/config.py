@@ -174,7 +174,11 @@ class RelayTableSettings(Section):
         description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
     )
     max_bitrate_kbps: int = Field(
-        2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."
+        2500,
+        ge=100,
+        le=20000,
+        description="Bit rate asked of a publisher, kbit/s; of one that sends layers, 1.3 times"
+        " that.",
     )
     journal_max_mb: int = Field(
         512, ge=1, le=100000, description="Disk the unconfirmed journal may take, MB."

@@ -139,6 +139,19 @@ async def test_two_coordinators_never_share_a_folder(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- start and stop
 
 
+async def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+        async with serving(quiet(tmp_path / "data")):
+            said = [await asyncio.to_thread(manager.recv, 200) for _ in range(2)]
+        said.append(manager.recv(200))
+    assert said == [b"READY=1", b"WATCHDOG=1\nSTATUS=serving", b"STOPPING=1"]
+
+
 async def test_serves_pages_api_and_relay_and_shows_the_way_in_once(tmp_path: Path) -> None:
     async with serving(quiet(tmp_path)) as ready, open_http(ready.url) as http:
         for path, status in (("/healthz", 200), ("/readyz", 200), ("/terminal", 200)):

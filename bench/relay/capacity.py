@@ -6,7 +6,7 @@ the relay's CPU in a second over their number is what one costs, with receiver r
 as browsers send them, and its inverse is how many one core carries. Then more and more are
 connected, up to what was computed or to what this machine's one generator process can hold, and
 each step is held for some seconds: every packet sent times its room's receivers must arrive in
-time.
+time. On a machine that does other things, `--preferred` runs relay and peers before them.
 
     python -m bench.relay.capacity --most 4800
 """
@@ -21,7 +21,7 @@ from typing import Final
 
 from bench import figures
 from bench.figures import Figure
-from bench.machine import Cpu
+from bench.machine import Cpu, prefer
 from bench.relay.child import Options, Relay, relay
 from bench.relay.crowd import Crowd
 from bench.relay.pattern import LOW
@@ -37,6 +37,7 @@ LINGER_S: Final = 0.3
 SHARES: Final = (0.5, 0.75, 0.9)
 """Steps, as shares of what was computed: above that a core has nothing left for joins."""
 AIM: Final = 4000
+MEMORY_AIM_KB: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Held:
     cpu: Cpu
     would_block: int
     acknowledged: int
+    rss: int
 
     @property
     def missing(self) -> int:
@@ -147,7 +149,8 @@ class Hall:
             seconds,
             used,
             after["would_block"] - counters["would_block"],
-            await self._relay.ask("acknowledged"),
+            await self._relay.ask("acknowledged", 3.0),
+            self._relay.rss_bytes(),
         )
 
 
@@ -183,7 +186,7 @@ def found(steps: list[Held], silent: Held) -> list[Figure]:
     cost = f"{first.core / first.receivers * 1e6:,.0f} µs of CPU a second for each of {FIRST}"
     made = [
         Figure("receivers a core carries, by cost", first.carries, "", AIM, at_least=True,
-               note=f"{cost}, consent and reports included; {first.acknowledged} report no loss"),
+               note=f"{cost}, consent and reports included; {first.acknowledged} acknowledge"),
         Figure("the same without receiver reports", silent.carries,
                note=f"{silent.us_per_packet:.2f} µs per packet, {LOW.packets_per_s:.0f} packets/s"),
         Figure("CPU per packet, reports included", first.us_per_packet, "µs"),
@@ -198,6 +201,11 @@ def found(steps: list[Held], silent: Held) -> list[Figure]:
             Figure("receivers a core carries, by cost at that step", best.carries, "", AIM,
                    at_least=True, note=f"{best.us_per_packet:.2f} µs per packet")
         )  # fmt: skip
+    last = steps[-1]
+    if last.receivers > first.receivers:
+        grown_kb = (last.rss - first.rss) / 1000 / (last.receivers - first.receivers)
+        note = f"between {first.receivers} and {last.receivers}"
+        made.append(Figure("memory per receiver", grown_kb, "kB", MEMORY_AIM_KB, note=note))
     for step in steps:
         if step.missing:
             note = (
@@ -213,13 +221,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--most", type=int, help="receivers, at most")
     parser.add_argument("--seconds", type=float, help="to hold each step")
     parser.add_argument("--window", type=float, default=2.0, help="batch window, ms")
+    parser.add_argument("--preferred", action="store_true", help="by the scheduler (SCHED_RR)")
     parser.add_argument("--fanout", choices=CHOICES, default="auto")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse()
-    options = Options(window_ms=arguments.window, fanout=arguments.fanout)
+    preferred = arguments.preferred and prefer()
+    options = Options(arguments.window, arguments.fanout, preferred=preferred)
     seconds = arguments.seconds or (3.0 if arguments.quick else 8.0)
     most = arguments.most or (2 * FIRST if arguments.quick else 4800)
     steps, silent = asyncio.run(run(options, seconds, most))

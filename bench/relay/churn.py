@@ -161,7 +161,7 @@ async def run(visits: int) -> list[Figure]:
     """Warm-up, visits, figures."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-churn-")))
-        relay = await stack.enter_async_context(served(folder))
+        relay = await stack.enter_async_context(served(folder, max_load=1.0))
         schools = [
             await stack.enter_async_context(
                 aiohttp.ClientSession(headers={"X-Forwarded-For": f"192.0.2.{number + 1}"})

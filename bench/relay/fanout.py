@@ -17,7 +17,7 @@ from bench import figures
 from bench.figures import Figure
 from bench.relay.child import Options, Relay, relay
 from bench.relay.measure import Load, forwarding
-from bench.relay.pattern import CAMERA
+from bench.relay.pattern import PATTERNS
 from sync_classroom.relay.kernel import CHOICES
 
 MEMORY_AIM_KB = 150
@@ -43,7 +43,10 @@ async def _profile(under_test: Relay, options: Options, *, start: bool) -> None:
 def found(costs: dict[str, float]) -> list[Figure]:
     """The figures of one run."""
     split = f"{costs['us_user']:.1f} user, {costs['us_system']:.1f} system"
-    count = f"{costs['forwarded']:,.0f} of {costs['expected']:,.0f} arrived"
+    count = (
+        f"{costs['forwarded']:,.0f} of {costs['expected']:,.0f} arrived,"
+        f" {costs['lost_at_receivers']:.0f} dropped at the receivers' sockets"
+    )
     return [
         Figure("CPU per forwarded packet", costs["us_per_packet"], "µs", note=split),
         Figure("packets counted at the receivers", costs["forwarded"], note=count),
@@ -60,6 +63,7 @@ def parse() -> argparse.Namespace:
     parser = figures.arguments(__doc__)
     parser.add_argument("--subscribers", type=int, default=47)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--pattern", choices=list(PATTERNS), default="camera")
     parser.add_argument("--window", type=float, default=2.0, help="batch window, ms")
     parser.add_argument("--no-segments", action="store_true", help="without UDP_SEGMENT")
     parser.add_argument("--fanout", choices=CHOICES, default="auto")
@@ -76,7 +80,9 @@ def main() -> None:
         profile=arguments.profile,
     )
     seconds = arguments.seconds or (3.0 if arguments.quick else 10.0)
-    costs = asyncio.run(run(options, Load(arguments.subscribers, seconds, CAMERA)))
+    costs = asyncio.run(
+        run(options, Load(arguments.subscribers, seconds, PATTERNS[arguments.pattern]))
+    )
     figures.report(found(costs), arguments.json)
     if arguments.profile:
         pstats.Stats(arguments.profile).sort_stats("tottime").print_stats(18)

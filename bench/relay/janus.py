@@ -36,7 +36,7 @@ from sync_classroom.relay.session import Direction
 
 LIBRARIES: Final = Path("/usr/lib/x86_64-linux-gnu/janus")
 START_S: Final = 10.0
-START_TRIES: Final = 8
+START_TRIES: Final = 20
 ANSWER_S: Final = 15.0
 ROOM: Final = 1234
 MISSING: Final = "Janus is not installed (Debian package janus): no figures of it"

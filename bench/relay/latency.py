@@ -5,7 +5,8 @@ publishes its thumbnail, which goes to the host's wall. Each packet carries the 
 to the kernel; the kernel stamps its arrival at the receiver's socket (SO_TIMESTAMPNS, the same
 clock), so this process's own delay in reading does not count. The same packets sent straight from
 socket to socket in the same run say what loopback alone takes; its median is taken off. One packet
-in eight of every receiver is decrypted and counted.
+in eight of every receiver is decrypted and counted. Relay and peers run before other processes
+(SCHED_RR, where allowed, unless `--as-is`): what else this machine does is not what is measured.
 
     python -m bench.relay.latency --seconds 15
 """
@@ -24,7 +25,7 @@ from typing import Final
 
 from bench import figures
 from bench.figures import Figure, percentile
-from bench.machine import Cpu
+from bench.machine import Cpu, prefer
 from bench.relay.child import Options, Relay, relay
 from bench.relay.pattern import CAMERA, THUMBNAIL, Pattern
 from bench.relay.peers import VP8, Client, Source, Sources
@@ -224,6 +225,7 @@ def parse() -> argparse.Namespace:
     parser = figures.arguments(__doc__)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--window", type=float, nargs="*", default=[2.0, 0.0], metavar="MS")
+    parser.add_argument("--as-is", action="store_true", help="without preference by the scheduler")
     parser.add_argument("--fanout", choices=CHOICES, default="auto")
     return parser.parse_args()
 
@@ -232,8 +234,12 @@ def main() -> None:
     arguments = parse()
     seconds = arguments.seconds or (4.0 if arguments.quick else 15.0)
     made: list[Figure] = []
+    preferred = not arguments.as_is and prefer()
+    if not preferred:
+        print("not preferred by the scheduler: whatever else runs here is in these figures")
     for window_ms in arguments.window:
-        measured = asyncio.run(run(Options(window_ms=window_ms, fanout=arguments.fanout), seconds))
+        options = Options(window_ms, arguments.fanout, preferred=preferred)
+        measured = asyncio.run(run(options, seconds))
         made += found(measured, f"window {window_ms:g} ms")
     figures.report(made, arguments.json)
 

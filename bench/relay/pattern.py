@@ -52,6 +52,7 @@ THUMBNAIL: Final = Pattern(
     fps=15, frame_packets=1, key_packets=6, key_every_s=10.0, payload=1000, audio=False
 )
 """What a remote room sends for the wall: at most 150 kbit/s at 15 pictures a second."""
+PATTERNS: Final = {"camera": CAMERA, "low": LOW, "thumbnail": THUMBNAIL}
 
 
 @dataclass(frozen=True, slots=True)

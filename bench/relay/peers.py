@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -111,14 +112,21 @@ class Handshake:
         self.profile = ""
         self._send = send
         self._dtls: SSL.Connection | None = None
-        self._flight: list[bytes] = []
+        self._hello = b""
 
     def begin(self) -> None:
-        """Send a check, or the last flight; also to be called when nothing has come for a while."""
-        if not self._flight:
+        """Send a check; also to be called whenever nothing has come for a while.
+
+        An unanswered ClientHello goes out again as it was. Later flights are OpenSSL's to repeat,
+        under new record numbers: the same records again would be taken for a replay.
+        """
+        if self._dtls is None:
             self._send(check(self.remote))
-        for data in self._flight:
-            self._send(data)
+        elif self._hello:
+            self._send(self._hello)
+        else:
+            self._dtls.DTLSv1_handle_timeout()
+            self._flush()
 
     def receive(self, data: bytes) -> None:
         """A datagram from the server; whatever is not part of the handshake is ignored."""
@@ -129,8 +137,12 @@ class Handshake:
             self._dtls = SSL.Connection(_identity()[0], None)
             self._dtls.set_ciphertext_mtu(1200)
             self._dtls.set_connect_state()
-            self._step()
+            with suppress(SSL.WantReadError):
+                self._dtls.do_handshake()
+            self._hello = self._dtls.bio_read(4096)
+            self._send(self._hello)
         elif 20 <= data[0] <= 63 and self._dtls is not None:
+            self._hello = b""
             self._dtls.bio_write(data)
             if not self.connected:
                 self._step()
@@ -150,14 +162,11 @@ class Handshake:
 
     def _flush(self) -> None:
         assert self._dtls is not None
-        flight: list[bytes] = []
         while True:
             try:
-                flight.append(self._dtls.bio_read(4096))
+                self._send(self._dtls.bio_read(4096))
             except SSL.Error:
-                break
-            self._send(flight[-1])
-        self._flight = flight or self._flight
+                return
 
     def sessions(self) -> tuple[Session, Session]:
         """SRTP of what the server sends us, and of what we send."""
@@ -204,18 +213,32 @@ class Client:
 
     async def connect(self) -> None:
         """ICE, DTLS, keys; SystemExit if the server stays silent."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(CONNECT_S):
-            self.handshake.begin()
-            while not self.handshake.connected:
-                try:
-                    async with asyncio.timeout(CHECK_AGAIN_S):
-                        data = await loop.sock_recv(self.udp, 2048)
-                except TimeoutError:
-                    self.handshake.begin()
-                    continue
-                self.handshake.receive(data)
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.udp.fileno(), readable.set)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                self.handshake.begin()
+                while not self.handshake.connected:
+                    try:
+                        async with asyncio.timeout(CHECK_AGAIN_S):
+                            await readable.wait()
+                    except TimeoutError:
+                        self.handshake.begin()
+                    readable.clear()
+                    self._read()
+        except TimeoutError:
+            raise SystemExit(f"no connection to {self.handshake.remote.address}") from None
+        finally:
+            loop.remove_reader(self.udp.fileno())
         self.unprotect, self.protect = self.handshake.sessions()
+
+    def _read(self) -> None:
+        while not self.handshake.connected:
+            try:
+                data = self.udp.recv(2048)
+            except BlockingIOError:
+                return
+            self.handshake.receive(data)
 
     def consent(self) -> None:
         """Say that we still want this (RFC 7675)."""

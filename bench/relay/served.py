@@ -69,13 +69,17 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[Served]:
-    """Run a relay in open mode until the context ends; journal and log go to `folder`."""
+async def served(folder: Path, **more: Any) -> AsyncIterator[Served]:
+    """Run a relay in open mode until the context ends; journal and log go to `folder`.
+
+    `more` are further settings.
+    """
     settings = RelaySettings(
         media=Listen("127.0.0.1", 0),
         http=Listen("127.0.0.1", 0),
         journal_dir=folder / "journal",
         open_mode=True,
+        **more,
     )
     context = multiprocessing.get_context("spawn")
     pipe, other = context.Pipe()

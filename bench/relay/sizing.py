@@ -1,9 +1,10 @@
 """How many rooms a relay carries, from what a packet, a join and a receiver cost it.
 
-    python -m bench.relay.sizing --packet-us 14 --join-ms 2.8 --receiver-kb 150
+    python -m bench.relay.sizing --one-us 126 --many-us 8.7 --join-ms 3.8 --receiver-kb 164
 
-The costs are the bench's (`python -m bench.relay.fanout` prints them); what a lesson asks for is
-written in `Lesson`. docs/relay.md has the table, computed from the costs that stand above it there.
+The costs are the bench's (`python -m bench.relay.fanout`, with `--subscribers 1` and with 48); what
+a lesson asks for is written in `Lesson`. docs/relay.md has the table, computed from the costs that
+stand above it there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ AUDIO_KBPS: Final = 48
 """What Opus takes for a voice, with its headers."""
 OVERHEAD_BYTES: Final = 28 + 12 + 16 + 12
 """On the wire beside the payload: IP and UDP, RTP, SRTP's tag, extensions."""
+MANY: Final = 48
+"""Subscribers of the bench's second run."""
 THUMBNAIL_KBPS: Final = 150
 """A seat's own small picture."""
 WALL_SLOTS: Final = 12
@@ -34,15 +37,30 @@ PLANNED_SHARE: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What the relay was measured to need on one machine."""
+    """What the relay was measured to need on one machine.
 
-    packet_us: float
+    `one_us` and `many_us` are processor time per forwarded packet with one subscriber and with
+    `MANY`: in the first a packet is received for each that is forwarded, in the second for many.
+    """
+
+    one_us: float
+    many_us: float
     join_ms: float
     receiver_kb: float
 
     def __post_init__(self) -> None:
-        if min(self.packet_us, self.join_ms, self.receiver_kb) <= 0:
-            raise ValueError("costs are above 0")
+        if min(self.join_ms, self.receiver_kb, self.sent_us) <= 0 or self.received_us < 0:
+            raise ValueError("costs are above 0, and one packet costs more than one of many")
+
+    @property
+    def received_us(self) -> float:
+        """Of a packet received: at a lesson's rates less, as more of them come at once."""
+        return (self.one_us - self.many_us) * MANY / (MANY - 1)
+
+    @property
+    def sent_us(self) -> float:
+        """Of a packet sent to one more subscriber."""
+        return self.one_us - self.received_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,12 @@ class Lesson:
         return self.rooms * down + min(self.rooms, WALL_SLOTS) * _packets(THUMBNAIL_KBPS)
 
     @property
+    def received_per_s(self) -> float:
+        """Packets a second that arrive: the host's streams, a thumbnail of every room."""
+        host = _packets(self.camera_kbps) + _packets(SCREEN_KBPS) + AUDIO_PER_S
+        return host + self.rooms * _packets(THUMBNAIL_KBPS)
+
+    @property
     def out_mbps(self) -> float:
         """On the wire from the relay."""
         media = self.rooms * (self.camera_kbps + SCREEN_KBPS + AUDIO_KBPS)
@@ -68,11 +92,9 @@ class Lesson:
 
     @property
     def in_mbps(self) -> float:
-        """On the wire to the relay: the host's streams, a thumbnail of every room."""
+        """On the wire to the relay."""
         media = self.camera_kbps + SCREEN_KBPS + AUDIO_KBPS + self.rooms * THUMBNAIL_KBPS
-        packets = _packets(self.camera_kbps) + _packets(SCREEN_KBPS) + AUDIO_PER_S
-        packets += self.rooms * _packets(THUMBNAIL_KBPS)
-        return (media * 1000 + packets * OVERHEAD_BYTES * 8) / 1e6
+        return (media * 1000 + self.received_per_s * OVERHEAD_BYTES * 8) / 1e6
 
     @property
     def sessions(self) -> int:
@@ -98,7 +120,8 @@ class Size:
 def size(lesson: Lesson, costs: Costs) -> Size:
     """A core's share for one lesson, remote rooms one core carries in such lessons, processor
     seconds in which its rooms join, and memory."""
-    share = lesson.packets_per_s * costs.packet_us / 1e6
+    work_us = lesson.packets_per_s * costs.sent_us + lesson.received_per_s * costs.received_us
+    share = work_us / 1e6
     return Size(
         lesson,
         share,
@@ -129,27 +152,29 @@ def sizing_table(costs: Costs) -> str:
 
 
 _COSTS = re.compile(
-    r"^Measured: ([\d.]+) µs per forwarded packet, ([\d.]+) ms per join, ([\d.]+) kB per receiver",
-    re.M,
+    r"Measured: ([\d.]+) µs per packet forwarded to one, ([\d.]+) µs to each of 48, ([\d.]+) ms per"
+    r" join, ([\d.]+) kB per receiver"
 )
 
 
 def read_costs(document: str) -> Costs:
     """The costs a document states; ValueError if it states none."""
-    found = _COSTS.search(document)
+    found = _COSTS.search(" ".join(document.split()))
     if found is None:
-        raise ValueError("no line 'Measured: … µs per forwarded packet, … ms per join, … kB …'")
+        raise ValueError("no sentence 'Measured: … µs per packet forwarded to one, … µs to each …'")
     return Costs(*map(float, found.groups()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table for the costs given."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packet-us", type=float, required=True, help="CPU per forwarded packet")
+    parser.add_argument("--one-us", type=float, required=True, help="CPU per packet, to one")
+    parser.add_argument("--many-us", type=float, required=True, help="the same to each of 48")
     parser.add_argument("--join-ms", type=float, required=True, help="CPU per join")
     parser.add_argument("--receiver-kb", type=float, required=True, help="memory per receiver")
     given = parser.parse_args(arguments)
-    print(sizing_table(Costs(given.packet_us, given.join_ms, given.receiver_kb)), end="")
+    costs = Costs(given.one_us, given.many_us, given.join_ms, given.receiver_kb)
+    print(sizing_table(costs), end="")
 
 
 if __name__ == "__main__":

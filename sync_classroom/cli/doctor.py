@@ -25,7 +25,7 @@ from .. import __version__
 from ..app import DATABASE_URL, relay_client
 from ..config import Settings, split_address
 from ..coordinator.ports import RelayDownError
-from ..coordinator.relay_client import RelayClient, RelayIdentity, RelayLockedError
+from ..coordinator.relay_client import RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
 from ..domain.turn import Turn
 from ..relay import kernel
@@ -35,8 +35,6 @@ from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 from .turn_probe import probe
 
-#: A relay that runs answers within milliseconds.
-RELAY_ANSWER_S: Final = 2.0
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
 
@@ -269,14 +267,20 @@ async def _relay_finding(settings: Settings) -> Finding:
             f"The relay at {where} is of version {found.version}, this is {__version__}: upgrade"
             " both to the same.",
         )
-    return _doing(found)
+    return _relay_state(found, where)
 
 
-def _doing(found: RelayIdentity) -> Finding:
-    """How much a relay does, and what it refuses."""
+def _relay_state(found: RelayIdentity, where: str) -> Finding:
+    """How much the relay that answers does, and what it refuses."""
     share = f"{found.load:.0%}"
-    zh = f"媒体服务 {found.version} 运行中：课堂 {found.rooms}，连接 {found.sessions}，负荷 {share}"
-    en = f"Relay {found.version} runs: {found.rooms} rooms, {found.sessions} sessions, load {share}"
+    zh = (
+        f"媒体服务 {found.relay} 在 {where} 应答：{found.rooms} 个课堂，{found.sessions} 路连接，"
+        f"负荷 {share}"
+    )
+    en = (
+        f"The relay {found.relay} answers at {where}: {found.rooms} rooms, {found.sessions}"
+        f" sessions, load {share}"
+    )
     if found.draining:
         return Finding(
             Level.WARN,
@@ -293,23 +297,31 @@ def _doing(found: RelayIdentity) -> Finding:
     return Finding(Level.OK, zh, en)
 
 
-async def _own_relay(control: Path) -> Finding:
-    """The relay that `serve` started here, if it runs: it is started when it is needed."""
-    client = RelayClient(control, timeout_s=RELAY_ANSWER_S)
+async def _own_relay(settings: Settings) -> Finding | None:
+    """The state of the relay `serve` started; None while there is none, which is no fault."""
+    client = relay_client(serve_settings(settings))
     try:
-        return _doing(await client.identity())
+        return _relay_state(await client.identity(), client.where)
     except RelayDownError:
-        return Finding(Level.OK, "媒体服务没有运行", "The relay is not running")
+        return None
     finally:
         await client.close()
 
 
 def _relay(settings: Settings) -> Iterator[Finding]:
-    """The relay: our own while it runs, or the one that somebody else runs."""
+    """The relay, whoever runs it; one of our own is started when it is needed."""
     if settings.relay.spawn:
-        yield asyncio.run(
-            _own_relay(Path(settings.server.data_dir).absolute() / "relay" / "control.sock")
-        )
+        if settings.store.redis_url:
+            yield Finding(
+                Level.WARN,
+                "store.redis_url 用于多个协调服务，而 relay.spawn 为 true 时它们各自启动媒体服务，"
+                "同一节课会被分在几处。请单独运行一个媒体服务，并设 relay.spawn = false。",
+                "store.redis_url is for several coordinators, and with relay.spawn = true each"
+                " starts a relay of its own: a lesson would be torn apart. Run one relay by itself"
+                " and set relay.spawn = false.",
+            )
+        if (found := asyncio.run(_own_relay(settings))) is not None:
+            yield found
         return
     if settings.relay.control.startswith("https://") and not settings.relay.public_url:
         yield Finding(

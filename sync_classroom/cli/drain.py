@@ -10,35 +10,43 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from ..app import relay_client
 from ..coordinator.ports import RelayDownError
 from ..coordinator.relay_client import RelayClient
 from ..domain.problems import ProblemError, ProblemKind
 from .language import say
+from .settings import serve_settings
 
 #: How often the relay is asked what it still waits for.
 LOOK_S: Final = 1.0
 
 
 @click.command()
-@click.option("--control", type=click.Path(path_type=Path), help="Unix socket of the control API.")
+@click.option(
+    "--control", type=click.Path(path_type=Path), help="Its control socket; else relay.control."
+)
 @click.option("--cancel", is_flag=True, help="Take new rooms again instead.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the relay has ended.")
 @click.pass_obj
 def drain(obj: Any, control: Path | None, cancel: bool, no_wait: bool) -> None:
     """Let the relay finish its lessons, begin no others, and end when nobody is connected."""
-    path = control or Path(obj.settings.server.data_dir) / "relay" / "control.sock"
     console = Console(soft_wrap=True, highlight=False)
-    asyncio.run(_drain(path.absolute(), console, cancel=cancel, wait=not no_wait))
+    socket = control.absolute() if control else None
+
+    async def run() -> None:
+        client = RelayClient(socket) if socket else relay_client(serve_settings(obj.settings))
+        await _drain(client, console, cancel=cancel, wait=not no_wait)
+
+    asyncio.run(run())
 
 
-async def _drain(path: Path, console: Console, *, cancel: bool, wait: bool) -> None:
-    client = RelayClient(path)
+async def _drain(client: RelayClient, console: Console, *, cancel: bool, wait: bool) -> None:
     try:
         try:
             boot = (await client.status()).boot
             await (client.cancel_drain() if cancel else client.drain())
         except RelayDownError as error:
-            raise _no_relay(path, error) from error
+            raise _no_relay(client.where, error) from error
         if cancel:
             console.print(say("媒体服务重新接受新课堂。", "The relay takes new lessons again."))
         elif wait:
@@ -81,13 +89,13 @@ def _nobody() -> str:
     return say("没有人在线，即将停止", "nobody is connected; it ends in a moment")
 
 
-def _no_relay(path: Path, error: RelayDownError) -> ProblemError:
+def _no_relay(where: str, error: RelayDownError) -> ProblemError:
     return ProblemError(
         "relay_not_found",
-        f"在 {path} 没有媒体服务应答（{error}）。请检查它是否在运行，或用 --control 指定。",
-        f"No relay answers at {path} ({error}). Check that it runs, or name its socket with"
+        f"在 {where} 没有媒体服务应答（{error}）。请检查它是否在运行，或用 --control 指定。",
+        f"No relay answers at {where} ({error}). Check that it runs, or name its socket with"
         " --control.",
         kind=ProblemKind.UNAVAILABLE,
         field="--control",
-        value=str(path),
+        value=where,
     )

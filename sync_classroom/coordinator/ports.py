@@ -288,11 +288,13 @@ class Bus(Protocol):
 class Layout:
     """Which source feeds each slot of a subscriber, by order of its m-lines; None is an idle slot.
 
-    Source names: `camera`, `screen`, or `seat:<seat id>`.
+    Source names: `camera`, `screen`, or `seat:<seat id>`. `heights` says by video slot how high the
+    picture is shown, in pixels, so that the relay sends no more; None is as high as there is.
     """
 
     audio: tuple[str | None, ...] = ("camera",)
     video: tuple[str | None, ...] = ("camera", "screen")
+    heights: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

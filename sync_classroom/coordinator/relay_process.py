@@ -108,6 +108,8 @@ class RelayProcess:
         found = await self._find()
         if found is None:
             return await self._spawn()
+        if not found.settings:
+            raise _others(found, self._control)
         same = found.version == __version__ and found.settings == self._digest
         if not same and found.sessions == 0:
             log.info("relay_replaced", boot=found.boot, version=found.version)
@@ -323,6 +325,20 @@ def _reported(ready: Mapping[str, Any], digest: str) -> RelayIdentity:
         http_port=int(ready["http_port"]),
         draining=False,
         sessions=0,
+    )
+
+
+def _others(found: RelayIdentity, control: Path) -> ProblemError:
+    """A relay that was started by itself has no digest: whoever runs it would start it again."""
+    return ProblemError(
+        "relay_others",
+        f"{control} 上已有单独运行的媒体服务（进程 {found.pid}）。请设 relay.spawn = false"
+        " 以使用它，或先停止它。",
+        f"A relay that runs by itself (process {found.pid}) is at {control}. Set relay.spawn ="
+        " false to use it, or stop it first.",
+        kind=ProblemKind.CONFLICT,
+        field="relay.spawn",
+        value=found.pid,
     )
 
 

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 # docs/terminal-protocol.md "Media": a host offers 13 video lines, one of them the called-on seat.
 WALL_SLOTS: Final = 12
+# Wall pictures are shown some 300 pixels wide; a room's small picture is 320x180.
+WALL_HEIGHT: Final = 180
 EVERYONE: Final = "*"
 # A relay has some hundred rooms at once; a layout that was forgotten is sent once more.
 MAX_REMEMBERED: Final = 1000
@@ -59,7 +61,11 @@ def layouts(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) ->
     pictures += [None] * (WALL_SLOTS - len(pictures))
     return {
         EVERYONE: Layout(audio=("camera", voice), video=("camera", "screen", called)),
-        "host": Layout(audio=(voice,), video=(called, *pictures)),
+        "host": Layout(
+            audio=(voice,),
+            video=(called, *pictures),
+            heights=(None, *[WALL_HEIGHT] * WALL_SLOTS),
+        ),
     }
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .health import Health
 from .journal import Journal
 from .journal_files import MAX_PAGE
+from .picture import MAX_SIDE
 from .room import Layout
 from .session import SessionRefusedError
 from .tokens import TokenVerifier, is_name
@@ -230,10 +231,14 @@ def parse_layouts(value: object) -> dict[str, Layout]:
     for peer, slots in value.items():
         if peer != "*":
             _name(peer)
-        if not isinstance(slots, dict) or set(slots) - {"audio", "video"}:
-            raise _invalid("布局只有 audio 与 video", "a layout has audio and video", slots)
+        if not isinstance(slots, dict) or set(slots) - {"audio", "video", "heights"}:
+            raise _invalid(
+                "布局只有 audio、video 与 heights", "a layout has audio, video and heights", slots
+            )
         layouts[peer] = Layout(
-            audio=_sources(slots.get("audio", [])), video=_sources(slots.get("video", []))
+            audio=_sources(slots.get("audio", [])),
+            video=_sources(slots.get("video", [])),
+            heights=_heights(slots.get("heights", [])),
         )
     return layouts
 
@@ -246,6 +251,23 @@ def _sources(value: object) -> tuple[str | None, ...]:
     for source in value:
         if source is not None and not (isinstance(source, str) and _SOURCE.fullmatch(source)):
             raise _invalid("来源名无效", "not a source name", source)
+    return tuple(value)
+
+
+def _heights(value: object) -> tuple[int | None, ...]:
+    if not isinstance(value, list) or len(value) > MAX_SLOTS:
+        raise _invalid(
+            f"至多 {MAX_SLOTS} 个画面高度",
+            f"a list of at most {MAX_SLOTS} heights is needed",
+            value,
+        )
+    for height in value:
+        if height is not None and (type(height) is not int or not 1 <= height <= MAX_SIDE):
+            raise _invalid(
+                f"画面高度应为 1 到 {MAX_SIDE} 或 null",
+                f"a height is 1 to {MAX_SIDE} pixels, or null",
+                height,
+            )
     return tuple(value)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from . import rtcp, stun
 from .counters import Counters
-from .forwarding import Feed
+from .feed import Feed
 from .ice import IceTable, Outcome
 from .live_session import Session
 from .ports import MediaPorts
@@ -39,6 +39,10 @@ class Recipient(Protocol):
         """A feed has something new pending."""
         ...
 
+    def moved(self, session: Session) -> None:
+        """The session's datagrams go to another address from now on."""
+        ...
+
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """A session's RTCP has been taken."""
         ...
@@ -60,6 +64,7 @@ class Demultiplexer:
         self._counters = counters
         self._recipient = recipient
         self._by_address: dict[bytes, Session] = {}
+        self._heard: dict[Session, None] = {}
         self._scratch = ffi.new("char[]", SLOT)
         self._scratch_view = memoryview(ffi.buffer(self._scratch)).cast("B")
 
@@ -76,6 +81,7 @@ class Demultiplexer:
                 self._datagram(place, now)
             if count < RECEIVE_BATCH:
                 break
+        self._touch()
 
     def take(self, datagrams: Sequence[bytes], key: bytes, now: float) -> None:
         """Read what came over the TCP connection of this key."""
@@ -101,6 +107,13 @@ class Demultiplexer:
             view = self._scratch_view[: len(datagram)]
             view[:] = datagram
             self._media(session, self._scratch, view, now)
+        self._touch()
+
+    def _touch(self) -> None:
+        """Once for all that a session was sent: its deadlines are not cheap to tell."""
+        heard, self._heard = self._heard, {}
+        for session in heard:
+            self._recipient.touch(session)
 
     def forget(self, session: Session) -> None:
         """The session has ended: its addresses are nobody's."""
@@ -178,6 +191,8 @@ class Demultiplexer:
             session.dtls.address = None
         elif current is None or current.key[: len(nominated)] != nominated:
             session.dtls.address = self._ports.destination(nominated)
+        if session.dtls.address is not current:
+            self._recipient.moved(session)
 
     # ------------------------------------------------------------------ media
 
@@ -221,4 +236,4 @@ class Demultiplexer:
                 counters.rtcp_malformed += 1
             else:
                 counters.rtp_malformed += 1
-        self._recipient.touch(session)
+        self._heard[session] = None

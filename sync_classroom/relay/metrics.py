@@ -34,7 +34,7 @@ COUNTERS: Final = {
     "packets_in": ("received_packets", "RTP packets received from publishers."),
     "bytes_in": ("received_bytes", "Bytes of RTP received from publishers."),
     "forwarded": ("forwarded_packets", "RTP packets sent to subscribers, first time."),
-    "retransmitted": ("retransmitted_packets", "RTP packets sent again after a NACK."),
+    "retransmitted": ("retransmitted_packets", "RTP packets sent again, after a NACK or to probe."),
     "bytes_out": ("sent_bytes", "Bytes of RTP sent to subscribers."),
     "datagrams_in": ("received_datagrams", "Datagrams read from the media port."),
     "datagrams_out": ("sent_datagrams", "Datagrams written to the media port."),
@@ -88,6 +88,18 @@ COUNTERS: Final = {
     "idle_codec": (
         "idle_routes",
         "Routes left idle because the subscriber lacks the source's codec.",
+    ),
+    "layer_switches": (
+        "layer_switches",
+        "Changes of a subscriber's picture to another simulcast layer.",
+    ),
+    "pictures_stopped": (
+        "stopped_pictures",
+        "Pictures withheld because their lowest layer did not fit a subscriber's line.",
+    ),
+    "probes_out": (
+        "sent_probes",
+        "Packets sent once more to find out what a subscriber's line carries.",
     ),
     "nacks_in": ("nacks_received", "NACKs received from subscribers."),
     "nacks_out": ("nacks_sent", "NACKs sent to publishers."),

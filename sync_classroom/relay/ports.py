@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from socket import socket
-from typing import Final
+from typing import Any, Final
 
 from .counters import Counters
 from .fanout import FanOut, Job, Output, PythonFanOut
+from .feed import Batch
 from .kernel import make_fanout
 from .rtp import Packet
 from .tcp import Arrived, Connection, Lost, TcpPort, bind
@@ -137,6 +138,20 @@ class SplitFanOut:
             self._udp.forward(datagram)
         if stream:
             self._tcp.forward(stream)
+
+    def group(self, outputs: Sequence[Output]) -> Any:
+        """See `FanOut`: the group of either protocol, None where it has nobody."""
+        by_tcp = [o for o in outputs if isinstance(o.destination.address, Connection)]
+        if not by_tcp:
+            return self._udp.group(outputs), None
+        rest = [o for o in outputs if not isinstance(o.destination.address, Connection)]
+        return self._udp.group(rest) if rest else None, self._tcp.group(by_tcp)
+
+    def broadcast(self, group: Any, batch: Batch) -> None:
+        """See `FanOut`."""
+        for fanout, part in zip((self._udp, self._tcp), group, strict=True):
+            if part is not None:
+                fanout.broadcast(part, batch)
 
     def resend(self, output: Output, packet: Packet) -> bool:
         """See `FanOut`."""

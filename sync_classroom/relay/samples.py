@@ -6,7 +6,8 @@ report* are written. If none came at all, everything sent is written off as not 
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,21 @@ class Totals:
 
     def since(self, earlier: Totals) -> Totals:
         """The difference, figure by figure."""
-        return Totals(*(a - b for a, b in zip(astuple(self), astuple(earlier), strict=True)))
+        return Totals(
+            self.packets - earlier.packets,
+            self.acked - earlier.acked,
+            self.bytes - earlier.bytes,
+            self.lost - earlier.lost,
+            self.nacks - earlier.nacks,
+            self.plis - earlier.plis,
+            self.dropped - earlier.dropped,
+        )
 
     def __bool__(self) -> bool:
-        return any(astuple(self))
+        return self != NOTHING
+
+
+NOTHING: Final = Totals()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .sdp_codecs import MAX_FORMATS, negotiate
+from .sdp_simulcast import Layer, offered_layers
 from .session import Codec, Direction, MediaLine, Offer
 
 #: A host's offer of 14 lines by Chromium 156 is 75 kB.
@@ -243,12 +244,21 @@ def _media_line(
     codecs = _codecs(section, direction)
     if not codecs:
         return plain
-    ssrc, rtx_ssrc = _ssrcs(section) if direction is Direction.PUBLISH else (None, None)
+    extensions = _extensions(session, section, wanted)
+    layers: tuple[Layer, ...] = ()
+    ssrc = rtx_ssrc = None
+    if direction is Direction.PUBLISH:
+        if RID in extensions:  # without it the layers could not be told apart
+            types = [codec.payload_type for codec in codecs]
+            layers = offered_layers(section.all("rid"), section.all("simulcast"), types)
+        if not layers:
+            ssrc, rtx_ssrc = _ssrcs(section)
     return replace(
         plain,
         accepted=True,
         codecs=codecs,
-        extensions=_extensions(session, section, wanted),
+        extensions=extensions,
+        layers=layers,
         ssrc=ssrc,
         rtx_ssrc=rtx_ssrc,
         reduced_size_rtcp="rtcp-rsize" in section.attributes,

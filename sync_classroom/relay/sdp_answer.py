@@ -8,6 +8,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
+from .feedback import SIMULCAST_SHARE
+from .sdp_simulcast import answer_lines
 from .session import Codec, Direction, LocalStream, LocalTransport, MediaLine, Offer
 
 _HOST_PRIORITY = 126  # RFC 8445 5.1.2.2: the type preference recommended for host candidates
@@ -64,8 +66,9 @@ def build_answer(
             continue
         hints: list[str] = []
         if offer.direction is Direction.PUBLISH and line.kind == "video":
-            hints.append(f"x-google-start-bitrate={start_bitrate_kbps}")
-            hints.append(f"x-google-max-bitrate={max_bitrate_kbps}")
+            share = SIMULCAST_SHARE if line.layers else 1.0
+            hints.append(f"x-google-start-bitrate={round(start_bitrate_kbps * share)}")
+            hints.append(f"x-google-max-bitrate={round(max_bitrate_kbps * share)}")
         out += _accepted(line, offer.direction, transport, hints)
         if line.mid in streams:
             out += _sent_stream(streams[line.mid], line)
@@ -123,7 +126,7 @@ def _accepted(
         out.append("a=rtcp-rsize")
     for codec in line.codecs:
         out += _codec(codec, hints)
-    return out
+    return out + answer_lines(line.layers)
 
 
 def _codec(codec: Codec, hints: Sequence[str]) -> list[str]:

@@ -93,7 +93,11 @@ class Format:
         return text if week is None else f"{text} · week {week}"
 
     def date_range(self, first: date, last: date) -> str:
-        """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`."""
+        """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`; one day is written once."""
+        if first == last:
+            if self._zh:
+                return f"{first.year}年{first.month}月{first.day}日"
+            return f"{first.day} {_MONTHS_EN[first.month - 1]} {first.year}"
         if self._zh:
             year = "" if last.year == first.year else f"{last.year}年"
             return f"{first.year}年{first.month}月{first.day}日–{year}{last.month}月{last.day}日"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom import __version__
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
@@ -19,7 +18,6 @@ from sync_classroom.relay.settings import Listen
 from tests.support import relays
 from tests.support.processes import free_port
 from tests.support.relay_child import Child, relay_child
-from tests.support.relays import settings as relay_settings
 
 from .conftest import Command
 from .test_tls import NOW
@@ -77,11 +75,10 @@ def test_the_media_port_is_looked_at_for_tcp_too_unless_it_is_switched_off(tmp_p
 
 def test_a_relay_that_runs_says_how_it_is(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
-    assert "The relay is not running" in _texts(settings, Level.OK)
     control = tmp_path / "relay" / "control.sock"
-    with relay_child(relay_settings(tmp_path, control=control, open_mode=True)) as child:
+    with relay_child(relays.settings(tmp_path, control=control, open_mode=True)) as child:
         assert child.report is not None
-        idle = f"Relay {__version__} runs: 0 rooms, 0 sessions, load "
+        idle = f"The relay relay-1 answers at {control}: 0 rooms, 0 sessions, load "
         assert idle in _texts(settings, Level.OK)
         client = RelayClient(control)
 
@@ -93,7 +90,7 @@ def test_a_relay_that_runs_says_how_it_is(tmp_path: Path) -> None:
         warnings = _texts(settings, Level.WARN)
         assert idle in warnings
         assert "sync-classroom drain --cancel" in warnings
-    assert "The relay is not running" in _texts(settings, Level.OK)  # though its socket is left
+    assert "The relay" not in _texts(settings, Level.OK)  # none, though its socket is left
 
 
 def test_http_to_other_machines_is_warned_about(tmp_path: Path) -> None:
@@ -162,7 +159,9 @@ def _with(settings: Settings, **relay: str) -> Settings:
 def test_relay_of_somebody_else_is_asked(apart: tuple[Settings, Child]) -> None:
     settings, child = apart
     where = settings.relay.control
-    assert f"Relay {__version__} runs: 0 rooms, 0 sessions" in _texts(settings, Level.OK)
+    assert f"The relay relay-1 answers at {where}: 0 rooms, 0 sessions" in _texts(
+        settings, Level.OK
+    )
     assert "relay.media" not in _texts(settings, Level.OK)  # its ports are its own
     wrong = _texts(_with(settings, control_secret="w" * 16), Level.FAIL)
     assert f"{where} does not take the secret" in wrong
@@ -191,3 +190,12 @@ def test_the_fan_out_in_use_is_said_and_a_missing_kernel_is_warned_about(
     assert "install gcc and then this package again" in _texts(auto, Level.WARN)
     assert _texts(auto, Level.FAIL) == ""
     assert "relay.fanout asks for the kernel, but it was not built" in _texts(wanted, Level.FAIL)
+
+
+def test_several_coordinators_with_a_relay_each_are_warned_about(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    assert "relay.spawn" not in _texts(settings, Level.WARN)
+    several = settings.model_copy(
+        update={"store": settings.store.model_copy(update={"redis_url": "redis://10.0.0.1"})}
+    )
+    assert "set relay.spawn = false" in _texts(several, Level.WARN)

@@ -28,6 +28,7 @@ from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.settings import settings_to_json
 from sync_classroom.relay.whip import SDP
+from tests.support.relay_child import relay_child
 from tests.support.relays import settings
 from tests.support.sdp_offers import PUBLISH
 from tests.support.waiting import until
@@ -267,6 +268,17 @@ async def test_adopting_hands_over_the_keys(tmp_path: Path) -> None:
 def _span() -> dict[str, Any]:
     now = datetime.now(UTC)
     return {"not_before": now, "expires": now + timedelta(hours=1)}
+
+
+async def test_a_relay_that_runs_by_itself_is_not_replaced_but_named(tmp_path: Path) -> None:
+    with relay_child(settings(tmp_path, open_mode=True)) as child:
+        keeper = Keeper(told(tmp_path), tmp_path)
+        with pytest.raises(ProblemError) as caught:
+            await keeper.start()
+        assert (caught.value.code, caught.value.value) == ("relay_others", child.process.pid)
+        assert "relay.spawn = false" in caught.value.en
+        assert running(child.process.pid)
+        await keeper.close()
 
 
 async def test_an_idle_relay_of_other_settings_is_replaced_at_once(tmp_path: Path) -> None:

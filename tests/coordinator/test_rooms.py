@@ -26,6 +26,7 @@ def test_idle_floor_gives_remote_rooms_camera_and_screen_and_the_host_the_wall()
         "host": Layout(
             audio=(None,),
             video=(None, *(f"seat:{s}" for s in SEATS), *[None] * 9),
+            heights=(None, *[180] * 12),
         ),
     }
 

@@ -15,12 +15,13 @@ from sync_classroom.relay.codecs import rewrite_vp8
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.fanout import Job, Output
 from sync_classroom.relay.forwarding import Slot
+from sync_classroom.relay.layers import Source, Wish
 from sync_classroom.relay.publisher import Publisher
 from sync_classroom.relay.rtp import Packet, extension_block
 from sync_classroom.relay.samples import Sampler
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
-from sync_classroom.relay.subscriber import MAX_RESENT_PER_S, Subscriber
+from sync_classroom.relay.subscriber import MAX_RESENT_PER_S, Stream, Subscriber
 from sync_classroom.relay.sync import RelayClock
 from tests.fuzz.reader import Reader, block
 from tests.support.virtual_media import Transport
@@ -113,8 +114,9 @@ class Lesson:
         self.outputs = {
             stream.slot: stream.output for one in self.subscribers for stream in one.streams
         }
-        for slot in self.outputs:
-            slot.route(self.publisher.feed(slot.kind), self.now)
+        for subscriber in self.subscribers:
+            for stream in subscriber.streams:
+                self._show(subscriber, stream, self.publisher.source(stream.slot.kind))
         self.numbers = dict.fromkeys(TYPES, 65000)
         self.stamp = 0
         self.acked, self.reported = [0] * SUBSCRIBERS, [0] * SUBSCRIBERS
@@ -140,6 +142,7 @@ class Lesson:
             fanout=self.wire,
             counters=self.counters,
             sampler=self.samplers[number],
+            now=self.now,
         )
         made.connected(self.now)
         return made
@@ -151,7 +154,8 @@ class Lesson:
         kind, which = reader.u8(), reader.u8()
         subscriber = self.subscribers[which % SUBSCRIBERS]
         streams = subscriber.streams
-        slot = streams[which // SUBSCRIBERS % len(streams)].slot
+        stream = streams[which // SUBSCRIBERS % len(streams)]
+        slot = stream.slot
         if kind % 8 != BLOCK:
             self.wire.queued.clear()  # what was queued has left
         match kind % 8:
@@ -168,10 +172,14 @@ class Lesson:
             case 5:
                 self._control(subscriber, self._report(slot, reader))
             case 6:
-                feed = None if slot.feed is not None else self.publisher.feed(slot.kind)
-                slot.route(feed, self.now)
+                source = self.publisher.source(slot.kind) if slot.feed is None else None
+                self._show(subscriber, stream, source)
             case _:
                 self._hold_up(slot, reader.u8())
+
+    def _show(self, subscriber: Subscriber, stream: Stream, source: Source | None) -> None:
+        subscriber.show(stream, source, Wish(), self.now)
+        subscriber.steering.choose(self.now)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds

@@ -112,6 +112,7 @@ async def test_status_has_every_documented_field(
         "loss": None,
         "jitter_ms": None,
         "last_media_s": None,
+        "layers": [],
     }
 
 
@@ -302,7 +303,17 @@ async def test_layouts_are_bounded() -> None:
     assert parse_layouts({"seat-1": LAYOUT}) == {
         "seat-1": Layout(("camera", None), ("camera", "screen", "seat:seat-1"))
     }
+    shown = {"video": ["camera", "seat:s1"], "heights": [None, 180]}
+    assert parse_layouts({"host": shown}) == {
+        "host": Layout((), ("camera", "seat:s1"), (None, 180))
+    }
     for value in (
+        {"*": {"heights": [180] * (MAX_SLOTS + 1)}},
+        {"*": {"heights": 180}},
+        {"*": {"heights": [0]}},
+        {"*": {"heights": ["180"]}},
+        {"*": {"heights": [True]}},
+        {"*": {"heights": [10**6]}},
         {"*": {"audio": ["camera"] * (MAX_SLOTS + 1)}},
         {f"p{n}": {} for n in range(MAX_LAYOUTS + 1)},
     ):

@@ -31,6 +31,12 @@ class FanOutSpy:
     def forward(self, jobs: Any) -> None:
         self.jobs += jobs
 
+    def group(self, outputs: Any) -> Any:
+        return tuple(outputs)
+
+    def broadcast(self, group: Any, batch: Any) -> None:
+        self.jobs.append((group, batch))
+
     def resend(self, output: Any, packet: Any) -> bool:
         self.resent.append(output)
         return True
@@ -100,12 +106,22 @@ async def test_every_address_is_sent_to_by_its_own_protocol(
     assert split.resend(jobs[1][0], None)  # type: ignore[arg-type]
     assert split.resend(jobs[0][0], None)  # type: ignore[arg-type]
     assert [spy.resent for spy in spies] == [[jobs[0][0]], [jobs[1][0]]]
+    outputs = [job[0] for job in jobs]
+    batch: Any = object()
+    split.broadcast(split.group(outputs), batch)
+    assert [spy.jobs[-1] for spy in spies] == [
+        ((outputs[0], outputs[2]), batch),
+        ((outputs[1],), batch),
+    ]
+    split.broadcast(split.group(outputs[1:2]), batch)
+    split.broadcast(split.group(outputs[:1]), batch)
+    assert [len(spy.jobs) for spy in spies] == [4, 3]
     ports.forget(by_udp)
     ports.forget(by_tcp)
     assert await asyncio.get_running_loop().sock_recv(tcp, 100) == b""
     assert (ports.destination(by_tcp), lost) == (None, [])
     split.forward(jobs)
-    assert len(spies[0].jobs) == 5  # nobody is connected: nothing is sorted
+    assert len(spies[0].jobs) == 7  # nobody is connected: nothing is sorted
     ports.close()
 
 

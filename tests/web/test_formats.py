@@ -65,6 +65,8 @@ def test_ranges_name_the_year_where_it_changes() -> None:
     assert ZH.date_range(date(2026, 12, 1), date(2027, 1, 9)) == "2026年12月1日–2027年1月9日"
     assert EN.date_range(date(2026, 11, 2), date(2026, 11, 30)) == "2 Nov – 30 Nov 2026"
     assert EN.date_range(date(2026, 12, 1), date(2027, 1, 9)) == "1 Dec 2026 – 9 Jan 2027"
+    assert ZH.date_range(date(2026, 11, 2), date(2026, 11, 2)) == "2026年11月2日"
+    assert EN.date_range(date(2026, 11, 2), date(2026, 11, 2)) == "2 Nov 2026"
 
 
 def test_clock_times_are_in_the_programmes_zone() -> None:

@@ -39,10 +39,10 @@ async def test_crowd_receives_counts_and_acknowledges_like_as_many_peers() -> No
         while crowd.mailbox.packets < due:
             crowd.read(1.0)
         crowd.reporting = True
-        assert await under_test.ask("acknowledged") == 0
+        assert await under_test.ask("acknowledged", 60.0) == 0
         crowd.tick(1e12)
         async with asyncio.timeout(10):
-            while await under_test.ask("acknowledged") < 5:
+            while await under_test.ask("acknowledged", 60.0) < 5:
                 crowd.read(0.01)
         assert crowd.mailbox.packets == due
         assert crowd.lost == 0

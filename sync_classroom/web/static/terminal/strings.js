@@ -144,7 +144,7 @@ export const STRINGS = {
   "check.line.untested": ["连上服务器后再测", "measured once connected"],
   "check.device.camera": ["选择摄像头", "Choose camera"],
   "check.device.microphone": ["选择麦克风", "Choose microphone"],
-  "check.device.default": ["自动选择", "Automatic"],
+  "check.device.default": ["{device}：自动选择", "{device}: automatic"],
 
   "host.check": ["自检", "Self-check"],
   "host.start": ["开始上课", "Start the lesson"],

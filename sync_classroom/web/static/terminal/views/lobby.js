@@ -255,7 +255,9 @@ function drawPicker(kind, select, { t, devices, chosen }) {
   const list = devices.filter((d) => d.kind === (kind === "camera" ? "videoinput" : "audioinput"));
   show(select, list.length > 1);
   attr(select, "aria-label", t(`check.device.${kind}`));
-  const options = [{ id: "", label: t("check.device.default") }, ...list.map((d) => ({ id: d.deviceId, label: d.label }))];
+  // Two pickers stand side by side, so each says what it picks.
+  const automatic = { id: "", label: t("check.device.default", { device: t(`check.${kind}`) }) };
+  const options = [automatic, ...list.map((d) => ({ id: d.deviceId, label: d.label }))];
   keyed(
     select,
     options,
