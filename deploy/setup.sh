@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prepares this checkout: virtual environment, packages, and what the tests need from the system.
 # Usage: deploy/setup.sh [run|test|fuzz]   (run: what `make demo` needs; test: also browser, nginx and
-# GStreamer; fuzz: the fuzzer, which nothing else needs)
+# GStreamer, coturn; fuzz: the fuzzer, which nothing else needs)
 # Everything is done once; a second call finds the stamps and needs no network.
 set -eu
 cd "$(dirname "$0")/.."
@@ -78,6 +78,7 @@ missing=""
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
 command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
+command -v turnserver >/dev/null 2>&1 || missing="$missing coturn"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 # GStreamer: foreign WHIP and WHEP clients, a real RTSP server, a real RTMP push.
 /usr/bin/python3 -c 'import gi

@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
+from yarl import URL
 
 from . import __version__
 from .coordinator.accounts import AccountService
@@ -45,6 +46,7 @@ from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
+from .domain.turn import Turn
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
@@ -94,7 +96,6 @@ class ServeSettings:
     sweep_s: float = SWEEP_S
     zone: str = "Asia/Shanghai"
     trusted_proxies: tuple[str, ...] = ()
-    ice_servers: tuple[Mapping[str, Any], ...] = ()
     metrics_token: str = ""
     record_lessons: bool = True
     stop_relay: bool = False
@@ -177,6 +178,7 @@ async def _open(
     booth = await build_booth(
         store, bus, relay.client, lease, hub, tokens, clock=clock, zone=ZoneInfo(settings.zone),
         rules=settings.rules, relay_id=settings.relay.relay, relay_url=relay_url,
+        turn=Turn(settings.relay.turn_urls, settings.relay.turn_secret),
         sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s, ingests=settings.ingests,
         record=settings.record_lessons if settings.relay.recording_dir else None,
     )  # fmt: skip
@@ -273,7 +275,6 @@ def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> Serv
         secure=urlsplit(url).scheme == "https",
         version=__version__,
         boot=secrets.token_hex(ID_BYTES),
-        ice_servers=tuple(dict(s) for s in settings.ice_servers),
         trusted_proxies=settings.trusted_proxies,
         recordings=settings.relay.recording_dir,
     )
@@ -488,7 +489,7 @@ def _relay_settings(settings: ServeSettings, tokens: TokenMinter) -> dict[str, A
 def _own_url(host: str, port: int, secure: bool) -> str:
     """How a browser on this machine reaches the pages."""
     name = "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
-    return f"{'https' if secure else 'http'}://{_bracketed(name)}:{port}"
+    return str(URL.build(scheme="https" if secure else "http", host=name, port=port))
 
 
 def _relay_url(settings: ServeSettings, url: str, port: int) -> str:
@@ -496,8 +497,4 @@ def _relay_url(settings: ServeSettings, url: str, port: int) -> str:
     listens = settings.relay.http.host
     name = listens if listens not in ("0.0.0.0", "::", "") else urlsplit(url).hostname  # noqa: S104
     scheme = "https" if settings.relay.tls_certificate is not None else "http"
-    return f"{scheme}://{_bracketed(name or 'localhost')}:{port}"
-
-
-def _bracketed(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
+    return str(URL.build(scheme=scheme, host=name or "localhost", port=port))

@@ -10,10 +10,8 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -31,33 +29,18 @@ from pydantic_settings import (
 )
 
 from .domain.problems import ProblemError
+from .setting_values import (
+    MIN_SECRET_CHARACTERS,
+    InvalidSettingError,
+    check_address,
+    check_control,
+    check_ips,
+    check_turn,
+    check_zone,
+)
 
 ENV_PREFIX: Final = "SYNC_CLASSROOM_"
 DEFAULT_FILE: Final = Path("config/sync_classroom.toml")
-#: Of the relay's control interface on TCP; the relay refuses a shorter one, too.
-MIN_SECRET_CHARACTERS: Final = 16
-
-
-class InvalidSettingError(ValueError):
-    """What a value must be, in both languages; `key` and `value` say whose, if not the field's."""
-
-    def __init__(self, zh: str, en: str, *, key: str = "", value: object = None) -> None:
-        super().__init__(en)
-        self.zh = zh
-        self.en = en
-        self.key = key
-        self.value = value
-
-
-def _address(text: str) -> str:
-    """Check `host:port` (an IPv6 host in brackets) and return it."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise InvalidSettingError(
-            "应为“地址:端口”，例如 0.0.0.0:8080 或 [::]:8080",
-            "must be ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080",
-        )
-    return text
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -66,56 +49,7 @@ def split_address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise InvalidSettingError(
-            "应为时区名称，例如 Asia/Shanghai", "must be a time zone name such as Asia/Shanghai"
-        ) from None
-    return text
-
-
-def _ips(texts: list[str]) -> list[str]:
-    for text in texts:
-        try:
-            ip_address(text)
-        except ValueError:
-            raise InvalidSettingError(
-                f'“{text}”不是 IP 地址；应写成 ["192.0.2.10"] 这样的列表',
-                f'{text!r} is no IP address; write a list such as ["192.0.2.10"]',
-            ) from None
-    return texts
-
-
-Address = Annotated[str, AfterValidator(_address)]
-
-
-def _control(text: str) -> str:
-    """Check where a relay is controlled: empty, a path, or `http(s)://host:port`."""
-    scheme, found, rest = text.partition("://")
-    if not found:
-        return text
-    host, _, port = rest.rpartition(":")
-    if scheme not in ("http", "https") or not host or not port.isdigit() or int(port) > 65535:
-        raise InvalidSettingError(
-            "应为套接字文件路径，或 http://127.0.0.1:8091、https://主机:8091 这样的地址",
-            "must be the path of a socket, or an address such as http://127.0.0.1:8091 or"
-            " https://relay.example:8091",
-        )
-    if scheme == "http" and not _is_loopback(host.strip("[]")):
-        raise InvalidSettingError(
-            "http:// 只能用于本机回环地址，其他地址请用 https://",
-            "http:// is for loopback addresses only; use https:// for any other",
-        )
-    return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+Address = Annotated[str, AfterValidator(check_address)]
 
 
 class Section(BaseModel):
@@ -128,7 +62,7 @@ class ProgrammeSettings(Section):
     """The assistance programme."""
 
     name: str = Field("太仓市信息化同步课堂帮扶", description="Shown in page titles and reports.")
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
         "Asia/Shanghai", description="Zone of every civil date and clock time."
     )
 
@@ -178,7 +112,7 @@ class RelayTableSettings(Section):
         True,
         description="Whether serve starts the relay and keeps it running; false: another does.",
     )
-    control: Annotated[str, AfterValidator(_control)] = Field(
+    control: Annotated[str, AfterValidator(check_control)] = Field(
         "",
         description="Its control: a socket's path, or http(s)://host:port; empty: in data_dir.",
     )
@@ -191,7 +125,12 @@ class RelayTableSettings(Section):
         description="PEM authority of an https control; empty: data_dir/tls if made, or system's.",
     )
     media: Address = Field(
-        "0.0.0.0:7700", description="Address and UDP port of all media; open it in the firewall."
+        "0.0.0.0:7700",
+        description="Address and port of all media, UDP first; open it in the firewall.",
+    )
+    media_tcp: bool = Field(
+        True,
+        description="Also take media by TCP on that port, for firewalls that let no UDP through.",
     )
     http: Address = Field(
         "127.0.0.1:8090",
@@ -201,7 +140,16 @@ class RelayTableSettings(Section):
         "",
         description="How terminals reach WHIP and WHEP; empty: from http and the page's host name.",
     )
-    advertised: Annotated[list[str], AfterValidator(_ips)] = Field(
+    turn_urls: list[str] = Field(
+        default_factory=list,
+        description="TURN servers told to terminals, e.g. turn:turn.example:3478?transport=udp.",
+    )
+    turn_secret: str = Field(
+        "",
+        repr=False,
+        description="Their static-auth-secret (coturn); terminals get passwords made of it.",
+    )
+    advertised: Annotated[list[str], AfterValidator(check_ips)] = Field(
         default_factory=list,
         description="IP addresses told to terminals; empty: those of this machine's interfaces.",
     )
@@ -261,12 +209,17 @@ class RelayTableSettings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _relayed(self) -> RelayTableSettings:
+        check_turn(self.turn_urls, self.turn_secret)
+        return self
+
 
 class IngestSettings(Section):
     """Recording hosts (录播主机) and files as the camera of a host classroom."""
 
     sources: dict[str, str] = Field({}, description="Room id = rtsp:…, rtmp:…, push:… or file:….")
-    rtmp: Annotated[str, AfterValidator(lambda text: text and _address(text))] = Field(
+    rtmp: Annotated[str, AfterValidator(lambda text: text and check_address(text))] = Field(
         "", description="Address and TCP port hosts push RTMP to, e.g. 0.0.0.0:1935; empty: none."
     )
     folder: str = Field("", description="Folder that file: sources are below; empty: none.")

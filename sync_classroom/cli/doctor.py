@@ -27,12 +27,14 @@ from ..config import Settings, split_address
 from ..coordinator.ports import RelayDownError
 from ..coordinator.relay_client import RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
+from ..domain.turn import Turn
 from ..relay import kernel
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .relay_settings import recordings_folder
 from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
+from .turn_probe import probe
 
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
@@ -149,6 +151,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     if settings.relay.spawn:  # another's relay holds its ports itself, perhaps elsewhere
         wanted.append(("relay.http", settings.relay.http, socket.SOCK_STREAM))
         wanted.append(("relay.media", settings.relay.media, socket.SOCK_DGRAM))
+        if settings.relay.media_tcp:
+            wanted.append(("relay.media", settings.relay.media, socket.SOCK_STREAM))
     for name, address, kind in wanted:
         protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
         if error := in_use(address, kind):
@@ -391,6 +395,25 @@ def _buffers(_settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _turn(settings: Settings) -> Iterator[Finding]:
+    """Every TURN server by every way that terminals are told of."""
+    relay = settings.relay
+    turn = Turn(tuple(relay.turn_urls), relay.turn_secret)
+    for found in asyncio.run(probe(turn, datetime.now(UTC))):
+        if found.relayed:
+            yield Finding(
+                Level.OK,
+                f"TURN 服务器 {found.url.text} 可用（中继地址 {found.relayed}）",
+                f"The TURN server {found.url.text} relays (from {found.relayed})",
+            )
+        else:
+            yield Finding(
+                Level.WARN,
+                f"TURN 服务器 {found.url.text} {found.zh}。",
+                f"The TURN server {found.url.text} {found.en}.",
+            )
+
+
 def _fanout(settings: Settings) -> Iterator[Finding]:
     """Which fan-out forwards: the one in C costs a fraction of the other's processor time."""
     reason = kernel.unavailable()
@@ -426,6 +449,7 @@ CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _store,
     _https,
     _ports,
+    _turn,
     _relay,
     _buffers,
     _fanout,

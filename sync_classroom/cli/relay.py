@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ..config import Settings, split_address
 from ..domain.problems import ProblemError
+from ..relay.listening import raise_descriptor_limit
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
@@ -23,7 +24,7 @@ from .relay_settings import control_of, relay_settings
 @click.command()
 @click.option("--open", "open_mode", is_flag=True, help="No tokens: anyone may publish and watch.")
 @click.option("--http", help="Address of WHIP and WHEP, e.g. 127.0.0.1:8090.")
-@click.option("--media", help="Address and UDP port of media, e.g. 127.0.0.1:7700.")
+@click.option("--media", help="Address and port of media, e.g. 127.0.0.1:7700.")
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket of the control API.")
 @click.option("--i-know", is_flag=True, help="Allow --open on a public address.")
 @click.pass_obj
@@ -55,9 +56,11 @@ def relay(
         scheme = "https" if chosen.tls_certificate else "http"
         base = f"{scheme}://{chosen.http.host}:{info.http_port}"
         console.print(f"[green]✔[/] {base}/whip/ROOM   {base}/whep/ROOM")
-        media = f"UDP {chosen.media.host}:{info.media_port}"
+        protocols = "UDP, TCP" if chosen.media_tcp else "UDP"
+        media = f"{protocols} {chosen.media.host}:{info.media_port}"
         console.print(say(f"  媒体端口：{media}", f"  media: {media}"))
 
+    raise_descriptor_limit()
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))
 
 

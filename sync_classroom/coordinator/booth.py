@@ -10,6 +10,7 @@ import structlog
 
 from ..domain.ids import ClassroomId
 from ..domain.lesson import LessonRules
+from ..domain.turn import Turn
 from .commands import LessonCommands
 from .desk import LessonDesk
 from .evidence import EvidenceService
@@ -64,6 +65,7 @@ async def build_booth(
     rules: LessonRules,
     relay_id: str,
     relay_url: str,
+    turn: Turn | None = None,
     sweep_s: float = SWEEP_S,
     poll_s: float = BUSY_S,
     setup_gap_s: int = 0,
@@ -87,7 +89,7 @@ async def build_booth(
     desk = LessonDesk(
         store, bus, life, floor,
         LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone),
-        Grants(tokens, relay_url=relay_url, clock=clock, zone=zone),
+        Grants(tokens, relay_url=relay_url, turn=turn, clock=clock, zone=zone),
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
     recordings = RecordingKeeper(store, relay, bus, by_default=record)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ..domain.ids import ClassroomId
 from ..domain.timetable import Occurrence, Seat
+from ..domain.turn import Turn
 from .rooms import WALL_SLOTS
 from .services import Clock
 from .tokens import TokenMinter
@@ -30,9 +31,16 @@ class Grants:
     """Makes `grants` objects. The same lesson and seat always give the same tokens."""
 
     def __init__(
-        self, tokens: TokenMinter, *, relay_url: str, clock: Clock, zone: ZoneInfo
+        self,
+        tokens: TokenMinter,
+        *,
+        relay_url: str,
+        clock: Clock,
+        zone: ZoneInfo,
+        turn: Turn | None = None,
     ) -> None:
         self._tokens = tokens
+        self._turn = turn or Turn()
         self._relay_url = relay_url
         self._clock = clock
         self._zone = zone
@@ -107,4 +115,5 @@ class Grants:
             "expires_at": expires.astimezone(self._zone).isoformat(),
             "publish": publish,
             "subscribe": {"token": subscribe, "audio": lines[0], "video": lines[1]},
+            "ice_servers": self._turn.ice_servers(listens, expires),
         }

@@ -19,7 +19,7 @@ import structlog
 
 from ..domain.accounts import Terminal
 from ..domain.ids import ClassroomId, OccurrenceId, TerminalId
-from ..domain.messages import LINE_STATES, Line, Selfcheck, selfcheck_json
+from ..domain.messages import LINE_STATES, PATH_KINDS, Line, Selfcheck, selfcheck_json
 from .outbox import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED, Outbox
 from .ports import Bus, TerminalStore
 
@@ -54,6 +54,7 @@ class LineReport:
     kbps: float
     loss: float | None
     frames: int
+    path: str
     at: float
 
 
@@ -175,11 +176,11 @@ class TerminalHub:
 
     async def report_line(self, connection: Connection, line: Line) -> None:
         """Take a terminal's word about its line; who watches hears when the word changes."""
-        before = connection.line.state if connection.line else None
+        before = connection.line
         connection.line = LineReport(
-            line.lesson, line.state, line.kbps, line.loss, line.frames, self._monotonic()
+            line.lesson, line.state, line.kbps, line.loss, line.frames, line.path, self._monotonic()
         )
-        if line.state != before:
+        if before is None or (line.state, line.path) != (before.state, before.path):
             await self._bus.publish(
                 PRESENCE,
                 {
@@ -354,6 +355,7 @@ def _packed(line: LineReport | None, now: float) -> dict[str, Any] | None:
         "kbps": line.kbps,
         "loss": line.loss,
         "frames": line.frames,
+        "path": line.path,
         "age_s": round(now - line.at, 3),
     }
 
@@ -363,11 +365,14 @@ def _unpacked(raw: Any, now: float) -> LineReport | None:
         return None
     if raw["state"] not in LINE_STATES:
         raise ValueError(f"unknown line state {raw['state']!r}")
+    if raw["path"] not in PATH_KINDS:
+        raise ValueError(f"unknown path {raw['path']!r}")
     return LineReport(
         OccurrenceId(raw["lesson"]),
         raw["state"],
         float(raw["kbps"]),
         None if raw["loss"] is None else float(raw["loss"]),
         int(raw["frames"]),
+        raw["path"],
         now - float(raw["age_s"]),
     )

@@ -24,7 +24,7 @@ from ..domain.timetable import Change, ChangeKind, Occurrence, Seat
 from .floor import FloorService
 from .life import room_free_until
 from .media_watch import MediaWatch
-from .ports import Bus, LessonStore, TerminalStore, TimetableStore
+from .ports import Bus, LessonStore, PeerStatus, TerminalStore, TimetableStore
 from .roster import RosterService
 from .services import Clock
 from .views import LessonView, SeatView
@@ -44,6 +44,11 @@ class Line(Protocol):
     @property
     def state(self) -> str:
         """`good`, `weak` or `reconnecting`."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """How it reaches the relay, one of `messages.PATH_KINDS`."""
         ...
 
 
@@ -257,12 +262,20 @@ class LessonService:
             present=floor.present.get(seat.id),
             hand_at=next((h.at for h in floor.hands if h.seat == seat.id), None),
             called_on=floor.called_on == seat.id,
-            path=session.path if session is not None else None,
+            path=_path(line, session),
             rtt_ms=session.rtt_ms if session is not None else None,
             loss=session.loss if session is not None else None,
             selfcheck=terminal.selfcheck if terminal is not None else None,
             selfcheck_at=terminal.selfcheck_at if terminal is not None else None,
         )
+
+
+def _path(line: Line | None, session: PeerStatus | None) -> str | None:
+    """How a seat's media travel: as the terminal says, which knows its own side of a TURN server,
+    else as the relay sees it; None without a session."""
+    if session is None:
+        return None
+    return session.path if line is None or line.path == "none" else line.path
 
 
 def unknown_lesson(occurrence: str) -> ProblemError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ class ServiceSettings:
 
     `public_url` is how browsers reach the coordinator, `relay_url` how terminals reach WHIP and
     WHEP (both without a trailing slash). `secure`: browsers come by HTTPS, so cookies carry
-    `Secure` and the `__Host-` prefix. `ice_servers` are handed to terminals as they are.
-    `trusted_proxies` are addresses or networks whose `X-Forwarded-For` is believed. `recordings`
-    is the folder the relay keeps recordings in, None if it keeps none.
+    `Secure` and the `__Host-` prefix. `trusted_proxies` are addresses or networks whose
+    `X-Forwarded-For` is believed. `recordings` is the folder the relay keeps recordings in, None
+    if it keeps none.
     """
 
     public_url: str
@@ -44,7 +44,6 @@ class ServiceSettings:
     secure: bool
     version: str
     boot: str
-    ice_servers: Sequence[dict[str, Any]] = field(default_factory=tuple)
     trusted_proxies: tuple[str, ...] = ()
     recordings: Path | None = None
 

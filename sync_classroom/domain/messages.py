@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .ids import ID_PATTERN, OccurrenceId, SeatId
@@ -28,7 +28,10 @@ MAX_NUMBER: Final = 2**53
 MAX_RTT_MS: Final = 600_000
 
 CHECK_STATES: Final = frozenset({"ok", "failed", "unknown"})
-PATH_KINDS: Final = frozenset({"udp", "tcp", "relay", "none"})
+# Directly by either protocol; through a TURN server that is reached by what follows; or not at all.
+WAYS: Final = ("udp", "tcp", "turn-udp", "turn-tcp", "turn-tls")
+PATH_KINDS: Final = frozenset({*WAYS, "none"})
+WAY_STATES: Final = frozenset({"ok", "failed"})
 LINE_STATES: Final = frozenset({"good", "weak", "reconnecting"})
 
 
@@ -58,11 +61,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckPath:
-    """How media reached the relay: one of `PATH_KINDS`, milliseconds, fraction 0…1."""
+    """How media reached the relay: one of `PATH_KINDS`, milliseconds, fraction 0…1.
+
+    `ways` are those that were tried by themselves, each with one of `WAY_STATES`.
+    """
 
     kind: str
     rtt_ms: float | None
     loss: float | None
+    ways: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +145,17 @@ class Headcount:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The terminal's own view of its line: kbit/s received, fraction lost, frames shown in 5 s."""
+    """The terminal's own view of its line: kbit/s received, fraction lost, frames shown in 5 s.
+
+    `path` is one of `PATH_KINDS`: only the terminal knows how it reaches a TURN server.
+    """
 
     lesson: OccurrenceId
     state: str
     kbps: float
     loss: float | None
     frames: int
+    path: str
 
 
 Command = Start | Extend | End | Hand | Call | Mute | Headcount
@@ -183,6 +194,15 @@ class _Fields:
         if not isinstance(value, str) or value not in words:
             raise ValueError(f"{name!r} must be one of {', '.join(sorted(words))}")
         return value
+
+    def words(
+        self, name: str, names: Sequence[str], words: frozenset[str], where: str
+    ) -> dict[str, str]:
+        """An object of some of `names`, each with one of `words`; in the order of `names`."""
+        inner = _Fields(self.take(name), where)
+        found = {key: inner.word(key, words) for key in names if key in inner._left}
+        inner.done()
+        return found
 
     def flag(self, name: str) -> bool:
         value = self.take(name)
@@ -245,9 +265,10 @@ def _selfcheck(f: _Fields) -> Selfcheck:
     kind = path.word("kind", PATH_KINDS)
     rtt_ms = path.number_or_none("rtt_ms", 0, MAX_RTT_MS)
     loss = path.number_or_none("loss", 0, 1)
+    ways = path.words("ways", WAYS, WAY_STATES, "ways")
     path.done()
     offset = f.number_or_none("clock_offset_ms", -MAX_NUMBER, MAX_NUMBER)
-    return Selfcheck(camera, microphone, speaker, CheckPath(kind, rtt_ms, loss), offset)
+    return Selfcheck(camera, microphone, speaker, CheckPath(kind, rtt_ms, loss, ways), offset)
 
 
 def _named(f: _Fields) -> tuple[str, OccurrenceId]:
@@ -276,6 +297,7 @@ def _line(f: _Fields) -> Line:
         f.number("kbps", 0, 10_000_000),
         f.number_or_none("loss", 0, 1),
         f.whole("frames", 1_000_000),
+        f.word("path", PATH_KINDS),
     )
 
 
@@ -335,6 +357,7 @@ def selfcheck_json(check: Selfcheck) -> dict[str, Any]:
             "kind": check.path.kind,
             "rtt_ms": check.path.rtt_ms,
             "loss": check.path.loss,
+            "ways": dict(check.path.ways),
         },
         "clock_offset_ms": check.clock_offset_ms,
     }

@@ -26,7 +26,8 @@ from .sync import RelayClock
 class Admission:
     """Builds the sessions of one endpoint (`host`); what they share is here.
 
-    `candidates` are the (IP address, UDP port) peers are told; `send` puts a DTLS datagram on the
+    `candidates` are the (IP address, UDP port) peers are told, and with `tcp` that the same take
+    TCP; `send` puts a DTLS datagram on the
     wire for a transport.
     """
 
@@ -35,6 +36,7 @@ class Admission:
     ice: IceTable
     certificate: Certificate
     candidates: tuple[tuple[str, int], ...]
+    tcp: bool
     clock: RelayClock
     fanout: FanOut
     send: Callable[[PeerTransport, bytes], None]
@@ -105,7 +107,11 @@ class Admission:
         """What an answer says about our side."""
         current = agent.current
         return LocalTransport(
-            current.ufrag, current.pwd, self.certificate.fingerprint, self.candidates
+            current.ufrag,
+            current.pwd,
+            self.certificate.fingerprint,
+            self.candidates,
+            self.candidates if self.tcp else (),
         )
 
 

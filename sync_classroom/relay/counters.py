@@ -30,6 +30,15 @@ class Counters:
     truncated: int = 0
     kept_lost: int = 0
     """Audio and control datagrams given up because the socket stayed blocked."""
+    tcp_accepted: int = 0
+    tcp_refused: int = 0
+    """Connections turned away because too many had not proved whose they are; see `tcp.py`."""
+    tcp_expired: int = 0
+    """Connections closed because no right check came (again), or because nothing moved."""
+    tcp_malformed: int = 0
+    """Connections closed because what came over them was not STUN in RFC 4571 frames."""
+    tcp_blocked: int = 0
+    """Video datagrams given up because their connection was too slow."""
     stun_ok: int = 0
     stun_bad: int = 0
     unknown_senders: int = 0

@@ -6,6 +6,7 @@ were, and only with the session's own keys.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from . import rtcp, stun
@@ -13,8 +14,9 @@ from .counters import Counters
 from .feed import Feed
 from .ice import IceTable, Outcome
 from .live_session import Session
+from .ports import MediaPorts
 from .srtp import SrtpError
-from .udp import RECEIVE_BATCH, SLOT, UdpSocket, ffi
+from .udp import RECEIVE_BATCH, SLOT, ffi
 
 MAX_DRAINS: Final = 8
 """Batches read per wake-up (512 datagrams): then timers and other tasks have their turn."""
@@ -37,10 +39,6 @@ class Recipient(Protocol):
         """A feed has something new pending."""
         ...
 
-    def moved(self, session: Session) -> None:
-        """The session's datagrams go to another address from now on."""
-        ...
-
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """A session's RTCP has been taken."""
         ...
@@ -51,12 +49,13 @@ class Recipient(Protocol):
 
 
 class Demultiplexer:
-    """Reads the socket; knows the verified addresses."""
+    """Reads the socket, and what connections bring; knows the verified addresses."""
 
     def __init__(
-        self, socket: UdpSocket, ice: IceTable, counters: Counters, recipient: Recipient
+        self, ports: MediaPorts, ice: IceTable, counters: Counters, recipient: Recipient
     ) -> None:
-        self._socket = socket
+        self._ports = ports
+        self._socket = ports.udp
         self._ice = ice
         self._counters = counters
         self._recipient = recipient
@@ -80,6 +79,23 @@ class Demultiplexer:
                 break
         self._touch()
 
+    def take(self, datagrams: Sequence[bytes], key: bytes, now: float) -> None:
+        """Read what came over the TCP connection of this key."""
+        self._counters.datagrams_in += len(datagrams)
+        for datagram in datagrams:
+            view = self._scratch_view[: len(datagram)]
+            view[:] = datagram
+            self._sort(self._scratch, view, key, now)
+
+    def lost(self, key: bytes) -> None:
+        """A verified connection has ended: its session goes on by another path, if it has one."""
+        session = self._by_address.pop(key, None)
+        if session is None:
+            return
+        session.addresses.discard(key)
+        session.agent.lose(key)
+        self._aim(session)
+
     def read_early(self, session: Session, now: float) -> None:
         """Read the media that came while the handshake was still being read."""
         early, session.early = session.early, []
@@ -100,26 +116,30 @@ class Demultiplexer:
         for key in session.addresses:
             if self._by_address.get(key) is session:
                 del self._by_address[key]
+                self._ports.forget(key)
 
     # ------------------------------------------------------------------ by the first byte
 
     def _datagram(self, place: int, now: float) -> None:
-        socket, counters = self._socket, self._counters
+        socket = self._socket
         length = socket.length(place)
-        if length == 0:
-            return
-        data = socket.view(place, length)
-        first = data[0]
-        if 128 <= first <= 191 and length >= 12:
-            session = self._by_address.get(socket.address(place))
+        if length:
+            data = socket.view(place, length)
+            self._sort(socket.pointer(place), data, socket.address(place), now)
+
+    def _sort(self, pointer: Any, data: memoryview, key: bytes, now: float) -> None:
+        """One datagram in the memory `pointer` and `data` both speak of, from address `key`."""
+        counters, first = self._counters, data[0]
+        if 128 <= first <= 191 and len(data) >= 12:
+            session = self._by_address.get(key)
             if session is None:
                 counters.unknown_senders += 1
             else:
-                self._media(session, socket.pointer(place), data, now)
+                self._media(session, pointer, data, now)
         elif first < 4 and stun.is_stun(bytes(data[:20])):
-            self._stun(bytes(data), socket.address(place), now)
+            self._stun(bytes(data), key, now)
         elif 20 <= first <= 63:
-            session = self._by_address.get(socket.address(place))
+            session = self._by_address.get(key)
             if session is None:
                 counters.unknown_senders += 1
             else:
@@ -131,7 +151,7 @@ class Demultiplexer:
 
     def _stun(self, data: bytes, key: bytes, now: float) -> None:
         try:
-            verdict = self._ice.receive(data, key, lambda: self._socket.host_port(key), now)
+            verdict = self._ice.receive(data, key, lambda: self._ports.host_port(key), now)
         except ValueError:
             self._counters.stun_bad += 1
             return
@@ -139,28 +159,36 @@ class Demultiplexer:
             self._counters.stun_ok += 1
         elif verdict.outcome is Outcome.REFUSED:
             self._counters.stun_bad += 1
-        if verdict.response is not None:
-            self._socket.send(verdict.response, self._socket.destination(key))
+        if verdict.response is not None and (back := self._ports.destination(key)) is not None:
+            self._ports.send(verdict.response, back)
         if verdict.agent is None:
             return
         session = self._recipient.session(verdict.agent.session)
         assert session is not None  # an agent ends with its session
-        self._learn(session, key)
+        self._learn(session, key, now)
 
-    def _learn(self, session: Session, key: bytes) -> None:
+    def _learn(self, session: Session, key: bytes, now: float) -> None:
         """A verified check came from `key`: know it, forget what the agent forgot, aim there."""
         agent = session.agent
+        self._ports.heard(key, now)
         self._by_address[key] = session
         session.addresses.add(key)
         for gone in session.addresses - agent.addresses.keys():
             session.addresses.discard(gone)
             if self._by_address.get(gone) is session:
                 del self._by_address[gone]
-        nominated = agent.address
-        current = session.dtls.address
-        if nominated is not None and (current is None or current.key[: len(key)] != nominated):
-            session.dtls.address = self._socket.destination(nominated)
-            self._recipient.moved(session)
+                self._ports.forget(gone)
+        self._aim(session)
+
+    def _aim(self, session: Session) -> None:
+        """Send to the nominated address, over whichever protocol it is."""
+        nominated, current = session.agent.address, session.dtls.address
+        if nominated is None:
+            session.dtls.address = None
+        elif current is None or current.key[: len(nominated)] != nominated:
+            session.dtls.address = self._ports.destination(nominated)
+        if session.dtls.address is not current:
+            session.moved()
 
     # ------------------------------------------------------------------ media
 

@@ -1,4 +1,4 @@
-"""The relay's media port: every session on one UDP socket, one reader, one timer.
+"""The relay's media port: every session on one port, one reader for UDP, one timer.
 
 Order of every turn: drain the socket, give each datagram to its session, fan out what arrived (now,
 or when the batch window ends), do what is due, flush, arm the timer again.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from . import rtcp
@@ -24,10 +24,10 @@ from .feed import Batch, Feed
 from .forwarding import Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
-from .kernel import make_fanout
 from .layers import Listener
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
+from .ports import MediaPorts
 from .publisher import Publisher
 from .recording.recorder import NOBODY, Watcher
 from .room import EMPTY_S, Layout, Room, source_name
@@ -37,7 +37,6 @@ from .session import Direction, LocalTransport, Offer, Sample
 from .settings import RelaySettings
 from .subscriber import Subscriber
 from .sync import RelayClock
-from .udp import UdpSocket
 
 __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 
@@ -53,11 +52,11 @@ class Endpoint:
     """All media of one relay process. Make it with `open`; everything happens on its loop."""
 
     def __init__(
-        self, settings: RelaySettings, socket: UdpSocket, on_sample: Callable[[Sample], None]
+        self, settings: RelaySettings, ports: MediaPorts, on_sample: Callable[[Sample], None]
     ) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self.socket = socket
+        self.ports, self.socket = ports, ports.udp
         self.on_sample = on_sample
         self.entrance = Entrance(settings)
         self.recorder: Watcher[Session] = NOBODY
@@ -65,15 +64,16 @@ class Endpoint:
         self.joins, self.lag = Distribution(JOIN_BUCKETS_S), Distribution(LAG_BUCKETS_S)
         self.dropped_in = 0
         self._ice = IceTable()
-        self._demux = Demultiplexer(socket, self._ice, self._counters, self)
-        self._fanout: FanOut = make_fanout(settings.fanout, socket, self._counters)
+        self._demux = Demultiplexer(ports, self._ice, self._counters, self)
+        self._fanout: FanOut = ports.fan_out(settings.fanout, self._counters)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
             self,
             self._ice,
             Certificate(),
-            tuple((host, socket.port) for host in hosts),
+            tuple((host, self.port) for host in hosts),
+            ports.tcp is not None,
             RelayClock(time.time() - self._loop.time()),
             self._fanout,
             self._send_dtls,
@@ -100,13 +100,14 @@ class Endpoint:
 
         `on_sample` is called on the loop and must not block.
         """
-        socket = UdpSocket(settings.media.host, settings.media.port)
+        ports = MediaPorts.bind(settings.media.host, settings.media.port, tcp=settings.media_tcp)
         try:
-            endpoint = cls(settings, socket, on_sample)
+            endpoint = cls(settings, ports, on_sample)
         except BaseException:
-            socket.close()
+            ports.close()
             raise
-        endpoint._loop.add_reader(socket.fd, endpoint._readable)
+        endpoint._loop.add_reader(ports.udp.fd, endpoint._readable)
+        ports.listen(endpoint._tcp_readable, endpoint._demux.lost)
         return endpoint
 
     async def close(self) -> None:
@@ -116,10 +117,10 @@ class Endpoint:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
-        self.socket.flush()
+        self.ports.flush()
         self._loop.remove_reader(self.socket.fd)
         self._loop.remove_writer(self.socket.fd)
-        self.socket.close()
+        self.ports.close()
 
     def wall_s(self) -> float:
         """POSIX time."""
@@ -138,10 +139,7 @@ class Endpoint:
     @property
     def counters(self) -> Counters:
         """What happened since start."""
-        counters, socket = self._counters, self.socket
-        counters.sendmmsg_calls, counters.would_block = socket.calls, socket.would_block
-        counters.send_errors, counters.truncated = socket.send_errors, socket.truncated
-        counters.datagrams_out, counters.kept_lost = socket.datagrams_out, socket.kept_lost
+        counters = self.ports.count(self._counters)
         counters.dropped_blocked = self._refused_before + sum(s.refused for s in self._outputs)
         counters.dropped_policy = (
             self._dropped_before + sum(s.dropped for s in self._outputs) - counters.dropped_blocked
@@ -361,6 +359,12 @@ class Endpoint:
         self._open_window(now)
         self._turn(now)
 
+    def _tcp_readable(self, key: bytes, datagrams: Sequence[bytes]) -> None:
+        now = self._loop.time()
+        self._demux.take(datagrams, key, now)
+        self._open_window(now)
+        self._turn(now)
+
     def _open_window(self, now: float) -> None:
         if self._dirty and self._batch_at is None:
             self._batch_at = now + self._settings.batch_window_ms / 1000
@@ -368,12 +372,6 @@ class Endpoint:
     def arrived(self, feed: Feed) -> None:
         """See `Recipient`: it goes out with the next batch."""
         self._dirty[feed] = None
-
-    def moved(self, session: Session) -> None:
-        """See `Recipient`."""
-        if isinstance(session.media, Subscriber):
-            for stream in session.media.streams:
-                stream.slot.moved()
 
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """See `Recipient`: somebody without a picture makes its publisher's deadline nearer."""
@@ -415,8 +413,8 @@ class Endpoint:
 
     def _send_dtls(self, transport: PeerTransport, data: bytes) -> None:
         if transport.address is not None and self.socket.fd_open:
-            self.socket.send(data, transport.address, CONTROL)
-            self.socket.flush()
+            self.ports.send(data, transport.address, CONTROL)
+            self.ports.flush()
 
     # ------------------------------------------------------------------ time
 
@@ -432,8 +430,7 @@ class Endpoint:
                         self.delete_room(key.name)
                 else:
                     self._advance(key, now)
-            if self.socket.used or self.socket.waiting:
-                self.socket.flush()
+            self.ports.flush()
             self._watch_writable()
         finally:
             self._arm()

@@ -17,7 +17,7 @@ from .counters import Counters
 from .feed import Batch
 from .forwarding import Slot
 from .rtp import HEADER_LENGTH, Packet, extension_block, first_byte
-from .udp import SEND_BATCH, SLOT, Address, UdpSocket
+from .udp import SEND_BATCH, SLOT, Address, Sender
 
 _SHIFT: Final = SLOT.bit_length() - 1
 _MASK32: Final = 0xFFFFFFFF
@@ -157,7 +157,7 @@ class PythonFanOut:
 
     name = "python"
 
-    def __init__(self, socket: UdpSocket, counters: Counters) -> None:
+    def __init__(self, socket: Sender, counters: Counters) -> None:
         self._socket = socket
         self._counters = counters
         self._cell: Any = srtp.length_cell()

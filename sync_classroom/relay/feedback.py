@@ -16,6 +16,9 @@ has keyframes when it has them."""
 REMB_START_LOSS: Final = 26
 """Of 256: 10 %. Below, loss is noise to a sender's own control; above, we say less (RFC 8698's
 neighbours and Chromium's loss-based control draw the line at the same place)."""
+LOSS_SHARE: Final = 0.25
+"""What the latest second counts for in the loss that is judged: of 30 packets three are often lost
+where 5 % are in the long run, and a sender sent away for each of them never comes back up."""
 REMB_DECREASE: Final = 0.85
 REMB_INCREASE: Final = 1.08
 """Per second, as Google's congestion control does without delay signals."""
@@ -74,15 +77,17 @@ class KeyframeRequests:
 class BitrateAdvice:
     """The REMB for one publisher: the ceiling, unless much is lost on the way to us."""
 
-    __slots__ = ("_ceiling_bps", "bps")
+    __slots__ = ("_ceiling_bps", "_loss", "bps")
 
     def __init__(self, ceiling_kbps: int) -> None:
         self._ceiling_bps = float(ceiling_kbps * 1000)
         self.bps = self._ceiling_bps
+        self._loss = 0.0
 
     def second(self, fraction_lost: int, arrived_bps: float) -> int:
         """The advice for the next second, from the last one's loss (of 256) and arrivals."""
-        if fraction_lost > REMB_START_LOSS and arrived_bps > 0:
+        self._loss += LOSS_SHARE * (fraction_lost - self._loss)
+        if self._loss > REMB_START_LOSS and arrived_bps > 0:
             self.bps = max(MIN_BPS, REMB_DECREASE * min(self.bps, arrived_bps))
         else:
             self.bps = min(self._ceiling_bps, self.bps * REMB_INCREASE)

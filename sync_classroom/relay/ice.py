@@ -100,6 +100,12 @@ class IceAgent:
             del self.addresses[oldest]
         return self.address != current
 
+    def lose(self, address: bytes) -> None:
+        """A connection has ended: the peer is reached where it was heard last, if anywhere."""
+        self.addresses.pop(address, None)
+        if self.address == address:
+            self.address = max(self.addresses, key=self.addresses.__getitem__, default=None)
+
 
 class IceTable:
     """Every agent by its local username fragment: one look-up per message."""

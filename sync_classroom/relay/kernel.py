@@ -107,6 +107,7 @@ class KernelFanOut(PythonFanOut):
 
     def __init__(self, socket: UdpSocket, counters: Counters) -> None:
         super().__init__(socket, counters)
+        self._udp = socket
         self._ffi, self._lib = _kernel.ffi, _kernel.lib
         sender = self._lib.kernel_new(
             socket.fd, socket.name_length, srtp.protect_address(), socket.sendmmsg_address()
@@ -293,7 +294,7 @@ class KernelFanOut(PythonFanOut):
 
         What fails or would block, its owners decide about.
         """
-        state, lib, socket = self._state, self._lib, self._socket
+        state, lib, socket = self._state, self._lib, self._udp
         if socket.waiting:
             socket.retry()
         state.next.job = state.next.packet = 0
@@ -330,5 +331,5 @@ class KernelFanOut(PythonFanOut):
             start = place * SLOT
             datagram = self._memory[start : start + state.lengths[place]]
             if output.blocked(datagram):
-                self._socket.keep(datagram, address)
+                self._udp.keep(datagram, address)
         state.used = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
+import resource
 import socket
 import ssl
 from pathlib import Path
@@ -17,6 +18,24 @@ from .settings import Listen, RelaySettings
 MAX_SOCKET_PATH_BYTES: Final = 107
 #: Of the control listener on TCP, which every local program can reach, and others with TLS.
 MIN_SECRET_CHARACTERS: Final = 16
+
+
+#: Descriptors a relay may need: every session by TCP over some addresses, strangers, HTTP.
+WANTED_DESCRIPTORS: Final = 65536
+
+
+def raise_descriptor_limit() -> int:
+    """Take as many open files as the system lets us have, up to what is wanted; how many.
+
+    A shell's 1024 are fewer than a city's classrooms by TCP, and who used them up would shut out
+    WHIP and WHEP with them.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, WANTED_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return soft
 
 
 def check_open_address(listen: Listen) -> None:

@@ -14,14 +14,13 @@ from .ice import IceAgent
 from .layers import LayerState
 from .load import Place
 from .peer import PeerTransport
+from .ports import MediaPorts
 from .publisher import Publisher
 from .samples import Cut, Sampler
 from .session import Direction, LocalStream, LocalTransport, Sample
 from .subscriber import Subscriber
 from .sync import WallClock
-from .udp import SLOT, UdpSocket
-
-PATH_UDP: Final = "udp"
+from .udp import SLOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class SessionHost(Protocol):
     """What a session needs of its endpoint."""
 
     @property
-    def socket(self) -> UdpSocket:
+    def ports(self) -> MediaPorts:
         """Where datagrams go."""
         ...
 
@@ -121,6 +120,7 @@ class Session:
         self.reason: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.addresses: set[bytes] = set()
+        self.relayed: frozenset[tuple[str, int]] = frozenset()
         self.early: list[bytes] = []
         self.connected_s: float | None = None
         self.opened_s = now
@@ -158,6 +158,11 @@ class Session:
         """Whether DTLS is done, and so media can flow."""
         return self.dtls.connected
 
+    @property
+    def path(self) -> str:
+        """How datagrams reach the peer now: `udp`, `tcp`, or `turn` if it named the address so."""
+        return self._host.ports.path(self.dtls.address, self.relayed)
+
     def state(self, now: float) -> PeerState:
         """For `GET /status`."""
         media = self.media
@@ -181,7 +186,7 @@ class Session:
             self.direction,
             self.source,
             self.connected,
-            PATH_UDP,
+            self.path,
             rtt_ms,
             totals.packets,
             totals.bytes,
@@ -229,12 +234,18 @@ class Session:
             self._cut_at_deadline(now)
         self.media.advance(now, self.send_rtcp)
 
+    def moved(self) -> None:
+        """What we send goes to another address from now on."""
+        if isinstance(self.media, Subscriber):
+            for stream in self.media.streams:
+                stream.slot.moved()
+
     def send_rtcp(self, packet: bytes) -> None:
         """Protect and queue one compound packet."""
         outgoing, address = self.dtls.outgoing, self.dtls.address
         if outgoing is None or address is None:
             return
-        socket = self._host.socket
+        socket = self._host.ports.sender(address)
         start = socket.used * SLOT
         socket.send_view[start : start + len(packet)] = packet
         try:
@@ -307,7 +318,7 @@ class Session:
                 nacks=moved.nacks,
                 plis=moved.plis,
                 dropped=moved.dropped,
-                path=PATH_UDP,
+                path=self.path,
                 layer=None if largest is None else largest.picture,
             )
         )

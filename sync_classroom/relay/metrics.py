@@ -21,7 +21,7 @@ from .counters import Distribution
 from .ingest_supervisor import STATES, Ingests
 from .journal import Journal
 from .limits import RateLimiter
-from .live_session import PATH_UDP
+from .ports import PATH_UDP
 from .recording.metrics import RecordingCollector
 from .recording.recorder import Recorder
 from .whip import Reply
@@ -48,6 +48,23 @@ COUNTERS: Final = {
     "kept_lost": (
         "kept_lost_datagrams",
         "Audio and control datagrams given up because the media port stayed blocked.",
+    ),
+    "tcp_accepted": ("tcp_connections", "TCP connections accepted on the media port."),
+    "tcp_refused": (
+        "tcp_refused_connections",
+        "TCP connections turned away because too many had not proved whose they are.",
+    ),
+    "tcp_expired": (
+        "tcp_expired_connections",
+        "TCP connections closed without a right check, or because nothing moved.",
+    ),
+    "tcp_malformed": (
+        "tcp_malformed_connections",
+        "TCP connections closed because they did not speak ICE over TCP.",
+    ),
+    "tcp_blocked": (
+        "tcp_blocked_datagrams",
+        "Video datagrams given up because their TCP connection was too slow.",
     ),
     "stun_ok": ("stun_requests", "STUN binding requests with good integrity."),
     "stun_bad": ("stun_rejected", "STUN messages rejected: malformed, unknown or unauthentic."),

@@ -13,6 +13,10 @@ from .sdp_simulcast import answer_lines
 from .session import Codec, Direction, LocalStream, LocalTransport, MediaLine, Offer
 
 _HOST_PRIORITY = 126  # RFC 8445 5.1.2.2: the type preference recommended for host candidates
+# RFC 6544 4.2: TCP's is to be lower, and browsers take the same number; then the direction's
+# share of the local preference, which is 4 for passive host candidates.
+_TCP_PRIORITY = 90
+_PASSIVE = 4 << 13
 
 #: RFC 9725 4.3.3: an answer and the fragments after it say the same. Trickled candidates are taken.
 _ICE = ("a=ice-lite", "a=ice-options:trickle ice2")
@@ -157,10 +161,19 @@ def _sent_stream(stream: LocalStream, line: MediaLine) -> list[str]:
 
 
 def _candidates(transport: LocalTransport) -> list[str]:
-    """Host candidates (RFC 8839 5.1), the first preferred; component 1 only, as RTCP is muxed."""
+    """Host candidates (RFC 8839 5.1), the first preferred; component 1 only, as RTCP is muxed.
+
+    Every UDP candidate goes before the TCP ones (RFC 6544 4.2, 4.5): TCP is what is left when a
+    firewall lets nothing else through, because a lost segment holds up all that follow it.
+    """
     out = []
     for place, (address, port) in enumerate(transport.candidates):
         priority = (_HOST_PRIORITY << 24) | ((65535 - place) << 8) | 255
         out.append(f"a=candidate:{place + 1} 1 udp {priority} {address} {port} typ host")
+    first = len(out) + 1
+    for place, (address, port) in enumerate(transport.tcp_candidates):
+        priority = (_TCP_PRIORITY << 24) | ((_PASSIVE | (8191 - place)) << 8) | 255
+        where = f"{address} {port} typ host tcptype passive"
+        out.append(f"a=candidate:{first + place} 1 tcp {priority} {where}")
     out.append("a=end-of-candidates")
     return out

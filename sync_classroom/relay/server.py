@@ -34,12 +34,18 @@ from .health import Health
 from .ingest_supervisor import Ingests
 from .journal import Journal
 from .limits import RateLimiter
-from .listening import bind_private, check_control, check_open_address, load_tls, not_listening
+from .listening import (
+    bind_private,
+    check_control,
+    check_open_address,
+    load_tls,
+    not_listening,
+    raise_descriptor_limit,
+)
 from .logs import configure_logs
 from .metrics import Metrics
 from .notify import Notifier
-from .recording.library import Library, Limits
-from .recording.recorder import Recorder
+from .recording.recorder import Recorder, open_recorder
 from .settings import Listen, RelaySettings, settings_from_json
 from .tokens import TokenVerifier
 from .watch import watch
@@ -131,7 +137,7 @@ async def _open(
     """Journal, media, recorder, listeners for all and for control; closed backwards."""
     journal = await _open_journal(settings, stack, boot)
     endpoint = await _open_endpoint(settings, stack, journal)
-    recorder = await _open_recorder(settings, stack, endpoint)
+    recorder = await open_recorder(settings, stack, endpoint, now=_now)
     metrics = Metrics(endpoint, journal, recorder, boot=boot, version=__version__)
     verifier = TokenVerifier(settings.keys)
     signalling, ingests = await _open_signalling(settings, stack, endpoint, verifier)
@@ -206,25 +212,6 @@ async def _open_signalling(
         hosts=ingests,
     )
     return signalling, ingests
-
-
-async def _open_recorder(
-    settings: RelaySettings, stack: AsyncExitStack, endpoint: Endpoint
-) -> Recorder[Session] | None:
-    """The recorder, if there is a folder for it."""
-    if settings.recording_dir is None:
-        return None
-    limits = Limits(
-        settings.recording_min_free_mb * 1_000_000,
-        settings.recording_max_mb * 1_000_000,
-        settings.recording_keep_days,
-    )
-    library = Library(settings.recording_dir, limits)
-    recorder = Recorder(library, endpoint, relay=settings.relay, now=_now)
-    await recorder.open()
-    endpoint.recorder = recorder
-    stack.push_async_callback(recorder.close)
-    return recorder
 
 
 # ---------------------------------------------------------------------------- public listener
@@ -454,6 +441,7 @@ def main() -> int:
     zh, en and field; the exit status is 1 after a problem.
     """
     told = json.loads(sys.stdin.buffer.read())
+    raise_descriptor_limit()
     file = told.get("log_file")
     configure_logs(told.get("log_level", "info"), Path(file) if file else None)
     try:

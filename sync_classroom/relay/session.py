@@ -80,12 +80,16 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class LocalTransport:
-    """What an answer says about our side. `candidates` are (IP address, UDP port)."""
+    """What an answer says about our side. `candidates` are (IP address, UDP port).
+
+    `tcp_candidates` are (IP address, TCP port) where we wait for connections (RFC 6544).
+    """
 
     ice_ufrag: str
     ice_pwd: str
     fingerprint: tuple[str, str]
     candidates: tuple[tuple[str, int], ...]
+    tcp_candidates: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,22 @@ class Listen:
 class RelaySettings:
     """Addresses, limits and files of one relay.
 
-    `advertised` are the IP addresses put into ICE candidates (empty: those of the interfaces
-    `media` listens on). `max_load` is the share of one core, 0 to 1, above which new seats are
-    refused (`load.py`); 1 refuses nobody. `control` is a Unix socket path, or an address with
-    `control_secret`, by TLS with the same certificate as `http` if `control_tls`. `keys` are public
-    JWKs tokens may be signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values
-    (RFC 9725 4.6) handed to peers, such as `<turn:turn.example>; rel="ice-server"`. `fanout` is one
-    of `kernel.CHOICES`. `ingest_folder` is what `file:` sources are below, `ingest_rtmp` where
-    recording hosts push to (None: nowhere). `recording_dir` None: nothing can be recorded;
-    `recording_max_mb` and `recording_keep_days` 0: no limit.
+    `media_tcp`: also take ICE-TCP at `media`, for networks that let no UDP through. `advertised`
+    are the IP addresses put into ICE candidates (empty: those of the interfaces `media` listens
+    on). `max_load` is the share of one core, 0 to 1, above which new seats are refused (`load.py`);
+    1 refuses nobody. `control` is a Unix socket path, or an address with `control_secret`, by TLS
+    with the same certificate as `http` if `control_tls`. `keys` are public JWKs tokens may be
+    signed with; more arrive by `PUT /keys`. `turn_urls` are handed to peers with credentials made
+    of `turn_secret`; see `domain/turn.py`. `fanout` is one of `kernel.CHOICES`. `ingest_folder` is
+    what `file:` sources are below, `ingest_rtmp` where recording hosts push to (None: nowhere).
+    `recording_dir` None: nothing can be recorded; `recording_max_mb` and `recording_keep_days` 0:
+    no limit.
     """
 
     relay: str = "relay-1"
     media: Listen = Listen("0.0.0.0", 7700)  # noqa: S104 - the relay's purpose is to be reached
     http: Listen = Listen("0.0.0.0", 8090)  # noqa: S104
+    media_tcp: bool = True
     advertised: tuple[str, ...] = ()
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -55,9 +57,10 @@ class RelaySettings:
     recording_min_free_mb: int = 2048
     recording_max_mb: int = 0
     recording_keep_days: int = 180
-    ice_servers: tuple[str, ...] = ()
     ingest_folder: Path | None = None
     ingest_rtmp: Listen | None = None
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: str = field(default="", repr=False)
 
 
 def settings_to_json(settings: RelaySettings) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def settings_from_json(values: Mapping[str, Any]) -> RelaySettings:
 
     Raises ValueError naming a field that is unknown or of the wrong shape.
     """
-    known = {field.name for field in fields(RelaySettings)}
+    known = {known.name for known in fields(RelaySettings)}
     taken: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:

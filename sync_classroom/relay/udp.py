@@ -78,6 +78,31 @@ class Owner(Protocol):
         ...
 
 
+class Sender(Protocol):
+    """Where datagrams are written to be sent: a `UdpSocket`, or a `tcp.TcpSender`."""
+
+    used: int
+    send_view: memoryview
+    send_pointers: list[Any]
+    send_lengths: memoryview
+
+    def commit(self, length: int, address: Address, owner: Owner | None) -> None:
+        """See `UdpSocket.commit`."""
+        ...
+
+    def label(self, first: int, end: int, address: Address, owner: Owner | None) -> None:
+        """See `UdpSocket.label`."""
+        ...
+
+    def send(self, data: bytes, address: Address, owner: Owner | None = None) -> None:
+        """See `UdpSocket.send`."""
+        ...
+
+    def flush(self) -> None:
+        """See `UdpSocket.flush`."""
+        ...
+
+
 class Address:
     """A destination, prepared for `sendmmsg`; `key` is the sender address it was learnt from."""
 

@@ -13,11 +13,14 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 import structlog
 
+from ..domain.turn import Turn
+from .candidates import MAX_RELAYED, relayed_addresses
 from .interfaces import reachable_addresses
 from .refusals import HttpProblem as HttpProblem
 from .refusals import bad_sdp, check_whole, host_is_ingested, key_unknown, not_found, refusal
@@ -50,6 +53,9 @@ INGEST_PEER: Final = "host"
 INGESTED: Final = "camera"
 #: `POST /whip/push` with a stream key as the token: OBS and hosts need not know of lessons.
 PUSHED: Final = "push"
+#: Credentials for TURN servers end after this: a session outlives its token, and no lesson with
+#: its extensions is longer.
+TURN_LIFETIME: Final = timedelta(hours=8)
 #: Bodies of DELETE and OPTIONS mean nothing; this much is read so that the connection lives on.
 MAX_OTHER_BYTES: Final = 1024
 #: Preflight answers may be kept for a lesson.
@@ -170,6 +176,7 @@ class Signalling:
         self._verifier = verifier
         self._settings = settings
         self._wall = wall
+        self._turn = Turn(settings.turn_urls, settings.turn_secret)
         self._remotes: dict[str, _Remote] = {}
 
     def answer(self, request: Request) -> Reply:
@@ -262,6 +269,7 @@ class Signalling:
         session, answer = self._admit(offer, grant)
         if pushed:
             self._hosts.pushed(grant.room, session.closed)
+        session.relayed |= relayed_addresses(request.body.decode())
         self._remember(session.id, offer)
         named = PUSHED if pushed else quote(grant.room, safe=":")
         path = f"/{_PATHS[grant.direction]}/{named}/{session.id}"
@@ -271,8 +279,9 @@ class Signalling:
             "ETag": _entity_tag(session.transport),
             "Accept-Patch": FRAGMENT,
         }
-        if self._settings.ice_servers:
-            headers["Link"] = ", ".join(self._settings.ice_servers)
+        expires_at = datetime.fromtimestamp(self._wall(), UTC) + TURN_LIFETIME
+        if links := self._turn.links(grant.peer, expires_at):
+            headers["Link"] = ", ".join(links)
         return Reply(201, with_cors(headers), answer.encode())
 
     def _admit(
@@ -332,6 +341,8 @@ class Signalling:
             fragment = parse_fragment(request.body.decode())
         except (UnicodeDecodeError, SdpError) as error:
             raise bad_sdp(error) from error
+        if len(session.relayed) < MAX_RELAYED:
+            session.relayed |= relayed_addresses(request.body.decode())
         remote = self._remotes[session.id]
         ufrag, pwd = fragment.ice_ufrag, fragment.ice_pwd
         if ufrag is None or pwd is None or (ufrag, pwd) == (remote.ice_ufrag, remote.ice_pwd):

@@ -182,7 +182,6 @@ class TerminalSockets:
             "school": {"id": school.id, "name": school.name, "role": school.role.value},
             "zone": str(services.zone),
             "term": term and {"name": term.name, "week1_monday": term.week1_monday.isoformat()},
-            "ice_servers": list(services.settings.ice_servers),
             "check": await services.desk.check_grants(room.id),
             "plan": plan,
         }

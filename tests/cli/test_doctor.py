@@ -62,6 +62,17 @@ def test_a_port_in_use_names_its_setting(tmp_path: Path) -> None:
     assert "server.listen" in warnings
 
 
+def test_the_media_port_is_looked_at_for_tcp_too_unless_it_is_switched_off(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = _settings(tmp_path)
+        for tcp in (True, False):
+            relay = {"http": "127.0.0.1:0", "media": f"127.0.0.1:{port}", "media_tcp": tcp}
+            changed = settings.model_copy(update={"relay": type(settings.relay)(**relay)})
+            assert (f"TCP 127.0.0.1:{port} cannot be used" in _texts(changed, Level.WARN)) is tcp
+            assert f"UDP 127.0.0.1:{port} is free (relay.media)" in _texts(changed, Level.OK)
+
+
 def test_a_relay_that_runs_says_how_it_is(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     control = tmp_path / "relay" / "control.sock"

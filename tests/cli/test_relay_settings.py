@@ -23,7 +23,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
                 "id": "r7", "media": "[::]:7", "http": "127.0.0.1:8", "advertised": ["192.0.2.1"],
                 "max_sessions": 9, "max_rooms": 10, "max_load": 0.5, "batch_window_ms": 1.5,
                 "fanout": "python",
-                "max_bitrate_kbps": 1100, "journal_max_mb": 12,
+                "max_bitrate_kbps": 1100, "journal_max_mb": 12, "media_tcp": False,
             },
             recording={"keep_days": 9, "min_free_mb": 8, "max_total_mb": 7},  # type: ignore[arg-type]
         )
@@ -33,8 +33,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert told.advertised == ("192.0.2.1",)
     assert (told.max_sessions, told.max_rooms, told.batch_window_ms) == (9, 10, 1.5)
     assert (told.max_bitrate_kbps, told.journal_max_mb, told.max_load) == (1100, 12, 0.5)
-    assert told.fanout == "python"
-    assert told.tls_certificate is None
+    assert (told.fanout, told.media_tcp, told.tls_certificate) == ("python", False, None)
     assert told.recording_dir == tmp_path / "recordings"
     assert (told.recording_keep_days, told.recording_min_free_mb, told.recording_max_mb) == (
         9,

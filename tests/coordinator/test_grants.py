@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from sync_classroom.coordinator.grants import Grants
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.domain.turn import Turn
 from tests.support.coordination import ZONE, TurnedClock
 from tests.support.plans import at, lesson
 
@@ -79,6 +81,21 @@ def test_same_lesson_gives_the_same_tokens_whenever_it_is_asked(grants: Grants) 
     before = grants.of_seat(LESSON, LESSON.seats[0])
     CLOCK.turn(minutes=30)
     assert grants.of_seat(LESSON, LESSON.seats[0]) == before
+
+
+def test_turn_credentials_end_with_the_tokens(tmp_path: Path) -> None:
+    turn = Turn(("turn:turn.example?transport=udp", "turns:turn.example"), "s" * 16)
+    minter = TokenMinter(tmp_path / "token.jwk")
+    given = Grants(minter, relay_url="https://r", clock=CLOCK, zone=ZONE, turn=turn)
+    seat = LESSON.seats[1]
+    (server,) = given.of_seat(LESSON, seat)["ice_servers"]
+    assert server["urls"] == list(turn.urls)
+    assert server["username"] == f"{seconds('10:10')}:{seat.id}"
+    assert server["credential"] == turn.credentials(seat.id, at("10:10"))[1]
+
+
+def test_without_turn_servers_none_are_told(grants: Grants) -> None:
+    assert grants.of_host(LESSON)["ice_servers"] == []
 
 
 def test_check_room_is_heard_under_another_name_and_for_two_minutes(grants: Grants) -> None:

@@ -94,7 +94,7 @@ async def sent(connection: Connection) -> list[object]:
 
 
 def line(state: str = "good", lesson: str = "o-1") -> Line:
-    return Line(OccurrenceId(lesson), state, 800.0, 0.01, 120)
+    return Line(OccurrenceId(lesson), state, 800.0, 0.01, 120, "tcp")
 
 
 async def test_a_room_is_online_at_every_coordinator_while_it_is_connected(

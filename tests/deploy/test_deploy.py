@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from aioice.stun import TransactionFailed
+from aioice.turn import create_turn_endpoint
 
 from sync_classroom.config import ENV_PREFIX, Settings
+from sync_classroom.domain.turn import Turn
+from tests.support.coturn import SECRET, coturn
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
@@ -78,7 +84,13 @@ def test_systemd_accepts_the_unit(unit: str, tmp_path: Path) -> None:
 
 def test_compose_file_names_only_known_settings_and_files() -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
-    assert set(compose["services"]) == {"postgres", "relay", "coordinator", "nginx"}
+    assert set(compose["services"]) == {
+        "postgres",
+        "relay",
+        "coordinator",
+        "coturn",
+        "nginx",
+    }
     for service in compose["services"].values():
         for name in service.get("environment", {}):
             assert not name.startswith(ENV_PREFIX) or name in _setting_names(), name
@@ -88,6 +100,34 @@ def test_compose_file_names_only_known_settings_and_files() -> None:
                 assert (DEPLOY / source).exists(), source
             elif not source.startswith("$"):
                 assert source in compose["volumes"], source
+
+
+@pytest.mark.asyncio
+async def test_coturn_takes_every_line_of_its_configuration(tmp_path: Path) -> None:
+    async with coturn(tmp_path) as server:
+        log = server.log.read_text("utf-8")
+    assert "Bad configuration" not in log
+    assert "Unknown" not in log
+    assert re.findall("WARNING: (?!allow_loopback|I cannot support STUN CHANGE).*", log) == []
+
+
+@pytest.mark.asyncio
+async def test_coturn_relays_to_the_relay_and_to_nobody_else(tmp_path: Path) -> None:
+    """A password that was stolen opens no way into anybody's network."""
+    async with coturn(tmp_path) as server:
+        name, password = Turn(("turn:x",), SECRET).credentials(
+            "thief", datetime.now(UTC) + timedelta(minutes=1)
+        )
+        transport, _ = await create_turn_endpoint(
+            asyncio.DatagramProtocol, ("127.0.0.1", server.port), name, password
+        )
+        bind = transport._TurnTransport__inner_protocol.channel_bind  # type: ignore[attr-defined]
+        await bind(0x4000, ("127.0.0.1", 7700))
+        for number, peer in enumerate(("10.0.0.1", "169.254.169.254", "192.168.1.1"), 0x4001):
+            with pytest.raises(TransactionFailed) as refused:
+                await bind(number, (peer, 80))
+            assert refused.value.response.attributes["ERROR-CODE"][0] == 403
+        transport.close()
 
 
 COMPOSE_NEEDS = {

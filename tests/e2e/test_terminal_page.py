@@ -140,6 +140,8 @@ async def test_selfcheck_of_working_devices_is_green_and_reaches_the_board(
     check = await until(told)
     assert [check[p]["state"] for p in ("camera", "microphone")] == ["ok", "ok"]
     assert check["path"]["kind"] == "udp"
+    assert check["path"]["ways"] == {"udp": "ok", "tcp": "ok"}
+    await expect(page.locator("#check-ways")).to_contain_text("UDP ✔  TCP ✔")
     # Again later, when the first grants of the check room have run out, is another test's matter;
     # at once it must work as often as it is pressed.
     await page.click("#check-again")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from sync_classroom.relay.feedback import (
@@ -65,6 +67,7 @@ def test_advice_is_the_ceiling_without_loss() -> None:
 
 def test_advice_falls_with_heavy_loss_and_recovers() -> None:
     advice = BitrateAdvice(2500)
+    assert advice.second(64, 2_000_000.0) == 2_500_000
     assert advice.second(64, 2_000_000.0) == 1_700_000
     assert advice.second(0, 1_600_000.0) == 1_836_000
     for _ in range(20):
@@ -73,3 +76,12 @@ def test_advice_falls_with_heavy_loss_and_recovers() -> None:
     for _ in range(100):
         advice.second(200, 50_000.0)
     assert advice.bps == pytest.approx(MIN_BPS)
+
+
+def test_five_percent_lost_at_random_never_lowers_the_advice() -> None:
+    """Of 30 packets a second: in one second of five three or more are missing, which is 10 %."""
+    randomness = random.Random(5)
+    advice = BitrateAdvice(2500)
+    for _ in range(600):
+        lost = sum(randomness.random() < 0.05 for _ in range(30))
+        assert advice.second((lost << 8) // 30, 216_000.0) == 2_500_000

@@ -164,6 +164,24 @@ def test_verified_addresses_are_bounded_and_keep_the_nominated_one() -> None:
     assert b"A" in agent.addresses
 
 
+def test_a_lost_connection_falls_back_to_the_address_heard_last() -> None:
+    table, agent = opened()
+    nominated = check(agent.current.ufrag, agent.current.pwd, nominate=True)
+    plain = check(agent.current.ufrag, agent.current.pwd)
+    for address, data, now in ((b"A", plain, 1.0), (b"T", nominated, 2.0), (b"B", plain, 3.0)):
+        receive(table, data, address, now)
+    agent.lose(b"A")
+    assert agent.address == b"T"
+    receive(table, plain, b"C", 2.5)
+    agent.lose(b"T")
+    assert agent.address == b"B"
+    agent.lose(b"B")
+    agent.lose(b"C")
+    assert (agent.address, agent.addresses) == (None, {})
+    receive(table, plain, b"D", 4.0)
+    assert agent.address == b"D"
+
+
 def test_restart_keeps_the_old_credentials_until_the_new_are_used() -> None:
     table, agent = opened()
     old = agent.current

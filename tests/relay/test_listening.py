@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import stat
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.listening import (
+    WANTED_DESCRIPTORS,
     bind_private,
     check_control,
     check_open_address,
     load_tls,
     not_listening,
+    raise_descriptor_limit,
 )
 from sync_classroom.relay.settings import Listen, RelaySettings
 
@@ -113,3 +116,16 @@ def test_a_taken_port_names_its_setting() -> None:
     assert "relay.http" in problem.zh
     other = not_listening("relay.media", Listen("192.0.2.1", 1), OSError(errno.EADDRNOTAVAIL, "no"))
     assert (other.code, other.field) == ("address_unusable", "relay.media")
+
+
+def test_the_descriptor_limit_is_raised_and_never_lowered() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        raised = raise_descriptor_limit()
+        assert raised == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        assert raised == min(before[1], WANTED_DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, before[1]))
+        assert raise_descriptor_limit() == raised
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -48,6 +48,7 @@ def test_the_answer_to_a_publisher_has_every_required_line() -> None:
     assert [line for line in audio if "candidate" in line] == [
         "a=candidate:1 1 udp 2130706431 192.0.2.7 7700 typ host",
         "a=candidate:2 1 udp 2130706175 2001:db8::7 7700 typ host",
+        "a=candidate:3 1 tcp 1520435199 192.0.2.7 7700 typ host tcptype passive",
         "a=end-of-candidates",
     ]
     assert not [line for line in video if "candidate" in line]
@@ -155,7 +156,7 @@ def test_a_data_channel_is_answered_by_port_0() -> None:
 def test_our_fragment_can_be_read_back() -> None:
     fragment = parse_fragment(build_fragment(TRANSPORT, "0"))
     assert (fragment.ice_ufrag, fragment.ice_pwd) == (TRANSPORT.ice_ufrag, TRANSPORT.ice_pwd)
-    assert fragment.candidates == 2
+    assert fragment.candidates == 3
 
 
 # ---------------------------------------------------------------------------- real peers

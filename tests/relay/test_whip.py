@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
+import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -15,7 +19,9 @@ import pytest_asyncio
 from sync_classroom.coordinator.ports import RoomSpec
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.relay.sdp import MAX_FRAGMENT_BYTES, MAX_OFFER_BYTES, parse_fragment
-from sync_classroom.relay.whip import FRAGMENT, SDP
+from sync_classroom.relay.settings import RelaySettings
+from sync_classroom.relay.whip import FRAGMENT, SDP, Request, Signalling
+from tests.support.media_peers import relay as media_relay
 from tests.support.relays import RunningRelay, relay
 from tests.support.sdp_offers import PUBLISH, PWD, SUBSCRIBE, media, offer
 
@@ -140,10 +146,47 @@ async def test_a_content_type_may_have_parameters(running: RunningRelay) -> None
     assert got.status == 201
 
 
-async def test_ice_servers_are_handed_out_if_set(tmp_path: Path) -> None:
-    servers = ('<turn:turn.example>; rel="ice-server"; username="u"', '<stun:x>; rel="ice-server"')
-    async with relay(tmp_path, ice_servers=servers) as running:
-        assert (await publish(running)).headers["Link"] == ", ".join(servers)
+async def test_turn_servers_are_handed_out_with_credentials_that_outlast_the_lesson(
+    tmp_path: Path,
+) -> None:
+    urls = ("turn:turn.example:3478?transport=udp", "turns:turn.example:5349")
+    secret = "shared with coturn"
+    async with relay(tmp_path, turn_urls=urls, turn_secret=secret) as running:
+        answered = await publish(running)
+        links = answered.headers["Link"].split(", ")
+        assert [link.partition(">")[0] for link in links] == [f"<{url}" for url in urls]
+        told = re.search(r'"ice-server"; username="((\d+):host)"; credential="([^"]+)"', links[0])
+        assert told is not None
+        assert 7.9 * 3600 < int(told[2]) - time.time() < 8.1 * 3600
+        expected = hmac.digest(secret.encode(), told[1].encode(), "sha1")
+        assert base64.b64decode(told[3]) == expected
+        assert "Link" in answered.headers["Access-Control-Expose-Headers"]
+        assert secret not in repr(running.settings)
+
+
+async def test_without_turn_servers_there_is_no_link(running: RunningRelay) -> None:
+    assert "Link" not in (await publish(running)).headers
+
+
+async def test_relayed_candidates_are_remembered_from_offer_and_fragment() -> None:
+    line = "a=candidate:4 1 udp 41885439 198.51.100.7 {} typ relay raddr 0.0.0.0 rport 0\r\n"
+    async with media_relay() as (endpoint, _):
+        signalling = Signalling(endpoint, None, RelaySettings(), wall=time.time)
+        offered = Request(
+            "POST", "/whip/x", {"content-type": SDP}, body=(PUBLISH + line.format(50000)).encode()
+        )
+        opened = signalling.answer(offered)
+        session = endpoint.session(opened.headers["Location"].rpartition("/")[2])
+        assert session is not None
+        assert session.relayed == {("198.51.100.7", 50000)}
+        trickled = Request(
+            "PATCH",
+            opened.headers["Location"],
+            {"content-type": FRAGMENT, "if-match": "*"},
+            body=(TRICKLE + line.format(50001)).encode(),
+        )
+        assert signalling.answer(trickled).status in (200, 204)
+        assert session.relayed == {("198.51.100.7", 50000), ("198.51.100.7", 50001)}
 
 
 async def test_a_tokens_kinds_bound_the_lines(running: RunningRelay) -> None:
@@ -430,7 +473,7 @@ async def test_an_ice_restart_answers_200_with_new_credentials(running: RunningR
     assert fragment.ice_ufrag is not None
     assert f"a=ice-ufrag:{fragment.ice_ufrag}" not in got.body
     assert f"a=ice-pwd:{fragment.ice_pwd}" not in got.body
-    assert fragment.candidates == 1
+    assert fragment.candidates == 2  # one for UDP, one for TCP
     for value, status in ((tag, 412), (new, 204)):  # a candidate of the old generation is late
         late = await ask(
             running,

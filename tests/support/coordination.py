@@ -228,18 +228,20 @@ class Terminals:
 
     connected: set[str] = field(default_factory=set)
     lines: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
 
     def online(self) -> frozenset[ClassroomId]:
         return frozenset(ClassroomId(c) for c in self.connected)
 
     def line_of(self, classroom: ClassroomId) -> Any:
         state = self.lines.get(classroom)
-        return None if state is None else _Line(state)
+        return None if state is None else _Line(state, self.paths.get(classroom, "none"))
 
 
 @dataclass(frozen=True)
 class _Line:
     state: str
+    path: str
 
 
 def roster() -> Roster:

@@ -1,4 +1,4 @@
-"""A WebRTC peer by hand: one UDP socket, real STUN and DTLS-SRTP, packets as the test wants."""
+"""A WebRTC peer by hand: one UDP socket or TCP connection, real STUN and DTLS-SRTP, any packets."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtl
 
 from sync_classroom.relay import rtcp, rtp, stun
 from sync_classroom.relay.endpoint import Endpoint, Session
+from sync_classroom.relay.framing import Frames, frame
 from sync_classroom.relay.rtp import extension_block
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sync_classroom.relay.session import Codec, Direction, LocalTransport, MediaLine, Offer
@@ -61,6 +62,8 @@ class RawPeer:
         self._dtls: asyncio.Queue[bytes] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self.udp = self._socket()
+        self.tcp: socket.socket | None = None
+        self._frames = Frames()
         self._transport: Any = None
         self._keys: Any = None
         self._early: list[bytes] = []
@@ -78,7 +81,50 @@ class RawPeer:
         return await self._dtls.get()
 
     async def _send(self, data: bytes) -> None:
-        self.udp.send(data)
+        self.out(data)
+
+    def out(self, data: bytes) -> None:
+        """Send a datagram by the connection, if there is one, else by UDP."""
+        if self.tcp is not None:
+            self.tcp.sendall(frame(data))
+        else:
+            self.udp.send(data)
+
+    async def dial(self, *, receive_buffer: int | None = None) -> None:
+        """Open a connection to the session's TCP candidate; from now on everything goes there."""
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if receive_buffer is not None:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        tcp.setblocking(False)
+        await self._loop.sock_connect(tcp, self.session.transport.tcp_candidates[0])
+        self.hang_up()
+        self.tcp, self._frames = tcp, Frames()
+        self.listen()
+
+    def listen(self, *, on: bool = True) -> None:
+        """Read from the connection, or stop doing so."""
+        assert self.tcp is not None
+        if on:
+            self._loop.add_reader(self.tcp.fileno(), self._tcp_readable, self.tcp)
+        else:
+            self._loop.remove_reader(self.tcp.fileno())
+
+    def hang_up(self) -> None:
+        """Close the connection, if there is one; everything goes by UDP again."""
+        if self.tcp is not None:
+            self._loop.remove_reader(self.tcp.fileno())
+            self.tcp.close()
+            self.tcp = None
+
+    def _tcp_readable(self, tcp: socket.socket) -> None:
+        try:
+            data = tcp.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.hang_up()
+        for datagram in self._frames.feed(data):
+            self._take(datagram)
 
     def _readable(self, udp: socket.socket) -> None:
         while True:
@@ -86,14 +132,17 @@ class RawPeer:
                 data = udp.recv(2048)
             except (BlockingIOError, ConnectionError):
                 return
-            if data[0] < 4:
-                self.stun_answers.append(stun.parse(data))
-            elif data[0] < 64:
-                self._dtls.put_nowait(data)
-            elif self._keys is None:
-                self._early.append(data)  # the handshake's last flight waits in the queue before it
-            else:
-                self._media(data)
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if data[0] < 4:
+            self.stun_answers.append(stun.parse(data))
+        elif data[0] < 64:
+            self._dtls.put_nowait(data)
+        elif self._keys is None:
+            self._early.append(data)  # the handshake's last flight waits in the queue before it
+        else:
+            self._media(data)
 
     def _media(self, data: bytes) -> None:
         if rtcp.is_rtcp(data[1]):
@@ -147,7 +196,7 @@ class RawPeer:
         data = stun.build(
             stun.MessageType.REQUEST, os.urandom(12), attributes, pwd or local.ice_pwd
         )
-        self.udp.send(data)
+        self.out(data)
 
     async def connect(self) -> None:
         """ICE and DTLS."""
@@ -201,10 +250,10 @@ class RawPeer:
         return bytes(self._transport._tx_srtp.protect(header + extension_block(elements) + body))
 
     def send(self, line: MediaLine, body: bytes, **more: Any) -> None:
-        self.udp.send(self.rtp(line, body, **more))
+        self.out(self.rtp(line, body, **more))
 
     def control(self, packet: bytes) -> None:
-        self.udp.send(self._transport._tx_srtp.protect_rtcp(packet))
+        self.out(self._transport._tx_srtp.protect_rtcp(packet))
 
     def payloads(self, kind: int | None = None) -> list[bytes]:
         return [body for header, body in self.received if kind in (None, header.payload_type)]
@@ -212,6 +261,7 @@ class RawPeer:
     async def close(self) -> None:
         if self._transport is not None:
             await self._transport.stop()
+        self.hang_up()
         self._loop.remove_reader(self.udp.fileno())
         self.udp.close()
 

@@ -13,6 +13,7 @@ TRANSPORT = LocalTransport(
     "relaypasswordrelaypassword",
     ("sha-256", ":".join(["AB"] * 32)),
     (("192.0.2.7", 7700), ("2001:db8::7", 7700)),
+    (("192.0.2.7", 7700),),
 )
 PWD = "abcdefghijklmnopqrstuvwx"
 AUDIO = (

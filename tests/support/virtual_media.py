@@ -276,6 +276,13 @@ class Lines:
         return True
 
 
+class Paths:
+    """What a session asks of the ports beside sending, which `Lines` does here."""
+
+    def path(self, address: object, relayed: object) -> str:
+        return "udp"
+
+
 class Lesson:
     """One publisher, many subscribers, the relay's pure parts in between."""
 
@@ -314,7 +321,7 @@ class Lesson:
 
     # the endpoint's part -------------------------------------------------
 
-    socket = None
+    ports = Paths()
 
     def on_sample(self, sample: Sample) -> None:
         self.samples.append(sample)

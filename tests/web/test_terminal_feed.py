@@ -101,7 +101,7 @@ async def test_a_weak_line_is_seen_by_the_host(tmp_path: Path) -> None:
             await served.hello(host, host_token)
             await served.hello(seat, seat_token)
             report = {"type": "line", "lesson": lesson_id, "state": "weak", "kbps": 90}
-            await seat.send_json(report | {"loss": 0.2, "frames": 3})
+            await seat.send_json(report | {"loss": 0.2, "frames": 3, "path": "tcp"})
             async with asyncio.timeout(5):
                 while (await expect(host, "lesson"))["seats"][0]["line"] != "weak":
                     pass

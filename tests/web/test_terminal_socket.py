@@ -70,7 +70,6 @@ async def test_welcome_says_who_where_and_what_today(tmp_path: Path) -> None:
                 "school": {"id": "far-1", "name": "受援校一", "role": "remote"},
                 "zone": "Asia/Shanghai",
                 "term": None,
-                "ice_servers": [],
             }
             assert (entry["id"], entry["role"], entry["state"]) == ("o-1", "remote", "live")
             assert entry["grants"]["url"] == "https://relay.example"
@@ -300,19 +299,24 @@ async def test_line_and_selfcheck_are_kept(tmp_path: Path) -> None:
             "camera": ok,
             "microphone": ok,
             "speaker": ok,
-            "path": {"kind": "udp", "rtt_ms": 18, "loss": 0},
+            "path": {
+                "kind": "udp",
+                "rtt_ms": 18,
+                "loss": 0,
+                "ways": {"udp": "ok", "tcp": "failed"},
+            },
             "clock_offset_ms": None,
         }
         async with served.connect() as socket:
             await served.hello(socket, token)
             line = {"type": "line", "lesson": "o-1", "state": "weak", "kbps": 800, "loss": None}
-            await socket.send_json(line | {"frames": 100})
+            await socket.send_json(line | {"frames": 100, "path": "turn-tls"})
             await socket.send_json({"type": "selfcheck", **check})
             await socket.send_json({"type": "time", "sent": 1})
             await expect(socket, "time")
             report = served.services.hub.line_of(served.services.hub.here().__iter__().__next__())
             assert report is not None
-            assert report.state == "weak"
+            assert (report.state, report.path) == ("weak", "turn-tls")
             await served.services.hub.write_reports()
             (terminal,) = await served.store.terminals()
             assert terminal.selfcheck == check

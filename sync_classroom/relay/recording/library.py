@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from ..settings import RelaySettings
 from ..tokens import is_name
 
 SCHEMA: Final = "sync-classroom/recording/1"
@@ -143,6 +144,15 @@ class Limits:
     min_free_bytes: int
     max_bytes: int
     keep_days: int
+
+    @classmethod
+    def of(cls, settings: RelaySettings) -> Limits:
+        """As the relay was told."""
+        return cls(
+            settings.recording_min_free_mb * 1_000_000,
+            settings.recording_max_mb * 1_000_000,
+            settings.recording_keep_days,
+        )
 
 
 class Library:

@@ -12,16 +12,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 
 from ..publisher import Publisher
+from ..settings import RelaySettings
 from .finisher import Finisher
-from .library import Library, Manifest, State
+from .library import Library, Limits, Manifest, State
 from .line import Line
 from .writer import SPARE_BYTES, Writer, begin
+
+if TYPE_CHECKING:
+    from ..endpoint import Endpoint
+    from ..live_session import Session
 
 log = structlog.get_logger(__name__)
 
@@ -442,3 +448,21 @@ class Recorder(Generic[PublishingT]):
 
     async def _do(self, work: Callable[[], _T]) -> _T:
         return await self._loop.run_in_executor(self._thread, work)
+
+
+async def open_recorder(
+    settings: RelaySettings,
+    stack: AsyncExitStack,
+    endpoint: Endpoint,
+    *,
+    now: Callable[[], datetime],
+) -> Recorder[Session] | None:
+    """The relay's recorder, which the stack closes, if there is a folder for it."""
+    if settings.recording_dir is None:
+        return None
+    library = Library(settings.recording_dir, Limits.of(settings))
+    recorder = Recorder(library, endpoint, relay=settings.relay, now=now)
+    await recorder.open()
+    endpoint.recorder = recorder
+    stack.push_async_callback(recorder.close)
+    return recorder

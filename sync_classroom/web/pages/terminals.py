@@ -11,13 +11,14 @@ from aiohttp import web
 
 from ...coordinator.board import TerminalRow
 from ...domain.ids import ClassroomId, TerminalId
+from ...domain.messages import WAYS
 from ...domain.problems import ProblemError
 from ...domain.roster import Classroom, School
 from ..i18n import mark
 from ..problems import STATUS_OF
 from .frame import Frame, posted, see_other
 from .route import OFFICE, PageRoute
-from .words import Word
+from .words import PATH_NAMES, Word
 
 ONLINE: Final = Word("held", mark("在线"))
 OFFLINE: Final = Word("missed", mark("离线"))
@@ -194,14 +195,18 @@ def _status(value: object) -> str:
 
 def _path_check(frame: Frame, path: Mapping[str, Any]) -> Check:
     kind = path.get("kind")
-    if kind not in ("udp", "tcp", "relay"):
+    if kind not in WAYS:
         return Check("missed", frame.t("线路不通"))
-    words = [frame.t("线路"), str(kind).upper()]
+    words = [frame.t("线路"), PATH_NAMES[kind]]
     if isinstance(rtt := path.get("rtt_ms"), (int, float)):
         words.append(f"{rtt:.0f} ms")
     loss = path.get("loss")
     if isinstance(loss, (int, float)) and loss > 0:
         words.append(frame.t("丢包 %(share)s", share=f"{loss * 100:.1f} %"))
+    ways = path.get("ways")
+    if isinstance(ways, Mapping) and (shut := [w for w in WAYS if ways.get(w) == "failed"]):
+        listed = frame.tongue.pick("、", ", ").join(PATH_NAMES[way] for way in shut)
+        words.append(frame.t("（%(ways)s 不通）", ways=listed))
     weak = isinstance(loss, (int, float)) and loss > _WEAK_LOSS
     return Check("partial" if weak else "held", " ".join(words))
 

@@ -71,6 +71,15 @@ CAUSE_WORDS: Final = {
     "unexplained": mark("原因不明"),
 }
 
+# How media travel, as terminals say it; protocols have no translation.
+PATH_NAMES: Final = {
+    "udp": "UDP",
+    "tcp": "TCP",
+    "turn-udp": "TURN/UDP",
+    "turn-tcp": "TURN/TCP",
+    "turn-tls": "TURN/TLS",
+}
+
 # Now: what a seat is doing at this moment.
 SEAT_NOW: Final = {
     "receiving": Word("held", mark("收看中")),

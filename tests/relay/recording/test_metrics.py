@@ -25,4 +25,4 @@ async def test_every_figure_is_scraped_with_its_sentence(tmp_path: Path) -> None
 
 async def test_without_a_folder_nothing_is_said_of_recordings(tmp_path: Path) -> None:
     async with relay(tmp_path):
-        assert "recording" not in await scrape(tmp_path / "control.sock")
+        assert f"{PREFIX}_recording" not in await scrape(tmp_path / "control.sock")

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clockItem, lineItem } from "../../../sync_classroom/web/static/terminal/check.js";
+import { clockItem, lineItem, waysText, waysTo } from "../../../sync_classroom/web/static/terminal/check.js";
 import { deviceLabel } from "../../../sync_classroom/web/static/terminal/enrolment.js";
 import { encodings } from "../../../sync_classroom/web/static/terminal/lesson_media.js";
 import { readStats } from "../../../sync_classroom/web/static/terminal/media.js";
-import { preferred, roomOf } from "../../../sync_classroom/web/static/terminal/session.js";
+import { askingForSound, candidatesOf, preferred, roomOf } from "../../../sync_classroom/web/static/terminal/session.js";
 
 const video = (mimeType, sdpFmtpLine) => ({ mimeType: `video/${mimeType}`, sdpFmtpLine });
 
@@ -98,8 +98,59 @@ test("statistics of slots are added up and each slot remembers when it moved", (
   const second = readStats(stats(5), 2000, true, first.facts.slots);
   assert.equal(second.facts.slots["2"].movedAt, 1000);
   assert.equal(second.facts.slots["3"].movedAt, -Infinity);
+  assert.deepEqual(first.repair, { received: 100, asked: 0, freezes: 1, madeUp: 0, samples: 0 });
   const third = readStats(stats(6), 3000, true, second.facts.slots);
   assert.equal(third.facts.slots["2"].movedAt, 3000);
+});
+
+test("what had to be asked for again and made up is added up over the slots", () => {
+  const sound = { nackCount: 3, packetsReceived: 50, totalSamplesReceived: 960, concealedSamples: 70, silentConcealedSamples: 20 };
+  const stats = report(
+    { id: "a", type: "inbound-rtp", kind: "audio", mid: "0", ...sound },
+    { id: "b", type: "inbound-rtp", kind: "audio", mid: "1", ...sound },
+    { id: "v", type: "inbound-rtp", kind: "video", mid: "2", nackCount: 4, packetsReceived: 5, freezeCount: 2 },
+  );
+  const { repair } = readStats(stats, 0, true, {});
+  assert.deepEqual(repair, { received: 105, asked: 10, freezes: 2, madeUp: 100, samples: 1920 });
+});
+
+test("retransmission of sound is asked for, of Opus only", () => {
+  const sdp = "m=audio 9 X 111 63\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=rtpmap:63 red/48000/2\r\n";
+  assert.equal(
+    askingForSound(sdp),
+    "m=audio 9 X 111 63\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\na=rtcp-fb:111 transport-cc\r\na=rtpmap:63 red/48000/2\r\n",
+  );
+});
+
+test("every way is tried once: both protocols, and each kind of TURN server by one address", () => {
+  const server = {
+    urls: ["turn:a?transport=udp", "turn:a:3479", "turn:a?transport=tcp", "turns:a:443?transport=tcp", "stun:a"],
+    username: "u",
+    credential: "c",
+  };
+  const ways = waysTo([server, { urls: "turns:b", username: "v", credential: "d" }]);
+  assert.deepEqual(
+    ways.map((way) => [way.kind, way.only, way.iceServers.map((s) => s.urls)]),
+    [
+      ["udp", "udp", []],
+      ["tcp", "tcp", []],
+      ["turn-udp", "turn", [["turn:a?transport=udp"]]],
+      ["turn-tcp", "turn", [["turn:a?transport=tcp"]]],
+      ["turn-tls", "turn", [["turns:a:443?transport=tcp"]]],
+    ],
+  );
+  assert.deepEqual(ways[4].iceServers[0], { ...server, urls: ["turns:a:443?transport=tcp"] });
+  assert.equal(waysText({ udp: "failed", tcp: "ok", "turn-tls": "ok" }), "UDP ✕  TCP ✔  TURN/TLS ✔");
+  assert.equal(waysText({}), "");
+});
+
+test("an answer is left the candidates of one way", () => {
+  const udp = "a=candidate:1 1 udp 2130706431 192.0.2.7 7700 typ host\r\n";
+  const tcp = "a=candidate:2 1 tcp 1520435199 192.0.2.7 7700 typ host tcptype passive\r\n";
+  const answer = (lines) => `v=0\r\nm=audio 9 X 111\r\n${lines}a=end-of-candidates\r\n`;
+  assert.equal(candidatesOf(answer(udp + tcp), "udp"), answer(udp));
+  assert.equal(candidatesOf(answer(udp + tcp), "tcp"), answer(tcp));
+  assert.equal(candidatesOf(answer(udp + tcp), "turn"), answer(udp));
 });
 
 test("a publisher is alive by what the relay reports back", () => {
@@ -115,7 +166,8 @@ test("a publisher is alive by what the relay reports back", () => {
 test("a relayed or TCP path is named, none is none", () => {
   const by = (candidate) =>
     readStats(report(PAIR[0], PAIR[1], { id: "L", ...candidate }), 0, true, {}).facts.path;
-  assert.equal(by({ candidateType: "relay", protocol: "udp" }), "relay");
+  const relayed = (relayProtocol) => by({ candidateType: "relay", protocol: "udp", relayProtocol });
+  assert.deepEqual(["udp", "tcp", "tls", undefined].map(relayed), ["turn-udp", "turn-tcp", "turn-tls", "turn-udp"]);
   assert.equal(by({ candidateType: "host", protocol: "tcp" }), "tcp");
   assert.equal(readStats(report(), 0, false, {}).facts.path, "none");
 });

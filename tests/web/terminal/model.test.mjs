@@ -19,7 +19,6 @@ function welcome(more = {}) {
     classroom: { id: "far-1-r1", name: "1号教室" },
     zone: "Asia/Shanghai",
     term: { name: "秋", week1_monday: "2026-08-31" },
-    ice_servers: [],
     check: null,
     plan: [lesson()],
     ...more,

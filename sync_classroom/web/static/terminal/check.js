@@ -11,6 +11,8 @@ import { readStats } from "./media.js";
 /** @typedef {import("./types.js").CheckItem} CheckItem */
 /** @typedef {import("./types.js").CheckResult} CheckResult */
 /** @typedef {import("./types.js").Grants} Grants */
+/** @typedef {import("./types.js").PathKind} PathKind */
+/** @typedef {import("./session.js").Way} Way */
 /** @typedef {import("./devices.js").Devices} Devices */
 
 /** How long the line is measured once it is connected, and waited for before, ms. */
@@ -25,6 +27,9 @@ const LISTEN_MS = 1_500;
 const SILENT_PEAK = 1 / 65_536;
 /** A picture with less than this share of pixels above near-black is dark. */
 const LIT_SHARE = 0.01;
+/** A way that has not connected by then is blocked, ms: the first check after a lost one is sent at
+ * 250 and 750 ms, a lost TCP segment again at 1 and 3 s. */
+const WAY_MS = 4_000;
 /** What a lesson bears: beyond it somebody should look. */
 const CLOCK_OFF_MS = 5_000;
 const LOSS_BAD = 0.03;
@@ -50,7 +55,7 @@ export function blankResult(heard) {
     speaker: heard ? ok("check.speaker.ok") : unknown("check.speaker.unconfirmed"),
     clock: unknown("check.clock.unmeasured"),
     line: unknown("check.line.untested"),
-    path: { kind: "none", rtt_ms: null, loss: null },
+    path: { kind: "none", rtt_ms: null, loss: null, ways: {} },
     clock_offset_ms: null,
   };
 }
@@ -65,13 +70,57 @@ export function clockItem({ offset, measured }) {
   return failed("check.clock.off", { seconds: Math.round(Math.abs(offset) / 1000) });
 }
 
+/** What people are told of a path; protocols have no translation. */
+export const PATH_NAMES = /** @type {const} */ ({
+  udp: "UDP",
+  tcp: "TCP",
+  "turn-udp": "TURN/UDP",
+  "turn-tcp": "TURN/TCP",
+  "turn-tls": "TURN/TLS",
+  none: "–",
+});
+
+/**
+ * Each way that was tried by itself, with whether it works: `UDP ✔ TCP ✔ TURN/TLS ✕`.
+ * @param {import("./types.js").CheckPath["ways"]} ways
+ */
+export function waysText(ways) {
+  const mark = { ok: "✔", failed: "✕" };
+  const kinds = /** @type {(keyof typeof ways)[]} */ (Object.keys(ways));
+  return kinds.map((kind) => `${PATH_NAMES[kind]} ${mark[ways[kind] ?? "failed"]}`).join("  ");
+}
+
+/**
+ * The ways there are to try: directly by both protocols, and each kind of TURN server once.
+ * @param {RTCIceServer[]} iceServers
+ * @returns {{kind: Exclude<PathKind, "none">, only: Way, iceServers: RTCIceServer[]}[]}
+ */
+export function waysTo(iceServers) {
+  /** @type {ReturnType<typeof waysTo>} */
+  const ways = [
+    { kind: "udp", only: "udp", iceServers: [] },
+    { kind: "tcp", only: "tcp", iceServers: [] },
+  ];
+  for (const server of iceServers) {
+    for (const url of [server.urls].flat()) {
+      const secure = /^turns:/i.test(url);
+      if (!secure && !/^turn:/i.test(url)) continue;
+      const kind = secure ? "turn-tls" : /transport=tcp/i.test(url) ? "turn-tcp" : "turn-udp";
+      if (ways.every((way) => way.kind !== kind)) {
+        ways.push({ kind, only: "turn", iceServers: [{ ...server, urls: [url] }] });
+      }
+    }
+  }
+  return ways;
+}
+
 /**
  * @param {import("./types.js").CheckPath} path
  * @returns {CheckItem}
  */
 export function lineItem(path) {
   const rtt = Math.round(path.rtt_ms ?? 0);
-  const kind = path.kind.toUpperCase();
+  const kind = PATH_NAMES[path.kind];
   const loss = Math.round((path.loss ?? 0) * 1000) / 10;
   if ((path.loss ?? 0) > LOSS_BAD) return failed("check.line.lossy", { kind, rtt, loss });
   if (rtt > RTT_BAD_MS) return failed("check.line.slow", { kind, rtt });
@@ -82,16 +131,16 @@ export class SelfCheck {
   /**
    * @param {object} options
    * @param {Devices} options.devices
-   * @param {() => {grants: Grants | null, iceServers: RTCIceServer[]}} options.room
+   * @param {() => Grants | null} options.grants of the check room
    * @param {() => {offset: number, measured: boolean}} options.clock
    * @param {() => number} options.now server's clock, ms
    * @param {() => string | null} options.microphone chosen device
    * @param {boolean} options.heard
    * @param {(result: CheckResult) => void} options.changed
    */
-  constructor({ devices, room, clock, now, microphone, heard, changed }) {
+  constructor({ devices, grants, clock, now, microphone, heard, changed }) {
     this.devices = devices;
-    this.room = room;
+    this.grants = grants;
     this.clock = clock;
     this.now = now;
     this.chosenMicrophone = microphone;
@@ -174,7 +223,7 @@ export class SelfCheck {
 
   /** @param {MediaStreamTrack | null} track */
   async line(track) {
-    const { grants, iceServers } = this.room();
+    const grants = this.grants();
     const grant = grants?.publish[0];
     if (!grants || !grant || this.now() >= Date.parse(grants.expires_at)) {
       this.set({ line: unknown("check.line.untested") });
@@ -182,23 +231,26 @@ export class SelfCheck {
     }
     const { signal } = this.stopping;
     const copy = track?.clone() ?? null;
+    const iceServers = grants.ice_servers ?? [];
+    const options = {
+      url: `${grants.url}/whip/${encodeURIComponent(roomOf(grant.token))}`,
+      token: grant.token,
+      iceServers,
+      signal,
+      prepare: (/** @type {RTCPeerConnection} */ pc) => {
+        const how = { direction: /** @type {const} */ ("sendonly"), sendEncodings: [{ maxBitrate: 500_000 }] };
+        prefer(pc.addTransceiver(copy ?? "video", how), "video", "send");
+      },
+    };
     try {
-      const session = await openSession({
-        url: `${grants.url}/whip/${encodeURIComponent(roomOf(grant.token))}`,
-        token: grant.token,
-        iceServers,
-        signal,
-        prepare: (pc) => {
-          const options = { direction: /** @type {const} */ ("sendonly"), sendEncodings: [{ maxBitrate: 500_000 }] };
-          prefer(pc.addTransceiver(copy ?? "video", options), "video", "send");
-        },
-      });
+      const session = await openSession(options);
       try {
         const path = await measure(session.pc, signal);
         this.set(path ? { path, line: lineItem(path) } : this.noPath(failed("check.line.blocked")));
       } finally {
         session.close();
       }
+      await this.ways(options);
     } catch (error) {
       if (signal.aborted) return;
       const host = new URL(grants.url).host;
@@ -215,9 +267,35 @@ export class SelfCheck {
     }
   }
 
+  /**
+   * Every way by itself, one after the other (a second session would replace the first): what a
+   * firewall lets through is to be known before it is needed.
+   * @param {Parameters<typeof openSession>[0]} options
+   */
+  async ways(options) {
+    for (const { kind, only, iceServers } of waysTo(options.iceServers)) {
+      const { path } = this.result;
+      // The best way that works was taken: what it was needs no second look.
+      const works = kind === path.kind || (await this.works({ ...options, only, iceServers }));
+      if (this.stopping.signal.aborted) return;
+      this.set({ path: { ...path, ways: { ...path.ways, [kind]: works ? "ok" : "failed" } } });
+    }
+  }
+
+  /** @param {Parameters<typeof openSession>[0]} options */
+  async works(options) {
+    const session = await openSession(options);
+    try {
+      return await connects(session.pc, WAY_MS, options.signal);
+    } finally {
+      session.close();
+    }
+  }
+
   /** @param {CheckItem} line */
   noPath(line) {
-    return { line, path: { kind: /** @type {const} */ ("none"), rtt_ms: null, loss: null } };
+    const kind = /** @type {const} */ ("none");
+    return { line, path: { kind, rtt_ms: null, loss: null, ways: {} } };
   }
 
   /** A tone through the speaker; must be called from a press. @returns {Promise<void>} when over */
@@ -250,14 +328,25 @@ export class SelfCheck {
  * @returns {Promise<import("./types.js").CheckPath | null>} null when it does not connect
  */
 async function measure(pc, signal) {
-  const until = performance.now() + CONNECT_MS;
-  while (pc.connectionState !== "connected") {
-    if (signal.aborted || pc.connectionState === "failed" || performance.now() > until) return null;
-    await changeOf(pc, until - performance.now());
-  }
+  if (!(await connects(pc, CONNECT_MS, signal))) return null;
   await rest(MEASURE_MS);
   const { facts } = readStats(await pc.getStats(), performance.now(), true, {});
-  return { kind: facts.path, rtt_ms: facts.rttMs, loss: facts.sentLoss };
+  return { kind: facts.path, rtt_ms: facts.rttMs, loss: facts.sentLoss, ways: {} };
+}
+
+/**
+ * Whether the connection comes about in so many ms.
+ * @param {RTCPeerConnection} pc
+ * @param {number} ms
+ * @param {AbortSignal} signal
+ */
+async function connects(pc, ms, signal) {
+  const until = performance.now() + ms;
+  while (pc.connectionState !== "connected") {
+    if (signal.aborted || pc.connectionState === "failed" || performance.now() > until) return false;
+    await changeOf(pc, until - performance.now());
+  }
+  return true;
 }
 
 /** @param {RTCPeerConnection} pc @param {number} ms @returns {Promise<void>} */

@@ -8,7 +8,7 @@ import { translate } from "./strings.js";
 /** @typedef {import("./types.js").Lesson} Lesson */
 
 /** A check is not begun with grants that may end before it does. */
-const CHECK_TAKES_MS = 15_000;
+const CHECK_TAKES_MS = 30_000;
 /** A lesson that opens finds out again how the room is, unless that is known this freshly. */
 const CHECK_FRESH_MS = 8 * 60_000;
 
@@ -31,7 +31,7 @@ export class Checkup {
     this.ask = ask;
     this.check = new SelfCheck({
       devices,
-      room: () => ({ grants: model.check, iceServers: model.iceServers }),
+      grants: () => model.check,
       clock: () => connection()?.clock ?? { offset: store.offset, measured: false },
       now,
       microphone: () => store.devices.microphone,

@@ -54,10 +54,9 @@ export class Publication {
    * @param {string} options.source
    * @param {string} options.room
    * @param {() => Grants} options.grants
-   * @param {RTCIceServer[]} options.iceServers
    * @param {(status: LinkStatus) => void} options.changed
    */
-  constructor({ source, room, grants, iceServers, changed }) {
+  constructor({ source, room, grants, changed }) {
     this.source = source;
     /** @type {Record<"audio" | "video", MediaStreamTrack | null>} */
     this.tracks = { audio: null, video: null };
@@ -69,7 +68,7 @@ export class Publication {
       relay: grants().url,
       room,
       token: () => grants().publish.find((g) => g.source === source)?.token ?? "",
-      iceServers,
+      iceServers: () => grants().ice_servers ?? [],
       prepare: (pc) => this.prepare(pc),
       opened: (pc) => this.opened(pc),
       changed,
@@ -165,12 +164,11 @@ export class Subscription {
    * @param {object} options
    * @param {string} options.room
    * @param {() => Grants} options.grants
-   * @param {RTCIceServer[]} options.iceServers
    * @param {() => boolean} options.expected
    * @param {(status: LinkStatus) => void} options.changed
    * @param {(slots: {audio: MediaStreamTrack[], video: MediaStreamTrack[]}) => void} options.tracks
    */
-  constructor({ room, grants, iceServers, expected, changed, tracks }) {
+  constructor({ room, grants, expected, changed, tracks }) {
     this.counts = { audio: grants().subscribe?.audio ?? 0, video: grants().subscribe?.video ?? 0 };
     this.onTracks = tracks;
     /** Mids of the present session in slot order. */
@@ -180,7 +178,7 @@ export class Subscription {
       relay: grants().url,
       room,
       token: () => grants().subscribe?.token ?? "",
-      iceServers,
+      iceServers: () => grants().ice_servers ?? [],
       prepare: (pc) => this.prepare(pc),
       opened: (pc) => this.opened(pc),
       changed,
@@ -235,13 +233,11 @@ export class LessonMedia {
   /**
    * @param {Lesson} lesson with grants
    * @param {Devices} devices
-   * @param {RTCIceServer[]} iceServers
    * @param {LessonEvents} events
    */
-  constructor(lesson, devices, iceServers, events) {
+  constructor(lesson, devices, events) {
     this.lesson = lesson;
     this.devices = devices;
-    this.iceServers = iceServers;
     this.events = events;
     this.hostMedia = true;
     this.stopped = false;
@@ -258,7 +254,6 @@ export class LessonMedia {
       source: lesson.role === "host" ? "camera" : "seat",
       room,
       grants,
-      iceServers,
       changed: (status) => {
         this.upChanged(status.state);
         changed();
@@ -268,7 +263,6 @@ export class LessonMedia {
     this.down = new Subscription({
       room,
       grants,
-      iceServers,
       changed,
       tracks,
       expected: () => this.lesson.role === "remote" && this.hostMedia,
@@ -405,7 +399,6 @@ export class LessonMedia {
       source: "screen",
       room: this.lesson.id,
       grants: () => /** @type {Grants} */ (this.lesson.grants),
-      iceServers: this.iceServers,
       changed: this.events.changed,
     });
     this.screen.tracks = { audio: stream.getAudioTracks()[0] ?? null, video: video ?? null };

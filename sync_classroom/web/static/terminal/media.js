@@ -5,10 +5,12 @@
  */
 
 import { RefusedError, openSession } from "./session.js";
+import { Playout } from "./playout.js";
 import { STALL_MS } from "./state.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./state.js").LineSample} LineSample */
+/** @typedef {import("./types.js").PathKind} PathKind */
 
 /** How often statistics are read, ms. */
 const POLL_MS = 500;
@@ -39,7 +41,7 @@ const SAMPLES_MAX = 40;
  * @property {LineSample[]} samples of the present session
  * @property {boolean} flowing bytes are moving
  * @property {number | null} rttMs
- * @property {"udp" | "tcp" | "relay" | "none"} path
+ * @property {PathKind} path
  * @property {number | null} sentLoss fraction the relay reports of what we send
  * @property {number} level of the sound we send, 0…1
  * @property {Record<string, SlotStats>} slots by mid
@@ -75,7 +77,7 @@ export class MediaLink {
    * @param {string} options.relay base URL
    * @param {string} options.room
    * @param {() => string} options.token the newest one
-   * @param {RTCIceServer[]} options.iceServers
+   * @param {() => RTCIceServer[]} options.iceServers the newest ones
    * @param {(pc: RTCPeerConnection) => void} options.prepare
    * @param {(pc: RTCPeerConnection) => void} [options.opened] a session that replaces the former
    * @param {(status: LinkStatus) => void} [options.changed] after every poll and change of state
@@ -149,7 +151,7 @@ export class MediaLink {
     const url = `${relay}/${direction === "publish" ? "whip" : "whep"}/${encodeURIComponent(room)}`;
     const { signal } = this.stopping;
     if (this.status.state !== "down") this.set({ state: "opening" });
-    const session = await openSession({ url, token: token(), iceServers, prepare, signal });
+    const session = await openSession({ url, token: token(), iceServers: iceServers(), prepare, signal });
     this.former?.abandon();
     this.former = this.session;
     this.session = session;
@@ -164,6 +166,7 @@ export class MediaLink {
   async watch() {
     const session = /** @type {Session} */ (this.session);
     const openedAt = performance.now();
+    const playout = new Playout();
     let movedAt = openedAt;
     let healthAt = 0;
     /** @type {LineSample[]} */
@@ -178,6 +181,7 @@ export class MediaLink {
       samples.push(look.sample);
       if (samples.length > SAMPLES_MAX) samples.shift();
       if (look.sample.connected && grown) this.settle();
+      wait(session.pc, playout.look({ ...look.repair, at: now, rttMs: look.facts.rttMs }));
       const publishing = this.options.direction === "publish";
       const silent = now - movedAt;
       const quiet = (publishing || this.options.expected()) && silent > (publishing ? SILENT_PUBLISHER_MS : STALL_MS);
@@ -309,10 +313,11 @@ export class MediaLink {
  */
 export function readStats(stats, now, connected, before) {
   let [bytes, received, lost, frames, freezes] = [0, 0, 0, 0, 0];
+  const repair = { received: 0, asked: 0, freezes: 0, madeUp: 0, samples: 0 };
   let firstPicture = Infinity;
   /** @type {Record<string, SlotStats>} */
   const slots = {};
-  /** @type {{rttMs: number | null, path: LinkStatus["path"], sentLoss: number | null, level: number, slots: typeof slots}} */
+  /** @type {{rttMs: number | null, path: PathKind, sentLoss: number | null, level: number, slots: typeof slots}} */
   const facts = { rttMs: null, path: "none", sentLoss: null, level: 0, slots };
   /** @type {any} */
   let pair = null;
@@ -321,11 +326,15 @@ export function readStats(stats, now, connected, before) {
       received += s.packetsReceived ?? 0;
       lost += Math.max(0, s.packetsLost ?? 0);
       frames += s.framesDecoded ?? 0;
+      repair.received += s.packetsReceived ?? 0;
+      repair.asked += s.nackCount ?? 0;
+      repair.madeUp += (s.concealedSamples ?? 0) - (s.silentConcealedSamples ?? 0);
+      repair.samples += s.totalSamplesReceived ?? 0;
       // The first picture is the teacher's camera; courseware stands still as a rule, and Chrome
       // would call that a freeze.
       if (s.kind === "video" && Number(s.mid) < firstPicture) {
         firstPicture = Number(s.mid);
-        freezes = s.freezeCount ?? 0;
+        repair.freezes = freezes = s.freezeCount ?? 0;
       }
       slots[s.mid] = slotStats(s, now, before[s.mid]);
     } else if (s.type === "remote-inbound-rtp" && s.kind === "video") {
@@ -354,7 +363,7 @@ export function readStats(stats, now, connected, before) {
     frames,
     freezes,
   };
-  return { sample, facts };
+  return { sample, facts, repair };
 }
 
 /**
@@ -377,9 +386,30 @@ function slotStats(s, now, before) {
   };
 }
 
-/** @param {any} candidate @returns {LinkStatus["path"]} */
+/**
+ * Let received media wait so long before it is played; the browser decides where it is null.
+ * @param {RTCPeerConnection} pc
+ * @param {number | null} ms
+ */
+function wait(pc, ms) {
+  for (const receiver of pc.getReceivers()) {
+    // Not in the type library yet; a browser without it ignores the property.
+    const one = /** @type {RTCRtpReceiver & {jitterBufferTarget?: number | null}} */ (receiver);
+    if (one.jitterBufferTarget !== ms) one.jitterBufferTarget = ms;
+  }
+}
+
+/**
+ * How we reach the relay, by our side of the selected pair: through a TURN server the first leg is
+ * ours to know, and only the second is the relay's.
+ * @param {any} candidate
+ * @returns {PathKind}
+ */
 function pathOf(candidate) {
   if (!candidate) return "none";
-  if (candidate.candidateType === "relay") return "relay";
+  if (candidate.candidateType === "relay") {
+    if (candidate.relayProtocol === "tls") return "turn-tls";
+    return candidate.relayProtocol === "tcp" ? "turn-tcp" : "turn-udp";
+  }
   return candidate.protocol === "tcp" ? "tcp" : "udp";
 }

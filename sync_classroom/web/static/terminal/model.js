@@ -36,8 +36,6 @@ export class Model {
     this.term = plan?.term ?? null;
     /** @type {Grants | null} */
     this.check = plan?.check ?? null;
-    /** @type {RTCIceServer[]} */
-    this.iceServers = plan?.ice_servers ?? [];
     /** @type {Record<string, Live>} */
     this.live = store.read("live") ?? {};
     this.welcomed = false;
@@ -65,7 +63,6 @@ export class Model {
     this.term = message.term ?? null;
     this.zone = message.zone || this.zone;
     this.check = message.check;
-    this.iceServers = message.ice_servers ?? [];
     this.setPlan(message.plan);
     return this.left.filter((id) => {
       const lesson = this.lesson(id);
@@ -88,9 +85,9 @@ export class Model {
     }
     this.live = live;
     this.store.write("live", live);
-    const { school, classroom, term, check, iceServers: ice_servers } = this;
+    const { school, classroom, term, check } = this;
     if (school && classroom) {
-      this.store.plan = { lessons, school, classroom, term, check, ice_servers };
+      this.store.plan = { lessons, school, classroom, term, check };
     }
     const given = this.giving ? this.lesson(this.giving.lesson) : null;
     return given && OVER.has(given.state) ? given : null;

@@ -24,6 +24,8 @@ export class RefusedError extends Error {
   }
 }
 
+/** @typedef {"udp" | "tcp" | "turn"} Way directly by either protocol, or through a TURN server */
+
 /**
  * @typedef {object} Session
  * @property {RTCPeerConnection} pc
@@ -38,17 +40,22 @@ export class RefusedError extends Error {
  * @param {RTCIceServer[]} options.iceServers
  * @param {(pc: RTCPeerConnection) => void} options.prepare adds transceivers
  * @param {AbortSignal} options.signal
+ * @param {Way} [options.only] take this way to the relay or none; the best that works if not given
  * @returns {Promise<Session>}
  */
-export async function openSession({ url, token, iceServers, prepare, signal }) {
-  const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+export async function openSession({ url, token, iceServers, prepare, signal, only }) {
+  const pc = new RTCPeerConnection({
+    iceServers: only === "udp" || only === "tcp" ? [] : iceServers,
+    iceTransportPolicy: only === "turn" ? "relay" : "all",
+    bundlePolicy: "max-bundle",
+  });
   try {
     prepare(pc);
     await pc.setLocalDescription();
     const response = await fetch(url, {
       method: "POST",
       headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${token}` },
-      body: pc.localDescription?.sdp ?? "",
+      body: askingForSound(pc.localDescription?.sdp ?? ""),
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
     });
     const text = await response.text();
@@ -62,12 +69,33 @@ export async function openSession({ url, token, iceServers, prepare, signal }) {
       close();
       throw signal.reason;
     }
-    await pc.setRemoteDescription({ type: "answer", sdp: text });
+    await pc.setRemoteDescription({ type: "answer", sdp: only ? candidatesOf(text, only) : text });
     return { pc, close, abandon: () => pc.close() };
   } catch (error) {
     pc.close();
     throw error;
   }
+}
+
+/**
+ * The offer with retransmission of sound asked for (RFC 4585): browsers do it if the answer has it,
+ * but do not offer it. Without it a lost packet of speech is lost for good.
+ * @param {string} sdp
+ */
+export function askingForSound(sdp) {
+  return sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gim, "$&a=rtcp-fb:$1 nack\r\n");
+}
+
+/**
+ * The answer with the candidates of one way only. A TURN server speaks UDP to the relay.
+ * @param {string} sdp
+ * @param {Way} way
+ */
+export function candidatesOf(sdp, way) {
+  const wanted = way === "tcp" ? "tcp" : "udp";
+  return sdp.replace(/^a=candidate:\S+ \d+ (\w+) .*\r\n/gim, (line, protocol) =>
+    protocol.toLowerCase() === wanted ? line : "",
+  );
 }
 
 /**

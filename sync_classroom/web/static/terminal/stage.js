@@ -53,7 +53,7 @@ export class Stage {
     this.entering();
     const { host, remote } = this.views;
     const view = lesson.role === "host" ? host : remote;
-    this.media = new LessonMedia(lesson, this.devices, this.model.iceServers, {
+    this.media = new LessonMedia(lesson, this.devices, {
       changed: this.changed,
       own: (stream) => {
         view.showOwn(stream);
@@ -116,6 +116,7 @@ export class Stage {
       downSince: status.downSince,
       waiting: status.state === "waiting",
     });
-    return this.media.lesson.role === "host" ? { ...line, loss: status.sentLoss } : line;
+    const { path, sentLoss } = status;
+    return this.media.lesson.role === "host" ? { ...line, path, loss: sentLoss } : { ...line, path };
   }
 }

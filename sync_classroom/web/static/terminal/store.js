@@ -14,7 +14,6 @@
  * @property {Place} classroom
  * @property {Place} school
  * @property {Grants | null} check
- * @property {RTCIceServer[]} ice_servers
  * @property {{week1_monday: string} | null} term
  */
 

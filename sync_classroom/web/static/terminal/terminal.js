@@ -388,6 +388,7 @@ class Terminal {
       kbps: Math.round(line.kbps),
       loss: line.loss === null ? null : Math.round(line.loss * 10_000) / 10_000,
       frames: line.frames,
+      path: line.path,
     });
   }
 

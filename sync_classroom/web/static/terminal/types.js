@@ -14,6 +14,7 @@
  * @property {string} expires_at
  * @property {PublishGrant[]} publish
  * @property {{token: string, audio: number, video: number}} [subscribe]
+ * @property {RTCIceServer[]} ice_servers TURN servers, with passwords that end as the tokens do
  *
  * @typedef {object} Seat
  * @property {string} id
@@ -74,7 +75,6 @@
  * @property {Place} classroom
  * @property {Place} school
  * @property {string} zone
- * @property {RTCIceServer[]} ice_servers
  * @property {{name: string, week1_monday: string} | null} [term]
  * @property {Grants | null} check
  * @property {Lesson[]} plan
@@ -86,10 +86,14 @@
  * @property {string} detail a key of strings.js, or empty
  * @property {Record<string, string | number>} [params]
  *
+ * How media reach the relay: `turn-…` through a TURN server, which we reach by what follows.
+ * @typedef {"udp" | "tcp" | "turn-udp" | "turn-tcp" | "turn-tls" | "none"} PathKind
+ *
  * @typedef {object} CheckPath
- * @property {"udp" | "tcp" | "relay" | "none"} kind
+ * @property {PathKind} kind
  * @property {number | null} rtt_ms
  * @property {number | null} loss
+ * @property {Partial<Record<Exclude<PathKind, "none">, "ok" | "failed">>} ways each tried by itself
  *
  * @typedef {object} CheckResult
  * @property {boolean} running

@@ -1,5 +1,6 @@
 /** Before and after lessons: what comes next, today, and whether everything works. */
 
+import { waysText } from "../check.js";
 import { attr, enable, h, keyed, show, text } from "../dom.js";
 import {
   LEAD_MS,
@@ -177,6 +178,7 @@ class CheckBox {
   constructor(actions) {
     this.title = h("h2");
     this.list = h("ul", { class: "checks" });
+    this.ways = h("p", { class: "hint", id: "check-ways" });
     this.again = h("button", { type: "button", id: "check-again", onclick: actions.check });
     this.tone = h("button", { type: "button", id: "tone", onclick: actions.tone });
     this.yes = h("button", { type: "button", id: "heard", onclick: () => actions.heard(true) });
@@ -193,6 +195,7 @@ class CheckBox {
       { class: "check" },
       this.title,
       this.list,
+      this.ways,
       h("div", { class: "row" }, ...this.pickers.map((p) => p.select)),
       h("div", { class: "row" }, this.again, this.tone, this.yes, this.no),
     );
@@ -209,6 +212,9 @@ class CheckBox {
       () => h("li", {}, h("span", { class: "shape" }), h("b"), h("span", { class: "detail" })),
       (node, name) => drawCheck(node, name, check[name], t),
     );
+    const ways = waysText(check.path.ways);
+    text(this.ways, ways ? t("check.ways", { ways }) : "");
+    show(this.ways, ways !== "");
     text(this.again, t("check.again"));
     enable(this.again, !check.running);
     text(this.tone, t("check.speaker.play"));

@@ -1,0 +1,117 @@
+"""What single values of the settings file must be, and how that is said in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from .domain.turn import MAX_URLS, TurnUrl
+
+#: Of the relay's control interface on TCP, which refuses a shorter one, too; and of a TURN server:
+#: a password shows a hash of the secret, and a short one can be guessed from it at leisure.
+MIN_SECRET_CHARACTERS: Final = 16
+
+
+class InvalidSettingError(ValueError):
+    """What a value must be, in both languages; `key` and `value` say whose, if not the field's."""
+
+    def __init__(self, zh: str, en: str, *, key: str = "", value: object = None) -> None:
+        super().__init__(en)
+        self.zh = zh
+        self.en = en
+        self.key = key
+        self.value = value
+
+
+def check_address(text: str) -> str:
+    """Check `host:port` (an IPv6 host in brackets) and return it."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise InvalidSettingError(
+            "应为“地址:端口”，例如 0.0.0.0:8080 或 [::]:8080",
+            "must be ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080",
+        )
+    return text
+
+
+def check_zone(text: str) -> str:
+    """Check the name of a time zone and return it."""
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidSettingError(
+            "应为时区名称，例如 Asia/Shanghai", "must be a time zone name such as Asia/Shanghai"
+        ) from None
+    return text
+
+
+def check_ips(texts: list[str]) -> list[str]:
+    """Check IP addresses and return them."""
+    for text in texts:
+        try:
+            ip_address(text)
+        except ValueError:
+            raise InvalidSettingError(
+                f'“{text}”不是 IP 地址；应写成 ["192.0.2.10"] 这样的列表',
+                f'{text!r} is no IP address; write a list such as ["192.0.2.10"]',
+            ) from None
+    return texts
+
+
+def check_control(text: str) -> str:
+    """Check where a relay is controlled: empty, a path, or `http(s)://host:port`."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        return text
+    host, _, port = rest.rpartition(":")
+    if scheme not in ("http", "https") or not host or not port.isdigit() or int(port) > 65535:
+        raise InvalidSettingError(
+            "应为套接字文件路径，或 http://127.0.0.1:8091、https://主机:8091 这样的地址",
+            "must be the path of a socket, or an address such as http://127.0.0.1:8091 or"
+            " https://relay.example:8091",
+        )
+    if scheme == "http" and not _is_loopback(host.strip("[]")):
+        raise InvalidSettingError(
+            "http:// 只能用于本机回环地址，其他地址请用 https://",
+            "http:// is for loopback addresses only; use https:// for any other",
+        )
+    return text
+
+
+def check_turn(urls: Sequence[str], secret: str) -> None:
+    """Check that TURN servers have addresses browsers can read, and a secret nobody guesses."""
+    for url in urls:
+        try:
+            TurnUrl.parse(url)
+        except ValueError as error:
+            raise InvalidSettingError(
+                "应为 turn:主机:端口?transport=udp（或 tcp），或 turns:主机:端口",
+                str(error),
+                key="relay.turn_urls",
+                value=url,
+            ) from error
+    if len(urls) > MAX_URLS:
+        raise InvalidSettingError(
+            f"最多 {MAX_URLS} 个",
+            f"at most {MAX_URLS} addresses",
+            key="relay.turn_urls",
+            value=len(urls),
+        )
+    if urls and len(secret) < MIN_SECRET_CHARACTERS:
+        raise InvalidSettingError(
+            f"设置了 relay.turn_urls 时，须与 coturn 的 static-auth-secret 相同，至少"
+            f" {MIN_SECRET_CHARACTERS} 个字符",
+            "relay.turn_urls needs it: the server's static-auth-secret, of"
+            f" {MIN_SECRET_CHARACTERS} characters or more",
+            key="relay.turn_secret",
+            value="*" * len(secret),
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
