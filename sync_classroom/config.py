@@ -262,6 +262,16 @@ class RelayTableSettings(Section):
         return self
 
 
+class IngestSettings(Section):
+    """Recording hosts (录播主机) and files as the camera of a host classroom."""
+
+    sources: dict[str, str] = Field({}, description="Room id = rtsp:…, rtmp:…, push:… or file:….")
+    rtmp: Annotated[str, AfterValidator(lambda text: text and _address(text))] = Field(
+        "", description="Address and TCP port hosts push RTMP to, e.g. 0.0.0.0:1935; empty: none."
+    )
+    folder: str = Field("", description="Folder that file: sources are below; empty: none.")
+
+
 class LessonSettings(Section):
     """The life of a lesson."""
 
@@ -309,6 +319,7 @@ class Settings(BaseSettings):
     server: ServerSettings = Field(default_factory=ServerSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     relay: RelayTableSettings = Field(default_factory=RelayTableSettings)
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -477,7 +488,7 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, yes or no, number, or list of texts."""
+    """A default as TOML: text, yes or no, number, list of texts, or an empty table."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

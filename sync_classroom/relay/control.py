@@ -15,7 +15,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..domain.ingest import IngestSource, parse_ingest
+from ..domain.problems import ProblemError
 from .health import Health
+from .ingest_supervisor import Ingests
 from .journal import Journal
 from .journal_files import MAX_PAGE
 from .picture import MAX_SIDE
@@ -71,7 +74,9 @@ class Control:
         *,
         secret: str | None,
         metrics: Callable[[], Reply],
+        ingests: Ingests,
     ) -> None:
+        self._ingests = ingests
         self._endpoint = endpoint
         self._journal = journal
         self._verifier = verifier
@@ -145,12 +150,15 @@ class Control:
                 "busy": entrance.gate.busy,
                 "rooms": rooms,
                 "peers": peers,
+                "ingests": [dataclasses.asdict(one) for one in self._ingests.states(room)],
             }
         )
 
     async def _put_room(self, request: Request, names: tuple[str, ...]) -> Reply:
         room = _name(names[0])
-        layouts = parse_layouts(_body(request).get("layouts", {}))
+        body = _body(request)
+        layouts = parse_layouts(body.get("layouts", {}))
+        source = _ingest(body.get("ingest"))
         try:
             self._endpoint.put_room(room, layouts)
         except SessionRefusedError as error:
@@ -161,9 +169,11 @@ class Control:
                 "The relay takes no new rooms: it is draining, or relay.max_rooms is reached.",
                 {"Retry-After": str(error.retry_after_s)},
             ) from error
+        self._ingests.put(room, source)
         return Reply(204)
 
     async def _delete_room(self, _: Request, names: tuple[str, ...]) -> Reply:
+        self._ingests.drop(_name(names[0]))
         self._endpoint.delete_room(_name(names[0]))
         # Its last samples are evidence: on disk before the caller thinks the room is gone.
         await self._journal.flush()
@@ -252,6 +262,18 @@ def _sources(value: object) -> tuple[str | None, ...]:
         if source is not None and not (isinstance(source, str) and _SOURCE.fullmatch(source)):
             raise _invalid("来源名无效", "not a source name", source)
     return tuple(value)
+
+
+def _ingest(value: object) -> IngestSource | None:
+    """The room's recording host; no secret of it is repeated in a refusal."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _invalid("ingest 应为文字", "ingest must be a text", type(value).__name__)
+    try:
+        return parse_ingest(value)
+    except ProblemError as error:
+        raise HttpProblem(400, "request_invalid", error.zh, error.en) from None
 
 
 def _heights(value: object) -> tuple[int | None, ...]:

@@ -190,6 +190,7 @@ class Demultiplexer:
             counters.srtp_rejected += 1
             return
         session.dtls.ssrcs.add(ssrc)
+        session.agent.alive(now)
         try:
             if control:
                 self._recipient.heard(session, session.receive_rtcp(data[:length], now))

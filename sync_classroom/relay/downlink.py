@@ -204,9 +204,13 @@ class Downlink:
 
     # ------------------------------------------------------------------ verdict
 
+    def due(self, now: float) -> bool:
+        """Whether it is time to `judge` again."""
+        return now >= self._judged_s + JUDGE_S
+
     def judge(self, sent_bytes: int, now: float) -> Verdict:
         """Weigh everything; `sent_bytes` is the running total of all that went out."""
-        if now < self._judged_s + JUDGE_S:
+        if not self.due(now):
             return Verdict.CARRIED
         self._judged_s = now
         self._rate_bps = self._all.mark(sent_bytes, now)

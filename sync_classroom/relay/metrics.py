@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from .counters import Distribution
+from .ingest_supervisor import STATES, Ingests
 from .journal import Journal
 from .limits import RateLimiter
 from .live_session import PATH_UDP
@@ -136,6 +137,10 @@ class Metrics:
         """Every metric with its samples of now."""
         return self._registry.collect()
 
+    def watch_ingests(self, ingests: Ingests) -> None:
+        """Report the recording hosts."""
+        self._registry.register(_IngestCollector(ingests))
+
     def reply(self) -> Reply:
         """Everything in the text format."""
         return Reply(200, {"Content-Type": CONTENT_TYPE_LATEST}, generate_latest(self._registry))
@@ -233,6 +238,25 @@ def _histogram(name: str, text: str, seen: Distribution) -> Metric:
     bounds = [*map(str, seen.bounds), "+Inf"]
     buckets = list(zip(bounds, map(float, counts), strict=True))
     return HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets, seen.total)
+
+
+class _IngestCollector(Collector):
+    def __init__(self, ingests: Ingests) -> None:
+        self._ingests = ingests
+
+    def collect(self) -> Iterable[Metric]:
+        now = GaugeMetricFamily(
+            f"{PREFIX}_ingests", "Recording hosts of rooms that exist, by state.", labels=["state"]
+        )
+        tally = Tally(ingest.state for ingest in self._ingests.states())
+        for state in STATES:
+            now.add_metric([state], tally[state])
+        yield now
+        yield CounterMetricFamily(
+            f"{PREFIX}_ingest_failures",
+            "Times a recording host gave no stream, or its process ended.",
+            self._ingests.failures,
+        )
 
 
 class _JournalCollector(Collector):

@@ -14,6 +14,9 @@ from .session import Codec, Direction, LocalStream, LocalTransport, MediaLine, O
 
 _HOST_PRIORITY = 126  # RFC 8445 5.1.2.2: the type preference recommended for host candidates
 
+#: RFC 9725 4.3.3: an answer and the fragments after it say the same. Trickled candidates are taken.
+_ICE = ("a=ice-lite", "a=ice-options:trickle ice2")
+
 
 def stream_ids(offer: Offer, prefix: str) -> dict[str, str]:
     """The MediaStream id of every accepted line, by mid: lines of one source share one.
@@ -51,7 +54,7 @@ def build_answer(
     video encoders, which would otherwise take half a minute to reach a good picture.
     """
     accepted = [line for line in offer.lines if line.accepted]
-    out = ["v=0", f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=ice-lite"]
+    out = ["v=0", f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0", "s=-", "t=0 0", *_ICE]
     if offer.bundle:
         out.append("a=group:BUNDLE " + " ".join(line.mid for line in accepted))
     if streams:
@@ -76,8 +79,7 @@ def build_answer(
 def build_fragment(transport: LocalTransport, mid: str) -> str:
     """The answer to an ICE restart (RFC 9725 4.3.2): our new credentials and candidates."""
     out = [
-        "a=ice-lite",
-        "a=ice-options:ice2",
+        *_ICE,
         f"a=ice-ufrag:{transport.ice_ufrag}",
         f"a=ice-pwd:{transport.ice_pwd}",
         "m=audio 9 UDP/TLS/RTP/SAVPF 0",

@@ -41,8 +41,9 @@ class MediaLine:
 
     `slot` counts the accepted lines of the same kind, from 0. `ssrc`, `rtx_ssrc` are what a
     publisher announced, if it did; `layers` are the simulcast streams it will send instead, known
-    by their RIDs. A line that is not `accepted` is answered with port 0 and has slot -1.
-    `protocol`, `formats` and `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
+    by their RIDs. A line that is not `accepted` is answered with port 0 and has slot -1; it is
+    `asked` if the peer wants media on it all the same. `protocol`, `formats` and
+    `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
     """
 
     index: int
@@ -57,6 +58,7 @@ class MediaLine:
     protocol: str = "UDP/TLS/RTP/SAVPF"
     formats: tuple[str, ...] = ()
     reduced_size_rtcp: bool = False
+    asked: bool = True
     layers: tuple[Layer, ...] = ()
 
 

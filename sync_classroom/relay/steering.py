@@ -21,6 +21,12 @@ UP_WAIT_S: Final = 5.0
 DOWN_WAIT_S: Final = 1.5
 """A step down waits for a keyframe only so long: three requests of it, 0.5 s apart. Then the line
 is worth more than the picture, which stands still until the keyframe is there."""
+STOP_AFTER_S: Final = 3.0
+"""The lowest layer is given so long to help before it is taken away, too: for two reports what was
+lost before it tells against it."""
+CHOOSE_S: Final = 1.0
+"""Layers are chosen anew so often where nothing has happened: their rates change slowly, and a
+relay has thousands of receivers."""
 PROBE_PACKETS: Final = 24
 """Of the latest sent, in one tick of 20 ms: 10 Mbit/s, more than any probe goes to."""
 AUDIO_BPS: Final = 50_000
@@ -72,6 +78,7 @@ class Steering:
         self._voices = tuple(voices)
         self.downlink = downlink
         self._counters = counters
+        self._chosen_s = float("-inf")
 
     def show(self, place: int, source: Source | None, wish: Wish) -> bool:
         """What a video slot is for from now on; whether that changes anything. Then `choose`."""
@@ -101,14 +108,22 @@ class Steering:
 
     def judge(self, sent_bytes: int, now: float) -> None:
         """Reports have come, or a second has passed: what do they mean for the layers?"""
-        verdict = self.downlink.judge(sent_bytes, now)
-        self._choose(now, verdict)
+        downlink = self.downlink
+        verdict = downlink.judge(sent_bytes, now)
+        wanted = downlink.wanted_bps
+        if (
+            verdict is not Verdict.CARRIED
+            or now >= self._chosen_s + CHOOSE_S
+            or (wanted is not None and downlink.estimate_bps >= wanted)
+        ):
+            self._choose(now, verdict)
 
     def choose(self, now: float) -> None:
         """Take the layers that fit the line as it is known."""
         self._choose(now, Verdict.CARRIED)
 
     def _choose(self, now: float, verdict: Verdict) -> None:
+        self._chosen_s = now
         shown: list[tuple[View, Source]] = []
         for view in self.views:
             if view.source is None:
@@ -129,7 +144,8 @@ class Steering:
             stay=1.0 if over else STAY_SHARE,
         )
         for (view, _), feed, rung in zip(shown, feeds, shares.rungs, strict=True):
-            if rung is None and verdict is Verdict.DROWNING and view.slot.sending:
+            settled = view.slot.feed is feed and now >= view.since_s + STOP_AFTER_S
+            if rung is None and verdict is Verdict.DROWNING and settled and view.slot.sending:
                 view.slot.congest()
                 self._counters.pictures_stopped += 1
             self._steer(view, feed, now, drowning=verdict is Verdict.DROWNING)
@@ -149,6 +165,7 @@ class Steering:
             # Of a line this full nothing whole arrives: what is not sent lets the keyframe through.
             self._counters.layer_switches += 1
             slot.route(feed, now, replay=False)
+            view.since_s = now
             self._ask(feed)
         elif slot.aimed is not feed:
             slot.aim(feed)

@@ -143,7 +143,8 @@ class Subscriber:
                     stream.slot.feed.requests.ask()
         if feedback.remb_bps is not None:
             self.downlink.remb(feedback.remb_bps, now)
-        if reported or feedback.nacks or feedback.remb_bps is not None:
+        news = reported or bool(feedback.nacks) or feedback.remb_bps is not None
+        if news and self.downlink.due(now):
             self.steering.judge(self._sent_bytes, now)
 
     def _report_block(self, block: rtcp.ReportBlock, now: float) -> bool:

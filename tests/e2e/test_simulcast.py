@@ -155,7 +155,7 @@ async def test_layers_follow_the_line_and_the_slot(tmp_path: Path, codec: str) -
             await watch.until("320x180", "640x360", timeout_s=30)
             narrow = watch.frames
             line.down_bps = None
-            await watch.until("1280x720", timeout_s=60)
+            await watch.until("1280x720", timeout_s=100)
             assert watch.frames > narrow
             assert await Watch(thumb).look() == "320x180"
             print(

@@ -15,7 +15,8 @@ from sync_classroom.relay.codecs import rewrite_vp8
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.dispatch import Dispatcher
 from sync_classroom.relay.fanout import Job, Output
-from sync_classroom.relay.forwarding import Batch, Feed, Slot
+from sync_classroom.relay.feed import Batch, Feed
+from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.layers import Source, Wish
 from sync_classroom.relay.publisher import Publisher
 from sync_classroom.relay.rtp import Packet, extension_block

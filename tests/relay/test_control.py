@@ -95,6 +95,7 @@ async def test_status_has_every_documented_field(
         "load": 0.0,
         "busy": False,
         "rooms": ["lesson-1"],
+        "ingests": [],
     }
     (peer,) = peers
     session = peer.pop("session")
@@ -220,6 +221,8 @@ async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) ->
         ("PUT", "/rooms/a%20b", {"layouts": {}}),
         ("PUT", "/rooms/x", []),
         ("PUT", "/rooms/x", {"layouts": []}),
+        ("PUT", "/rooms/x", {"ingest": 5}),
+        ("PUT", "/rooms/x", {"ingest": "http://user:pw@host/"}),
         ("PUT", "/rooms/x", {"layouts": {"a b": LAYOUT}}),
         ("PUT", "/rooms/x", {"layouts": {"*": []}}),
         ("PUT", "/rooms/x", {"layouts": {"*": {"smell": []}}}),
@@ -323,7 +326,8 @@ async def test_layouts_are_bounded() -> None:
 
 async def test_the_document_names_every_route_and_code() -> None:
     document = DOCUMENT.read_text("utf-8")
-    sources = [SOURCES / name for name in ("whip.py", "control.py", "server.py", "tokens.py")]
+    names = ("whip.py", "refusals.py", "control.py", "server.py", "tokens.py")
+    sources = [SOURCES / name for name in names]
     code = "".join(path.read_text("utf-8") for path in sources)
     codes = set(re.findall(r'\(\s*4\d\d,\s*"([a-z_]+)"', code)) | set(
         re.findall(r'_(?:forbidden|invalid)\(\s*"(token_[a-z]+)"', code)

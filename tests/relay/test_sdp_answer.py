@@ -78,6 +78,15 @@ def test_rtcp_rsize_is_answered_only_if_offered() -> None:
     assert "rtcp-rsize" not in answer(parse_offer(text, PUBLISHER))
 
 
+def test_exclusive_multiplexing_is_answered_by_multiplexing() -> None:
+    # RFC 8858 4: rtcp-mux-only in an offer is answered by rtcp-mux, and never by itself.
+    text = PUBLISH.replace("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-mux-only\r\n")
+    got = answer(parse_offer(text, PUBLISHER))
+    for mid in ("0", "1"):
+        assert "a=rtcp-mux" in section(got, mid)
+    assert "rtcp-mux-only" not in got
+
+
 def test_kinds_a_token_does_not_allow_are_answered_with_port_0() -> None:
     parsed = parse_offer(PUBLISH, PUBLISHER, kinds={"video"})
     text = answer(parsed)

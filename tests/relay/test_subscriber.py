@@ -5,7 +5,13 @@ import pytest
 from sync_classroom.relay import rtcp
 from sync_classroom.relay.rtp import Packet
 from sync_classroom.relay.session import Codec
-from sync_classroom.relay.subscriber import FIRST_REPORT_S, MAX_RESENT_PER_S, REPORT_S, Subscriber
+from sync_classroom.relay.subscriber import (
+    FIRST_REPORT_S,
+    MAX_RESENT_PER_S,
+    REPORT_GRID_S,
+    REPORT_S,
+    Subscriber,
+)
 from tests.support.virtual_media import Lesson, Receiver
 
 
@@ -106,8 +112,9 @@ def test_retransmissions_take_at_most_half_of_what_the_line_carries() -> None:
     assert receiver.retransmitted == 25
     media.feedback(request, now + 2.5)
     assert receiver.retransmitted == 25
-    reports(media, now + 3.0)
-    media.feedback(request, now + 3.0)
+    later = now + 3.0 + REPORT_GRID_S
+    reports(media, later)
+    media.feedback(request, later)
     assert 45 <= receiver.retransmitted <= 50
 
 

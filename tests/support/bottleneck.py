@@ -51,6 +51,7 @@ class BrowserEstimate:
 
     bps: float | None = None
     _arrivals: deque[tuple[float, int]] = field(default_factory=deque)
+    _bytes: int = 0
     _begun_s: float | None = None
     _raised_s: float = 0.0
     _fell_s: float = float("-inf")
@@ -60,12 +61,13 @@ class BrowserEstimate:
     def incoming_bps(self, now: float) -> float:
         """Over the last second, as Chromium counts it."""
         while self._arrivals and self._arrivals[0][0] < now - 1.0:
-            self._arrivals.popleft()
-        return sum(size for _, size in self._arrivals) * 8.0
+            self._bytes -= self._arrivals.popleft()[1]
+        return self._bytes * 8.0
 
     def arrived(self, size: int, queued_s: float, now: float) -> None:
         """A packet that waited so long in queues."""
         self._arrivals.append((now, size))
+        self._bytes += size
         if self._begun_s is None:
             self._begun_s = self._raised_s = now
         incoming = self.incoming_bps(now)
