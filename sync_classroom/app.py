@@ -96,6 +96,7 @@ class ServeSettings:
     trusted_proxies: tuple[str, ...] = ()
     ice_servers: tuple[Mapping[str, Any], ...] = ()
     metrics_token: str = ""
+    record_lessons: bool = True
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -177,6 +178,7 @@ async def _open(
         store, bus, relay.client, lease, hub, tokens, clock=clock, zone=ZoneInfo(settings.zone),
         rules=settings.rules, relay_id=settings.relay.relay, relay_url=relay_url,
         sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s, ingests=settings.ingests,
+        record=settings.record_lessons if settings.relay.recording_dir else None,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
     told = _service_settings(settings, url, relay_url)
@@ -273,6 +275,7 @@ def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> Serv
         boot=secrets.token_hex(ID_BYTES),
         ice_servers=tuple(dict(s) for s in settings.ice_servers),
         trusted_proxies=settings.trusted_proxies,
+        recordings=settings.relay.recording_dir,
     )
 
 
@@ -304,6 +307,7 @@ def _services(
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
         hub=hub,
         board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
+        recordings=booth.recordings,
     )
 
 

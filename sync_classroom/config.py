@@ -272,6 +272,20 @@ class IngestSettings(Section):
     folder: str = Field("", description="Folder that file: sources are below; empty: none.")
 
 
+class RecordingSettings(Section):
+    """What is kept of lessons' pictures and sound."""
+
+    lessons: bool = Field(default=True, description="Record lessons unless their page says no.")
+    folder: str = Field("", description="Folder of recordings; empty: data_dir/recordings.")
+    keep_days: int = Field(
+        180, ge=0, le=36500, description="Media are deleted after so many days; 0: never."
+    )
+    min_free_mb: int = Field(
+        2048, ge=0, le=1000000, description="Recording stops with less of the disk left, MB."
+    )
+    max_total_mb: int = Field(0, ge=0, description="Recording stops with more in all, MB; 0: any.")
+
+
 class LessonSettings(Section):
     """The life of a lesson."""
 
@@ -320,6 +334,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=StoreSettings)
     relay: RelayTableSettings = Field(default_factory=RelayTableSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
+    recording: RecordingSettings = Field(default_factory=RecordingSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import pytest_asyncio
 from sync_classroom.app import Ready, ServeSettings, serve
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.coordinator.relay_client import RelayClient
+from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.settings import Listen, RelaySettings
 from sync_classroom.simulator.recording import Recording, load_recording, make_recording
@@ -388,6 +390,48 @@ async def test_relay_killed_in_mid_lesson_is_replaced_and_everybody_is_back(
     assert after.boot != before.boot
     assert school.lesson in (await school.control.status()).rooms
     assert (await school.read())["state"] == "live"
+
+
+async def test_lesson_is_recorded_over_its_relays_death_and_kept(school: School) -> None:
+    folder = Path(school.settings["data_dir"]) / "recordings" / school.lesson
+
+    def recorded() -> list[dict[str, Any]]:
+        """The camera's files, with how long the last of them is by now."""
+        if not (folder / "manifest.json").exists():
+            return []
+        sources = json.loads((folder / "manifest.json").read_text("utf-8"))["sources"]
+        return [s for source in sources if source["source"] == "camera" for s in source["segments"]]
+
+    await school.in_state("live")
+    await until(lambda: len(recorded()) == 1 and _size(folder, recorded()[0]) > 50_000)
+    os.kill((await school.control.identity()).pid, signal.SIGKILL)
+    await until(lambda: len(recorded()) == 2, within_s=BACK_S + 15)
+    await until(lambda: _size(folder, recorded()[1]) > 50_000)
+    await school.host.command("end", lesson=school.lesson)
+    await school.in_state("ended")
+    store = await open_store("sqlite:///sync_classroom.db", data_dir=folder.parent.parent)
+    try:
+
+        async def saved() -> Any:
+            found = (await store.recordings_of([OccurrenceId(school.lesson)])).values()
+            return next((r for r in found if r.state == "saved"), None)
+
+        found = await until(saved, within_s=30)
+    finally:
+        await store.close()
+    (file,) = [f for f in found.files if f.source == "camera"]
+    assert file.sha256 == hashlib.sha256((folder / file.name).read_bytes()).hexdigest()
+    assert [kind for kind, _, _ in file.gaps if kind == "all"] == ["all"]
+    assert file.duration_s > 4
+    assert file.thumbnails
+    wanted = f"{school.url}/lessons/{school.lesson}/recording/{file.name}"
+    async with school.http.get(wanted, headers={"Range": "bytes=0-99"}) as part:
+        assert (part.status, await part.read()) == (206, (folder / file.name).read_bytes()[:100])
+
+
+def _size(folder: Path, segment: dict[str, Any]) -> int:
+    path = folder / str(segment.get("name", ""))
+    return path.stat().st_size if path.is_file() else 0
 
 
 async def test_both_killed_at_once_the_lesson_continues(school: School) -> None:

@@ -31,6 +31,8 @@ from sync_classroom.relay.endpoint import Endpoint
 from sync_classroom.relay.journal import Journal
 from sync_classroom.relay.limits import RateLimiter
 from sync_classroom.relay.metrics import PREFIX, Metrics
+from sync_classroom.relay.recording.library import Library, Limits
+from sync_classroom.relay.recording.recorder import Recorder
 from sync_classroom.relay.settings import Listen, RelaySettings
 from sync_classroom.web.metrics import WebMetrics
 from tests.support.policies import policies
@@ -89,10 +91,12 @@ async def _relay_metrics() -> list[Metric]:
             Path(folder), relay="relay-1", boot="00000000", version="0", max_bytes=1,
             sample_s=10.0, wall=lambda: datetime.now(UTC),
         )  # fmt: skip
-        metrics = Metrics(endpoint, journal, boot="00000000", version="0")
+        recorder = Recorder(Library(Path(folder), Limits(0, 0, 0)), endpoint, relay="relay-1")
+        metrics = Metrics(endpoint, journal, recorder, boot="00000000", version="0")
         metrics.watch_limiter(RateLimiter(time.monotonic))
         metrics.count_request("public", "GET", 200, 0.0)
         found = list(metrics.families())
+        await recorder.close()
         await endpoint.close()
     return found
 
@@ -132,6 +136,7 @@ def test_every_measure_of_the_relay_has_its_unit_in_its_name() -> None:
     """Gauges and histograms that measure; counts need none (Prometheus: "a number of things")."""
     counts = {"rooms", "sessions", "draining", "busy", "journal_failing"}
     counts |= {"process_open_fds", "process_max_fds"}
+    counts |= {"recordings", "recording_disk_full", "recording_waiting_packets"}
     for metric in asyncio.run(_relay_metrics()):
         name = metric.name.removeprefix(f"{PREFIX}_")
         if metric.type in ("gauge", "histogram") and name not in counts:

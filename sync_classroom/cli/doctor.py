@@ -30,6 +30,7 @@ from ..domain.problems import ProblemError
 from ..relay import kernel
 from ..store.database import open_store
 from .language import say, speaks_chinese
+from .relay_settings import recordings_folder
 from .settings import serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 
@@ -83,6 +84,50 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.OK, f"数据目录 {folder}，剩余 {size}", f"Data in {folder}, {size} free")
+
+
+def _recordings(settings: Settings) -> Iterator[Finding]:
+    """Whether recordings have a folder and room, which they are the first to do without."""
+    folder, recording = recordings_folder(settings), settings.recording
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        yield Finding(
+            Level.FAIL if recording.lessons else Level.WARN,
+            f"录像目录 {folder} 不可写：{error.strerror}。请修改 recording.folder 或目录权限。",
+            f"The recordings folder {folder} cannot be written: {error.strerror}."
+            " Change recording.folder or the folder's permissions.",
+        )
+        return
+    free = shutil.disk_usage(folder).free
+    used = sum(path.stat().st_size for path in folder.glob("*/*") if path.is_file())
+    sizes = f"{used / 1e9:.1f} GB", f"{free / 1e9:.1f} GB"
+    if free < recording.min_free_mb * 1_000_000:
+        yield Finding(
+            Level.WARN,
+            f"录像已停止：{folder} 只剩 {sizes[1]}，少于 recording.min_free_mb"
+            f"（{recording.min_free_mb} MB）。上课和证据不受影响。请清理磁盘，或减少"
+            " recording.keep_days。",
+            f"Nothing is recorded: {folder} has {sizes[1]} left, less than recording.min_free_mb"
+            f" ({recording.min_free_mb} MB). Lessons and evidence go on. Make room, or lower"
+            " recording.keep_days.",
+        )
+    elif recording.max_total_mb and used > recording.max_total_mb * 1_000_000:
+        yield Finding(
+            Level.WARN,
+            f"录像已停止：{folder} 已用 {sizes[0]}，超过 recording.max_total_mb"
+            f"（{recording.max_total_mb} MB）。请提高它，或减少 recording.keep_days。",
+            f"Nothing is recorded: {folder} takes {sizes[0]}, more than recording.max_total_mb"
+            f" ({recording.max_total_mb} MB). Raise it, or lower recording.keep_days.",
+        )
+    else:
+        yield Finding(
+            Level.OK,
+            f"录像目录 {folder}，已用 {sizes[0]}，剩余 {sizes[1]}",
+            f"Recordings in {folder}, {sizes[0]} used, {sizes[1]} free",
+        )
 
 
 def in_use(address: str, kind: int) -> OSError | None:
@@ -377,6 +422,7 @@ def _fanout(settings: Settings) -> Iterator[Finding]:
 CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _python,
     _data_dir,
+    _recordings,
     _store,
     _https,
     _ports,

@@ -45,6 +45,8 @@ def relay(
         control=_control(settings, control, open_mode),
         journal_dir=(folder / "open" if open_mode else folder).absolute(),
     )
+    if open_mode:  # not among the lessons'
+        chosen = replace(chosen, recording_dir=(folder / "open-recordings").absolute())
     chosen = _addresses(chosen, http, media)
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True, soft_wrap=True, highlight=False)

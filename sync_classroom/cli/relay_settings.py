@@ -14,7 +14,7 @@ from .tls import certificate_files
 
 def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's part."""
-    relay, rtmp = settings.relay, settings.ingest.rtmp
+    relay, rtmp, recording = settings.relay, settings.ingest.rtmp, settings.recording
     files = certificate_files(settings)
     control = control_of(settings)
     return RelaySettings(
@@ -36,7 +36,17 @@ def relay_settings(settings: Settings) -> RelaySettings:
         journal_max_mb=relay.journal_max_mb,
         ingest_folder=Path(settings.ingest.folder).absolute() if settings.ingest.folder else None,
         ingest_rtmp=Listen(*split_address(rtmp)) if rtmp else None,
+        recording_dir=recordings_folder(settings),
+        recording_min_free_mb=recording.min_free_mb,
+        recording_max_mb=recording.max_total_mb,
+        recording_keep_days=recording.keep_days,
     )
+
+
+def recordings_folder(settings: Settings) -> Path:
+    """Where recordings are kept."""
+    folder = settings.recording.folder
+    return (Path(folder) if folder else Path(settings.server.data_dir) / "recordings").absolute()
 
 
 def control_of(settings: Settings) -> Path | Listen:

@@ -38,6 +38,7 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         sweep_s=settings.lesson.sweep_s,
         zone=settings.programme.timezone,
         trusted_proxies=tuple(settings.server.trusted_proxies),
+        record_lessons=settings.recording.lessons,
         stop_relay=stop_relay,
         log_level=settings.log.level,
     )

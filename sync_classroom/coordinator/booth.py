@@ -21,6 +21,7 @@ from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
 from .ports import Bus, RelayControl, Store
+from .recordings import RecordingKeeper
 from .rooms import Rooms
 from .roster import RosterService
 from .runner import SWEEP_S, LessonRunner
@@ -47,6 +48,7 @@ class Booth:
     lessons: LessonService
     desk: LessonDesk
     evidence: EvidenceService
+    recordings: RecordingKeeper
 
 
 async def build_booth(
@@ -66,8 +68,9 @@ async def build_booth(
     poll_s: float = BUSY_S,
     setup_gap_s: int = 0,
     ingests: Mapping[ClassroomId, str] | None = None,
+    record: bool | None = None,
 ) -> Booth:
-    """Make the services and read the roster; starts nothing."""
+    """Make the services and read the roster; starts nothing. `record`: see `RecordingKeeper`."""
     roster = RosterService(store, bus)
     await roster.load()
     media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
@@ -87,13 +90,17 @@ async def build_booth(
         Grants(tokens, relay_url=relay_url, clock=clock, zone=zone),
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
+    recordings = RecordingKeeper(store, relay, bus, by_default=record)
     runner = LessonRunner(
-        store, bus, life, rooms, media, lease, clock=clock, dismiss=desk.dismiss, sweep_s=sweep_s
-    )
+        store, bus, life, rooms, media, lease, recordings,
+        clock=clock, dismiss=desk.dismiss, sweep_s=sweep_s,
+    )  # fmt: skip
     ingest = JournalIngest(
         store, bus, relay, relay_id=relay_id, clock=clock, late=runner.late_media,
         busy=lambda: media.status is not None and bool(media.status.rooms),
         leading=lambda: lease.leading,
     )  # fmt: skip
     evidence = EvidenceService(store, lessons, roster, zone=zone)
-    return Booth(roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence)
+    return Booth(
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings
+    )

@@ -22,6 +22,7 @@ from ..domain.ids import (
     UserId,
 )
 from ..domain.lesson import LessonRun
+from ..domain.recordings import Recording
 from ..domain.roster import Roster
 from ..domain.timetable import Change, Occurrence
 
@@ -239,6 +240,32 @@ class LeaseStore(Protocol):
         ...
 
 
+class RecordingStore(Protocol):
+    """What is known of lessons' recordings."""
+
+    async def want_recording(self, occurrence: OccurrenceId, wanted: bool) -> None:
+        """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
+        ...
+
+    async def recording_wish(self, occurrence: OccurrenceId) -> bool | None:
+        """What a person has said, or None."""
+        ...
+
+    async def save_recording(self, recording: Recording) -> None:
+        """Replace what is known of a recording; KeyError for an unknown lesson."""
+        ...
+
+    async def recordings_of(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, Recording]:
+        """The recordings there are of these lessons."""
+        ...
+
+    async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
+        """Lessons whose recording is not at its end yet, by id."""
+        ...
+
+
 class Store(
     RosterStore,
     TimetableStore,
@@ -247,6 +274,7 @@ class Store(
     TerminalStore,
     AccountStore,
     LeaseStore,
+    RecordingStore,
     Protocol,
 ):
     """One database behind all of the above."""
@@ -395,4 +423,20 @@ class RelayControl(Protocol):
 
     async def confirm_journal(self, cursor: str) -> None:
         """Allow the relay to forget everything up to the cursor."""
+        ...
+
+    async def record(self, recording: str, room: str, sources: Sequence[str]) -> Mapping[str, Any]:
+        """Record these sources of a room, or go on doing so; what there is of it."""
+        ...
+
+    async def stop_recording(self, recording: str) -> Mapping[str, Any]:
+        """End a recording; idempotent."""
+        ...
+
+    async def recording(self, recording: str) -> Mapping[str, Any]:
+        """What there is of a recording."""
+        ...
+
+    async def recordings(self, state: str) -> Sequence[str]:
+        """Ids of the recordings in a state, the last by name first, at most 1000."""
         ...

@@ -32,7 +32,7 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 
 class RelayRefusedError(ValueError):
-    """The relay understood and refused (4xx): a fault of the caller. `code` is the relay's."""
+    """The relay understood and refused (4xx, or 507 for want of room). `code` is the relay's."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -175,6 +175,27 @@ class RelayClient:
         path = f"/keys/{_part(owner)}" if owner else "/keys"
         await self._call("PUT", path, {"keys": [dict(key) for key in keys]})
 
+    async def record(self, recording: str, room: str, sources: Sequence[str]) -> Mapping[str, Any]:
+        """Record these sources of a room, or go on doing so; what there is of it."""
+        body = {"room": room, "sources": list(sources)}
+        return await self._call("PUT", f"/recordings/{_part(recording)}", body)
+
+    async def stop_recording(self, recording: str) -> Mapping[str, Any]:
+        """End a recording; idempotent."""
+        return await self._call("POST", f"/recordings/{_part(recording)}/stop")
+
+    async def recording(self, recording: str) -> Mapping[str, Any]:
+        """What there is of a recording."""
+        return await self._call("GET", f"/recordings/{_part(recording)}")
+
+    async def recordings(self, state: str) -> Sequence[str]:
+        """Ids of the recordings in a state, the last by name first, at most 1000."""
+        answer = await self._call("GET", "/recordings", query={"state": state})
+        try:
+            return [str(found["id"]) for found in answer["recordings"]]
+        except (KeyError, TypeError) as error:
+            raise RelayDownError(f"the relay's recordings make no sense: {error!r}") from error
+
     async def drain(self) -> None:
         """Take no new rooms, and end once nobody is connected."""
         await self._call("POST", "/drain")
@@ -263,7 +284,8 @@ def _answer(status: int, data: bytes) -> dict[str, Any]:
     code, text = str(answer.get("code")), str(answer.get("en"))
     if status == 401:
         raise RelayLockedError(f"the relay answered {status} {code}: {text}")
-    if status == 403 or status >= 500:
+    # 507: a full disk is a refusal to record, not a relay that is away.
+    if status == 403 or (status >= 500 and status != 507):
         raise RelayDownError(f"the relay answered {status} {code}: {text}")
     raise RelayRefusedError(status, code, text)
 

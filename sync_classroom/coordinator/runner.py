@@ -33,6 +33,7 @@ from .lease import LeaseKeeper
 from .life import LessonLife, seats_gone
 from .media_watch import MediaWatch
 from .ports import Bus, FactStore, LessonStore, RelayStatus, TimetableStore
+from .recordings import RecordingKeeper
 from .rooms import Rooms
 from .services import Clock
 
@@ -77,6 +78,7 @@ class LessonRunner:
         rooms: Rooms,
         media: MediaWatch,
         lease: LeaseKeeper,
+        recordings: RecordingKeeper,
         *,
         clock: Clock,
         dismiss: Dismiss,
@@ -88,6 +90,7 @@ class LessonRunner:
         self._rooms = rooms
         self._media = media
         self._lease = lease
+        self._recordings = recordings
         self._clock = clock
         self._dismiss = dismiss
         self._sweep_s = sweep_s
@@ -198,6 +201,7 @@ class LessonRunner:
         if first or any(before.get(o.id) != o for o in window):
             # Also what a command at the console planned or withdrew, which nobody else announced.
             await self._bus.publish("plan", {"type": "changed"})
+        await self._recordings.settle()
         SWEEPS.inc()
         async with self._swept:
             self._sweeps += 1
@@ -291,6 +295,8 @@ class LessonRunner:
             await self._bus.publish(
                 "lesson", {"type": "changed", "occurrence": occurrence, "what": "media"}
             )
+        boot = None if self._media.status is None else self._media.status.boot
+        await self._recordings.follow(planned, step.run, boot)
 
     def _signature(self, occurrence: Occurrence, flowing: bool | None) -> _Signature:
         """What terminals and pages are shown of a lesson's media."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .lessons import LessonService
     from .media_watch import MediaWatch
     from .ports import Bus, Store
+    from .recordings import RecordingKeeper
     from .roster import RosterService
     from .runner import LessonRunner
 
@@ -33,7 +35,8 @@ class ServiceSettings:
     `public_url` is how browsers reach the coordinator, `relay_url` how terminals reach WHIP and
     WHEP (both without a trailing slash). `secure`: browsers come by HTTPS, so cookies carry
     `Secure` and the `__Host-` prefix. `ice_servers` are handed to terminals as they are.
-    `trusted_proxies` are addresses or networks whose `X-Forwarded-For` is believed.
+    `trusted_proxies` are addresses or networks whose `X-Forwarded-For` is believed. `recordings`
+    is the folder the relay keeps recordings in, None if it keeps none.
     """
 
     public_url: str
@@ -43,6 +46,7 @@ class ServiceSettings:
     boot: str
     ice_servers: Sequence[dict[str, Any]] = field(default_factory=tuple)
     trusted_proxies: tuple[str, ...] = ()
+    recordings: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +69,4 @@ class Services:
     enrolment: EnrolmentService
     hub: TerminalHub
     board: TerminalBoard
+    recordings: RecordingKeeper

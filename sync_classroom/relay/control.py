@@ -22,6 +22,8 @@ from .ingest_supervisor import Ingests
 from .journal import Journal
 from .journal_files import MAX_PAGE
 from .picture import MAX_SIDE
+from .recording.library import State
+from .recording.recorder import Recorder, RecordingRefusedError
 from .room import Layout
 from .session import SessionRefusedError
 from .tokens import TokenVerifier, is_name
@@ -75,6 +77,7 @@ class Control:
         secret: str | None,
         metrics: Callable[[], Reply],
         ingests: Ingests,
+        recorder: Recorder[Any] | None = None,
     ) -> None:
         self._ingests = ingests
         self._endpoint = endpoint
@@ -84,6 +87,7 @@ class Control:
         self._health = health
         self._secret = secret
         self._metrics = metrics
+        self._recorder = recorder
         # The first pattern that matches the path decides; unknown methods of it are 405.
         self._routes: tuple[tuple[re.Pattern[str], Mapping[str, Handler]], ...] = (
             (re.compile(r"/status"), {"GET": self._status}),
@@ -94,6 +98,12 @@ class Control:
             (re.compile(r"/keys"), {"PUT": self._keys}),
             (re.compile(r"/keys/([^/]+)"), {"PUT": self._keys}),
             (re.compile(r"/drain"), {"POST": self._drain, "DELETE": self._cancel_drain}),
+            (re.compile(r"/recordings"), {"GET": self._recordings}),
+            (
+                re.compile(r"/recordings/([^/]+)"),
+                {"GET": self._recording, "PUT": self._record},
+            ),
+            (re.compile(r"/recordings/([^/]+)/stop"), {"POST": self._stop_recording}),
             (re.compile(r"/metrics"), {"GET": self._scrape}),
             (re.compile(r"/healthz"), {"GET": self._health_of}),
             (re.compile(r"/readyz"), {"GET": self._health_of}),
@@ -222,6 +232,45 @@ class Control:
         self._endpoint.entrance.drain.cancel()
         return Reply(204)
 
+    # -------------------------------------------------------------------- recordings
+
+    def _recorder_there(self) -> Recorder[Any]:
+        if self._recorder is None:
+            raise _refused(RecordingRefusedError("off", "recording_dir is not set"))
+        return self._recorder
+
+    async def _recordings(self, request: Request, _: tuple[str, ...]) -> Reply:
+        text = request.query.get("state")
+        try:
+            state = None if text is None else State(text)
+        except ValueError:
+            raise _invalid("没有这种录像状态", "not a recording's state", text) from None
+        return _json(await self._recorder_there().listing(state))
+
+    async def _recording(self, _: Request, names: tuple[str, ...]) -> Reply:
+        try:
+            return _json(await self._recorder_there().status(_name(names[0])))
+        except RecordingRefusedError as error:
+            raise _refused(error) from error
+
+    async def _record(self, request: Request, names: tuple[str, ...]) -> Reply:
+        recorder, body = self._recorder_there(), _body(request)
+        sources = body.get("sources")
+        wanted = None if sources is None else frozenset(filter(None, _sources(sources)))
+        room = _name(body["room"] if isinstance(body.get("room"), str) else "")
+        try:
+            return _json(await recorder.start(_name(names[0]), room, wanted))
+        except RecordingRefusedError as error:
+            raise _refused(error) from error
+
+    async def _stop_recording(self, _: Request, names: tuple[str, ...]) -> Reply:
+        try:
+            return _json(await self._recorder_there().stop(_name(names[0])))
+        except RecordingRefusedError as error:
+            raise _refused(error) from error
+
+    # -------------------------------------------------------------------- health
+
     async def _scrape(self, _request: Request, _: tuple[str, ...]) -> Reply:
         return self._metrics()
 
@@ -251,6 +300,22 @@ def parse_layouts(value: object) -> dict[str, Layout]:
             heights=_heights(slots.get("heights", [])),
         )
     return layouts
+
+
+_REFUSALS: Final[Mapping[str, tuple[int, str, str]]] = {
+    "off": (409, "此媒体服务没有设置录像目录", "this relay has no folder for recordings"),
+    "unknown": (404, "没有这个录像", "there is no such recording"),
+    "room": (409, "这个录像属于另一个课堂", "this recording is another room's"),
+    "room_recorded": (409, "这个课堂已经在录", "this room is being recorded under another name"),
+    "deleted": (409, "这个录像已按规定删除", "this recording's media were deleted by age"),
+    "disk_full": (507, "录像磁盘已满", "the disk for recordings is full"),
+    "disk": (507, "录像目录不可用", "the folder for recordings cannot be used"),
+}
+
+
+def _refused(error: RecordingRefusedError) -> HttpProblem:
+    status, zh, en = _REFUSALS[error.code]
+    return HttpProblem(status, f"recording_{error.code}", f"{zh}。", f"{en}: {error}.")
 
 
 def _sources(value: object) -> tuple[str | None, ...]:

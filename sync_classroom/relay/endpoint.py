@@ -29,6 +29,7 @@ from .layers import Listener
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
 from .publisher import Publisher
+from .recording.recorder import NOBODY, Watcher
 from .room import EMPTY_S, Layout, Room, source_name
 from .routing import cold_feeds, route
 from .schedule import Schedule
@@ -59,6 +60,7 @@ class Endpoint:
         self.socket = socket
         self.on_sample = on_sample
         self.entrance = Entrance(settings)
+        self.recorder: Watcher[Session] = NOBODY
         self._counters = Counters()
         self.joins, self.lag = Distribution(JOIN_BUCKETS_S), Distribution(LAG_BUCKETS_S)
         self.dropped_in = 0
@@ -283,6 +285,7 @@ class Endpoint:
             found.sources[name] = (peer, session)
             for track in session.media.tracks:
                 self._owners[track.feed] = session
+            self.recorder.published(session, session.media)
             self._route(found)
         else:
             self._listeners[session.media.steering] = session
@@ -316,6 +319,7 @@ class Endpoint:
         self._demux.forget(session)
         room = self._rooms.get(session.room)
         if isinstance(session.media, Publisher):
+            self.recorder.unpublished(session.media)
             for track in session.media.tracks:
                 self._dirty.pop(track.feed, None)
                 del self._owners[track.feed]
@@ -333,9 +337,7 @@ class Endpoint:
         self._counters.sessions_closed += 1
         if session.task is not None:
             session.task.cancel()
-        log.debug(
-            "session %s of %s in %s closed: %s", session.id, session.peer, session.room, reason
-        )
+        log.debug("session %s of %s closed: %s", session.id, session.peer, reason)
 
     def _leave_room(self, room: Room[Session], session: Session, now: float) -> None:
         room.sessions.discard(session.id)

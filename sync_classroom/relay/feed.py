@@ -5,8 +5,9 @@ Pure: time is an argument, nothing is sent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .cache import KeyframeCache
 from .feedback import KeyframeRequests
@@ -46,6 +47,18 @@ class Batch:
         return cls(packets, number, packets[-1].seq, contiguous, payload, levelled)
 
 
+class Tap(Protocol):
+    """Who takes a feed's packets as they came, besides its subscribers: a recording."""
+
+    def take(self, feed: Feed, packets: Sequence[Packet]) -> None:
+        """Packets in order of arrival; they are not to be changed. Must not block."""
+        ...
+
+    def restart(self, feed: Feed) -> None:
+        """Numbers and timestamps begin anew."""
+        ...
+
+
 class Feed:
     """One track of a source, or one layer (`rid`) of it.
 
@@ -71,6 +84,7 @@ class Feed:
         "size",
         "slots",
         "source",
+        "tap",
     )
 
     def __init__(self, kind: str, codec: Codec, rid: str | None = None) -> None:
@@ -85,6 +99,7 @@ class Feed:
         self.cache = KeyframeCache() if kind == "video" else None
         self.pending: list[Packet] = []
         self.slots: dict[Slot, None] = {}
+        self.tap: Tap | None = None
         self.loose: dict[Slot, None] = {}
         self.lockstep = Lockstep()
         self.latest: Packet | None = None
@@ -104,6 +119,8 @@ class Feed:
         if self.cache is not None:
             for packet in batch.packets:
                 self.cache.append(packet)
+        if self.tap is not None:
+            self.tap.take(self, batch.packets)
         self.latest = batch.packets[-1]
         self.heard_s = self.latest.arrival_s
         self.meter.add(12 * len(batch.packets) + batch.payload, self.heard_s)
@@ -125,6 +142,8 @@ class Feed:
         self.pending = []
         if self.cache is not None:
             self.cache.clear()
+        if self.tap is not None:
+            self.tap.restart(self)
         for slot in self.slots:
             slot.restart(now)
 

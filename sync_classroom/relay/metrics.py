@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -22,6 +22,8 @@ from .ingest_supervisor import STATES, Ingests
 from .journal import Journal
 from .limits import RateLimiter
 from .live_session import PATH_UDP
+from .recording.metrics import RecordingCollector
+from .recording.recorder import Recorder
 from .whip import Reply
 
 if TYPE_CHECKING:
@@ -101,7 +103,15 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 class Metrics:
     """The relay's registry; `reply` answers `GET /metrics`."""
 
-    def __init__(self, endpoint: Endpoint, journal: Journal, *, boot: str, version: str) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        journal: Journal,
+        recorder: Recorder[Any] | None = None,
+        *,
+        boot: str,
+        version: str,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             f"{PREFIX}_http_requests",
@@ -122,6 +132,8 @@ class Metrics:
         # Processor, memory and open files of this process, as every program of Prometheus names
         # them, but with our prefix: the coordinator's own are another process's.
         ProcessCollector(namespace=PREFIX, registry=self._registry)
+        if recorder is not None:
+            self._registry.register(RecordingCollector(recorder, PREFIX))
 
     def count_request(self, listener: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; unknown methods share a label, so labels stay few."""

@@ -29,7 +29,7 @@ from aiohttp import web
 from .. import __version__
 from ..domain.problems import ProblemError
 from .control import MAX_CONTROL_BYTES, Control, Identity
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Session
 from .health import Health
 from .ingest_supervisor import Ingests
 from .journal import Journal
@@ -38,6 +38,8 @@ from .listening import bind_private, check_control, check_open_address, load_tls
 from .logs import configure_logs
 from .metrics import Metrics
 from .notify import Notifier
+from .recording.library import Library, Limits
+from .recording.recorder import Recorder
 from .settings import Listen, RelaySettings, settings_from_json
 from .tokens import TokenVerifier
 from .watch import watch
@@ -94,10 +96,12 @@ async def run(
 
         notifier = Notifier.of_process()
         async with asyncio.TaskGroup() as tasks:
-            owned = (
+            owned = [
                 tasks.create_task(opened.journal.run(), name="relay-journal"),
                 tasks.create_task(watch(endpoint, notifier, drained), name="relay-watch"),
-            )
+            ]
+            if opened.recorder is not None:
+                owned.append(tasks.create_task(opened.recorder.run(), name="relay-recorder"))
             log.info("relay_ready", **asdict(info))
             notifier.ready()
             if ready is not None:
@@ -117,16 +121,18 @@ class _Opened:
 
     endpoint: Endpoint
     journal: Journal
+    recorder: Recorder[Session] | None
     info: ServerInfo
 
 
 async def _open(
     settings: RelaySettings, stack: AsyncExitStack, *, boot: str, digest: str
 ) -> _Opened:
-    """Journal, media, public listener, control listener; the stack closes them backwards."""
+    """Journal, media, recorder, listeners for all and for control; closed backwards."""
     journal = await _open_journal(settings, stack, boot)
     endpoint = await _open_endpoint(settings, stack, journal)
-    metrics = Metrics(endpoint, journal, boot=boot, version=__version__)
+    recorder = await _open_recorder(settings, stack, endpoint)
+    metrics = Metrics(endpoint, journal, recorder, boot=boot, version=__version__)
     verifier = TokenVerifier(settings.keys)
     signalling, ingests = await _open_signalling(settings, stack, endpoint, verifier)
     metrics.watch_ingests(ingests)
@@ -147,12 +153,13 @@ async def _open(
             secret=settings.control_secret if isinstance(settings.control, Listen) else None,
             metrics=metrics.reply,
             ingests=ingests,
+            recorder=recorder,
         )
         reached = await stack.enter_async_context(_controlled(settings, control, metrics, tls))
     info = ServerInfo(
         settings.relay, boot, os.getpid(), __version__, endpoint.port, http_port, reached
     )
-    return _Opened(endpoint, journal, info)
+    return _Opened(endpoint, journal, recorder, info)
 
 
 async def _open_journal(settings: RelaySettings, stack: AsyncExitStack, boot: str) -> Journal:
@@ -199,6 +206,25 @@ async def _open_signalling(
         hosts=ingests,
     )
     return signalling, ingests
+
+
+async def _open_recorder(
+    settings: RelaySettings, stack: AsyncExitStack, endpoint: Endpoint
+) -> Recorder[Session] | None:
+    """The recorder, if there is a folder for it."""
+    if settings.recording_dir is None:
+        return None
+    limits = Limits(
+        settings.recording_min_free_mb * 1_000_000,
+        settings.recording_max_mb * 1_000_000,
+        settings.recording_keep_days,
+    )
+    library = Library(settings.recording_dir, limits)
+    recorder = Recorder(library, endpoint, relay=settings.relay, now=_now)
+    await recorder.open()
+    endpoint.recorder = recorder
+    stack.push_async_callback(recorder.close)
+    return recorder
 
 
 # ---------------------------------------------------------------------------- public listener

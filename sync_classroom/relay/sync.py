@@ -102,6 +102,14 @@ class TrackClock:
         """Timestamps begin anew."""
         self.reported, self._at_s = False, None
 
+    @property
+    def anchor(self) -> tuple[float, int] | None:
+        """An instant on our clock and its timestamp; None before anything arrived."""
+        if self._at_s is None:
+            return None
+        offset_s = self.source.offset_s if self.reported else None
+        return self._at_s + (offset_s or 0.0), self._ticks
+
     def ticks_at(self, now: float) -> int | None:
         """The timestamp of what happens at the publisher now; None before anything arrived."""
         if self._at_s is None:

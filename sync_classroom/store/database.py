@@ -15,6 +15,7 @@ from .facts import FactQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
+from .recordings import RecordingQueries
 from .roster import RosterQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
@@ -31,6 +32,7 @@ class Database(
     TerminalQueries,
     AccountQueries,
     LeaseQueries,
+    RecordingQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

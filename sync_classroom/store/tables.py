@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -225,6 +226,41 @@ floors = Table(
     Column("muted", Boolean, nullable=False),
     Column("present", document(), nullable=False),
     Column("version", Integer, nullable=False),
+)
+
+# `wanted` is what a person said of a lesson; the rest is the relay's account, None before there is
+# one. `folder` is under the recordings' folder.
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("occurrence", ordered_text(), ForeignKey("occurrences.id"), primary_key=True),
+    Column("wanted", Boolean),
+    Column("state", Text),
+    Column("folder", Text),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("deleted_at", Instant),
+    Column("disk_full", Boolean, nullable=False),
+    Column("failure", Text),
+    Index(None, "state"),
+)
+
+# `gaps` is [[kind, from_s, to_s], …], `thumbnails` names of files.
+recorded_files = Table(
+    "recorded_files",
+    metadata,
+    Column("occurrence", ordered_text(), ForeignKey("recordings.occurrence"), primary_key=True),
+    Column("name", ordered_text(), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("container", Text, nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", Text),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("gaps", document(), nullable=False),
+    Column("thumbnails", document(), nullable=False),
 )
 
 # What people did to runs and floors of lessons that are not over: a repeat is not done again.

@@ -66,7 +66,9 @@ class Format:
         """The civil day of an instant."""
         return at.astimezone(self.zone).date()
 
-    def span(self, from_at: datetime, to_at: datetime, *, seconds: bool = False) -> str:
+    def span(
+        self, from_at: datetime | None, to_at: datetime | None, *, seconds: bool = False
+    ) -> str:
         """`09:40–10:20`."""
         first, last = (self.clock(at, seconds=seconds) for at in (from_at, to_at))
         return f"{first}–{last}"
@@ -117,6 +119,14 @@ class Format:
         if minutes:
             return f"{minutes} {m} {left:02} {s}"
         return f"{left} {s}"
+
+    def size(self, octets: int) -> str:
+        """`640 KB`, `12.3 MB`, `1.25 GB`; powers of ten, as disks are sold."""
+        if octets < 1_000_000:
+            return f"{octets / 1000:.0f} KB"
+        if octets < 1_000_000_000:
+            return f"{octets / 1_000_000:.1f} MB"
+        return f"{octets / 1_000_000_000:.2f} GB"
 
     def ratio(self, value: float | None) -> str:
         """ρ to three places, cut and not rounded, so that 0.7999 never reads as 0.800."""

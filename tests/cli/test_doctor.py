@@ -11,7 +11,7 @@ import pytest
 
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
-from sync_classroom.config import Settings
+from sync_classroom.config import RecordingSettings, Settings
 from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.relay import kernel
 from sync_classroom.relay.settings import Listen
@@ -123,6 +123,30 @@ def test_a_database_that_cannot_be_reached_fails_without_its_password(tmp_path: 
     failures = _texts(settings, Level.FAIL)
     assert failures
     assert "s3cret" not in failures
+
+
+def _recording(tmp_path: Path, **recording: object) -> Settings:
+    return _settings(tmp_path).model_copy(update={"recording": RecordingSettings(**recording)})  # type: ignore[arg-type]
+
+
+def test_recordings_have_room_or_it_is_said_which_setting_helps(tmp_path: Path) -> None:
+    fine = _recording(tmp_path, min_free_mb=0)
+    assert f"Recordings in {tmp_path / 'recordings'}" in _texts(fine, Level.OK)
+    full = _recording(tmp_path, min_free_mb=1_000_000)
+    assert "recording.min_free_mb (1000000 MB)" in _texts(full, Level.WARN)
+    (tmp_path / "recordings" / "lesson").mkdir()
+    (tmp_path / "recordings" / "lesson" / "01-camera-1.mp4").write_bytes(bytes(1_100_000))
+    limited = _recording(tmp_path, min_free_mb=0, max_total_mb=1)
+    assert "recording.max_total_mb (1 MB)" in _texts(limited, Level.WARN)
+
+
+def test_a_recordings_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    failures = _texts(_recording(tmp_path, folder=str(blocked / "films")), Level.FAIL)
+    assert "recording.folder" in failures
+    warned = _recording(tmp_path, folder=str(blocked / "films"), lessons=False)
+    assert "recording.folder" in _texts(warned, Level.WARN)
 
 
 @pytest.fixture

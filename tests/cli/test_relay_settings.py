@@ -25,6 +25,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
                 "fanout": "python",
                 "max_bitrate_kbps": 1100, "journal_max_mb": 12,
             },
+            recording={"keep_days": 9, "min_free_mb": 8, "max_total_mb": 7},  # type: ignore[arg-type]
         )
     )  # fmt: skip
     assert told.relay == "r7"
@@ -34,6 +35,22 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert (told.max_bitrate_kbps, told.journal_max_mb, told.max_load) == (1100, 12, 0.5)
     assert told.fanout == "python"
     assert told.tls_certificate is None
+    assert told.recording_dir == tmp_path / "recordings"
+    assert (told.recording_keep_days, told.recording_min_free_mb, told.recording_max_mb) == (
+        9,
+        8,
+        7,
+    )
+
+
+def test_recordings_have_a_folder_of_their_own_if_wanted(tmp_path: Path) -> None:
+    told = relay_settings(
+        Settings(
+            server={"data_dir": "elsewhere"},  # type: ignore[arg-type]
+            recording={"folder": str(tmp_path / "films")},  # type: ignore[arg-type]
+        )
+    )
+    assert told.recording_dir == tmp_path / "films"
 
 
 @pytest.mark.parametrize(

@@ -338,3 +338,82 @@ async def test_the_document_names_every_route_and_code() -> None:
     for pattern in re.findall(r're\.compile\(r"(/[^"]+)"\), \{', code):
         path = pattern.replace("([^/]+)", "{}")
         assert f"{path}`" in unnamed or f"{path}?" in unnamed, path
+
+
+# ---------------------------------------------------------------------------- recordings
+
+
+async def test_recordings_are_started_shown_and_stopped(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    async with (
+        relay(tmp_path, recording_dir=folder, recording_min_free_mb=0) as running,
+        ClientSession(
+            base_url="http://relay", connector=UnixConnector(str(running.settings.control))
+        ) as wire,
+    ):
+        await call(wire, "PUT", "/rooms/lesson-1", {"layouts": {}})
+        body = {"room": "lesson-1", "sources": ["camera", "seat:seat-1"]}
+        status, answer = await call(wire, "PUT", "/recordings/lesson-1", body)
+        assert (status, answer["state"], answer["room"]) == (200, "recording", "lesson-1")
+        assert set(answer) <= documented("recording")
+        assert (await call(wire, "PUT", "/recordings/lesson-1", body))[0] == 200
+        status, answer = await call(wire, "GET", "/recordings?state=recording")
+        assert answer["recordings"] == [{"id": "lesson-1", "state": "recording"}]
+        assert set(answer["storage"]) == {"folder", "free_bytes", "used_bytes", "full"}
+        assert answer["storage"]["folder"] == str(folder)
+        assert (await call(wire, "POST", "/recordings/lesson-1/stop"))[0] == 200
+        status, answer = await call(wire, "GET", "/recordings/lesson-1")
+        assert answer["state"] in {"finishing", "saved"}
+
+
+def documented(kind: str) -> set[str]:
+    """The words in code font of the document's section on recordings."""
+    section = DOCUMENT.read_text("utf-8").partition("## Recordings")[2].partition("\n## ")[0]
+    assert kind in section
+    return set(re.findall(r"[a-z_0-9]+", section))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("PUT", "/recordings/a", {}, 400, "request_invalid"),
+        ("PUT", "/recordings/a", {"room": "../x"}, 400, "request_invalid"),
+        ("PUT", "/recordings/..%2fa", {"room": "x"}, 400, "request_invalid"),
+        ("PUT", "/recordings/a", {"room": "x", "sources": ["etc"]}, 400, "request_invalid"),
+        ("GET", "/recordings?state=lost", None, 400, "request_invalid"),
+        ("GET", "/recordings/%2e%2e", None, 404, "not_found"),
+        ("GET", "/recordings/nobody", None, 404, "recording_unknown"),
+        ("POST", "/recordings/nobody/stop", None, 404, "recording_unknown"),
+        ("DELETE", "/recordings/nobody", None, 405, "method_not_allowed"),
+    ],
+)
+async def test_bad_requests_for_recordings_are_refused(
+    tmp_path: Path, method: str, path: str, body: object, status: int, code: str
+) -> None:
+    async with (
+        relay(tmp_path, recording_dir=tmp_path / "recordings") as running,
+        ClientSession(
+            base_url="http://relay", connector=UnixConnector(str(running.settings.control))
+        ) as wire,
+    ):
+        got, answer = await call(wire, method, path, body)
+        assert (got, answer["code"]) == (status, code)
+
+
+async def test_a_relay_without_a_folder_and_a_full_disk_say_so(tmp_path: Path) -> None:
+    for more, expected in (
+        ({}, (409, "recording_off")),
+        (
+            {"recording_dir": tmp_path / "recordings", "recording_min_free_mb": 10**9},
+            (507, "recording_disk_full"),
+        ),
+    ):
+        async with (
+            relay(tmp_path, **more) as running,
+            ClientSession(
+                base_url="http://relay", connector=UnixConnector(str(running.settings.control))
+            ) as wire,
+        ):
+            status, answer = await call(wire, "PUT", "/recordings/a", {"room": "x"})
+            assert (status, answer["code"]) == expected
+            assert answer["zh"]

@@ -398,3 +398,24 @@ def test_packets_sent_lately_can_be_sent_again_to_probe() -> None:
         slot.ring.slots[(one.seq + slot.seq_shift) & slot.ring.mask] = one
     assert [slot.recent(back) for back in range(3)] == [packets[1], packets[0], None]
     assert slot.resent == 0
+
+
+def test_a_tap_gets_every_packet_and_hears_of_restarts() -> None:
+    heard: list[object] = []
+
+    class Ear:
+        def take(self, feed: Feed, packets: list[Packet]) -> None:
+            heard.append((feed.kind, [packet.seq for packet in packets]))
+
+        def restart(self, feed: Feed) -> None:
+            heard.append(feed.kind)
+
+    feed = Feed("audio", Codec("opus", 111, 48000, 2))
+    feed.add(Packet(1, 0, False, b"x", arrival_s=0.0))
+    feed.take_batch()
+    feed.tap = Ear()
+    for seq in (2, 3):
+        feed.add(Packet(seq, 0, False, b"x", arrival_s=0.0))
+    feed.take_batch()
+    feed.restart(0.0)
+    assert heard == [("audio", [2, 3]), "audio"]

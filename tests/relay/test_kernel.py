@@ -19,7 +19,8 @@ from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay import kernel
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.fanout import FanOut, Output, PythonFanOut, Shape
-from sync_classroom.relay.forwarding import Feed, Slot, SlotState
+from sync_classroom.relay.feed import Feed
+from sync_classroom.relay.forwarding import Slot, SlotState
 from sync_classroom.relay.kernel import PASS_JOBS, PASS_PACKETS, KernelFanOut, make_fanout
 from sync_classroom.relay.rtp import MAX_PAYLOAD, Packet, Vp8Place
 from sync_classroom.relay.session import Codec

@@ -72,3 +72,15 @@ def test_a_publisher_that_steps_its_clock_is_followed() -> None:
     video.sender_report(seconds(8605.0), 5 * 90000, 105.0)
     assert audio.ticks_at(106.0) == 6 * 48000
     assert video.ticks_at(106.0) == 6 * 90000
+
+
+def test_an_anchor_is_on_our_clock_before_and_after_a_report() -> None:
+    source = SourceClock()
+    clock = TrackClock(source, 90000)
+    assert clock.anchor is None
+    clock.packet(1000, 5.0)
+    assert clock.anchor == (5.0, 1000)
+    clock.sender_report(700 << 32, 4000, 6.0)
+    assert clock.anchor == (6.0, 4000)
+    clock.sender_report(701 << 32, 94000, 7.25)  # late on the way: the offset stays
+    assert clock.anchor == (7.0, 94000)

@@ -24,6 +24,7 @@ from sync_classroom.coordinator.ports import (
     RelayStatus,
     RoomSpec,
 )
+from sync_classroom.coordinator.relay_client import RelayRefusedError
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.ids import (
     ClassId,
@@ -116,6 +117,16 @@ def peer(
     )
 
 
+def account(recording: str, room: str, **changes: Any) -> dict[str, Any]:
+    """A relay's account of a recording that has just begun."""
+    return {
+        "schema": "sync-classroom/recording/1", "id": recording, "room": room, "relay": "relay-1",
+        "started_at": at("09:00").isoformat(), "state": "recording", "ended_at": None,
+        "disk_full": False, "deleted_at": None, "lost_packets": 0, "failure": None, "tries": 0,
+        "sources": [],
+    } | changes  # fmt: skip
+
+
 class RecordedRelay:
     """Satisfies `RelayControl`: rooms as they were asked for, media as the test says it is."""
 
@@ -132,6 +143,9 @@ class RecordedRelay:
         self.journal_records: list[Mapping[str, Any]] = []
         self.confirmed: str | None = None
         self.page_limit = 1000
+        self.recorded: list[tuple[str, tuple[str, ...]]] = []
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.refusal: RelayRefusedError | None = None
 
     def reboot(self) -> None:
         """A killed relay that came back: nothing is left of its rooms and sessions."""
@@ -181,6 +195,31 @@ class RecordedRelay:
     async def confirm_journal(self, cursor: str) -> None:
         self._answer()
         self.confirmed = cursor
+
+    async def record(self, recording: str, room: str, sources: Sequence[str]) -> Mapping[str, Any]:
+        self._answer()
+        if self.refusal is not None:
+            raise self.refusal
+        self.recorded.append((recording, tuple(sources)))
+        answer = self.answers.setdefault(recording, account(recording, room))
+        answer["state"] = "recording"
+        return answer
+
+    async def stop_recording(self, recording: str) -> Mapping[str, Any]:
+        answer = await self.recording(recording)
+        if answer["state"] == "recording":
+            self.answers[recording] |= {"state": "finishing", "ended_at": at("09:40").isoformat()}
+        return self.answers[recording]
+
+    async def recording(self, recording: str) -> Mapping[str, Any]:
+        self._answer()
+        if recording not in self.answers:
+            raise RelayRefusedError(404, "recording_unknown", "there is no such recording")
+        return self.answers[recording]
+
+    async def recordings(self, state: str) -> Sequence[str]:
+        self._answer()
+        return [name for name, answer in self.answers.items() if answer["state"] == state]
 
 
 @dataclass
@@ -299,6 +338,7 @@ async def bench(
     holder: str = "one",
     sweep_s: float = 0.2,
     rules: LessonRules = RULES,
+    record: bool = False,
 ) -> AsyncIterator[Bench]:
     """A bench at 08:00 of the test day; shares what it is given with another bench."""
     clock = clock or TurnedClock(at("08:00"))
@@ -324,6 +364,7 @@ async def bench(
             relay_url="https://relay.example",
             sweep_s=sweep_s,
             poll_s=0.05,
+            record=True if record else None,
         )
         yield Bench(opened, bus, relay, clock, terminals, lease, booth)
     finally:

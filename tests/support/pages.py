@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -176,13 +177,18 @@ async def teach(served: Site, occurrence: Occurrence) -> None:
 
 
 @asynccontextmanager
-async def office(folder: Path, *, clock: str = "10:00", empty: bool = False) -> AsyncIterator[Site]:
-    """A served programme; unless `empty`, `english` was taught and `maths` (14:00) is planned."""
+async def office(
+    folder: Path, *, clock: str = "10:00", empty: bool = False, **changes: Any
+) -> AsyncIterator[Site]:
+    """A served programme; unless `empty`, `english` was taught and `maths` (14:00) is planned.
+
+    `changes` are of the service settings.
+    """
     store = await open_store("sqlite:///pages.db", data_dir=folder)
     try:
         if not empty:
             await store.apply_roster(programme())
-        async with site(folder, store=store, clock=TurnedClock(at(clock))) as served:
+        async with site(folder, store=store, clock=TurnedClock(at(clock)), **changes) as served:
             if not empty:
                 first = english()
                 await store.add_occurrence(first, key="english", gap_s=0)

@@ -75,6 +75,8 @@ def settings_of(told: dict[str, Any]) -> ServeSettings:
             media=Listen("127.0.0.1", told.get("media_port", 0)),
             http=Listen("127.0.0.1", told.get("relay_port", 0)),
             sample_s=told.get("sample_s", 2.0),
+            recording_dir=folder / "recordings",
+            recording_min_free_mb=0,
             control=Path(told["control"]) if "control" in told else None,
         ),
         sweep_s=0.5,

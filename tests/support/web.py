@@ -179,6 +179,7 @@ async def site(
             rules=RULES,
             relay_id="relay-1",
             relay_url="https://relay.example",
+            record=True if changes.get("recordings") else None,
         )
         accounts = AccountService(
             store,
@@ -207,6 +208,7 @@ async def site(
             ),
             hub=hub,
             board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
+            recordings=booth.recordings,
         )
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)

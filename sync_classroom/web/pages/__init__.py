@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ...domain.problems import ProblemError
 from .. import terminal_page
-from . import coverage, door, lesson, lesson_form, people, roster, terminals, today
+from . import coverage, door, lesson, lesson_form, people, recording, roster, terminals, today
 from .frame import Frame
 from .route import PageRoute
 
@@ -20,6 +20,7 @@ def page_routes() -> tuple[PageRoute, ...]:
         *door.ROUTES,
         *lesson_form.ROUTES,
         *lesson.ROUTES,
+        *recording.ROUTES,
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,

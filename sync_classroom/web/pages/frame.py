@@ -63,7 +63,7 @@ _NOT_DONE: Final = mark("没有办成")
 # Problems that may be gone when somebody tries again.
 _PASSING: Final = (ProblemKind.UNAVAILABLE, ProblemKind.TOO_MANY)
 # Last parts of addresses that are only posted to.
-_ACTS: Final = ("/password", "/cancel", "/state", "/revoke")
+_ACTS: Final = ("/password", "/cancel", "/state", "/revoke", "/recording")
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",

@@ -25,6 +25,7 @@ from ..i18n import mark
 from ..timeline_chart import Chart, Gap, SeatRow, draw
 from .forms import Form
 from .frame import Frame, once, posted, see_other
+from .recording import recording_view
 from .route import ADMIN, SIGNED_IN, PageRoute
 from .words import (
     CAUSE_WORDS,
@@ -177,6 +178,7 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         changes=[_change(frame, view, c) for c in view.occurrence.changes],
         chart=chart,
         rows=rows,
+        recorded=await recording_view(frame, view),
         sampled=sampled,
         samples=next((r.row.line.samples for r in rows if r.row.line.seat == sampled), ()),
         host_rate=rate(chart.host_s, chart.window_s),
