@@ -17,7 +17,8 @@ from typing import Any, Final
 RELAY: Final = Path(__file__).parents[2] / "sync_classroom" / "relay"
 #: Numbers that a protocol decided, not we: their names say which, their value is no policy.
 WIRE: Final = {
-    ("fanout", "HEADER_LENGTH"), ("rtcp", "SR"), ("rtcp", "RR"), ("rtcp", "SDES"),
+    ("kernel", "VERSION"), ("fanout", "HEADER_LENGTH"),
+    ("rtcp", "SR"), ("rtcp", "RR"), ("rtcp", "SDES"),
     ("rtcp", "BYE"), ("rtcp", "RTPFB"), ("rtcp", "PSFB"), ("rtp", "HEADER_LENGTH"),
     ("rtp", "ONE_BYTE_PROFILE"), ("forwarding", "VIDEO_CLOCK"), ("journal_files", "FILE_MODE"),
     ("stun", "HEADER_LENGTH"), ("stun", "MAGIC_COOKIE"), ("srtp", "OK"),
