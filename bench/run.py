@@ -43,6 +43,7 @@ BENCHES: Final = (
     Bench("bench.relay.latency", "latency the relay adds at full city load"),
     Bench("bench.relay.churn", "memory after eight hours of joins and leaves"),
     Bench("bench.relay.recording", "what recording costs the relay"),
+    Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.store.ingest", "facts appended and read"),
 )
 ALONE: Final = (

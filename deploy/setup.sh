@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prepares this checkout: virtual environment, packages, and what the tests need from the system.
-# Usage: deploy/setup.sh [run|test|fuzz]   (run: what `make demo` needs; test: also browser and nginx;
-# fuzz: the fuzzer, which nothing else needs)
+# Usage: deploy/setup.sh [run|test|fuzz]   (run: what `make demo` needs; test: also browser, nginx and
+# GStreamer; fuzz: the fuzzer, which nothing else needs)
 # Everything is done once; a second call finds the stamps and needs no network.
 set -eu
 cd "$(dirname "$0")/.."
@@ -79,6 +79,15 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
+# GStreamer: foreign WHIP and WHEP clients, a real RTSP server, a real RTMP push.
+/usr/bin/python3 -c 'import gi
+for name in ("Gst", "GstSdp", "GstWebRTC", "GstRtspServer"): gi.require_version(name, "1.0")
+from gi.repository import Gst
+Gst.init(None)
+for name in ("nicesink", "x264enc", "avenc_aac", "rtmp2sink", "opusenc"): assert Gst.ElementFactory.find(name)' 2>/dev/null ||
+    missing="$missing python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice"
+command -v whip-client >/dev/null 2>&1 || missing="$missing simple-whip-client"
+command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 command -v docker-compose >/dev/null 2>&1 || missing="$missing docker-compose"  # checks compose.yaml; no Docker
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of package names

@@ -42,6 +42,7 @@ from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
 from .coordinator.throttle import Throttle
 from .coordinator.tokens import TokenMinter
+from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
 from .relay.notify import Notifier
@@ -70,9 +71,10 @@ class ServeSettings:
     `public_url`, `relay_url`: how browsers and terminals reach pages and WHIP/WHEP; empty: made
     from the listening addresses. `database_url` empty: SQLite in `data_dir`. `redis_url` empty:
     signalling inside this process. `tls`: certificate chain and key for the pages. `relay`: its
-    `control`, `journal_dir` and `keys` are filled in here unless set. Port 0 lets the system
-    choose. `spawn_relay` false: the relay at `relay.control` is another's to start; the certificate
-    of an https control is checked by `relay_authority`, or else by the system's.
+    `control`, `journal_dir` and `keys` are filled in here unless set. `ingests` are recording
+    hosts by host classroom. Port 0 lets the system choose. `spawn_relay` false: the relay at
+    `relay.control` is another's to start; the certificate of an https control is checked by
+    `relay_authority`, or else by the system's.
     """
 
     host: str = "127.0.0.1"
@@ -88,6 +90,7 @@ class ServeSettings:
     relay_authority: Path | None = None
     rules: LessonRules = field(default_factory=LessonRules)
     setup_gap_s: int = 0
+    ingests: Mapping[ClassroomId, str] = field(default_factory=dict, repr=False)
     sweep_s: float = SWEEP_S
     zone: str = "Asia/Shanghai"
     trusted_proxies: tuple[str, ...] = ()
@@ -174,7 +177,7 @@ async def _open(
     booth = await build_booth(
         store, bus, relay.client, lease, hub, tokens, clock=clock, zone=ZoneInfo(settings.zone),
         rules=settings.rules, relay_id=settings.relay.relay, relay_url=relay_url,
-        sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s,
+        sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s, ingests=settings.ingests,
         record=settings.record_lessons if settings.relay.recording_dir else None,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll

@@ -226,7 +226,11 @@ class RelayTableSettings(Section):
         description="What forwards: kernel (C) or python; auto: the kernel where it was built.",
     )
     max_bitrate_kbps: int = Field(
-        2500, ge=100, le=20000, description="Bit rate asked of a publisher, kbit/s."
+        2500,
+        ge=100,
+        le=20000,
+        description="Bit rate asked of a publisher, kbit/s; of one that sends layers, 1.3 times"
+        " that.",
     )
     journal_max_mb: int = Field(
         512, ge=1, le=100000, description="Disk the unconfirmed journal may take, MB."
@@ -270,6 +274,16 @@ class RecordingSettings(Section):
         2048, ge=0, le=1000000, description="Recording stops with less of the disk left, MB."
     )
     max_total_mb: int = Field(0, ge=0, description="Recording stops with more in all, MB; 0: any.")
+
+
+class IngestSettings(Section):
+    """Recording hosts (录播主机) and files as the camera of a host classroom."""
+
+    sources: dict[str, str] = Field({}, description="Room id = rtsp:…, rtmp:…, push:… or file:….")
+    rtmp: Annotated[str, AfterValidator(lambda text: text and _address(text))] = Field(
+        "", description="Address and TCP port hosts push RTMP to, e.g. 0.0.0.0:1935; empty: none."
+    )
+    folder: str = Field("", description="Folder that file: sources are below; empty: none.")
 
 
 class LessonSettings(Section):
@@ -320,6 +334,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=StoreSettings)
     relay: RelayTableSettings = Field(default_factory=RelayTableSettings)
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -488,7 +503,7 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, yes or no, number, or list of texts."""
+    """A default as TOML: text, yes or no, number, list of texts, or an empty table."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

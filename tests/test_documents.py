@@ -6,6 +6,7 @@ The settings file is tested in test_config.py, docs/http-api.md in web/test_open
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import tempfile
@@ -223,6 +224,31 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
         if not target.startswith("http") and not (document.parent / target).exists()
     ]
     assert broken == []
+
+
+def _tests_of(path: Path) -> set[str]:
+    """The names of the tests in a file: functions, or titles of a page script's tests."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".mjs":
+        return set(re.findall(r'^test\("([^"]+)"', text, re.M))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in ast.parse(text).body if isinstance(node, functions)}
+
+
+def test_every_requirement_of_whip_and_whep_names_tests_that_exist() -> None:
+    text = (ROOT / "docs/whip-whep-conformance.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if re.match(r"\| [WE] \d", line)]
+    assert len(rows) > 40
+    missing = []
+    for row in rows:
+        named = re.findall(r"`([\w/.]+\.(?:py|mjs))::([^`]+)`", row.rsplit("|", 2)[1])
+        assert named, f"no test: {row}"
+        missing += [
+            f"{file}::{test}"
+            for file, test in named
+            if test not in _tests_of(ROOT / "tests" / file)
+        ]
+    assert missing == []
 
 
 def test_readme_commands_exist() -> None:

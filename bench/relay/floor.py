@@ -156,6 +156,7 @@ async def _rounds(pipe: Connection, pid: int, drain: Drain) -> dict[str, float]:
             "us_system": used.system / max(1, sent) * 1e6,
             "forwarded": sent,
             "arrived": received,
+            "arrived_percent": received / max(1, sent) * 100,
             "refused": refused,
             "would_block": blocked,
             "bytes_per_packet": size / max(1, received),

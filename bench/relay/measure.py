@@ -63,6 +63,7 @@ async def forwarding(opens: Opens, pid: int, load: Load) -> dict[str, float]:
         "us_system": used.system / received * 1e6,
         "forwarded": received,
         "expected": sent * load.subscribers,
+        "arrived_percent": received / (sent * load.subscribers) * 100,
         "lost_at_receivers": lost,
         "bytes_per_packet": size / received,
         "kb_per_subscriber": (full - memory) / 1000 / load.subscribers,

@@ -33,7 +33,7 @@ from sync_classroom.relay import stun
 from sync_classroom.relay.dtls import PROFILES
 from sync_classroom.relay.session import Direction
 
-UFRAG, PWD = "benchufrag", "benchpassword-benchpassword"
+UFRAG, PWD = "benchufrag", "benchpasswordbenchpassword"
 OPUS, VP8 = 111, 96
 PAYLOAD_TYPES: Final = (OPUS, VP8)
 MID_ID, SEND_TIME_ID = 1, 2

@@ -23,6 +23,7 @@ MODULES: Final = {
     "demo": "demo",
     "doctor": "doctor",
     "drain": "drain",
+    "ingest": "ingest",
     "init": "plan",
     "lesson": "plan",
     "relay": "relay",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -161,9 +162,11 @@ def _recordings(lesson_file: Path | None) -> tuple[Recording, Recording]:
 
 
 async def _prepare(settings: Settings, rooms: int) -> Planned:
-    """Start from an empty demo database: roster, sign-ins, two lessons."""
+    """Start from an empty demo database and journal: roster, sign-ins, two lessons."""
     for path in DEMO_DIR.glob("sync_classroom.db*"):
         path.unlink()
+    # Evidence of lessons that the new database does not know would only stand before today's.
+    shutil.rmtree(DEMO_DIR / "relay", ignore_errors=True)
     roster = parse_roster(tomllib.loads(ROSTER_FILE.read_text("utf-8")))
     async with open_offline(serve_settings(settings)) as services:
         await services.roster.apply(roster)

@@ -31,13 +31,10 @@ LOOK_S: Final = 1.0
 def drain(obj: Any, control: Path | None, cancel: bool, no_wait: bool) -> None:
     """Let the relay finish its lessons, begin no others, and end when nobody is connected."""
     console = Console(soft_wrap=True, highlight=False)
+    socket = control.absolute() if control else None
 
     async def run() -> None:
-        client = (
-            RelayClient(control.absolute())
-            if control
-            else relay_client(serve_settings(obj.settings))
-        )
+        client = RelayClient(socket) if socket else relay_client(serve_settings(obj.settings))
         await _drain(client, console, cancel=cancel, wait=not no_wait)
 
     asyncio.run(run())

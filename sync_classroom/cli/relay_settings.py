@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import Settings, split_address
+from ..domain.ids import ClassroomId
+from ..domain.ingest import IngestKind, parse_ingest
+from ..domain.problems import ProblemError
 from ..relay.settings import Listen, RelaySettings
 from .tls import certificate_files
 
 
 def relay_settings(settings: Settings) -> RelaySettings:
     """The relay's part."""
-    relay, recording = settings.relay, settings.recording
+    relay, recording, rtmp = settings.relay, settings.recording, settings.ingest.rtmp
     files = certificate_files(settings)
     control = control_of(settings)
     return RelaySettings(
@@ -35,6 +38,8 @@ def relay_settings(settings: Settings) -> RelaySettings:
         recording_min_free_mb=recording.min_free_mb,
         recording_max_mb=recording.max_total_mb,
         recording_keep_days=recording.keep_days,
+        ingest_folder=Path(settings.ingest.folder).absolute() if settings.ingest.folder else None,
+        ingest_rtmp=Listen(*split_address(rtmp)) if rtmp else None,
     )
 
 
@@ -50,3 +55,31 @@ def control_of(settings: Settings) -> Path | Listen:
     if found:
         return Listen(*split_address(address))
     return Path(scheme or Path(settings.server.data_dir) / "relay" / "control.sock").absolute()
+
+
+def ingest_sources(settings: Settings) -> dict[ClassroomId, str]:
+    """Recording hosts by classroom, each checked; ProblemError without any secret in it.
+
+    They are checked here and not by the settings' models, whose refusals repeat the value.
+    """
+    found: dict[ClassroomId, str] = {}
+    for classroom, text in settings.ingest.sources.items():
+        field = f"ingest.sources.{classroom}"
+        source = parse_ingest(text, field=field)
+        if source.kind is IngestKind.FILE and not settings.ingest.folder:
+            raise ProblemError(
+                "ingest_folder",
+                f"{field} 是文件，但没有设置 ingest.folder。请设置文件所在的目录。",
+                f"{field} is a file, but ingest.folder is not set. Set the folder it is in.",
+                field="ingest.folder",
+            )
+        found[ClassroomId(classroom)] = source.url
+    keys = [text for text in found.values() if text.startswith("push:")]
+    if len(set(keys)) < len(keys):
+        raise ProblemError(
+            "ingest_key_twice",
+            "ingest.sources 中有两间教室用了同一个推流码。请给每间教室不同的推流码。",
+            "Two classrooms of ingest.sources share a stream key. Give each its own.",
+            field="ingest.sources",
+        )
+    return found

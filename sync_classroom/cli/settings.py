@@ -8,7 +8,7 @@ from pathlib import Path
 from ..app import ServeSettings
 from ..config import Settings, split_address
 from ..domain.lesson import LessonRules
-from .relay_settings import relay_settings
+from .relay_settings import ingest_sources, relay_settings
 from .tls import certificate_files, local_names
 
 
@@ -34,6 +34,7 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
             host_gone_s=settings.lesson.host_gone_s,
         ),
         setup_gap_s=settings.lesson.setup_gap_s,
+        ingests=ingest_sources(settings),
         sweep_s=settings.lesson.sweep_s,
         zone=settings.programme.timezone,
         trusted_proxies=tuple(settings.server.trusted_proxies),

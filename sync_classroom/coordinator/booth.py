@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import structlog
+
+from ..domain.ids import ClassroomId
 from ..domain.lesson import LessonRules
 from .commands import LessonCommands
 from .desk import LessonDesk
@@ -23,6 +27,8 @@ from .roster import RosterService
 from .runner import SWEEP_S, LessonRunner
 from .services import Clock
 from .tokens import TokenMinter
+
+log = structlog.get_logger(__name__)
 
 # Without rooms the relay is asked this much less often.
 IDLE_POLLS = 5
@@ -62,12 +68,16 @@ async def build_booth(
     poll_s: float = BUSY_S,
     setup_gap_s: int = 0,
     record: bool | None = None,
+    ingests: Mapping[ClassroomId, str] | None = None,
 ) -> Booth:
     """Make the services and read the roster; starts nothing. `record`: see `RecordingKeeper`."""
     roster = RosterService(store, bus)
     await roster.load()
     media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
-    rooms = Rooms(relay, media, presence)
+    rooms = Rooms(relay, media, presence, ingests)
+    for classroom in ingests or ():
+        if classroom not in roster.current().classrooms:
+            log.warning("ingest.unknown_classroom", classroom=classroom)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
     lessons = LessonService(

@@ -227,6 +227,7 @@ class LessonService:
             ),
             host_online=occurrence.host.classroom in online,
             host_media=self._media.host_flowing(occurrence.id) is True,
+            ingest=self._media.ingest(occurrence.id),
         )
 
     def _seat_view(

@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter
 
 from ..domain.ids import OccurrenceId, SeatId
-from .ports import PeerStatus, RelayControl, RelayDownError, RelayStatus
+from .ports import IngestStatus, PeerStatus, RelayControl, RelayDownError, RelayStatus
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +59,7 @@ class MediaWatch:
         self._taken_at = float("-inf")
         self._peers: Mapping[_Key, tuple[PeerStatus, ...]] = {}
         self._publishing: Mapping[str, frozenset[str]] = {}
+        self._ingests: Mapping[str, IngestStatus] = {}
         self._silent = False
         self._generation = 0
         self._updated = asyncio.Condition()
@@ -109,6 +110,10 @@ class MediaWatch:
         """Peers with a connected publishing session in a room."""
         return self._publishing.get(room, frozenset()) if self.status is not None else frozenset()
 
+    def ingest(self, room: str) -> IngestStatus | None:
+        """The room's recording host; None if it has none or nothing is known."""
+        return self._ingests.get(room) if self.status is not None else None
+
     def nudge(self) -> None:
         """Ask for a poll at once."""
         self._nudged.set()
@@ -157,6 +162,7 @@ class MediaWatch:
                 publishing.setdefault(peer.room, set()).add(peer.peer)
         self._peers = {key: tuple(sessions) for key, sessions in peers.items()}
         self._publishing = {room: frozenset(names) for room, names in publishing.items()}
+        self._ingests = {one.room: one for one in status.ingests} if status is not None else {}
         self._status = status
         if status is not None:
             self._taken_at = self._monotonic()

@@ -316,22 +316,26 @@ class Bus(Protocol):
 class Layout:
     """Which source feeds each slot of a subscriber, by order of its m-lines; None is an idle slot.
 
-    Source names: `camera`, `screen`, or `seat:<seat id>`.
+    Source names: `camera`, `screen`, or `seat:<seat id>`. `heights` says by video slot how high the
+    picture is shown, in pixels, so that the relay sends no more; None is as high as there is.
     """
 
     audio: tuple[str | None, ...] = ("camera",)
     video: tuple[str | None, ...] = ("camera", "screen")
+    heights: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RoomSpec:
     """A room as the coordinator wants it. `layouts` maps peer name to layout; `*` is the default.
 
-    Peer names: `host`, a seat id, or `viewer:<anything>`.
+    Peer names: `host`, a seat id, or `viewer:<anything>`. `ingest` is the recording host
+    (录播主机) that is its camera, as `domain.ingest.parse_ingest` reads it.
     """
 
     room: str
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    ingest: str | None = field(default=None, repr=False)  # it may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,14 +357,32 @@ class PeerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class IngestStatus:
+    """A room's recording host now: `state` is connecting, live or failed, `reason` and `advice`
+    are codes of `domain.ingest`, `source` has no secret in it."""
+
+    room: str
+    source: str
+    state: str
+    reason: str | None
+    advice: tuple[str, ...]
+    width: int
+    height: int
+    audio: str | None
+    since_s: float
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
 class RelayStatus:
-    """The relay's own view: identity, boot, rooms and peers."""
+    """The relay's own view: identity, boot, rooms, peers and recording hosts."""
 
     relay: str
     boot: str
     draining: bool
     rooms: tuple[str, ...]
     peers: tuple[PeerStatus, ...]
+    ingests: tuple[IngestStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,15 @@ from aiohttp import BaseConnector, ClientError, ClientSession, ClientTimeout, TC
 from aiohttp.connector import UnixConnector
 
 from ..domain.problems import ProblemError
-from .ports import JournalPage, Layout, PeerStatus, RelayDownError, RelayStatus, RoomSpec
+from .ports import (
+    IngestStatus,
+    JournalPage,
+    Layout,
+    PeerStatus,
+    RelayDownError,
+    RelayStatus,
+    RoomSpec,
+)
 
 #: The relay answers within milliseconds; this long means it is gone or stuck.
 TIMEOUT_S: Final = 5.0
@@ -93,12 +101,14 @@ class RelayClient:
         answer = await self._call("GET", "/status", query={"room": room} if room else None)
         try:
             peers = tuple(_peer(peer) for peer in answer["peers"])
+            ingests = tuple(_ingest(one) for one in answer["ingests"])
             return RelayStatus(
                 str(answer["relay"]),
                 str(answer["boot"]),
                 bool(answer["draining"]),
                 tuple(answer["rooms"]),
                 peers,
+                ingests,
             )
         except (KeyError, TypeError) as error:
             raise RelayDownError(f"the relay's status makes no sense: {error!r}") from error
@@ -132,7 +142,8 @@ class RelayClient:
     async def put_room(self, spec: RoomSpec) -> None:
         """Make the room or replace its layouts; idempotent, takes effect at once."""
         layouts = {peer: _layout(layout) for peer, layout in spec.layouts.items()}
-        await self._call("PUT", f"/rooms/{_part(spec.room)}", {"layouts": layouts})
+        body = {"layouts": layouts, "ingest": spec.ingest}
+        await self._call("PUT", f"/rooms/{_part(spec.room)}", body)
 
     async def delete_room(self, room: str) -> None:
         """Close every session of the room and write its last samples; unknown rooms are fine."""
@@ -285,6 +296,11 @@ def _part(name: str) -> str:
 
 def _layout(layout: Layout) -> dict[str, Any]:
     return {name: list(slots) for name, slots in asdict(layout).items()}
+
+
+def _ingest(ingest: Mapping[str, Any]) -> IngestStatus:
+    values = {name: ingest[name] for name in IngestStatus.__slots__}
+    return IngestStatus(**(values | {"advice": tuple(values["advice"])}))
 
 
 def _peer(peer: Mapping[str, Any]) -> PeerStatus:

@@ -6,7 +6,7 @@ arrives at the same one; `Rooms` keeps the relay at it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 # docs/terminal-protocol.md "Media": a host offers 13 video lines, one of them the called-on seat.
 WALL_SLOTS: Final = 12
+# Wall pictures are shown some 300 pixels wide; a room's small picture is 320x180.
+WALL_HEIGHT: Final = 180
 EVERYONE: Final = "*"
 # A relay has some hundred rooms at once; a layout that was forgotten is sent once more.
 MAX_REMEMBERED: Final = 1000
@@ -59,7 +61,11 @@ def layouts(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) ->
     pictures += [None] * (WALL_SLOTS - len(pictures))
     return {
         EVERYONE: Layout(audio=("camera", voice), video=("camera", "screen", called)),
-        "host": Layout(audio=(voice,), video=(called, *pictures)),
+        "host": Layout(
+            audio=(voice,),
+            video=(called, *pictures),
+            heights=(None, *[WALL_HEIGHT] * WALL_SLOTS),
+        ),
     }
 
 
@@ -72,14 +78,25 @@ class Connected(Protocol):
 
 
 class Rooms:
-    """Makes, lays out and closes relay rooms; remembers what this relay boot was told."""
+    """Makes, lays out and closes relay rooms; remembers what this relay boot was told.
 
-    def __init__(self, relay: RelayControl, media: MediaWatch, terminals: Connected) -> None:
+    `ingests` are the recording hosts by classroom: where one is configured, it is the camera of
+    every lesson that the classroom gives.
+    """
+
+    def __init__(
+        self,
+        relay: RelayControl,
+        media: MediaWatch,
+        terminals: Connected,
+        ingests: Mapping[ClassroomId, str] | None = None,
+    ) -> None:
+        self._ingests = ingests or {}
         self._relay = relay
         self._media = media
         self._terminals = terminals
         self._boot: str | None = None
-        self._placed: dict[OccurrenceId, dict[str, Layout]] = {}
+        self._placed: dict[OccurrenceId, RoomSpec] = {}
 
     def booted(self, boot: str) -> bool:
         """Take note of the relay's boot id; whether it is another one than before."""
@@ -111,12 +128,16 @@ class Rooms:
 
     async def place(self, occurrence: Occurrence, floor: Floor) -> bool:
         """Bring the room to its layout; False if the relay could not be told (try again later)."""
-        wanted = layouts(occurrence, floor, self.online(occurrence))
+        wanted = RoomSpec(
+            occurrence.id,
+            layouts(occurrence, floor, self.online(occurrence)),
+            self._ingests.get(occurrence.host.classroom),
+        )
         if self._placed.get(occurrence.id) == wanted:
             return True
         boot = self._boot
         try:
-            await self._relay.put_room(RoomSpec(occurrence.id, wanted))
+            await self._relay.put_room(wanted)
         except (RelayDownError, RelayRefusedError) as error:
             self._failed("put", occurrence.id, error)
             return False

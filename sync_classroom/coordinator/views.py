@@ -13,6 +13,7 @@ from ..domain.ids import SeatId
 from ..domain.lesson import LessonRun
 from ..domain.roster import Classroom, Roster, School, SchoolClass, Teacher
 from ..domain.timetable import Occurrence, Seat
+from .ports import IngestStatus
 
 Interval = tuple[datetime, datetime]
 """Half-open, both ends aware."""
@@ -51,7 +52,8 @@ class LessonView:
     """One lesson as it is now. `ends_at` is the effective end, extensions included.
 
     `seats` are in plan order, withdrawn ones too. `host_media`: the host's camera or screen is
-    arriving at the relay now. `over`: its seats can be judged (`domain.lesson.is_over`).
+    arriving at the relay now. `over`: its seats can be judged (`domain.lesson.is_over`). `ingest`:
+    the recording host that is its camera, if it has one.
     """
 
     occurrence: Occurrence
@@ -63,6 +65,7 @@ class LessonView:
     seats: tuple[SeatView, ...]
     host_online: bool
     host_media: bool
+    ingest: IngestStatus | None = None
 
     @property
     def host_school(self) -> School:

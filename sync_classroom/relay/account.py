@@ -23,6 +23,7 @@ class SentAccount:
 
     __slots__ = (
         "_base_arrived",
+        "_base_heard",
         "_base_sent",
         "_floor",
         "_folded",
@@ -42,7 +43,7 @@ class SentAccount:
         self._holes: set[int] = set()
         self._floor, self._folded = first, 0  # holes below the floor are only counted
         self._through = first - 1
-        self._base_sent = self._base_arrived = 0
+        self._base_sent = self._base_arrived = self._base_heard = 0
         self._written_off: int | None = None
         self._forfeited = 0
         self.reported_sent = self.acked = 0
@@ -117,11 +118,18 @@ class SentAccount:
             self._forfeited = arrived - self.acked - gained
             self._written_off = None
         self._base_sent, self._base_arrived = sent, arrived
+        self._base_heard = min(max(0, through + 1 - self.first - lost), sent)
         if self._written_off is None:
             self.acked = max(self.acked, arrived - self._forfeited)
             self.reported_sent = sent
         self._fold(through + 1)
         return True
+
+    @property
+    def heard(self) -> tuple[int, int]:
+        """Packets sent up to the last report, and how many of them it says arrived, copies and all:
+        for judging the line, where `acked` is for evidence."""
+        return self._base_sent, self._base_heard
 
     def write_off(self) -> int:
         """Count everything sent so far as reported and not acknowledged; how many that adds.

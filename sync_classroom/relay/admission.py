@@ -54,7 +54,7 @@ class Admission:
             media = self._publisher(offer, now)
         else:
             streams = local_streams(offer, session_id)
-            media = self._subscriber(offer, streams, transport, sampler, session_id)
+            media = self._subscriber(offer, streams, transport, sampler, session_id, now)
         return Session(
             session_id=session_id,
             room=room,
@@ -86,6 +86,7 @@ class Admission:
         transport: PeerTransport,
         sampler: Sampler,
         cname: str,
+        now: float,
     ) -> Subscriber:
         lines = [line for line in offer.lines if line.accepted]
         return Subscriber(
@@ -97,6 +98,7 @@ class Admission:
             fanout=self.fanout,
             counters=self.host.counters,
             sampler=sampler,
+            now=now,
         )
 
     def local_transport(self, agent: IceAgent) -> LocalTransport:

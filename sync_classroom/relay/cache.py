@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from .rtp import Packet
@@ -75,6 +76,16 @@ class SentRing:
         """Forget everything."""
         self.slots[:] = [None] * (self.mask + 1)
         self.resent_s.clear()
+
+    def extend(self, number: int, packets: Sequence[Packet]) -> None:
+        """Remember at most a round of packets, sent under `number` and those that follow it."""
+        at = number & self.mask
+        end = at + len(packets) - self.mask - 1
+        if end <= 0:
+            self.slots[at : at + len(packets)] = packets
+        else:
+            self.slots[at:] = packets[: len(packets) - end]
+            self.slots[:end] = packets[len(packets) - end :]
 
     def find(self, number: int, next_number: int, shift: int) -> Packet | None:
         """The packet sent under `number`, or None if it is unknown or too long ago.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .rtp import Vp8Place
 from .session import Codec
 
-_NAL_IDR, _NAL_SPS, _STAP_A, _FU_A = 5, 7, 24, 28
+NAL_IDR, NAL_SPS, STAP_A, FU_A = 5, 7, 24, 28
 _TYPE = 0x1F
 
 
@@ -25,20 +25,32 @@ def is_keyframe_part(codec: str, payload: bytes) -> bool:
     return codec == "VP8" and _vp8(payload)
 
 
+def stands_alone(codec: str, payload: bytes) -> bool:
+    """Whether a keyframe that is seen to begin here needs no packet before it.
+
+    An IDR slice of H.264 may follow its parameter sets in packets of their own.
+    """
+    return codec != "H264" or NAL_SPS in _nal_types(payload)
+
+
 def _h264(payload: bytes) -> bool:
+    return not {NAL_IDR, NAL_SPS}.isdisjoint(_nal_types(payload))
+
+
+def _nal_types(payload: bytes) -> list[int]:
+    """Types of the NAL units that start in this packet; none if it is damaged."""
     if not payload:
-        return False
+        return []
     kind = payload[0] & _TYPE
-    if kind == _FU_A:
-        return len(payload) > 1 and payload[1] & 0x80 != 0 and payload[1] & _TYPE == _NAL_IDR
-    if kind != _STAP_A:
-        return kind in (_NAL_IDR, _NAL_SPS)
-    position = 1
+    if kind == FU_A:
+        return [payload[1] & _TYPE] if len(payload) > 1 and payload[1] & 0x80 else []
+    if kind != STAP_A:
+        return [kind]
+    types, position = [], 1
     while position + 2 < len(payload):
-        if payload[position + 2] & _TYPE in (_NAL_IDR, _NAL_SPS):
-            return True
+        types.append(payload[position + 2] & _TYPE)
         position += 2 + int.from_bytes(payload[position : position + 2], "big")
-    return False
+    return types
 
 
 def _vp8(payload: bytes) -> bool:
@@ -53,7 +65,7 @@ def _vp8(payload: bytes) -> bool:
 
 
 def vp8_descriptor_length(payload: bytes) -> int | None:
-    """Where the VP8 data of a payload begins (RFC 7741 4.2); None if it is cut off before."""
+    """Where the frame's bytes begin behind RFC 7741's descriptor; None if that is cut short."""
     if not payload:
         return None
     position = 1

@@ -15,9 +15,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..domain.ingest import IngestSource, parse_ingest
+from ..domain.problems import ProblemError
 from .health import Health
+from .ingest_supervisor import Ingests
 from .journal import Journal
 from .journal_files import MAX_PAGE
+from .picture import MAX_SIDE
 from .recording.library import State
 from .recording.recorder import Recorder, RecordingRefusedError
 from .room import Layout
@@ -72,8 +76,10 @@ class Control:
         *,
         secret: str | None,
         metrics: Callable[[], Reply],
+        ingests: Ingests,
         recorder: Recorder[Any] | None = None,
     ) -> None:
+        self._ingests = ingests
         self._endpoint = endpoint
         self._journal = journal
         self._verifier = verifier
@@ -154,12 +160,15 @@ class Control:
                 "busy": entrance.gate.busy,
                 "rooms": rooms,
                 "peers": peers,
+                "ingests": [dataclasses.asdict(one) for one in self._ingests.states(room)],
             }
         )
 
     async def _put_room(self, request: Request, names: tuple[str, ...]) -> Reply:
         room = _name(names[0])
-        layouts = parse_layouts(_body(request).get("layouts", {}))
+        body = _body(request)
+        layouts = parse_layouts(body.get("layouts", {}))
+        source = _ingest(body.get("ingest"))
         try:
             self._endpoint.put_room(room, layouts)
         except SessionRefusedError as error:
@@ -170,9 +179,11 @@ class Control:
                 "The relay takes no new rooms: it is draining, or relay.max_rooms is reached.",
                 {"Retry-After": str(error.retry_after_s)},
             ) from error
+        self._ingests.put(room, source)
         return Reply(204)
 
     async def _delete_room(self, _: Request, names: tuple[str, ...]) -> Reply:
+        self._ingests.drop(_name(names[0]))
         self._endpoint.delete_room(_name(names[0]))
         # Its last samples are evidence: on disk before the caller thinks the room is gone.
         await self._journal.flush()
@@ -279,10 +290,14 @@ def parse_layouts(value: object) -> dict[str, Layout]:
     for peer, slots in value.items():
         if peer != "*":
             _name(peer)
-        if not isinstance(slots, dict) or set(slots) - {"audio", "video"}:
-            raise _invalid("布局只有 audio 与 video", "a layout has audio and video", slots)
+        if not isinstance(slots, dict) or set(slots) - {"audio", "video", "heights"}:
+            raise _invalid(
+                "布局只有 audio、video 与 heights", "a layout has audio, video and heights", slots
+            )
         layouts[peer] = Layout(
-            audio=_sources(slots.get("audio", [])), video=_sources(slots.get("video", []))
+            audio=_sources(slots.get("audio", [])),
+            video=_sources(slots.get("video", [])),
+            heights=_heights(slots.get("heights", [])),
         )
     return layouts
 
@@ -311,6 +326,35 @@ def _sources(value: object) -> tuple[str | None, ...]:
     for source in value:
         if source is not None and not (isinstance(source, str) and _SOURCE.fullmatch(source)):
             raise _invalid("来源名无效", "not a source name", source)
+    return tuple(value)
+
+
+def _ingest(value: object) -> IngestSource | None:
+    """The room's recording host; no secret of it is repeated in a refusal."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _invalid("ingest 应为文字", "ingest must be a text", type(value).__name__)
+    try:
+        return parse_ingest(value)
+    except ProblemError as error:
+        raise HttpProblem(400, "request_invalid", error.zh, error.en) from None
+
+
+def _heights(value: object) -> tuple[int | None, ...]:
+    if not isinstance(value, list) or len(value) > MAX_SLOTS:
+        raise _invalid(
+            f"至多 {MAX_SLOTS} 个画面高度",
+            f"a list of at most {MAX_SLOTS} heights is needed",
+            value,
+        )
+    for height in value:
+        if height is not None and (type(height) is not int or not 1 <= height <= MAX_SIDE):
+            raise _invalid(
+                f"画面高度应为 1 到 {MAX_SIDE} 或 null",
+                f"a height is 1 to {MAX_SIDE} pixels, or null",
+                height,
+            )
     return tuple(value)
 
 

@@ -53,6 +53,12 @@ class Counters:
     dropped_blocked: int = 0
     idle_codec: int = 0
     """Routes left idle because the subscriber did not negotiate the source's codec."""
+    layer_switches: int = 0
+    """Slots that went over to another simulcast layer of what they showed."""
+    pictures_stopped: int = 0
+    """Pictures withheld because not even their lowest layer fitted the subscriber's line."""
+    probes_out: int = 0
+    """Retransmissions nobody asked for, sent to find out what a line carries."""
     nacks_in: int = 0
     nacks_out: int = 0
     plis_in: int = 0

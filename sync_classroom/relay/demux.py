@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from . import rtcp, stun
 from .counters import Counters
-from .forwarding import Feed
+from .feed import Feed
 from .ice import IceTable, Outcome
 from .live_session import Session
 from .srtp import SrtpError
@@ -37,6 +37,10 @@ class Recipient(Protocol):
         """A feed has something new pending."""
         ...
 
+    def moved(self, session: Session) -> None:
+        """The session's datagrams go to another address from now on."""
+        ...
+
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """A session's RTCP has been taken."""
         ...
@@ -57,6 +61,7 @@ class Demultiplexer:
         self._counters = counters
         self._recipient = recipient
         self._by_address: dict[bytes, Session] = {}
+        self._heard: dict[Session, None] = {}
         self._scratch = ffi.new("char[]", SLOT)
         self._scratch_view = memoryview(ffi.buffer(self._scratch)).cast("B")
 
@@ -73,6 +78,7 @@ class Demultiplexer:
                 self._datagram(place, now)
             if count < RECEIVE_BATCH:
                 break
+        self._touch()
 
     def read_early(self, session: Session, now: float) -> None:
         """Read the media that came while the handshake was still being read."""
@@ -81,6 +87,13 @@ class Demultiplexer:
             view = self._scratch_view[: len(datagram)]
             view[:] = datagram
             self._media(session, self._scratch, view, now)
+        self._touch()
+
+    def _touch(self) -> None:
+        """Once for all that a session was sent: its deadlines are not cheap to tell."""
+        heard, self._heard = self._heard, {}
+        for session in heard:
+            self._recipient.touch(session)
 
     def forget(self, session: Session) -> None:
         """The session has ended: its addresses are nobody's."""
@@ -147,6 +160,7 @@ class Demultiplexer:
         current = session.dtls.address
         if nominated is not None and (current is None or current.key[: len(key)] != nominated):
             session.dtls.address = self._socket.destination(nominated)
+            self._recipient.moved(session)
 
     # ------------------------------------------------------------------ media
 
@@ -176,6 +190,7 @@ class Demultiplexer:
             counters.srtp_rejected += 1
             return
         session.dtls.ssrcs.add(ssrc)
+        session.agent.alive(now)
         try:
             if control:
                 self._recipient.heard(session, session.receive_rtcp(data[:length], now))
@@ -190,4 +205,4 @@ class Demultiplexer:
                 counters.rtcp_malformed += 1
             else:
                 counters.rtp_malformed += 1
-        self._recipient.touch(session)
+        self._heard[session] = None

@@ -16,18 +16,22 @@ from . import rtcp
 from .admission import Admission
 from .counters import JOIN_BUCKETS_S, LAG_BUCKETS_S, Counters, Distribution
 from .demux import Demultiplexer
+from .dispatch import Dispatcher
 from .dtls import Certificate
 from .entrance import Entrance
 from .fanout import FanOut, Output
-from .forwarding import Feed, Slot
+from .feed import Batch, Feed
+from .forwarding import Slot
 from .ice import IceAgent, IceTable
 from .interfaces import reachable_addresses
 from .kernel import make_fanout
+from .layers import Listener
 from .live_session import CONTROL, PeerState, Session
 from .peer import PeerTransport
 from .publisher import Publisher
 from .recording.recorder import NOBODY, Watcher
 from .room import EMPTY_S, Layout, Room, source_name
+from .routing import cold_feeds, route
 from .schedule import Schedule
 from .session import Direction, LocalTransport, Offer, Sample
 from .settings import RelaySettings
@@ -37,8 +41,6 @@ from .udp import UdpSocket
 
 __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 
-WARM_S: Final = 0.5
-"""From an offer to the end of its handshake: a cached keyframe should still be fresh then."""
 NOTHING_LIVE_RETRY_S: Final = 3
 """When to look again whether a lesson has begun: the room is to be there when its picture is."""
 _EARLY_S: Final = 0.0005
@@ -79,7 +81,9 @@ class Endpoint:
         self._rooms: dict[str, Room[Session]] = {}
         self._sessions: dict[str, Session] = {}
         self._outputs: dict[Slot, Output] = {}
+        self._dispatcher = Dispatcher(self._fanout, self._outputs)
         self._owners: dict[Feed, Session] = {}
+        self._listeners: dict[Listener, Session] = {}
         self._dirty: dict[Feed, None] = {}
         self._schedule: Schedule[Session | Room[Session]] = Schedule()
         self._batch_at: float | None = None
@@ -200,34 +204,18 @@ class Endpoint:
         """The slots of one session; none before it is connected."""
         if not isinstance(session.media, Subscriber) or not session.connected:
             return
-        now = self._loop.time()
-        for stream in session.media.streams:
-            slot = stream.slot
-            feed = self._feed_of(room, session.peer, slot.kind, stream.line.slot)
-            if feed is slot.feed:
-                continue
-            slot.route(feed, now)
+        for slot in route(room, session.peer, session.media, self._loop.time()):
             self._counters.idle_codec += slot.mismatched
-            if feed is not None:
-                self._ask_keyframe(feed)
+            if slot.feed is not None:
+                self._ask_keyframe(slot.feed)
         self.touch(session)
 
     def _warm(self, room: Room[Session], session: Session, media: Subscriber) -> None:
         """Have keyframes on their way while the newcomer still shakes hands."""
-        now = self._loop.time()
-        for stream in media.streams:
-            feed = self._feed_of(room, session.peer, stream.slot.kind, stream.line.slot)
-            if feed is None or feed.cache is None or feed.cache.fresh(now + WARM_S):
-                continue
+        for feed in cold_feeds(room, session.peer, media, self._loop.time()):
             if feed.requests is not None and feed.latest is not None:
                 feed.requests.ask()
                 self.touch(self._owners[feed])
-
-    def _feed_of(self, room: Room[Session], peer: str, kind: str, place: int) -> Feed | None:
-        source = room.feeding(peer, kind, place)
-        if source is None or not isinstance(source.media, Publisher):
-            return None
-        return source.media.feed(kind)
 
     def _ask_keyframe(self, feed: Feed) -> None:
         if feed.wants_keyframe and feed.requests is not None:
@@ -300,6 +288,7 @@ class Endpoint:
             self.recorder.published(session, session.media)
             self._route(found)
         else:
+            self._listeners[session.media.steering] = session
             for stream in session.media.streams:
                 self._outputs[stream.slot] = stream.output
             self._warm(found, session, session.media)
@@ -335,8 +324,9 @@ class Endpoint:
                 self._dirty.pop(track.feed, None)
                 del self._owners[track.feed]
         else:
+            session.media.leave(now)
+            del self._listeners[session.media.steering]
             for stream in session.media.streams:
-                stream.slot.route(None, now)
                 self._dropped_before += stream.slot.dropped
                 self._refused_before += stream.slot.refused
                 del self._outputs[stream.slot]
@@ -378,6 +368,12 @@ class Endpoint:
     def arrived(self, feed: Feed) -> None:
         """See `Recipient`: it goes out with the next batch."""
         self._dirty[feed] = None
+
+    def moved(self, session: Session) -> None:
+        """See `Recipient`."""
+        if isinstance(session.media, Subscriber):
+            for stream in session.media.streams:
+                stream.slot.moved()
 
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """See `Recipient`: somebody without a picture makes its publisher's deadline nearer."""
@@ -453,20 +449,23 @@ class Endpoint:
             self._schedule.set(session, max(session.deadline_s, now + _EARLY_S))
 
     def _fan_out(self, now: float) -> None:
-        outputs = self._outputs
         feeds, self._dirty = self._dirty, {}
         for feed in feeds:
             batch = feed.take_batch()
             if batch is None:
                 continue
-            self._fanout.forward(
-                [
-                    (outputs[slot], packets)
-                    for slot in feed.slots
-                    if (packets := slot.take(batch, now))
-                ]
-            )
+            self._layers(feed, batch, now)
+            self._dispatcher.dispatch(feed, batch, now)
             self._ask_keyframe(feed)
+
+    def _layers(self, feed: Feed, batch: Batch, now: float) -> None:
+        """Before a feed's batch goes out: have layers come or gone, who comes over to this one?"""
+        if feed.source is not None and feed.source.heard(feed, now):
+            for listener in list(feed.source.listeners):
+                listener.choose(now)
+                self.touch(self._listeners[listener])
+        if feed.joining:
+            self._counters.layer_switches += feed.admit(batch)
 
     def touch(self, session: Session) -> None:
         """See `Recipient`."""

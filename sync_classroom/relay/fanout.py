@@ -14,14 +14,14 @@ from typing import Any, Final, Protocol
 from . import srtp
 from .codecs import rewrite_vp8
 from .counters import Counters
+from .feed import Batch
 from .forwarding import Slot
-from .rtp import Packet, extension_block, first_byte
+from .rtp import HEADER_LENGTH, Packet, extension_block, first_byte
 from .udp import SEND_BATCH, SLOT, Address, UdpSocket
 
 _SHIFT: Final = SLOT.bit_length() - 1
 _MASK32: Final = 0xFFFFFFFF
 _FORMATS: Final[dict[int, struct.Struct]] = {}  # by body length: at most one per byte of an MTU
-HEADER_LENGTH: Final = 12
 _PROFILE: Final = b"\xbe\xde\0\0"  # RFC 8285 4.2: profile and length, then the elements
 
 
@@ -38,7 +38,16 @@ class Shape:
     Streams of equal shape share the rewritten bodies of a batch, so there is one object per shape.
     """
 
-    __slots__ = ("_head", "_tail", "audio_level_id", "mid", "mid_id", "native", "send_time_id")
+    __slots__ = (
+        "_head",
+        "_tail",
+        "audio_level_id",
+        "extension_bytes",
+        "mid",
+        "mid_id",
+        "native",
+        "send_time_id",
+    )
 
     _known: dict[tuple[int, str, int, int], Shape] = {}  # noqa: RUF012 - bounded below
     _LIMIT: Final = 4096
@@ -50,6 +59,8 @@ class Shape:
         block = self._block(bytes(3), None)
         cut = len(_PROFILE) + 1 if send_time_id else len(block)  # up to the element's first byte
         self._head, self._tail = block[:cut], block[cut + 3 :]
+        self.extension_bytes = len(block), len(self.template(levelled=True)[0])
+        """Of one packet, without and with an audio level."""
         self.native: Any = None  # what a compiled fan-out makes of this shape, once
 
     @classmethod
@@ -97,13 +108,13 @@ class Shape:
 class Output:
     """Prebuilt record of one subscriber stream: its slot, its transport, its shape."""
 
-    __slots__ = ("bytes_sent", "destination", "shape", "slot")
+    __slots__ = ("destination", "shape", "slot")
 
     def __init__(self, slot: Slot, destination: Destination, shape: Shape) -> None:
         self.slot = slot
         self.destination = destination
         self.shape = shape
-        self.bytes_sent = 0
+        slot.sent.extension_bytes = shape.extension_bytes
 
     def blocked(self, datagram: memoryview) -> bool:
         """See `udp.Owner`. A retransmission is simply lost."""
@@ -125,12 +136,20 @@ class FanOut(Protocol):
         """Queue every job's packets under its slot's present numbers; flush by the socket."""
         ...
 
+    def group(self, outputs: Sequence[Output]) -> Any:
+        """What `broadcast` needs to know of these; good until one of them is changed or moved."""
+        ...
+
+    def broadcast(self, group: Any, batch: Batch) -> None:
+        """Queue a batch to all of a group, each under its slot's present shifts."""
+        ...
+
     def resend(self, output: Output, packet: Packet) -> bool:
         """Queue a packet once more, by RFC 4588 if negotiated; False if it could not be."""
         ...
 
 
-_Prepared = list[tuple[struct.Struct, int, int, int, int, bytes, int, Packet]]
+_Prepared = list[tuple[struct.Struct, int, int, int, int, bytes, int]]
 
 
 class PythonFanOut:
@@ -164,9 +183,8 @@ class PythonFanOut:
                 rows, total = found
             raw, ssrc, payload_type = outgoing.raw, slot.ssrc, slot.payload_type
             seq_shift, ts_shift = slot.seq_shift, slot.ts_shift
-            ring, mask = slot.ring.slots, slot.ring.mask
             start = place
-            for row, first, marker, seq, timestamp, body, length, packet in rows:
+            for row, first, marker, seq, timestamp, body, length in rows:
                 if place == SEND_BATCH:
                     socket.label(start, place, address, output)
                     socket.flush()
@@ -189,15 +207,20 @@ class PythonFanOut:
                     counters.forwarded -= 1
                     continue
                 lengths[2 * place + 1] = cell[0]
-                ring[number & mask] = packet
                 place += 1
             socket.label(start, place, address, output)
-            output.bytes_sent += total
-            slot.octets += total - len(rows) * HEADER_LENGTH
             counters.forwarded += len(rows)
             counters.bytes_out += total
         if place == SEND_BATCH:
             socket.flush()  # whoever writes next finds room
+
+    def group(self, outputs: Sequence[Output]) -> Any:
+        """See `FanOut`."""
+        return tuple(outputs)
+
+    def broadcast(self, group: Any, batch: Batch) -> None:
+        """See `FanOut`."""
+        self.forward([(output, batch.packets) for output in group])
 
     def resend(self, output: Output, packet: Packet) -> bool:
         """See `FanOut`."""
@@ -271,7 +294,6 @@ def _prepare(
                 packet.timestamp,
                 body,
                 length,
-                packet,
             )
         )
     return rows, total

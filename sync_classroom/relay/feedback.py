@@ -22,6 +22,11 @@ REMB_INCREASE: Final = 1.08
 MIN_BPS: Final = 100_000
 """Less is not a picture; the sender pauses by itself then."""
 
+SIMULCAST_SHARE: Final = 1.3
+"""What a publisher of layers is allowed over one of a single picture: half the width and height
+costs a quarter of the bits, a quarter of them a sixteenth. Senders fill their layers from the
+smallest up, so with less the largest picture, which most people see, would be the one to suffer."""
+
 
 class KeyframeRequests:
     """PLI for one track: asked for by many, sent upstream by one, at most every half second."""

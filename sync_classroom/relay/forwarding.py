@@ -1,24 +1,24 @@
 """What one subscriber's slot sends, packet by packet. Pure: time is an argument, nothing is sent.
 
-A `Feed` is one track of a source; a `Slot` is one m-line of a subscriber, with one SSRC for life.
-Switching a slot from feed to feed keeps its sequence numbers, timestamps and VP8 numbers running.
-Video is switched on only at a keyframe: one replayed from the feed's cache, or the next to come.
+A `Feed` is one track of a source, or one simulcast layer of it; a `Slot` is one m-line of a
+subscriber, with one SSRC for life. Switching a slot from feed to feed keeps its sequence numbers,
+timestamps and VP8 numbers running. Video is switched on only at a keyframe: one replayed from the
+feed's cache, or the next to come. Between layers of one source the old one goes on until then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from . import codecs
 from .account import SentAccount
-from .cache import AUDIO_RING, VIDEO_RING, KeyframeCache, SentRing
-from .feedback import KeyframeRequests
+from .cache import AUDIO_RING, VIDEO_RING, SentRing
+from .feed import Batch, Feed
 from .rtp import Packet, nearest
+from .sent import Sent
 from .session import Codec
-from .sync import TrackClock
 
 # ------------------------------------------------------------------ policy, written down
 
@@ -53,87 +53,6 @@ class SlotState(StrEnum):
     """Video withheld until `resume_s`; then waiting."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """Packets of one feed that arrived together, in order of arrival."""
-
-    packets: list[Packet]
-    first: int
-    last: int
-    contiguous: bool
-
-    @classmethod
-    def of(cls, packets: list[Packet]) -> Batch:
-        """Describe at least one packet."""
-        first, last = packets[0].seq, packets[-1].seq
-        contiguous = last - first + 1 == len(packets) and all(
-            packet.seq == first + place for place, packet in enumerate(packets)
-        )
-        return cls(packets, first, last, contiguous)
-
-
-class Tap(Protocol):
-    """Who takes a feed's packets as they came, besides its subscribers: a recording."""
-
-    def take(self, feed: Feed, packets: list[Packet]) -> None:
-        """Packets in order of arrival; they are not to be changed. Must not block."""
-        ...
-
-    def restart(self, feed: Feed) -> None:
-        """Numbers and timestamps begin anew."""
-        ...
-
-
-class Feed:
-    """One track of a source. `codec` may change with the publisher's payload type."""
-
-    __slots__ = ("cache", "clock", "codec", "kind", "latest", "pending", "requests", "slots", "tap")
-
-    def __init__(self, kind: str, codec: Codec) -> None:
-        self.kind = kind
-        self.codec = codec
-        self.cache = KeyframeCache() if kind == "video" else None
-        self.pending: list[Packet] = []
-        self.slots: dict[Slot, None] = {}
-        self.latest: Packet | None = None
-        self.clock: TrackClock | None = None
-        self.requests: KeyframeRequests | None = None
-        self.tap: Tap | None = None
-
-    def add(self, packet: Packet) -> None:
-        """A packet has arrived; it goes out with the next batch."""
-        self.pending.append(packet)
-
-    def take_batch(self) -> Batch | None:
-        """What is pending, now in the cache too; None if there is nothing."""
-        if not self.pending:
-            return None
-        batch = Batch.of(self.pending)
-        self.pending = []
-        if self.cache is not None:
-            for packet in batch.packets:
-                self.cache.append(packet)
-        if self.tap is not None:
-            self.tap.take(self, batch.packets)
-        self.latest = batch.packets[-1]
-        return batch
-
-    def restart(self, now: float) -> None:
-        """The source begins anew (other SSRC or codec): nothing cached or numbered fits."""
-        self.pending = []
-        if self.cache is not None:
-            self.cache.clear()
-        if self.tap is not None:
-            self.tap.restart(self)
-        for slot in self.slots:
-            slot.restart(now)
-
-    @property
-    def wants_keyframe(self) -> bool:
-        """Whether some slot waits for one."""
-        return self.kind == "video" and any(slot.state is SlotState.WAITING for slot in self.slots)
-
-
 class Slot:
     """One stream to one subscriber.
 
@@ -145,15 +64,13 @@ class Slot:
         "_base",
         "_cursor",
         "_generation",
-        "_last_out_s",
-        "_last_packet",
         "_last_ts_out",
-        "_next_in",
         "_replay_latest",
         "_replay_ticks",
         "_replay_times",
+        "_sent",
         "_stop_at_frame_end",
-        "account",
+        "aimed",
         "clock_rate",
         "codec",
         "codecs",
@@ -161,13 +78,11 @@ class Slot:
         "feed",
         "kind",
         "mismatched",
-        "octets",
         "payload_type",
         "picture_shift",
         "refused",
         "resent",
         "resume_s",
-        "ring",
         "rtx_payload_type",
         "rtx_sequence",
         "rtx_ssrc",
@@ -192,55 +107,144 @@ class Slot:
         self.codecs = tuple(negotiated)
         self.ssrc, self.rtx_ssrc = ssrc, rtx_ssrc
         # One cycle up, so that late packets before the first stay positive.
-        self.account = SentAccount(first_sequence + 0x10000)
-        self.ring = SentRing(VIDEO_RING if kind == "video" else AUDIO_RING)
+        self._sent = Sent(
+            SentAccount(first_sequence + 0x10000),
+            SentRing(VIDEO_RING if kind == "video" else AUDIO_RING),
+        )
         self.state = SlotState.IDLE
         self.feed: Feed | None = None
+        self.aimed: Feed | None = None
         self.codec: Codec | None = None
         self.clock_rate = VIDEO_CLOCK if kind == "video" else 48000
         self.payload_type = 0
         self.rtx_payload_type: int | None = None
         self.rtx_sequence = first_sequence
         self.seq_shift = self.ts_shift = self.picture_shift = self.tl0_shift = 0
-        self.octets = self.dropped = self.refused = self.resent = self.mismatched = 0
+        self.dropped = self.refused = self.resent = self.mismatched = 0
         self.resume_s: float | None = None
-        self._base = self._next_in = 0
-        self._last_packet: Packet | None = None
+        self._base = 0
         self._last_ts_out = first_timestamp
-        self._last_out_s: float | None = None
         self._generation = self._cursor = 0
         self._replay_times: dict[int, int] = {}
         self._replay_ticks = self._replay_latest = 0
         self._stop_at_frame_end = False
 
+    # ------------------------------------------------------------------ accounts
+
+    @property
+    def sent(self) -> Sent:
+        """What has gone out, up to now."""
+        return self._sent.settle()
+
+    @property
+    def account(self) -> SentAccount:
+        """Which packets were sent and acknowledged, up to now."""
+        return self._sent.settle().account
+
+    @property
+    def ring(self) -> SentRing:
+        """What was sent under the latest numbers, up to now."""
+        return self._sent.settle().ring
+
+    def _join_step(self) -> None:
+        if self.feed is None or self.feed.lockstep.next != self._sent.next_in:
+            return
+        step = self.feed.lockstep
+        self._sent.join(step)
+        del self.feed.loose[self]
+        step.slots[self] = None
+        step.changed()
+
+    def leave_step(self) -> None:
+        """Settle, and take packets one by one again; nothing if it does already."""
+        step = self._sent.step
+        if step is None:
+            return
+        assert self.feed is not None  # whose lockstep it is
+        self._sent.settle()
+        self._sent.step = None
+        del step.slots[self]
+        self.feed.loose[self] = None
+        step.changed()
+
+    def moved(self) -> None:
+        """Where its packets go has changed."""
+        if self._sent.step is not None:
+            self._sent.step.changed()
+
     # ------------------------------------------------------------------ routing
 
-    def route(self, feed: Feed | None, now: float) -> None:
-        """Send this feed from now on, or nothing. The same feed again changes nothing."""
+    def route(self, feed: Feed | None, now: float, *, replay: bool = True) -> None:
+        """Send this feed from now on, or nothing. The same feed again changes nothing.
+
+        Without `replay` it begins at the next keyframe: the cached one and what followed would be a
+        burst that the line cannot take.
+        """
+        self.aim(None)
         if feed is self.feed:
             return
+        self._follow(feed)
+        if feed is not None and not replay:
+            self._enter(feed)
+        else:
+            self.restart(now)
+
+    def _follow(self, feed: Feed | None) -> None:
         if self.feed is not None:
-            del self.feed.slots[self]
+            self.leave_step()
+            del self.feed.slots[self], self.feed.loose[self]
         self.feed = feed
         if feed is not None:
-            feed.slots[self] = None
-        self.restart(now)
+            feed.slots[self] = feed.loose[self] = None
+
+    def aim(self, feed: Feed | None) -> None:
+        """Go over to this layer at its next keyframe (None: stay). Until then nothing changes."""
+        if self.aimed is not None:
+            del self.aimed.joining[self]
+        self.aimed = feed
+        if feed is not None:
+            feed.joining[self] = None
+
+    def cross(self) -> bool:
+        """The keyframe of the layer aimed at is in the batch to be taken next: go over.
+
+        False, and all stays, while video is withheld.
+        """
+        feed = self.aimed
+        if feed is None or self.state is SlotState.PAUSED:
+            return False
+        self.aim(None)
+        self._follow(feed)
+        self._enter(feed)
+        return True
+
+    def _enter(self, feed: Feed) -> None:
+        """Begin the feed at its next keyframe."""
+        if self._adopt(feed):
+            self.state = SlotState.WAITING
+            self.resume_s = None
 
     def restart(self, now: float) -> None:
         """Begin the feed again, at a packet one can begin with."""
+        if self.feed is None:
+            self._leave()
+            self.state = SlotState.IDLE
+            self.mismatched = 0
+        elif self._adopt(self.feed):
+            self._wait(now)
+
+    def _adopt(self, feed: Feed) -> bool:
+        """Take over the feed's codec; False, and IDLE, if it was not negotiated."""
         self._leave()
         self.state = SlotState.IDLE
-        self.mismatched = 0
-        if self.feed is None:
-            return
-        self.codec = codecs.match(self.feed.codec, self.codecs)
+        self.codec = codecs.match(feed.codec, self.codecs)
+        self.mismatched = int(self.codec is None)
         if self.codec is None:
-            self.mismatched = 1
-            return
+            return False
         self.clock_rate = self.codec.clock_rate
         self.payload_type = self.codec.payload_type
         self.rtx_payload_type = self.codec.rtx_payload_type if self.rtx_ssrc else None
-        self._wait(now)
+        return True
 
     def _wait(self, now: float) -> None:
         """WAITING, or straight to REPLAYING if there is something fresh to replay."""
@@ -266,7 +270,8 @@ class Slot:
 
     def _leave(self) -> None:
         """Close the present run of packets: remember where its numbers stopped."""
-        last = self._last_packet
+        self.leave_step()
+        last = self._sent.last_packet
         if last is not None:
             self._last_ts_out = (last.timestamp + self.ts_shift) & _MASK32
         self._stop_at_frame_end = False
@@ -274,11 +279,11 @@ class Slot:
     def _begin(self, packet: Packet, now: float) -> None:
         """Fit the numbers so that `packet` is the next one out."""
         self._leave()
-        if self._last_out_s is not None:
-            elapsed = max(1, int((now - self._last_out_s) * self.clock_rate))
+        if self._sent.last_out_s is not None:
+            elapsed = max(1, int((now - self._sent.last_out_s) * self.clock_rate))
         else:
             elapsed = 0
-        last = self._last_packet
+        last = self._sent.last_packet
         if packet.vp8 is not None:
             if last is not None and last.vp8 is not None:
                 picture = last.vp8.picture_id + self.picture_shift + 1
@@ -287,11 +292,11 @@ class Slot:
                 picture, tl0 = packet.vp8.picture_id, packet.vp8.tl0
             self.picture_shift = (picture - packet.vp8.picture_id) & 0x7FFF
             self.tl0_shift = (tl0 - packet.vp8.tl0) & 0xFF
-        self.seq_shift = self.account.next - packet.seq
+        self.seq_shift = self._sent.account.next - packet.seq
         self.ts_shift = (self._last_ts_out + elapsed - packet.timestamp) & _MASK32
-        self._base = self._next_in = packet.seq
-        self._last_packet = None
-        self.ring.clear()
+        self._base = self._sent.next_in = packet.seq
+        self._sent.last_packet = None
+        self._sent.ring.clear()
         self.state = SlotState.LIVE
 
     # ------------------------------------------------------------------ packets
@@ -303,12 +308,13 @@ class Slot:
         counted in `dropped`.
         """
         if self.state is SlotState.LIVE:
-            if batch.first == self._next_in and batch.contiguous and not self._stop_at_frame_end:
-                count = len(batch.packets)
-                self._next_in += count
-                self.account.next += count
-                self._last_packet = batch.packets[-1]
-                self._last_out_s = now
+            if (
+                batch.first == self._sent.next_in
+                and batch.contiguous
+                and not self._stop_at_frame_end
+            ):
+                self._sent.whole(batch, now)
+                self._join_step()
                 return batch.packets
             return self._take_slowly(batch.packets, now)
         if self.state is SlotState.PAUSED:
@@ -331,29 +337,30 @@ class Slot:
             if not self._admit(packet, now):
                 continue
             taken.append(packet)
+            self._sent.one(packet, self.seq_shift)
             if self._stop_at_frame_end and packet.marker:
                 self.dropped += len(packets) - place - 1
                 self._pause(now + CONGESTED_PAUSE_S)
                 break
         if taken:
-            self._last_out_s = now
+            self._sent.last_out_s = now
         return taken
 
     def _admit(self, packet: Packet, now: float) -> bool:
         """Account for one packet of the present run; False for one from before it."""
-        if packet.seq >= self._next_in:
-            if packet.seq > self._next_in:
-                self.account.skip(packet.seq + self.seq_shift)
-            self.account.next += 1
-            self._next_in = packet.seq + 1
-            self._last_packet = packet
+        if packet.seq >= self._sent.next_in:
+            if packet.seq > self._sent.next_in:
+                self._sent.account.skip(packet.seq + self.seq_shift)
+            self._sent.account.next += 1
+            self._sent.next_in = packet.seq + 1
+            self._sent.last_packet = packet
             return True
         if packet.seq < self._base:
             self.dropped += 1
             return False
-        self.account.late(packet.seq + self.seq_shift)
+        self._sent.account.late(packet.seq + self.seq_shift)
         # On its way now: a request for it that crosses it is not answered by a second copy.
-        self.ring.may_resend(packet.seq + self.seq_shift, now, 0.0)
+        self._sent.ring.may_resend(packet.seq + self.seq_shift, now, 0.0)
         return True
 
     def replay(self, now: float) -> Sequence[Packet]:
@@ -379,13 +386,13 @@ class Slot:
             behind = 0 if frame is None else self._replay_ticks - frame * REPLAY_FRAME_TICKS
             if behind:
                 earlier = packet.at((self._replay_latest - behind) & _MASK32)
-                if self._last_packet is packet:
-                    self._last_packet = earlier
-                sent.append(earlier)
-            else:
-                sent.append(packet)
+                if self._sent.last_packet is packet:
+                    self._sent.last_packet = earlier
+                packet = earlier
+            self._sent.one(packet, self.seq_shift)
+            sent.append(packet)
         if sent:
-            self._last_out_s = now
+            self._sent.last_out_s = now
         if self._cursor == len(cache.packets):
             self.state = SlotState.LIVE
             self._replay_times = {}
@@ -396,6 +403,7 @@ class Slot:
     def congest(self) -> None:
         """Over the subscriber's estimate: stop at the end of the present frame."""
         if self.kind == "video" and self.state in (SlotState.LIVE, SlotState.REPLAYING):
+            self.leave_step()
             self._stop_at_frame_end = True
 
     def blocked(self, sequence: int) -> bool:
@@ -420,6 +428,7 @@ class Slot:
 
     def _pause(self, resume_s: float | None) -> None:
         self._leave()
+        self.aim(None)  # what it comes back with is decided then
         self.state = SlotState.PAUSED
         self.resume_s = resume_s
 
@@ -436,6 +445,16 @@ class Slot:
             self.account.repeated += 1
         self.resent += 1
         return packet
+
+    def recent(self, back: int) -> Packet | None:
+        """A packet sent lately, `back` before the last; None if there is none to send again."""
+        number = self.account.next - 1 - back
+        return self.ring.find(number, self.account.next, self.seq_shift)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has nothing to send before a keyframe."""
+        return self.state is SlotState.WAITING
 
     @property
     def sending(self) -> bool:

@@ -14,7 +14,8 @@ from enum import StrEnum
 from . import stun
 
 CONSENT_S = 30.0
-"""RFC 7675 5.1: without an authenticated check for so long, the peer has gone."""
+"""RFC 7675 5.1: with nothing authenticated for so long, the peer has gone. Its checks count, and
+so do its SRTP and SRTCP: libnice (GStreamer) sends no check once it is connected."""
 SILENT_NOMINEE_S = 4.0
 """A valid check from another address moves the peer there, even without USE-CANDIDATE, once the
 nominated address has been silent this long: clients check a live pair every 2.5 to 5 s, and a NAT
@@ -81,6 +82,10 @@ class IceAgent:
     def current(self) -> Credentials:
         """What the next answer should say."""
         return self.credentials[-1]
+
+    def alive(self, now: float) -> None:
+        """Media or reports of the peer have been authenticated: it is there."""
+        self.heard_s = now
 
     def hear(self, address: bytes, nominated: bool, now: float) -> bool:
         """A verified check from `address`; returns whether the nominated address changed."""

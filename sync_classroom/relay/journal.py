@@ -74,7 +74,7 @@ def encode_sample(sample: Sample, record_id: str) -> dict[str, Any]:
     record |= {"nacks": sample.nacks, "plis": sample.plis}
     if sample.direction is Direction.SUBSCRIBE:
         record["dropped"] = sample.dropped
-    return record | {"path": sample.path}
+    return record | {"layer": sample.layer, "path": sample.path}
 
 
 class Journal:

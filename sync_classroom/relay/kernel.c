@@ -236,20 +236,21 @@ static int flush(struct kernel_sender *sender)
 }
 
 int kernel_forward(struct kernel_sender *sender, const struct kernel_packet *packets,
-                   const struct kernel_job *jobs, uint32_t count)
+                   const struct kernel_job *jobs, uint32_t count, uint32_t table)
 {
     struct kernel_state *state = &sender->state;
     for (; state->next.job < count; state->next.job++, state->next.packet = 0) {
         const struct kernel_job *job = &jobs[state->next.job];
-        for (; state->next.packet < job->count; state->next.packet++) {
+        const struct kernel_packet *part = table ? packets : packets + job->first;
+        uint32_t length_of_part = table ? table : job->count;
+        for (; state->next.packet < length_of_part; state->next.packet++) {
             if (state->failures == KERNEL_BATCH)
                 return KERNEL_FAILURES;
             if (state->used == KERNEL_BATCH && flush(sender))
                 return KERNEL_BLOCKED;
             uint32_t place = state->used;
             uint8_t *out = sender->memory + (size_t)place * KERNEL_SLOT;
-            uint32_t length =
-                write_datagram(sender, out, &packets[job->first + state->next.packet], job);
+            uint32_t length = write_datagram(sender, out, &part[state->next.packet], job);
             if (length == 0) {
                 state->failed[state->failures++] = state->next;
                 continue;

@@ -1,7 +1,7 @@
 /* The fan-out kernel's interface. Read by the C compiler and by cffi, so: declarations only. */
 
 enum {
-    KERNEL_VERSION = 1,        /* raised with every change of this file: a stale build is not used */
+    KERNEL_VERSION = 2,        /* raised with every change of this file: a stale build is not used */
     KERNEL_SLOT = 2048,        /* bytes per datagram, as udp.SLOT */
     KERNEL_BATCH = 512,        /* datagrams per sendmmsg, as udp.SEND_BATCH */
     KERNEL_EXTENSIONS = 64,    /* bytes of header extensions at most */
@@ -46,7 +46,8 @@ struct kernel_shape {
     struct kernel_block plain, levelled;
 };
 
-/* Packets [first, first + count) of the table, to one subscriber. */
+/* Packets [first, first + count) of the table, to one subscriber; the whole table where the call
+ * says how long it is. */
 struct kernel_job {
     uint64_t srtp;             /* libsrtp's session */
     uint64_t name;             /* struct sockaddr of the subscriber */
@@ -88,4 +89,4 @@ void kernel_free(struct kernel_sender *sender);
 struct kernel_state *kernel_state(struct kernel_sender *sender);
 uint8_t *kernel_memory(struct kernel_sender *sender);
 int kernel_forward(struct kernel_sender *sender, const struct kernel_packet *packets,
-                   const struct kernel_job *jobs, uint32_t count);
+                   const struct kernel_job *jobs, uint32_t count, uint32_t table);

@@ -1,9 +1,9 @@
 """The fan-out in C (`kernel.c`), driven in batches; chosen where it was built.
 
 Lifetimes: the records given to the kernel hold addresses of payloads, SRTP sessions, socket names
-and shapes. `_Pass` holds the objects behind them until the kernel has returned for good, also while
-a blocked datagram's owner is asked in between; the kernel itself keeps no address. So a receiver
-may leave, and its memory go, at any moment between two passes.
+and shapes. `_Pass` and `_Group` hold the objects behind them until the kernel has returned for
+good, also while a blocked datagram's owner is asked in between; the kernel itself keeps no address.
+So a receiver may leave, and its memory go, at any moment: at the latest with the group it was in.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any, Final
 from ..domain.problems import ProblemError
 from . import srtp
 from .counters import Counters
-from .fanout import HEADER_LENGTH, FanOut, Job, Output, PythonFanOut, Shape
-from .rtp import Packet
+from .fanout import FanOut, Job, Output, PythonFanOut, Shape
+from .feed import Batch
+from .rtp import HEADER_LENGTH, Packet
 from .udp import SLOT, Address, UdpSocket
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of `kernel.h`: a module that was built from another one is not used."""
 PASS_JOBS: Final = 1024
 """Jobs in one call of the kernel: 48 kB of records; more subscribers take another call."""
@@ -71,28 +72,32 @@ def make_fanout(choice: str, socket: UdpSocket, counters: Counters) -> FanOut:
     return KernelFanOut(socket, counters)
 
 
-class _Table:
-    """One list of packets in the kernel's table."""
-
-    __slots__ = ("base_bytes", "contiguous", "count", "first", "levelled", "memory", "packets")
-
-    def __init__(self, packets: Sequence[Packet], first: int) -> None:
-        self.packets = packets
-        self.first, self.count = first, len(packets)
-        self.memory = b"".join([packet.payload for packet in packets])
-        self.base_bytes = len(self.memory) + HEADER_LENGTH * len(packets)
-        self.levelled = sum(packet.audio_level is not None for packet in packets)
-        number = packets[0].seq
-        self.contiguous = all(packet.seq == number + place for place, packet in enumerate(packets))
+_Sending = tuple[Output, Address, Sequence[Packet]]
 
 
 class _Pass:
-    """Records for one call, and everything that must live until it is over."""
+    """The jobs and the table of one call, and everything that must live until it is over."""
+
+    __slots__ = ("jobs", "kept", "packets", "tables")
 
     def __init__(self) -> None:
-        self.jobs: list[tuple[Output, Address, _Table, Any]] = []
-        self.tables: dict[int, _Table] = {}
+        self.jobs: list[_Sending] = []
+        self.tables: dict[int, int] = {}  # where a list of packets begins, by its identity
         self.packets = 0
+        self.kept: list[Any] = []
+
+
+class _Group:
+    """Jobs that are the same for every batch, with all they hold; see `FanOut.group`."""
+
+    __slots__ = ("extension_bytes", "jobs", "kept", "others", "records")
+
+    def __init__(self) -> None:
+        self.jobs: list[_Sending] = []
+        self.records: Any = None
+        self.others: list[Output] = []  # without a transport yet
+        self.extension_bytes = (0, 0)
+        self.kept: list[Any] = []
 
 
 class KernelFanOut(PythonFanOut):
@@ -118,82 +123,129 @@ class KernelFanOut(PythonFanOut):
         self._packets = self._ffi.new("struct kernel_packet[]", PASS_PACKETS)
         self._packet_view = memoryview(self._ffi.buffer(self._packets)).cast("B")
 
+    # ------------------------------------------------------------------ one by one
+
     def forward(self, jobs: Iterable[Job]) -> None:
         """See `FanOut`. What the kernel takes is sent at once, not at the next flush."""
-        if self._socket.waiting:
-            self._socket.retry()
         current = _Pass()
         for output, packets in jobs:
             destination = output.destination
-            address, outgoing = destination.address, destination.outgoing
-            if address is None or outgoing is None:
+            if destination.address is None or destination.outgoing is None:
                 continue
             for start in range(0, len(packets), PASS_PACKETS):
-                part = (
-                    packets
-                    if len(packets) <= PASS_PACKETS
-                    else packets[start : start + PASS_PACKETS]
-                )
-                table = current.tables.get(id(part))
+                part = packets
+                if len(packets) > PASS_PACKETS:
+                    part = packets[start : start + PASS_PACKETS]
                 if len(current.jobs) == PASS_JOBS or (
-                    table is None and current.packets + len(part) > PASS_PACKETS
+                    id(part) not in current.tables and current.packets + len(part) > PASS_PACKETS
                 ):
-                    self._run(current)
-                    current, table = _Pass(), None
-                if table is None:
-                    table = self._tabulate(current, part)
-                self._add(current, output, address, outgoing, table)
-        if current.jobs:
-            self._run(current)
+                    self._run_pass(current)
+                    current = _Pass()
+                self._add(current, output, part)
+        self._run_pass(current)
 
-    def _add(
+    def _add(self, current: _Pass, output: Output, packets: Sequence[Packet]) -> None:
+        first = current.tables.get(id(packets))
+        if first is None:
+            first = current.tables[id(packets)] = current.packets
+            current.kept.append(self._tabulate(packets, first))
+            current.packets += len(packets)
+        address, outgoing = output.destination.address, output.destination.outgoing
+        assert address is not None  # looked at by who calls
+        assert outgoing is not None
+        place = len(current.jobs)
+        self._record(self._job_view, place, output, address, outgoing, (first, len(packets)))
+        current.jobs.append((output, address, packets))
+        current.kept.append(outgoing)
+        count, levelled = len(packets), sum(packet.audio_level is not None for packet in packets)
+        plain_bytes, levelled_bytes = output.shape.extension_bytes
+        self._counters.forwarded += count
+        self._counters.bytes_out += (
+            sum([len(packet.payload) for packet in packets])
+            + HEADER_LENGTH * count
+            + plain_bytes * (count - levelled)
+            + levelled_bytes * levelled
+        )
+
+    def _run_pass(self, current: _Pass) -> None:
+        if current.jobs:
+            self._run(self._jobs, current.jobs)
+
+    # ------------------------------------------------------------------ all together
+
+    def group(self, outputs: Sequence[Output]) -> _Group:
+        """See `FanOut`."""
+        made = _Group()
+        made.records = self._ffi.new("struct kernel_job[]", len(outputs))
+        view = memoryview(self._ffi.buffer(made.records)).cast("B")
+        plain_bytes = levelled_bytes = 0
+        for output in outputs:
+            address, outgoing = output.destination.address, output.destination.outgoing
+            if address is None or outgoing is None:
+                made.others.append(output)
+                continue
+            self._record(view, len(made.jobs), output, address, outgoing, (0, 0))
+            made.jobs.append((output, address, ()))
+            made.kept.append((outgoing, output.shape))
+            plain, levelled = output.shape.extension_bytes
+            plain_bytes += plain
+            levelled_bytes += levelled
+        made.extension_bytes = plain_bytes, levelled_bytes
+        return made
+
+    def broadcast(self, group: _Group, batch: Batch) -> None:
+        """See `FanOut`."""
+        count = len(group.jobs)
+        for start in range(0, len(batch.packets), PASS_PACKETS):
+            packets = batch.packets[start : start + PASS_PACKETS]
+            kept = self._tabulate(packets, 0)
+            if group.jobs:
+                self._run(group.records, group.jobs, packets)
+            del kept
+        plain_bytes, levelled_bytes = group.extension_bytes
+        self._counters.forwarded += count * len(batch.packets)
+        self._counters.bytes_out += (
+            count * (batch.payload + HEADER_LENGTH * len(batch.packets))
+            + plain_bytes * (len(batch.packets) - batch.levelled)
+            + levelled_bytes * batch.levelled
+        )
+        if group.others:
+            self.forward([(output, batch.packets) for output in group.others])
+
+    # ------------------------------------------------------------------ records
+
+    def _record(
         self,
-        current: _Pass,
+        view: memoryview,
+        place: int,
         output: Output,
         address: Address,
         outgoing: srtp.SrtpSession,
-        table: _Table,
+        part: tuple[int, int],
     ) -> None:
         slot, shape = output.slot, output.shape
-        block = shape.native
-        if block is None:
-            block = shape.native = self._block(shape)
+        if shape.native is None:
+            shape.native = self._shape(shape)
         _JOB.pack_into(
-            self._job_view,
-            _JOB.size * len(current.jobs),
+            view,
+            _JOB.size * place,
             outgoing.handle,
             address.pointer,
-            block[0],
+            shape.native[0],
             slot.ssrc,
             slot.ts_shift,
-            table.first,
-            table.count,
+            *part,
             slot.seq_shift & 0xFFFF,
             slot.picture_shift,
             slot.tl0_shift,
             slot.payload_type,
         )
-        current.jobs.append((output, address, table, outgoing))
-        ring, packets = slot.ring, table.packets
-        number = packets[0].seq + slot.seq_shift
-        at, count = number & ring.mask, table.count
-        if table.contiguous and at + count <= ring.mask + 1:
-            ring.slots[at : at + count] = packets
-        else:
-            for packet in packets:
-                ring.slots[(packet.seq + slot.seq_shift) & ring.mask] = packet
-        plain, levelled = block[1]
-        extensions = plain * (count - table.levelled) + levelled * table.levelled
-        total = table.base_bytes + extensions
-        output.bytes_sent += total
-        slot.octets += total - HEADER_LENGTH * count
-        self._counters.forwarded += count
-        self._counters.bytes_out += total
 
-    def _tabulate(self, current: _Pass, packets: Sequence[Packet]) -> _Table:
-        table = _Table(packets, current.packets)
-        view, offset = self._packet_view, _PACKET.size * current.packets
-        at = int(self._ffi.cast("uintptr_t", self._ffi.from_buffer(table.memory)))
+    def _tabulate(self, packets: Sequence[Packet], first: int) -> Any:
+        """Enter packets into the table; what must be held while the kernel reads it."""
+        memory = b"".join([packet.payload for packet in packets])
+        view, offset = self._packet_view, _PACKET.size * first
+        at = int(self._ffi.cast("uintptr_t", self._ffi.from_buffer(memory)))
         for packet in packets:
             vp8, level, length = packet.vp8, packet.audio_level, len(packet.payload)
             picture_at = tl0_at = _ABSENT
@@ -223,55 +275,58 @@ class KernelFanOut(PythonFanOut):
             )
             offset += _PACKET.size
             at += length
-        current.tables[id(packets)] = table
-        current.packets += len(packets)
-        return table
+        return memory
 
-    def _block(self, shape: Shape) -> tuple[int, tuple[int, int], Any]:
-        """The kernel's form of a shape: its address, its blocks' lengths, and what holds it."""
+    def _shape(self, shape: Shape) -> tuple[int, Any]:
+        """The kernel's form of a shape: its address, and what holds it."""
         made = self._ffi.new("struct kernel_shape *")
-        lengths = []
         for block, levelled in ((made.plain, False), (made.levelled, True)):
             content, time_at, level_at = shape.template(levelled=levelled)
             self._ffi.memmove(block.bytes, content, len(content))
             block.length, block.time_at, block.level_at = len(content), time_at, level_at
-            lengths.append(len(content))
-        return int(self._ffi.cast("uintptr_t", made)), (lengths[0], lengths[1]), made
+        return int(self._ffi.cast("uintptr_t", made)), made
 
     # ------------------------------------------------------------------ the call
 
-    def _run(self, current: _Pass) -> None:
-        """Have the kernel send a pass; what fails or would block, its owners decide about."""
+    def _run(self, records: Any, jobs: Sequence[_Sending], packets: Sequence[Packet] = ()) -> None:
+        """Have the kernel send, to every job its part of the table, or these packets that fill it.
+
+        What fails or would block, its owners decide about.
+        """
         state, lib, socket = self._state, self._lib, self._socket
+        if socket.waiting:
+            socket.retry()
         state.next.job = state.next.packet = 0
         while True:
-            result = lib.kernel_forward(self._sender, self._packets, self._jobs, len(current.jobs))
+            result = lib.kernel_forward(
+                self._sender, self._packets, records, len(jobs), len(packets)
+            )
             if state.failures:
-                self._take_failures(current)
+                self._take_failures(jobs, packets)
             if result == lib.KERNEL_DONE:
                 break
             if result == lib.KERNEL_BLOCKED:
-                self._take_blocked(current)
+                self._take_blocked(jobs)
         socket.calls += state.calls
         socket.datagrams_out += state.datagrams
         socket.would_block += state.would_block
         socket.send_errors += state.send_errors
         state.calls = state.datagrams = state.would_block = state.send_errors = 0
 
-    def _take_failures(self, current: _Pass) -> None:
+    def _take_failures(self, jobs: Sequence[_Sending], packets: Sequence[Packet]) -> None:
         state = self._state
         for place in state.failed[0 : state.failures]:
-            output, _, table, _ = current.jobs[place.job]
-            packet = table.packets[place.packet]
+            output, _, part = jobs[place.job]
+            packet = (packets or part)[place.packet]
             output.slot.unsent((packet.seq + output.slot.seq_shift) & 0xFFFF)
             self._counters.srtp_failed += 1
             self._counters.forwarded -= 1
         state.failures = 0
 
-    def _take_blocked(self, current: _Pass) -> None:
+    def _take_blocked(self, jobs: Sequence[_Sending]) -> None:
         state = self._state
         for place in range(state.first, state.used):
-            output, address, _, _ = current.jobs[state.places[place].job]
+            output, address, _ = jobs[state.places[place].job]
             start = place * SLOT
             datagram = self._memory[start : start + state.lengths[place]]
             if output.blocked(datagram):

@@ -9,8 +9,9 @@ from typing import Final, Protocol
 
 from . import rtcp, srtp
 from .counters import Counters
-from .forwarding import Feed
+from .feed import Feed
 from .ice import IceAgent
+from .layers import LayerState
 from .load import Place
 from .peer import PeerTransport
 from .publisher import Publisher
@@ -40,6 +41,8 @@ class PeerState:
     jitter_ms: float | None
     last_media_s: float | None
     session: str
+    layers: tuple[LayerState | None, ...] = ()
+    """Of a publisher the pictures that arrive, the largest first; of a subscriber by video slot."""
 
 
 class _Control:
@@ -163,12 +166,15 @@ class Session:
             expected = totals.packets + totals.lost
             loss = totals.lost / expected if expected else None
             last, rtt_ms = media.last_media_s, media.rtt_ms
+            layers = media.layers
         else:
             totals = media.totals(reported=True)
             loss = 1 - totals.acked / totals.packets if totals.packets else None
             totals = media.totals(reported=False)
             last = media.last_acked_s
-            rtt_ms = None if media.rtt_s is None else media.rtt_s * 1000
+            rtt_s = media.downlink.rtt_s
+            rtt_ms = None if rtt_s is None else rtt_s * 1000
+            layers = media.layers(now)
         return PeerState(
             self.room,
             self.peer,
@@ -183,6 +189,7 @@ class Session:
             media.jitter_ms,
             None if last is None else max(0.0, now - last),
             self.id,
+            layers,
         )
 
     # ------------------------------------------------------------------ for the endpoint
@@ -280,7 +287,8 @@ class Session:
         acked = min(moved.acked, moved.packets)
         # A subscriber's packets that no report spoke of yet are not acknowledged, but not lost.
         lost = moved.packets - acked if reported and subscribe else moved.lost
-        rtt_ms = self.state(now).rtt_ms
+        state = self.state(now)
+        largest = state.layers[0] if state.layers else None
         wall_s = self._host.wall_s()
         self._host.on_sample(
             Sample(
@@ -294,11 +302,12 @@ class Session:
                 acked=acked,
                 bytes=moved.bytes,
                 lost=lost,
-                rtt_ms=rtt_ms,
+                rtt_ms=state.rtt_ms,
                 jitter_ms=media.jitter_ms,
                 nacks=moved.nacks,
                 plis=moved.plis,
                 dropped=moved.dropped,
                 path=PATH_UDP,
+                layer=None if largest is None else largest.picture,
             )
         )

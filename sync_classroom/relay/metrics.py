@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from .counters import Distribution
+from .ingest_supervisor import STATES, Ingests
 from .journal import Journal
 from .limits import RateLimiter
 from .live_session import PATH_UDP
@@ -36,7 +37,7 @@ COUNTERS: Final = {
     "packets_in": ("received_packets", "RTP packets received from publishers."),
     "bytes_in": ("received_bytes", "Bytes of RTP received from publishers."),
     "forwarded": ("forwarded_packets", "RTP packets sent to subscribers, first time."),
-    "retransmitted": ("retransmitted_packets", "RTP packets sent again after a NACK."),
+    "retransmitted": ("retransmitted_packets", "RTP packets sent again, after a NACK or to probe."),
     "bytes_out": ("sent_bytes", "Bytes of RTP sent to subscribers."),
     "datagrams_in": ("received_datagrams", "Datagrams read from the media port."),
     "datagrams_out": ("sent_datagrams", "Datagrams written to the media port."),
@@ -73,6 +74,18 @@ COUNTERS: Final = {
     "idle_codec": (
         "idle_routes",
         "Routes left idle because the subscriber lacks the source's codec.",
+    ),
+    "layer_switches": (
+        "layer_switches",
+        "Changes of a subscriber's picture to another simulcast layer.",
+    ),
+    "pictures_stopped": (
+        "stopped_pictures",
+        "Pictures withheld because their lowest layer did not fit a subscriber's line.",
+    ),
+    "probes_out": (
+        "sent_probes",
+        "Packets sent once more to find out what a subscriber's line carries.",
     ),
     "nacks_in": ("nacks_received", "NACKs received from subscribers."),
     "nacks_out": ("nacks_sent", "NACKs sent to publishers."),
@@ -135,6 +148,10 @@ class Metrics:
     def families(self) -> Iterable[Metric]:
         """Every metric with its samples of now."""
         return self._registry.collect()
+
+    def watch_ingests(self, ingests: Ingests) -> None:
+        """Report the recording hosts."""
+        self._registry.register(_IngestCollector(ingests))
 
     def reply(self) -> Reply:
         """Everything in the text format."""
@@ -233,6 +250,25 @@ def _histogram(name: str, text: str, seen: Distribution) -> Metric:
     bounds = [*map(str, seen.bounds), "+Inf"]
     buckets = list(zip(bounds, map(float, counts), strict=True))
     return HistogramMetricFamily(f"{PREFIX}_{name}", text, buckets, seen.total)
+
+
+class _IngestCollector(Collector):
+    def __init__(self, ingests: Ingests) -> None:
+        self._ingests = ingests
+
+    def collect(self) -> Iterable[Metric]:
+        now = GaugeMetricFamily(
+            f"{PREFIX}_ingests", "Recording hosts of rooms that exist, by state.", labels=["state"]
+        )
+        tally = Tally(ingest.state for ingest in self._ingests.states())
+        for state in STATES:
+            now.add_metric([state], tally[state])
+        yield now
+        yield CounterMetricFamily(
+            f"{PREFIX}_ingest_failures",
+            "Times a recording host gave no stream, or its process ended.",
+            self._ingests.failures,
+        )
 
 
 class _JournalCollector(Collector):

@@ -10,26 +10,29 @@ from typing import Final
 
 from . import codecs, rtcp, rtp
 from .counters import Counters
-from .feedback import BitrateAdvice, KeyframeRequests
-from .forwarding import Feed
+from .feed import Feed
+from .feedback import SIMULCAST_SHARE, BitrateAdvice, KeyframeRequests
+from .layers import LayerState, Source
+from .picture import picture_size
 from .receive import ReceiveStream
 from .samples import Totals
-from .sdp import AUDIO_LEVEL, MID
+from .sdp import AUDIO_LEVEL, MID, REPAIRED_RID, RID
 from .session import Codec, MediaLine, Offer
 from .sync import SourceClock, TrackClock
 
 REPORT_S: Final = 1.0
 """Receiver reports and REMB: often enough for a sender to ramp up, a few bytes a second."""
 MAX_SSRCS: Final = 8
-"""Mapped per m-line: media, retransmission, and some restarts of the sender."""
+"""Mapped per m-line or layer: media, retransmission, and some restarts of the sender."""
 
 
 class Track:
-    """One m-line of a publisher."""
+    """One m-line of a publisher, or one layer of it: an SSRC at a time, and its retransmissions."""
 
-    def __init__(self, line: MediaLine, source: SourceClock) -> None:
+    def __init__(self, line: MediaLine, source: SourceClock, rid: str | None = None) -> None:
         self.line = line
-        self.feed = Feed(line.kind, line.codecs[0])
+        self.rid = rid
+        self.feed = Feed(line.kind, line.codecs[0], rid)
         self.requests = KeyframeRequests()
         self.clock = TrackClock(source, line.codecs[0].clock_rate)
         self.feed.clock = self.clock
@@ -82,18 +85,27 @@ class Publisher:
     ) -> None:
         self.ssrc = ssrc  # ours, in RTCP
         self._counters = counters
-        source = SourceClock()
-        self.tracks = [Track(line, source) for line in offer.lines if line.accepted]
+        clock = SourceClock()
+        lines = [line for line in offer.lines if line.accepted]
+        self.tracks = [
+            Track(line, clock, None if layer is None else layer.rid)
+            for line in lines
+            for layer in (line.layers or (None,))
+        ]
+        self.sources = {
+            line.kind: Source([track.feed for track in self.tracks if track.line is line])
+            for line in lines
+        }
+        for source in self.sources.values():
+            for feed in source.feeds:
+                feed.source = source
         self._by_ssrc: dict[int, tuple[Track, bool]] = {}
-        self._mid_id = next(
-            (
-                line.extensions[MID]
-                for line in offer.lines
-                if line.accepted and MID in line.extensions
-            ),
-            0,
+        self._mid_id, self._rid_id, self._repaired_id = (
+            next((line.extensions[uri] for line in lines if uri in line.extensions), 0)
+            for uri in (MID, RID, REPAIRED_RID)
         )
-        self._advice = BitrateAdvice(ceiling_kbps)
+        layered = any(line.layers for line in lines)
+        self._advice = BitrateAdvice(round(ceiling_kbps * (SIMULCAST_SHARE if layered else 1)))
         self._report_at = now + REPORT_S
         self._reported_s = now
         self.packets = self.bytes = self.plis = self.nacks = 0
@@ -105,9 +117,9 @@ class Publisher:
             if line.ssrc is not None:
                 self._by_ssrc[line.ssrc] = (track, False)
 
-    def feed(self, kind: str) -> Feed | None:
-        """The feed of a kind, if the publisher has one."""
-        return next((track.feed for track in self.tracks if track.line.kind == kind), None)
+    def source(self, kind: str) -> Source | None:
+        """The voice or the picture, if the publisher has one."""
+        return self.sources.get(kind)
 
     # ------------------------------------------------------------------ packets in
 
@@ -168,7 +180,13 @@ class Publisher:
             keyframe = codecs.is_keyframe_part(codec.name, payload)
             if keyframe:
                 track.keyframe_timestamp = header.timestamp
+                # Behind a gap its parameter sets may be missing. They are sent again, but too late
+                # for whoever would begin here: nobody is switched on at this keyframe.
+                whole = highest is None or number == highest + 1
+                keyframe = whole or codecs.stands_alone(codec.name, payload)
+            if keyframe:
                 track.requests.arrived()
+                feed.size = picture_size(codec.name, payload) or feed.size
         if in_order:
             track.clock.packet(header.timestamp, now)
         level = header.extensions.get(track.level_id) if track.level_id else None
@@ -187,22 +205,29 @@ class Publisher:
         return feed
 
     def _map(self, header: rtp.Header) -> tuple[Track, bool] | None:
-        """Find the m-line of a new SSRC: by MID, then by payload type; remember it (RFC 9143 9.2).
+        """Find the m-line of a new SSRC: by MID, then by payload type (RFC 9143 9.2); and its layer
+        by RID, or by the repaired RID of a retransmission (RFC 8852 4).
 
-        MID stops being sent once the sender has seen a report, so the mapping is kept for good.
+        These stop being sent once the sender has seen a report, so the mapping is kept for good.
         """
         mid = header.extensions.get(self._mid_id) if self._mid_id else None
-        fitting = [
-            track
-            for track in self.tracks
-            if (mid is None or track.line.mid.encode() == mid)
-            and (header.payload_type in track.by_type or header.payload_type in track.by_rtx)
-        ]
+        rid = header.extensions.get(self._rid_id) if self._rid_id else None
+        repaired = header.extensions.get(self._repaired_id) if self._repaired_id else None
+        kind = header.payload_type
+        fitting: list[tuple[Track, bool]] = []
+        for track in self.tracks:
+            again = kind in track.by_rtx
+            named = track.rid.encode() if track.rid is not None else None
+            if (
+                (mid is None or track.line.mid.encode() == mid)
+                and (again or kind in track.by_type)
+                and (named is None or named == (repaired if again else rid))
+            ):
+                fitting.append((track, again))
         if len(fitting) != 1 or len(self._by_ssrc) >= MAX_SSRCS * len(self.tracks):
             return None
-        entry = (fitting[0], header.payload_type in fitting[0].by_rtx)
-        self._by_ssrc[header.ssrc] = entry
-        return entry
+        self._by_ssrc[header.ssrc] = fitting[0]
+        return fitting[0]
 
     def feedback(self, feedback: rtcp.Feedback, now: float) -> None:
         """The publisher's own RTCP: sender reports."""
@@ -250,7 +275,7 @@ class Publisher:
         self._report_at, self._reported_s = now + REPORT_S, now
         blocks: list[rtcp.ReportBlock] = []
         videos: list[int] = []
-        advice = 0
+        arrived = lost = 0.0
         for track in self.tracks:
             if track.ssrc is None:
                 continue
@@ -272,14 +297,16 @@ class Publisher:
             )
             if track.line.kind == "video":
                 rate = (track.bytes - track.reported_bytes) * 8 / elapsed
-                advice = self._advice.second(report.fraction, rate)
+                arrived += rate
+                lost += report.fraction * rate  # one packet of a thumbnail's five says little
                 videos.append(track.ssrc)
             track.reported_bytes = track.bytes
         if not blocks:
             return
         packet = rtcp.receiver_report(self.ssrc, blocks)
         if videos:
-            packet += rtcp.remb(self.ssrc, advice, videos)
+            fraction = round(lost / arrived) if arrived else 0
+            packet += rtcp.remb(self.ssrc, self._advice.second(fraction, arrived), videos)
         send(packet)
 
     # ------------------------------------------------------------------ figures
@@ -294,6 +321,15 @@ class Publisher:
         """Running totals for samples."""
         lost = sum(track.lost for track in self.tracks)
         return Totals(self.packets, 0, self.bytes, lost, self.nacks, self.plis, 0)
+
+    @property
+    def layers(self) -> tuple[LayerState | None, ...]:
+        """The pictures that arrive, the largest first; empty without video."""
+        source = self.source("video")
+        if source is None or self.last_media_s is None:
+            return ()
+        arriving = (feed for feed in reversed(source.ladder) if feed.heard_s is not None)
+        return tuple(LayerState.of(feed, self.last_media_s) for feed in arriving)
 
     @property
     def jitter_ms(self) -> float | None:

@@ -6,22 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from .layers import Wish
+
 EMPTY_S: Final = 60.0
 """A room made by a token goes when nobody has been in it for so long."""
 EVERYBODY: Final = "*"
+SHARP_SOURCE: Final = "screen"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which source feeds each slot of a subscriber, by kind; None is an idle slot."""
+    """Which source feeds each slot of a subscriber, by kind; None is an idle slot.
+
+    `heights` says by video slot how high its picture is shown, in pixels; None, or nothing past the
+    end, is as high as there is.
+    """
 
     audio: tuple[str | None, ...]
     video: tuple[str | None, ...]
+    heights: tuple[int | None, ...] = ()
 
     def source(self, kind: str, slot: int) -> str | None:
         """The source of slot `slot` of `kind`; None past the layout's end."""
         sources = self.audio if kind == "audio" else self.video
         return sources[slot] if slot < len(sources) else None
+
+    def wish(self, slot: int) -> Wish:
+        """How a video slot is shown. Courseware must be sharp: see `layers`."""
+        height = self.heights[slot] if slot < len(self.heights) else None
+        return Wish(height, self.source("video", slot) == SHARP_SOURCE)
 
 
 DEFAULT_LAYOUT: Final = Layout(("camera", "screen"), ("camera", "screen"))

@@ -1,8 +1,9 @@
 """SDP offers and fragments read (RFC 8866, 8829, 9143, 8840); answers are `sdp_answer`'s.
 
 Parsing is bounded before anything is built, so that a hostile offer costs little. What an offer
-asks and we do not do (data channels, unknown codecs, a publisher's second camera) is answered by
-port 0 for that line; only an offer of which nothing is left is refused as a whole.
+asks and we do not do (data channels, unknown codecs, a publisher's second camera) is not `accepted`
+here; an offer of which nothing is left is refused as a whole, and `whip` refuses a publisher of
+whom a part would be lost.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .sdp_codecs import MAX_FORMATS, negotiate
+from .sdp_simulcast import Layer, offered_layers
 from .session import Codec, Direction, MediaLine, Offer
 
 #: A host's offer of 14 lines by Chromium 156 is 75 kB.
@@ -227,28 +229,41 @@ def _media_line(
 ) -> MediaLine:
     """One m-line by itself: `accepted` if nothing in it stands against it."""
     mid = section.first("mid") or ""
+    # RFC 9143 6: port 0 in an offer is a disabled line, except beside bundle-only.
+    enabled = section.port != 0 or "bundle-only" in section.attributes
     plain = MediaLine(
-        index, mid, section.kind, False, -1, protocol=section.protocol, formats=section.formats
+        index,
+        mid,
+        section.kind,
+        False,
+        -1,
+        protocol=section.protocol,
+        formats=section.formats,
+        asked=enabled and _direction(session, section) in _FITTING[direction],
     )
     wanted = _EXTENSIONS.get((section.kind, direction))
     if wanted is None or section.protocol.upper() not in _PROTOCOLS:
         return plain
-    # RFC 9143 6: port 0 in an offer is a disabled line, except beside bundle-only.
-    if section.port == 0 and "bundle-only" not in section.attributes:
-        return plain
-    if "rtcp-mux" not in section.attributes:
+    if not plain.asked or "rtcp-mux" not in section.attributes:
         return plain  # RFC 8834 4.5: WebRTC peers multiplex; we have one port
-    if _direction(session, section) not in _FITTING[direction]:
-        return plain
     codecs = _codecs(section, direction)
     if not codecs:
         return plain
-    ssrc, rtx_ssrc = _ssrcs(section) if direction is Direction.PUBLISH else (None, None)
+    extensions = _extensions(session, section, wanted)
+    layers: tuple[Layer, ...] = ()
+    ssrc = rtx_ssrc = None
+    if direction is Direction.PUBLISH:
+        if RID in extensions:  # without it the layers could not be told apart
+            types = [codec.payload_type for codec in codecs]
+            layers = offered_layers(section.all("rid"), section.all("simulcast"), types)
+        if not layers:
+            ssrc, rtx_ssrc = _ssrcs(section)
     return replace(
         plain,
         accepted=True,
         codecs=codecs,
-        extensions=_extensions(session, section, wanted),
+        extensions=extensions,
+        layers=layers,
         ssrc=ssrc,
         rtx_ssrc=rtx_ssrc,
         reduced_size_rtcp="rtcp-rsize" in section.attributes,

@@ -8,9 +8,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
+from .feedback import SIMULCAST_SHARE
+from .sdp_simulcast import answer_lines
 from .session import Codec, Direction, LocalStream, LocalTransport, MediaLine, Offer
 
 _HOST_PRIORITY = 126  # RFC 8445 5.1.2.2: the type preference recommended for host candidates
+
+#: RFC 9725 4.3.3: an answer and the fragments after it say the same. Trickled candidates are taken.
+_ICE = ("a=ice-lite", "a=ice-options:trickle ice2")
 
 
 def stream_ids(offer: Offer, prefix: str) -> dict[str, str]:
@@ -49,7 +54,7 @@ def build_answer(
     video encoders, which would otherwise take half a minute to reach a good picture.
     """
     accepted = [line for line in offer.lines if line.accepted]
-    out = ["v=0", f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=ice-lite"]
+    out = ["v=0", f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0", "s=-", "t=0 0", *_ICE]
     if offer.bundle:
         out.append("a=group:BUNDLE " + " ".join(line.mid for line in accepted))
     if streams:
@@ -60,8 +65,9 @@ def build_answer(
             continue
         hints: list[str] = []
         if offer.direction is Direction.PUBLISH and line.kind == "video":
-            hints.append(f"x-google-start-bitrate={start_bitrate_kbps}")
-            hints.append(f"x-google-max-bitrate={max_bitrate_kbps}")
+            share = SIMULCAST_SHARE if line.layers else 1.0
+            hints.append(f"x-google-start-bitrate={round(start_bitrate_kbps * share)}")
+            hints.append(f"x-google-max-bitrate={round(max_bitrate_kbps * share)}")
         out += _accepted(line, offer.direction, transport, hints)
         if line.mid in streams:
             out += _sent_stream(streams[line.mid], line)
@@ -73,8 +79,7 @@ def build_answer(
 def build_fragment(transport: LocalTransport, mid: str) -> str:
     """The answer to an ICE restart (RFC 9725 4.3.2): our new credentials and candidates."""
     out = [
-        "a=ice-lite",
-        "a=ice-options:ice2",
+        *_ICE,
         f"a=ice-ufrag:{transport.ice_ufrag}",
         f"a=ice-pwd:{transport.ice_pwd}",
         "m=audio 9 UDP/TLS/RTP/SAVPF 0",
@@ -119,7 +124,7 @@ def _accepted(
         out.append("a=rtcp-rsize")
     for codec in line.codecs:
         out += _codec(codec, hints)
-    return out
+    return out + answer_lines(line.layers)
 
 
 def _codec(codec: Codec, hints: Sequence[str]) -> list[str]:

@@ -31,6 +31,7 @@ from ..domain.problems import ProblemError
 from .control import MAX_CONTROL_BYTES, Control, Identity
 from .endpoint import Endpoint, Session
 from .health import Health
+from .ingest_supervisor import Ingests
 from .journal import Journal
 from .limits import RateLimiter
 from .listening import bind_private, check_control, check_open_address, load_tls, not_listening
@@ -133,9 +134,8 @@ async def _open(
     recorder = await _open_recorder(settings, stack, endpoint)
     metrics = Metrics(endpoint, journal, recorder, boot=boot, version=__version__)
     verifier = TokenVerifier(settings.keys)
-    signalling = Signalling(
-        endpoint, None if settings.open_mode else verifier, settings, wall=time.time
-    )
+    signalling, ingests = await _open_signalling(settings, stack, endpoint, verifier)
+    metrics.watch_ingests(ingests)
     tls = load_tls(settings)
     stack.enter_context(_reload_on_hangup(settings, tls))
     health = Health(endpoint.entrance, boot)
@@ -153,6 +153,7 @@ async def _open(
             secret=settings.control_secret if isinstance(settings.control, Listen) else None,
             metrics=metrics.reply,
             recorder=recorder,
+            ingests=ingests,
         )
         reached = await stack.enter_async_context(_controlled(settings, control, metrics, tls))
     info = ServerInfo(
@@ -204,6 +205,26 @@ async def _open_recorder(
     endpoint.recorder = recorder
     stack.push_async_callback(recorder.close)
     return recorder
+
+
+async def _open_signalling(
+    settings: RelaySettings, stack: AsyncExitStack, endpoint: Endpoint, verifier: TokenVerifier
+) -> tuple[Signalling, Ingests]:
+    """WHIP and WHEP, and the recording hosts that publish by it from this machine."""
+
+    def admit(room: str, offer: str) -> str | None:
+        return signalling.admit_ingest(room, offer)
+
+    ingests = Ingests(admit, settings.ingest_folder, settings.ingest_rtmp)
+    stack.push_async_callback(ingests.close)
+    signalling = Signalling(
+        endpoint,
+        None if settings.open_mode else verifier,
+        settings,
+        wall=time.time,
+        hosts=ingests,
+    )
+    return signalling, ingests
 
 
 # ---------------------------------------------------------------------------- public listener

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .sdp_simulcast import Layer
+
 
 class Direction(StrEnum):
     """Whether a session brings media to the relay or takes it away."""
@@ -38,8 +40,10 @@ class MediaLine:
     """One m-line of an offer after negotiation. `extensions` maps URI to the agreed id (1–14).
 
     `slot` counts the accepted lines of the same kind, from 0. `ssrc`, `rtx_ssrc` are what a
-    publisher announced, if it did. A line that is not `accepted` is answered with port 0 and has
-    slot -1. `protocol`, `formats` and `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
+    publisher announced, if it did; `layers` are the simulcast streams it will send instead, known
+    by their RIDs. A line that is not `accepted` is answered with port 0 and has slot -1; it is
+    `asked` if the peer wants media on it all the same. `protocol`, `formats` and
+    `reduced_size_rtcp` (RFC 5506) are echoed by the answer.
     """
 
     index: int
@@ -54,6 +58,8 @@ class MediaLine:
     protocol: str = "UDP/TLS/RTP/SAVPF"
     formats: tuple[str, ...] = ()
     reduced_size_rtcp: bool = False
+    asked: bool = True
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,8 @@ class Sample:
     plis: int
     dropped: int
     path: str
+    layer: str | None = None
+    """`1280x720`: the largest picture that arrived, or that was sent in video slot 0."""
 
 
 class SessionRefusedError(Exception):

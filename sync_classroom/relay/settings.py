@@ -26,8 +26,10 @@ class RelaySettings:
     `control_secret`, by TLS with the same certificate as `http` if `control_tls`. `keys` are public
     JWKs tokens may be signed with; more arrive by `PUT /keys`. `ice_servers` are `Link` values
     (RFC 9725 4.6) handed to peers, such as `<turn:turn.example>; rel="ice-server"`. `fanout` is one
-    of `kernel.CHOICES`. `recording_dir` None: nothing can be recorded; `recording_max_mb` and
-    `recording_keep_days` 0: no limit.
+    of `kernel.CHOICES`. `ingest_folder` is what `file:` sources are below, `ingest_rtmp` where
+    recording hosts push to (None: nowhere).
+    `recording_dir` None: nothing can be recorded; `recording_max_mb` and `recording_keep_days` 0:
+    no limit.
     """
 
     relay: str = "relay-1"
@@ -55,6 +57,8 @@ class RelaySettings:
     recording_max_mb: int = 0
     recording_keep_days: int = 180
     ice_servers: tuple[str, ...] = ()
+    ingest_folder: Path | None = None
+    ingest_rtmp: Listen | None = None
 
 
 def settings_to_json(settings: RelaySettings) -> dict[str, Any]:
@@ -82,10 +86,24 @@ def settings_from_json(values: Mapping[str, Any]) -> RelaySettings:
     return RelaySettings(**taken)
 
 
+_PATHS = frozenset(
+    {"tls_certificate", "tls_key", "control", "journal_dir", "ingest_folder", "recording_dir"}
+)
+
+
 def _from_json(name: str, value: Any) -> Any:
-    if name in {"media", "http"} or (name == "control" and isinstance(value, Mapping)):
+    if isinstance(value, Mapping) and name in {"media", "http", "control", "ingest_rtmp"}:
         return Listen(str(value["host"]), int(value["port"]))
-    if name in {"tls_certificate", "tls_key", "control", "journal_dir", "recording_dir"}:
+    if name in {"media", "http"}:
+        raise TypeError("an address is a host and a port")
+    if name in {
+        "tls_certificate",
+        "tls_key",
+        "control",
+        "journal_dir",
+        "ingest_folder",
+        "recording_dir",
+    }:
         return None if value is None else Path(value)
     if isinstance(value, list | tuple):
         return tuple(value)

@@ -5,20 +5,27 @@ Pure but for the fan-out it is given: time and RTCP go in, RTCP and deadlines co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from . import rtcp
 from .counters import Counters
+from .downlink import Downlink
 from .fanout import Destination, FanOut, Output, Shape
 from .forwarding import REPLAY_INTERVAL_S, Slot, SlotState
+from .layers import LayerState, Source, Wish
 from .samples import Sampler, Totals
 from .sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from .session import MediaLine
+from .steering import Steering
 from .sync import RelayClock
 
 REPORT_S: Final = 1.0
 """Sender reports: players sync sound and picture by them, and first of all at the start."""
+REPORT_GRID_S: Final = 0.1
+"""Reports of all subscribers fall on common instants, so that 48 rooms wake the relay ten times a
+second for them and not 48 times."""
 FIRST_REPORT_S: Final = 0.1
 """The first one comes early, so that lips and voice agree from the first second."""
 DEFAULT_RTT_S: Final = 0.1
@@ -26,21 +33,20 @@ MIN_RESEND_S: Final = 0.02
 """The same packet is not sent again within one RTT, nor within 20 ms: it may be on its way."""
 MAX_RESENT_PER_S: Final = 600
 """Retransmissions to one subscriber: twice a full video stream's packets, in case of abuse."""
-REMB_FRESH_S: Final = 5.0
-"""An estimate older than this says nothing: Chromium sends one a second."""
-CONGESTION_LOSS: Final = 13
-"""Of 256: 5 %. An estimate alone is not believed: receivers' estimators start low, and fall when
-their own processor is busy. Together with real loss it is."""
+RESENT_SHARE: Final = 0.5
+"""And in bits at most this share of what its line carries: behind a full line everything is asked
+for again, and to send it again would fill the line for good."""
+_RTX_BYTES: Final = 14
+"""A retransmission's header and original sequence number; its extensions are not counted."""
 
 
 class Stream:
     """One slot with its m-line and record."""
 
-    __slots__ = ("fraction", "jitter", "line", "output", "slot")
+    __slots__ = ("jitter", "line", "output", "slot")
 
     def __init__(self, line: MediaLine, slot: Slot, output: Output) -> None:
         self.line, self.slot, self.output = line, slot, output
-        self.fraction = 0
         self.jitter: int | None = None
 
 
@@ -58,6 +64,7 @@ class Subscriber:
         fanout: FanOut,
         counters: Counters,
         sampler: Sampler,
+        now: float,
     ) -> None:
         self.cname = cname
         self._clock = clock
@@ -82,22 +89,37 @@ class Subscriber:
             for line in lines
         ]
         self._by_ssrc = {stream.slot.ssrc: stream for stream in self.streams}
-        self._destination = destination
-        self.rtt_s: float | None = None
-        self.remb_bps: int | None = None
-        self._remb_s = 0.0
+        self._outputs = {stream.slot: stream.output for stream in self.streams}
+        pictures = [stream.slot for stream in self.streams if stream.slot.kind == "video"]
+        voices = [stream.slot for stream in self.streams if stream.slot.kind == "audio"]
+        self.downlink = Downlink(now, pads=any(slot.rtx_ssrc for slot in pictures))
+        self.steering = Steering(pictures, voices, self.downlink, counters)
         self.nacks = self.plis = 0
         self.last_acked_s: float | None = None
         self._report_at: float | None = None
         self._replayed_s: float | None = None
-        self._checked_s = 0.0
-        self._checked_bytes = 0
         self._resent_in_second = 0
+        self._resent_bytes = self._resent_before = 0
 
     def connected(self, now: float) -> None:
         """Media can flow from now on."""
         self._report_at = now + FIRST_REPORT_S
-        self._checked_s = now
+
+    def show(self, stream: Stream, source: Source | None, wish: Wish, now: float) -> bool:
+        """Feed a slot from this source; whether that changes anything. Call `choose` after all."""
+        if stream.slot.kind == "video":
+            return self.steering.show(stream.line.slot, source, wish)
+        feed = None if source is None else source.feeds[0]
+        if feed is stream.slot.feed:
+            return False
+        stream.slot.route(feed, now)
+        return True
+
+    def leave(self, now: float) -> None:
+        """Nothing is sent any more, and no source speaks to us."""
+        self.steering.leave(now)
+        for stream in self.streams:
+            stream.slot.route(None, now)
 
     # ------------------------------------------------------------------ RTCP in
 
@@ -108,6 +130,8 @@ class Subscriber:
             reported |= self._report_block(block, now)
         if reported:
             self._sampler.report(self.totals(reported=True), now)
+            heard = [stream.slot.account.heard for stream in self.streams]
+            self.downlink.acknowledged(sum(h[0] for h in heard), sum(h[1] for h in heard), now)
         for ssrc, numbers in feedback.nacks:
             self._nack(ssrc, numbers, now)
         for ssrc in feedback.keyframes:
@@ -118,7 +142,10 @@ class Subscriber:
                 if stream.slot.feed.requests is not None:
                     stream.slot.feed.requests.ask()
         if feedback.remb_bps is not None:
-            self.remb_bps, self._remb_s = feedback.remb_bps, now
+            self.downlink.remb(feedback.remb_bps, now)
+        news = reported or bool(feedback.nacks) or feedback.remb_bps is not None
+        if news and self.downlink.due(now):
+            self.steering.judge(self._sent_bytes, now)
 
     def _report_block(self, block: rtcp.ReportBlock, now: float) -> bool:
         stream = self._by_ssrc.get(block.ssrc)
@@ -130,12 +157,10 @@ class Subscriber:
             return False
         if account.acked > before:
             self.last_acked_s = now
-        stream.fraction, stream.jitter = block.fraction, block.jitter
+        stream.jitter = block.jitter
         measured = self._clock.round_trip_s(block.lsr, block.dlsr, now)
         if measured is not None:
-            self.rtt_s = (
-                measured if self.rtt_s is None else self.rtt_s + (measured - self.rtt_s) / 8
-            )
+            self.downlink.round_trip(measured, now)
         return True
 
     def _nack(self, ssrc: int, numbers: Sequence[int], now: float) -> None:
@@ -144,13 +169,17 @@ class Subscriber:
             return
         self.nacks += len(numbers)
         self._counters.nacks_in += len(numbers)
-        interval = max(MIN_RESEND_S, self.rtt_s if self.rtt_s is not None else DEFAULT_RTT_S)
+        self.downlink.missing(len(numbers))
+        rtt_s = self.downlink.rtt_s
+        interval = max(MIN_RESEND_S, DEFAULT_RTT_S if rtt_s is None else rtt_s)
+        most = self._resent_before + RESENT_SHARE * self.downlink.estimate_bps / 8
         for number in numbers:
-            if self._resent_in_second >= MAX_RESENT_PER_S:
+            if self._resent_in_second >= MAX_RESENT_PER_S or self._resent_bytes >= most:
                 return
             packet = stream.slot.resend(number, now, interval)
             if packet is not None:
                 self._resent_in_second += 1
+                self._resent_bytes += _RTX_BYTES + len(packet.payload)
                 self._fanout.resend(stream.output, packet)
 
     # ------------------------------------------------------------------ time
@@ -162,17 +191,36 @@ class Subscriber:
             return None
         if any(stream.slot.state is SlotState.REPLAYING for stream in self.streams):
             return 0.0 if self._replayed_s is None else self._replayed_s + REPLAY_INTERVAL_S
-        return self._report_at
+        probe_at = self.downlink.deadline_s
+        return self._report_at if probe_at is None else min(probe_at, self._report_at)
 
     def advance(self, now: float, send: Callable[[bytes], None]) -> None:
-        """Send what is due: the next part of a replay, and every second sender reports."""
+        """Send what is due: the next part of a replay or probe, and every second sender reports."""
         if self._report_at is None:
             return
         self._replay(now)
+        self.steering.probe(now, self._pad)
         if now >= self._report_at:
-            self._report_at = now + REPORT_S
-            self._check_congestion(now)
+            self._report_at = math.ceil((now + REPORT_S) / REPORT_GRID_S) * REPORT_GRID_S
+            self._resent_in_second = 0
+            self._resent_before = self._resent_bytes
+            self.steering.judge(self._sent_bytes, now)
             self._send_reports(now, send)
+
+    @property
+    def _sent_bytes(self) -> int:
+        """Everything that went out, media, retransmissions and probes."""
+        return sum(stream.slot.sent.bytes for stream in self.streams) + self._resent_bytes
+
+    def _pad(self, slot: Slot, back: int) -> int:
+        """Send a packet of a slot once more, to see what the line carries; its bytes."""
+        packet = slot.recent(back)
+        if packet is None or not self._fanout.resend(self._outputs[slot], packet):
+            return 0
+        size = _RTX_BYTES + len(packet.payload)
+        self._resent_bytes += size
+        self._counters.probes_out += 1
+        return size
 
     def _replay(self, now: float) -> None:
         if self._replayed_s is not None and now < self._replayed_s + REPLAY_INTERVAL_S:
@@ -188,21 +236,6 @@ class Subscriber:
         else:
             self._replayed_s = None
 
-    def _check_congestion(self, now: float) -> None:
-        """Over the estimate, with loss to prove it: the last video slot goes first."""
-        self._resent_in_second = 0
-        sent = sum(stream.output.bytes_sent for stream in self.streams)
-        elapsed = max(0.001, now - self._checked_s)
-        rate = (sent - self._checked_bytes) * 8 / elapsed
-        self._checked_s, self._checked_bytes = now, sent
-        if self.remb_bps is None or now - self._remb_s > REMB_FRESH_S or rate <= self.remb_bps:
-            return
-        losing = [
-            stream for stream in self.streams if stream.slot.kind == "video" and stream.slot.sending
-        ]
-        if losing and max(stream.fraction for stream in losing) >= CONGESTION_LOSS:
-            losing[-1].slot.congest()
-
     def _send_reports(self, now: float, send: Callable[[bytes], None]) -> None:
         ntp = self._clock.ntp(now)
         for stream in self.streams:
@@ -213,7 +246,7 @@ class Subscriber:
                 continue
             timestamp = (ticks + slot.ts_shift) & 0xFFFFFFFF
             report = rtcp.SenderReport(
-                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.octets
+                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.sent.octets
             )
             send(rtcp.sender_report(report) + rtcp.description([slot.ssrc], self.cname))
 
@@ -225,11 +258,20 @@ class Subscriber:
         return Totals(
             sum(a.reported_sent if reported else a.sent for a in accounts),
             sum(a.acked for a in accounts),
-            sum(stream.output.bytes_sent for stream in self.streams),
+            sum(stream.slot.sent.bytes for stream in self.streams),
             0,
             self.nacks,
             self.plis,
             sum(stream.slot.dropped for stream in self.streams),
+        )
+
+    def layers(self, now: float) -> tuple[LayerState | None, ...]:
+        """What is sent in every video slot, None where nothing is."""
+        return tuple(
+            LayerState.of(view.slot.feed, now)
+            if view.slot.sending and view.slot.feed is not None
+            else None
+            for view in self.steering.views
         )
 
     def write_off(self) -> None:

@@ -6,15 +6,21 @@ never starts one. The entity tag stands for the ICE generation, so it changes wi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
+import structlog
+
+from .interfaces import reachable_addresses
+from .refusals import HttpProblem as HttpProblem
+from .refusals import bad_sdp, check_whole, host_is_ingested, key_unknown, not_found, refusal
 from .sdp import (
     MAX_FRAGMENT_BYTES,
     MAX_OFFER_BYTES,
@@ -32,13 +38,18 @@ from .tokens import KINDS, Grant, TokenError, TokenVerifier, is_name, source_nam
 if TYPE_CHECKING:
     from .endpoint import Endpoint, Session
 
+log = structlog.get_logger(__name__)
+
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 #: What a publisher's encoder is told to begin with, as a share of the highest rate: a good picture
 #: at once on a school's line, with room left to find out about a bad one.
 START_SHARE: Final = 0.6
-#: A refused caller that is not told otherwise comes back after this long.
-RETRY_S: Final = 2
+#: A recording host is the host's camera; the terminal's own may take its place when it fails.
+INGEST_PEER: Final = "host"
+INGESTED: Final = "camera"
+#: `POST /whip/push` with a stream key as the token: OBS and hosts need not know of lessons.
+PUSHED: Final = "push"
 #: Bodies of DELETE and OPTIONS mean nothing; this much is read so that the connection lives on.
 MAX_OTHER_BYTES: Final = 1024
 #: Preflight answers may be kept for a lesson.
@@ -47,8 +58,9 @@ PREFLIGHT_AGE_S: Final = 7200
 _PATH = re.compile(r"/(whip|whep)/([^/]+)(?:/([^/]+))?")
 _PATHS = {Direction.PUBLISH: "whip", Direction.SUBSCRIBE: "whep"}
 _DIRECTIONS = {path: direction for direction, path in _PATHS.items()}
-_ENDPOINT_METHODS = "POST, OPTIONS"
-_SESSION_METHODS = "PATCH, DELETE, OPTIONS"
+_ENDPOINT_METHODS = "GET, HEAD, POST, OPTIONS"
+_SESSION_METHODS = "GET, HEAD, PATCH, DELETE, OPTIONS"
+_READS = frozenset({"GET", "HEAD"})
 _EXPOSED = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After, WWW-Authenticate"
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')  # RFC 9110 8.8.3
 
@@ -82,20 +94,6 @@ class _Remote:
     mid: str
 
 
-class HttpProblem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
-    """A refusal: status, stable code, sentence in both languages, extra headers."""
-
-    def __init__(
-        self, status: int, code: str, zh: str, en: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(en)
-        self.status = status
-        self.code = code
-        self.zh = zh
-        self.en = en
-        self.headers = dict(headers or {})
-
-
 def body_limit(method: str) -> int:
     """The longest body, in bytes, that a request of this method may have."""
     return {"POST": MAX_OFFER_BYTES, "PATCH": MAX_FRAGMENT_BYTES}.get(method, MAX_OTHER_BYTES)
@@ -110,17 +108,17 @@ def with_cors(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def problem(refusal: HttpProblem) -> Reply:
+def problem(no: HttpProblem) -> Reply:
     """A refusal as `application/problem+json` (RFC 9457) with our code and both languages."""
     body = {
-        "title": refusal.en,
-        "status": refusal.status,
-        "code": refusal.code,
-        "zh": refusal.zh,
-        "en": refusal.en,
+        "title": no.en,
+        "status": no.status,
+        "code": no.code,
+        "zh": no.zh,
+        "en": no.en,
     }
-    headers = {"Content-Type": "application/problem+json", **refusal.headers}
-    return Reply(refusal.status, with_cors(headers), json.dumps(body, ensure_ascii=False).encode())
+    headers = {"Content-Type": "application/problem+json", **no.headers}
+    return Reply(no.status, with_cors(headers), json.dumps(body, ensure_ascii=False).encode())
 
 
 def too_large(limit: int) -> Reply:
@@ -135,10 +133,27 @@ def too_large(limit: int) -> Reply:
     )
 
 
+class RecordingHosts(Protocol):
+    """Rooms whose camera is a recording host (`ingest_supervisor.Ingests`)."""
+
+    def live(self, room: str) -> bool:
+        """Whether the host is the room's camera now."""
+        ...
+
+    def room_of(self, key: str) -> str | None:
+        """The room that a stream key is for now."""
+        ...
+
+    def pushed(self, room: str, closed: asyncio.Event) -> None:
+        """The room's host publishes by WHIP until `closed`."""
+        ...
+
+
 class Signalling:
     """Answers WHIP and WHEP requests over one endpoint.
 
     `verifier` None means open mode: who asks is believed. `wall` gives Unix seconds.
+    `hosts` knows the rooms whose camera is a recording host.
     """
 
     def __init__(
@@ -148,7 +163,9 @@ class Signalling:
         settings: RelaySettings,
         *,
         wall: Callable[[], float],
+        hosts: RecordingHosts,
     ) -> None:
+        self._hosts = hosts
         self._endpoint = endpoint
         self._verifier = verifier
         self._settings = settings
@@ -159,13 +176,13 @@ class Signalling:
         """The reply to any request on the public listener's WHIP and WHEP paths."""
         try:
             return self._route(request)
-        except HttpProblem as refusal:
-            return problem(refusal)
+        except HttpProblem as no:
+            return problem(no)
 
     def _route(self, request: Request) -> Reply:
         match = _PATH.fullmatch(request.path)
         if match is None or not is_name(match[2]):
-            raise _not_found()
+            raise not_found()
         direction, room, session_id = _DIRECTIONS[match[1]], match[2], match[3]
         methods = _ENDPOINT_METHODS if session_id is None else _SESSION_METHODS
         if request.method == "OPTIONS":
@@ -178,10 +195,14 @@ class Signalling:
                 f"This address takes {methods} only.",
                 {"Allow": methods},
             )
+        if session_id is None and request.method in _READS:
+            return _nothing()  # the same for every room: nobody learns from it which there are
         grant = self._grant(request, room, direction)
         if session_id is None:
-            return self._open(request, grant)
+            return self._open(request, grant, pushed=_is_push(room, direction))
         session = self._session(grant, session_id)
+        if request.method in _READS:
+            return _nothing()
         if request.method == "DELETE":
             session.close("deleted by its peer")
             self._remotes.pop(session.id, None)
@@ -191,13 +212,14 @@ class Signalling:
     # -------------------------------------------------------------------- who asks
 
     def _grant(self, request: Request, room: str, direction: Direction) -> Grant:
+        if _is_push(room, direction):
+            return self._push_grant(request)
         peer, source = request.query.get("peer"), request.query.get("source")
         if self._verifier is None:
             return _open_grant(room, direction, peer, source)
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         try:
             return self._verifier.verify(
-                token.strip() if scheme.lower() == "bearer" else None,
+                _bearer(request),
                 room=room,
                 direction=direction,
                 now=self._wall(),
@@ -209,6 +231,13 @@ class Signalling:
                 error.status, error.code, error.zh, error.en, _challenge(error)
             ) from error
 
+    def _push_grant(self, request: Request) -> Grant:
+        """A recording host or OBS whose token is a stream key: the camera of the room it is for."""
+        room = self._hosts.room_of(_bearer(request) or "")
+        if room is None:
+            raise key_unknown()
+        return Grant(room, INGEST_PEER, Direction.PUBLISH, INGESTED, KINDS, False)
+
     def _session(self, grant: Grant, session_id: str) -> Session:
         session = self._endpoint.session(session_id)
         if (
@@ -219,33 +248,23 @@ class Signalling:
             or (self._verifier is not None and session.peer != grant.peer)
         ):
             # Somebody else's session is not told apart from none: ids are not to be tried out.
-            raise _not_found()
+            raise not_found()
         return session
 
     # -------------------------------------------------------------------- opening
 
-    def _open(self, request: Request, grant: Grant) -> Reply:
+    def _open(self, request: Request, grant: Grant, *, pushed: bool) -> Reply:
         _check_type(request, SDP, {"Accept-Post": SDP})
         offer = _read_offer(request, grant)
-        try:
-            session = self._endpoint.open_session(
-                room=grant.room,
-                peer=grant.peer,
-                source=grant.source,
-                offer=offer,
-                makes_room=grant.makes_room,
-            )
-        except SessionRefusedError as error:
-            raise _refusal(error, grant.direction) from error
-        answer = build_answer(
-            offer,
-            session.transport,
-            session.streams if grant.direction is Direction.SUBSCRIBE else {},
-            start_bitrate_kbps=round(self._settings.max_bitrate_kbps * START_SHARE),
-            max_bitrate_kbps=self._settings.max_bitrate_kbps,
-        )
+        check_whole(offer, grant)
+        if grant.source == INGESTED and not pushed and self._hosts.live(grant.room):
+            raise host_is_ingested()
+        session, answer = self._admit(offer, grant)
+        if pushed:
+            self._hosts.pushed(grant.room, session.closed)
         self._remember(session.id, offer)
-        path = f"/{_PATHS[grant.direction]}/{quote(grant.room, safe=':')}/{session.id}"
+        named = PUSHED if pushed else quote(grant.room, safe=":")
+        path = f"/{_PATHS[grant.direction]}/{named}/{session.id}"
         headers = {
             "Content-Type": SDP,
             "Location": path,
@@ -255,6 +274,46 @@ class Signalling:
         if self._settings.ice_servers:
             headers["Link"] = ", ".join(self._settings.ice_servers)
         return Reply(201, with_cors(headers), answer.encode())
+
+    def _admit(
+        self, offer: Offer, grant: Grant, candidates: tuple[tuple[str, int], ...] = ()
+    ) -> tuple[Session, str]:
+        """A session and its answer; `candidates` instead of those that everybody is told."""
+        try:
+            session = self._endpoint.open_session(
+                room=grant.room,
+                peer=grant.peer,
+                source=grant.source,
+                offer=offer,
+                makes_room=grant.makes_room,
+            )
+        except SessionRefusedError as error:
+            raise refusal(error, grant.direction) from error
+        transport = session.transport
+        answer = build_answer(
+            offer,
+            replace(transport, candidates=candidates) if candidates else transport,
+            session.streams if grant.direction is Direction.SUBSCRIBE else {},
+            start_bitrate_kbps=round(self._settings.max_bitrate_kbps * START_SHARE),
+            max_bitrate_kbps=self._settings.max_bitrate_kbps,
+        )
+        return session, answer
+
+    def admit_ingest(self, room: str, offer: str) -> str | None:
+        """The answer to our own ingest process as the room's camera; None: not now.
+
+        It is on this machine, so it is told this machine's own addresses, whatever a router makes
+        of them for others.
+        """
+        grant = Grant(room, INGEST_PEER, Direction.PUBLISH, INGESTED, KINDS, False)
+        port = self._endpoint.port
+        here = tuple((host, port) for host in reachable_addresses(self._settings.media.host))
+        try:
+            parsed = parse_offer(offer, Direction.PUBLISH)
+            return self._admit(parsed, grant, here)[1]
+        except (SdpError, HttpProblem) as error:
+            log.warning("ingest_not_admitted", room=room, error=str(error))
+            return None
 
     def _remember(self, session_id: str, offer: Offer) -> None:
         if len(self._remotes) >= 2 * self._settings.max_sessions:
@@ -272,7 +331,7 @@ class Signalling:
         try:
             fragment = parse_fragment(request.body.decode())
         except (UnicodeDecodeError, SdpError) as error:
-            raise _bad_sdp(error) from error
+            raise bad_sdp(error) from error
         remote = self._remotes[session.id]
         ufrag, pwd = fragment.ice_ufrag, fragment.ice_pwd
         if ufrag is None or pwd is None or (ufrag, pwd) == (remote.ice_ufrag, remote.ice_pwd):
@@ -280,13 +339,23 @@ class Signalling:
         try:
             transport = session.restart_ice(ufrag, pwd)
         except SessionRefusedError as error:  # the session goes on with its old credentials
-            raise _refusal(error, session.direction) from error
+            raise refusal(error, session.direction) from error
         self._remotes[session.id] = _Remote(ufrag, pwd, remote.mid)
         return Reply(
             200,
             with_cors({"Content-Type": FRAGMENT, "ETag": _entity_tag(transport)}),
             build_fragment(transport, remote.mid).encode(),
         )
+
+
+def _is_push(room: str, direction: Direction) -> bool:
+    return room == PUSHED and direction is Direction.PUBLISH
+
+
+def _bearer(request: Request) -> str | None:
+    """The bearer token of a request (RFC 6750 2.1)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _open_grant(room: str, direction: Direction, peer: str | None, source: str | None) -> Grant:
@@ -313,8 +382,13 @@ def _open_grant(room: str, direction: Direction, peer: str | None, source: str |
     return Grant(room, peer, direction, found, KINDS, makes_room)
 
 
+def _nothing() -> Reply:
+    """RFC 9725 4.1: endpoints and sessions have no representation, and a GET says so by 2xx."""
+    return Reply(204, with_cors({}))
+
+
 def _preflight(methods: str, takes_offers: bool) -> Reply:
-    """OPTIONS: CORS and what may be sent (RFC 9725 4.2: without authorisation)."""
+    """OPTIONS: CORS and what may be sent (RFC 9725 4.2: 200, 4.7.1: without authorisation)."""
     headers = {
         "Allow": methods,
         "Access-Control-Allow-Methods": methods,
@@ -322,7 +396,7 @@ def _preflight(methods: str, takes_offers: bool) -> Reply:
         "Access-Control-Max-Age": str(PREFLIGHT_AGE_S),
     }
     headers["Accept-Post" if takes_offers else "Accept-Patch"] = SDP if takes_offers else FRAGMENT
-    return Reply(204, with_cors(headers))
+    return Reply(200, with_cors(headers))
 
 
 def _read_offer(request: Request, grant: Grant) -> Offer:
@@ -336,7 +410,7 @@ def _read_offer(request: Request, grant: Grant) -> Offer:
             f"The offer has nothing this relay can serve: {error}.",
         ) from error
     except (UnicodeDecodeError, MalformedSdpError) as error:
-        raise _bad_sdp(error) from error
+        raise bad_sdp(error) from error
 
 
 def _check_type(request: Request, wanted: str, headers: Mapping[str, str]) -> None:
@@ -382,63 +456,3 @@ def _challenge(error: TokenError) -> dict[str, str]:
         kind = "invalid_token" if error.status == 401 else "insufficient_scope"
         value += f', error="{kind}"'
     return {"WWW-Authenticate": value}
-
-
-def _bad_sdp(error: Exception) -> HttpProblem:
-    return HttpProblem(
-        400, "sdp_malformed", f"SDP 格式不正确:{error}。", f"The SDP is malformed: {error}."
-    )
-
-
-def _not_found() -> HttpProblem:
-    return HttpProblem(
-        404, "not_found", "没有这个会话或地址。", "There is no such session or address."
-    )
-
-
-def _refusal(error: SessionRefusedError, direction: Direction) -> HttpProblem:
-    """The endpoint's refusals as HTTP; a subscriber too early is told when to come again."""
-    retry = {"Retry-After": str(error.retry_after_s or RETRY_S)}
-    match error.code, direction:
-        case ("nothing_live", _) | ("room_unknown", Direction.SUBSCRIBE):
-            return HttpProblem(
-                409,
-                "nothing_live",
-                "这间课堂还没有画面,请稍后自动重试。",
-                "Nothing is published in this room yet; try again.",
-                retry,
-            )
-        case "room_unknown", _:
-            return HttpProblem(
-                404,
-                "room_unknown",
-                "这间课堂尚未开放。",
-                "This room is not open (yet).",
-                retry,
-            )
-        case "full", _:
-            return HttpProblem(
-                503,
-                "relay_full",
-                "媒体服务已满。请联系管理员提高 relay.max_sessions 或增加一台。",
-                "The relay is full. An administrator can raise relay.max_sessions or add a relay.",
-                retry,
-            )
-        case "busy", _:
-            return HttpProblem(
-                503,
-                "relay_busy",
-                "媒体服务正忙,会自动重试。若经常如此,请增加一台,或提高 relay.max_load。",
-                "The relay is busy; try again. If it often is, add a relay or raise"
-                " relay.max_load.",
-                retry,
-            )
-        case "draining", _:
-            return HttpProblem(
-                503,
-                "relay_draining",
-                "媒体服务即将重新启动,请稍后重试。",
-                "The relay is about to restart; try again.",
-                retry,
-            )
-    return HttpProblem(503, error.code, f"暂时无法接入:{error}。", f"Refused: {error}.", retry)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from ..coordinator.lessons import NewLesson
+from ..coordinator.ports import IngestStatus
 from ..coordinator.views import Interval, LessonView, SeatTimeline, SeatView, Timeline
 from ..domain.bundle import plan_to_dict
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId, TeacherId
@@ -61,6 +62,14 @@ class Days(Query):
     last: Day = Field(alias="to")
 
 
+class IngestOut(Out):
+    """The recording host (录播主机) of the room now; `reason` says why there is no stream."""
+
+    source: str
+    state: str
+    reason: str | None
+
+
 class HostOut(Out):
     """Who gives the lesson, from where, and whether it is heard."""
 
@@ -70,6 +79,7 @@ class HostOut(Out):
     school_class: str | None = Field(alias="class")
     online: bool
     media: bool
+    ingest: IngestOut | None
 
 
 class ChangeOut(Out):
@@ -206,7 +216,14 @@ def _host(view: LessonView) -> HostOut:
         school_class=view.occurrence.host.school_class,
         online=view.host_online,
         media=view.host_media,
+        ingest=_ingest(view.ingest),
     )
+
+
+def _ingest(found: IngestStatus | None) -> IngestOut | None:
+    if found is None:
+        return None
+    return IngestOut(source=found.source, state=found.state, reason=found.reason)
 
 
 def _summary(view: LessonView) -> dict[str, Any]:

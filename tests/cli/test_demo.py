@@ -42,6 +42,8 @@ def test_demo_runs_twice_in_a_row_and_ends_by_itself(tmp_path: Path) -> None:
     for _ in range(2):
         output, _ = _demo(tmp_path, "--seconds", "12").communicate(timeout=120)
         _check(output)
+        # The former lesson's evidence does not stand before this one's.
+        assert "unknown_room" not in (tmp_path / "var/demo/server.log").read_text("utf-8")
         (tmp_path / "config").unlink()
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom.cli.relay_settings import relay_settings
+from sync_classroom.cli.relay_settings import ingest_sources, relay_settings
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
+from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.settings import Listen
 
 from .test_tls import NOW
@@ -79,3 +80,52 @@ def test_a_made_certificate_serves_the_relay_too(tmp_path: Path) -> None:
     made = ensure_certificate(tmp_path / "tls", ["class.example"], now=NOW)
     told = relay_settings(Settings(server={"data_dir": str(tmp_path)}))  # type: ignore[arg-type]
     assert (told.tls_certificate, told.tls_key) == (made.certificate, made.key)
+
+
+def ingesting(**values: object) -> Settings:
+    return Settings(ingest=values)  # type: ignore[arg-type]
+
+
+def test_recording_hosts_arrive_checked(tmp_path: Path) -> None:
+    settings = ingesting(
+        sources={
+            "host-1-r1": "rtsp://admin:s3cret@192.0.2.10/main",
+            "host-1-r2": "push:" + "k" * 16,
+            "host-2-r1": "file:lesson.mp4",
+        },
+        rtmp="0.0.0.0:1935",
+        folder=str(tmp_path),
+    )
+    assert ingest_sources(settings) == settings.ingest.sources
+    told = relay_settings(settings)
+    assert (told.ingest_rtmp, told.ingest_folder) == (Listen("0.0.0.0", 1935), tmp_path)
+    assert ingest_sources(Settings()) == {}
+    assert (relay_settings(Settings()).ingest_rtmp, relay_settings(Settings()).ingest_folder) == (
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "field"),
+    [
+        ({"sources": {"r": "http://s3cret@h/"}}, "ingest_invalid", "ingest.sources.r"),
+        ({"sources": {"r": "file:a.mp4"}}, "ingest_folder", "ingest.folder"),
+        (
+            {
+                "sources": {"a": "push:" + "s3cret-" * 3, "b": "push:" + "s3cret-" * 3},
+                "rtmp": "a:1",
+            },
+            "ingest_key_twice",
+            "ingest.sources",
+        ),
+    ],
+)
+def test_a_recording_host_that_cannot_be_is_named_without_its_secrets(
+    values: dict[str, object], code: str, field: str
+) -> None:
+    with pytest.raises(ProblemError) as caught:
+        ingest_sources(ingesting(**values))
+    problem = caught.value
+    assert (problem.code, problem.field) == (code, field)
+    assert "s3cret" not in f"{problem.zh}{problem.en}{problem.value}"

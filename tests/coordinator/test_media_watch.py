@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sync_classroom.coordinator.media_watch import MediaWatch
-from sync_classroom.coordinator.ports import RoomSpec
+from sync_classroom.coordinator.ports import IngestStatus, RoomSpec
 from sync_classroom.domain.ids import OccurrenceId, SeatId
 from tests.support.coordination import RecordedRelay, peer
 
@@ -137,3 +137,16 @@ async def test_polls_once_a_second_only_while_rooms_exist_or_the_relay_is_gone()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_recording_host_is_known_by_its_room_while_the_relay_answers() -> None:
+    relay, seconds = RecordedRelay(), Seconds()
+    host = IngestStatus("o-1", "push:…", "failed", "waiting", (), 0, 0, None, 3.0, 0)
+    relay.ingests.append(host)
+    watch = await _watch(relay, seconds)
+    assert watch.ingest("o-1") is host
+    assert watch.ingest("o-2") is None
+    relay.down = True
+    seconds.now += 60
+    await watch.refresh()
+    assert watch.ingest("o-1") is None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sync_classroom.coordinator.media_watch import MediaWatch
 from sync_classroom.coordinator.ports import Layout
 from sync_classroom.coordinator.rooms import Rooms, layouts, wall
 from sync_classroom.domain.floor import Floor, RaisedHand, call_on, raise_hand, set_muted
-from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import RecordedRelay, Terminals, peer
 from tests.support.plans import at, lesson
@@ -26,6 +28,7 @@ def test_idle_floor_gives_remote_rooms_camera_and_screen_and_the_host_the_wall()
         "host": Layout(
             audio=(None,),
             video=(None, *(f"seat:{s}" for s in SEATS), *[None] * 9),
+            heights=(None, *[180] * 12),
         ),
     }
 
@@ -160,3 +163,16 @@ async def test_seat_that_publishes_counts_as_connected_after_a_coordinator_resta
     relay.peers.append(peer("o-1", SEATS[2], "publish", f"seat:{SEATS[2]}", connected=False))
     rooms, _ = await _rooms(relay, Terminals())
     assert rooms.online(LESSON) == frozenset({SeatId(SEATS[1])})
+
+
+@pytest.mark.asyncio
+async def test_a_recording_host_is_the_camera_of_what_its_classroom_gives() -> None:
+    relay = RecordedRelay()
+    media = MediaWatch(relay)
+    source = "rtsp://user:s3cret@192.0.2.10/main"
+    rooms = Rooms(relay, media, Terminals(), {LESSON.host.classroom: source})
+    await rooms.place(LESSON, FLOOR)
+    assert relay.rooms["o-1"].ingest == source
+    assert "s3cret" not in repr(relay.rooms["o-1"])
+    await rooms.place(replace(CROWD, host=replace(CROWD.host, classroom=ClassroomId("x"))), FLOOR)
+    assert relay.rooms["o-2"].ingest is None

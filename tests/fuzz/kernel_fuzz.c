@@ -87,6 +87,7 @@ static void round_of(struct kernel_sender *sender)
 {
     enum { PACKETS = 40, JOBS = 60 };
     uint32_t packets = 1 + draw(PACKETS), jobs = 1 + draw(JOBS);
+    uint32_t whole = draw(2) ? packets : 0;
     struct kernel_packet *table = calloc(packets, sizeof *table);
     struct kernel_job *records = calloc(jobs, sizeof *records);
     void *held[2 * PACKETS + 3 * JOBS];
@@ -137,10 +138,10 @@ static void round_of(struct kernel_sender *sender)
     struct kernel_state *state = kernel_state(sender);
     state->next.job = state->next.packet = 0;
     for (;;) {
-        int result = kernel_forward(sender, table, records, jobs);
+        int result = kernel_forward(sender, table, records, jobs, whole);
         for (uint32_t n = 0; n < state->failures; n++) {
             assert(state->failed[n].job < jobs);
-            assert(state->failed[n].packet < records[state->failed[n].job].count);
+            assert(state->failed[n].packet < (whole ? whole : records[state->failed[n].job].count));
         }
         state->failures = 0;
         if (result == KERNEL_DONE)

@@ -8,19 +8,22 @@ used for two different packets, which AES-GCM does not forgive.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from sync_classroom.relay import rtcp
 from sync_classroom.relay.codecs import rewrite_vp8
 from sync_classroom.relay.counters import Counters
+from sync_classroom.relay.dispatch import Dispatcher
 from sync_classroom.relay.fanout import Job, Output
+from sync_classroom.relay.feed import Batch, Feed
 from sync_classroom.relay.forwarding import Slot
+from sync_classroom.relay.layers import Source, Wish
 from sync_classroom.relay.publisher import Publisher
 from sync_classroom.relay.rtp import Packet, extension_block
 from sync_classroom.relay.samples import Sampler
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
-from sync_classroom.relay.subscriber import MAX_RESENT_PER_S, Subscriber
+from sync_classroom.relay.subscriber import MAX_RESENT_PER_S, Stream, Subscriber
 from sync_classroom.relay.sync import RelayClock
 from tests.fuzz.reader import Reader, block
 from tests.support.virtual_media import Transport
@@ -48,6 +51,8 @@ def lines(video: tuple[Codec, ...], shift: int) -> tuple[MediaLine, ...]:
 class Wire:
     """A fan-out that writes down what would be protected under which number."""
 
+    name = "wire"
+
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.sent: dict[tuple[int, int], bytes] = {}
@@ -59,12 +64,15 @@ class Wire:
             slot = output.slot
             for packet in packets:
                 number = packet.seq + slot.seq_shift
-                slot.ring.slots[number & slot.ring.mask] = packet
                 self._put(slot.ssrc, number, self._bytes(output, packet, slot.payload_type))
                 self.last[slot] = number
                 self.queued.add(slot)
-                output.bytes_sent += len(packet.payload)
-                slot.octets += len(packet.payload)
+
+    def group(self, outputs: Sequence[Output]) -> Sequence[Output]:
+        return outputs
+
+    def broadcast(self, group: Sequence[Output], batch: Batch) -> None:
+        self.forward([(output, batch.packets) for output in group])
 
     def resend(self, output: Output, packet: Packet) -> bool:
         slot = output.slot
@@ -113,8 +121,10 @@ class Lesson:
         self.outputs = {
             stream.slot: stream.output for one in self.subscribers for stream in one.streams
         }
-        for slot in self.outputs:
-            slot.route(self.publisher.feed(slot.kind), self.now)
+        self.dispatcher = Dispatcher(self.wire, self.outputs)
+        for subscriber in self.subscribers:
+            for stream in subscriber.streams:
+                self._show(subscriber, stream, self.publisher.source(stream.slot.kind))
         self.numbers = dict.fromkeys(TYPES, 65000)
         self.stamp = 0
         self.acked, self.reported = [0] * SUBSCRIBERS, [0] * SUBSCRIBERS
@@ -140,6 +150,7 @@ class Lesson:
             fanout=self.wire,
             counters=self.counters,
             sampler=self.samplers[number],
+            now=self.now,
         )
         made.connected(self.now)
         return made
@@ -151,7 +162,8 @@ class Lesson:
         kind, which = reader.u8(), reader.u8()
         subscriber = self.subscribers[which % SUBSCRIBERS]
         streams = subscriber.streams
-        slot = streams[which // SUBSCRIBERS % len(streams)].slot
+        stream = streams[which // SUBSCRIBERS % len(streams)]
+        slot = stream.slot
         if kind % 8 != BLOCK:
             self.wire.queued.clear()  # what was queued has left
         match kind % 8:
@@ -168,10 +180,14 @@ class Lesson:
             case 5:
                 self._control(subscriber, self._report(slot, reader))
             case 6:
-                feed = None if slot.feed is not None else self.publisher.feed(slot.kind)
-                slot.route(feed, self.now)
+                source = self.publisher.source(slot.kind) if slot.feed is None else None
+                self._show(subscriber, stream, source)
             case _:
                 self._hold_up(slot, reader.u8())
+
+    def _show(self, subscriber: Subscriber, stream: Stream, source: Source | None) -> None:
+        subscriber.show(stream, source, Wish(), self.now)
+        subscriber.steering.choose(self.now)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -181,15 +197,17 @@ class Lesson:
             if self.now >= sampler.deadline_s:
                 self._sample(sampler, subscriber)
         for track in self.publisher.tracks:
-            batch = track.feed.take_batch()
-            if batch is not None:
-                self.wire.forward(
-                    [
-                        (self.outputs[slot], packets)
-                        for slot in list(track.feed.slots)
-                        if (packets := slot.take(batch, self.now))
-                    ]
-                )
+            if (batch := track.feed.take_batch()) is not None:
+                self._fan_out(track.feed, batch)
+
+    def _fan_out(self, feed: Feed, batch: Batch) -> None:
+        """As `Endpoint._fan_out` does."""
+        if feed.source is not None and feed.source.heard(feed, self.now):
+            for listener in list(feed.source.listeners):
+                listener.choose(self.now)
+        if feed.joining:
+            feed.admit(batch)
+        self.dispatcher.dispatch(feed, batch, self.now)
 
     def _sample(self, sampler: Sampler, subscriber: Subscriber) -> None:
         """What a session does at a sample's deadline; the sample is evidence."""

@@ -95,6 +95,7 @@ async def test_status_has_every_documented_field(
         "load": 0.0,
         "busy": False,
         "rooms": ["lesson-1"],
+        "ingests": [],
     }
     (peer,) = peers
     session = peer.pop("session")
@@ -112,6 +113,7 @@ async def test_status_has_every_documented_field(
         "loss": None,
         "jitter_ms": None,
         "last_media_s": None,
+        "layers": [],
     }
 
 
@@ -219,6 +221,8 @@ async def test_health_and_metrics(running: RunningRelay, wire: ClientSession) ->
         ("PUT", "/rooms/a%20b", {"layouts": {}}),
         ("PUT", "/rooms/x", []),
         ("PUT", "/rooms/x", {"layouts": []}),
+        ("PUT", "/rooms/x", {"ingest": 5}),
+        ("PUT", "/rooms/x", {"ingest": "http://user:pw@host/"}),
         ("PUT", "/rooms/x", {"layouts": {"a b": LAYOUT}}),
         ("PUT", "/rooms/x", {"layouts": {"*": []}}),
         ("PUT", "/rooms/x", {"layouts": {"*": {"smell": []}}}),
@@ -302,7 +306,17 @@ async def test_layouts_are_bounded() -> None:
     assert parse_layouts({"seat-1": LAYOUT}) == {
         "seat-1": Layout(("camera", None), ("camera", "screen", "seat:seat-1"))
     }
+    shown = {"video": ["camera", "seat:s1"], "heights": [None, 180]}
+    assert parse_layouts({"host": shown}) == {
+        "host": Layout((), ("camera", "seat:s1"), (None, 180))
+    }
     for value in (
+        {"*": {"heights": [180] * (MAX_SLOTS + 1)}},
+        {"*": {"heights": 180}},
+        {"*": {"heights": [0]}},
+        {"*": {"heights": ["180"]}},
+        {"*": {"heights": [True]}},
+        {"*": {"heights": [10**6]}},
         {"*": {"audio": ["camera"] * (MAX_SLOTS + 1)}},
         {f"p{n}": {} for n in range(MAX_LAYOUTS + 1)},
     ):
@@ -312,7 +326,8 @@ async def test_layouts_are_bounded() -> None:
 
 async def test_the_document_names_every_route_and_code() -> None:
     document = DOCUMENT.read_text("utf-8")
-    sources = [SOURCES / name for name in ("whip.py", "control.py", "server.py", "tokens.py")]
+    names = ("whip.py", "refusals.py", "control.py", "server.py", "tokens.py")
+    sources = [SOURCES / name for name in names]
     code = "".join(path.read_text("utf-8") for path in sources)
     codes = set(re.findall(r'\(\s*4\d\d,\s*"([a-z_]+)"', code)) | set(
         re.findall(r'_(?:forbidden|invalid)\(\s*"(token_[a-z]+)"', code)

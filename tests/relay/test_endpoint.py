@@ -349,6 +349,24 @@ async def test_a_silent_peer_is_closed_with_its_last_sample() -> None:
         assert [(s.peer, s.packets) for s in samples] == [("host", 1)]
 
 
+async def test_a_peer_that_sends_media_but_no_more_checks_is_not_silent() -> None:
+    # libnice checks until it is connected and sends only indications after that.
+    async with relay() as (endpoint, _), peers(1) as (host,):
+        await published(endpoint, host)
+        checked = host.session.agent.heard_s
+        assert checked is not None
+        for kind, send in (
+            ("rtp", lambda: host.send(AUDIO, b"one")),
+            ("rtcp", lambda: host.control(rtcp.receiver_report(100 + AUDIO.index, []))),
+        ):
+            before = host.session.agent.heard_s
+            send()
+            await until(lambda before=before: host.session.agent.heard_s != before)
+            assert host.session.agent.heard_s > checked, kind
+        host.session.advance(checked + CONSENT_S)
+        assert not host.session.closed.is_set()
+
+
 async def test_the_other_side_leaving_closes_the_session_at_once() -> None:
     async with relay() as (endpoint, _), peers(1) as (host,):
         await published(endpoint, host)

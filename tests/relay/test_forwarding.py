@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from sync_classroom.relay.feed import Batch, Feed
 from sync_classroom.relay.forwarding import (
     BLOCKED_PAUSE_S,
     CONGESTED_PAUSE_S,
     REPLAY_FRAME_TICKS,
     REPLAY_INTERVAL_S,
     REPLAY_PACKETS,
-    Batch,
-    Feed,
     Slot,
     SlotState,
 )
@@ -237,8 +236,6 @@ def test_a_nack_is_answered_from_the_present_run_only_and_not_too_often() -> Non
     feed, slot = Feed("video", VP8), video_slot()
     slot.route(feed, 0.0)
     taken = push(feed, 0.0, packet(1, 0, key=True), packet(2, 3000))[slot]
-    for one in taken:
-        slot.ring.slots[(one.seq + slot.seq_shift) & slot.ring.mask] = one
     again = slot.resend(FIRST_SEQ + 1, 1.0, 0.1)
     assert again is taken[1]
     assert slot.resend(FIRST_SEQ + 1, 1.05, 0.1) is None
@@ -337,3 +334,88 @@ def test_a_tap_gets_every_packet_and_hears_of_restarts() -> None:
     feed.take_batch()
     feed.restart(0.0)
     assert heard == [("audio", [2, 3]), "audio"]
+
+
+def test_silence_of_opus_is_a_gap_in_time_and_not_in_numbers() -> None:
+    """DTX: no packets for half a second, a timestamp that jumps, the next number. FEC is inside."""
+    slot, feed = audio_slot(), Feed("audio", OPUS)
+    slot.route(feed, 0.0)
+    sent: list[tuple[int, int]] = []
+    bodies: list[bytes] = []
+    for place, (number, stamp) in enumerate(
+        [(100, 0), (101, 960), (102, 960 + 24_000), (103, 1920 + 24_000)]
+    ):
+        body = bytes(
+            [0x78, place]
+        )  # its redundancy for the packet before is the payload's business
+        feed.add(Packet(number, stamp, place in (0, 2), body, arrival_s=stamp / 48_000))
+        batch = feed.take_batch()
+        assert batch is not None
+        packets = slot.take(batch, stamp / 48_000)
+        sent += out(slot, packets)
+        bodies += [packet.payload for packet in packets]
+        assert [p.marker for p in packets] == [0x80 if place in (0, 2) else 0]
+    first, start = sent[0]
+    assert sent == [
+        (first, start),
+        (first + 1, start + 960),
+        (first + 2, start + 24_960),
+        (first + 3, start + 25_920),
+    ]
+    assert bodies == [bytes([0x78, place]) for place in range(4)]
+    assert (slot.account.sent, slot.dropped) == (4, 0)
+
+
+# ---------------------------------------------------------------------------- layers
+
+
+def layer(first: int, *, picture: int) -> tuple[Feed, Packet]:
+    """A feed whose keyframe has just come, and that keyframe."""
+    feed = Feed("video", VP8)
+    place = Vp8Place(2, picture, True, None, 0)
+    return feed, packet(first, 5_000_000 + first, key=True, vp8=place)
+
+
+def test_going_over_to_another_layer_keeps_numbers_time_and_picture_ids_running() -> None:
+    high, key = layer(1000, picture=700)
+    low, other = layer(40, picture=9)
+    slot = video_slot()
+    slot.route(high, 0.0)
+    (first,) = out(slot, push(high, 0.0, key)[slot])
+    slot.aim(low)
+    # The old layer goes on until the keyframe of the new one.
+    place = Vp8Place(2, 701, True, None, 0)
+    (second,) = out(slot, push(high, 0.04, packet(1001, key.timestamp + 3600, vp8=place))[slot])
+    assert second == (first[0] + 1, (first[1] + 3600) & 0xFFFFFFFF)
+    low.add(other)
+    batch = low.take_batch()
+    assert batch is not None
+    assert low.admit(batch) == 1
+    taken = slot.take(batch, 0.08)
+    assert out(slot, taken) == [(first[0] + 2, second[1] + 3600)]
+    assert (9 + slot.picture_shift) & 0x7FFF == 702
+    assert [p.marker for p in taken] == [0x80]
+    assert high.slots == {}
+
+
+def test_routing_without_a_replay_waits_for_the_next_keyframe() -> None:
+    first, second = Feed("video", VP8), Feed("video", VP8)
+    slot = video_slot()
+    slot.route(first, 0.0)
+    push(first, 0.0, packet(1, 0, key=True))
+    push(second, 0.0, packet(1, 0, key=True))
+    slot.route(second, 0.1, replay=False)
+    assert slot.state is SlotState.WAITING
+    assert second.wants_keyframe
+    assert push(second, 0.1, packet(2, 3000))[slot] == ()
+    assert len(push(second, 0.2, packet(3, 6000, key=True))[slot]) == 1
+
+
+def test_packets_sent_lately_can_be_sent_again_to_probe() -> None:
+    slot, feed = video_slot(), Feed("video", VP8)
+    slot.route(feed, 0.0)
+    packets = [packet(1, 0, key=True), packet(2, 3000)]
+    for one in push(feed, 0.0, *packets)[slot]:
+        slot.ring.slots[(one.seq + slot.seq_shift) & slot.ring.mask] = one
+    assert [slot.recent(back) for back in range(3)] == [packets[1], packets[0], None]
+    assert slot.resent == 0

@@ -184,6 +184,14 @@ def test_consent_runs_out_thirty_seconds_after_the_last_check() -> None:
     assert agent.deadline_s == 142.5
 
 
+def test_authenticated_media_is_a_sign_of_life_and_moves_nobody() -> None:
+    _, agent = opened(now=100.0)
+    agent.hear(b"A", nominated=True, now=101.0)
+    agent.alive(120.0)
+    assert agent.deadline_s == 150.0
+    assert (agent.address, agent.addresses) == (b"A", {b"A": 101.0})
+
+
 def test_closed_agents_are_forgotten() -> None:
     table, agent = opened()
     table.restart(agent)

@@ -73,7 +73,8 @@ def on_disk(folder: Path) -> list[dict[str, Any]]:
 
 
 async def test_records_have_the_documented_fields() -> None:
-    assert encode_sample(sample(0, direction=Direction.PUBLISH), "relay-1:0a1b2c3d:2") == {
+    shown = replace(sample(0, direction=Direction.PUBLISH), layer="1280x720")
+    assert encode_sample(shown, "relay-1:0a1b2c3d:2") == {
         "id": "relay-1:0a1b2c3d:2",
         "kind": "publish",
         "room": "lesson-1",
@@ -87,6 +88,7 @@ async def test_records_have_the_documented_fields() -> None:
         "jitter_ms": 2.25,
         "nacks": 4,
         "plis": 1,
+        "layer": "1280x720",
         "path": "udp",
     }
     assert encode_sample(replace(sample(0), rtt_ms=None, jitter_ms=float("nan")), "x") == {
@@ -105,6 +107,7 @@ async def test_records_have_the_documented_fields() -> None:
         "nacks": 4,
         "plis": 1,
         "dropped": 3,
+        "layer": None,
         "path": "udp",
     }
 

@@ -292,7 +292,9 @@ def test_both_fanouts_send_the_same_bytes(
         made.fanout.forward(jobs)
         made.socket.flush()
         rings = [[p and packets.index(p) for p in one.slot.ring.slots] for one in outputs]
-        totals = [(one.bytes_sent, one.slot.octets, one.slot.account.sent) for one in outputs]
+        totals = [
+            (one.slot.sent.bytes, one.slot.sent.octets, one.slot.account.sent) for one in outputs
+        ]
         sent.append((list(made.system.taken), rings, totals, made.counters.as_dict()))
     assert sent[0] == sent[1]
 

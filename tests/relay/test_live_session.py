@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from sync_classroom.relay.feedback import PLI_INTERVAL_S
 from sync_classroom.relay.forwarding import SlotState
 from sync_classroom.relay.session import Direction, Sample
-from tests.support.virtual_media import Lesson, truth
+from tests.support.virtual_media import HIGH, LOW, MIDDLE, Lesson, Receiver, truth
 
 
 def of(lesson: Lesson, peer: str) -> list[Sample]:
@@ -35,6 +36,7 @@ def test_forty_eight_subscribers_two_percent_loss_one_minute() -> None:
         )
     lesson.publish(60.0, packets_per_frame=4)
     lesson.run(61.0)
+    lesson.settle()
     for session, _, receiver in lesson.subscribers:
         receiver.process()
         session.receive_rtcp(memoryview(receiver.report()), lesson.clock.now)
@@ -85,6 +87,103 @@ def test_forty_eight_subscribers_two_percent_loss_one_minute() -> None:
     assert lesson.counters.forwarded == forwarded
     assert lesson.counters.retransmitted == sum(r.retransmitted for _, _, r in lesson.subscribers)
     assert lesson.counters.nacks_in == sum(r.nacked for _, _, r in lesson.subscribers)
+
+
+def pauses(receiver: Receiver) -> float:
+    """The longest time without a new frame, seconds."""
+    return max(b.at_s - a.at_s for a, b in pairwise(receiver.frames))
+
+
+def test_slow_lines_are_given_a_lower_layer_and_nobody_waits() -> None:
+    """48 subscribers, 2 % loss, one minute; three lines carry only the lowest layer, two more.
+
+    Half retransmit by RTX, and are probed by it; the others are tried with the layer itself.
+    """
+    lesson = Lesson(5, upstream_loss=0.005, layers=(HIGH, LOW, MIDDLE))
+    lines = {7: 300_000, 20: 350_000, 40: 300_000, 10: 800_000, 30: 900_000}
+    for number in range(48):
+        lesson.join(
+            f"seat-{number}",
+            rtx=number % 2 == 0 or number in lines,
+            loss=0.02,
+            capacity_bps=lines.get(number),
+        )
+    lesson.publish(60.0)
+    lesson.run(60.0)
+    shown = {
+        number: media.layers(lesson.clock.now)[0]
+        for number, (_, media, _) in enumerate(lesson.subscribers)
+    }
+    lesson.run(1.0)
+    lesson.settle()
+    for session, _, receiver in lesson.subscribers:
+        receiver.process()
+        session.receive_rtcp(memoryview(receiver.report()), lesson.clock.now)
+        session.last_samples(lesson.clock.now)
+    lesson.published.last_samples(lesson.clock.now)
+    forwarded = retransmitted = 0
+    for number, (_, media, receiver) in enumerate(lesson.subscribers):
+        layer = shown[number]
+        assert layer is not None
+        expected = "h" if number not in lines else "l" if lines[number] < 400_000 else "m"
+        assert layer.rid == expected, number
+        # Every frame is whole when the next begins, and its numbers follow on.
+        start = receiver.frames[0].timestamp
+        frames = sorted(receiver.frames, key=lambda f, s=start: (f.timestamp - s) & 0xFFFFFFFF)
+        # A line that drowned waits for one keyframe, which may be asked for every half second.
+        assert pauses(receiver) < (PLI_INTERVAL_S + 0.1 if number in lines else 0.15), number
+        # But for those that a change of layers cut short.
+        assert sum(not frame.complete for frame in frames) <= sum(f.keyframe for f in frames) / 2
+        for before, after in pairwise(frames):
+            assert (after.picture_id - before.picture_id) & 0x7FFF == 1
+            assert 0 < (after.timestamp - before.timestamp) & 0xFFFFFFFF < 0.7 * 90_000
+            assert after.rid == before.rid or after.keyframe
+        sent, _ = truth(receiver)
+        samples = of(lesson, f"seat-{number}")
+        check_line(samples)
+        assert sum(s.packets for s in samples) == sent, number
+        assert samples[-1].layer == layer.picture
+        slot = media.streams[1].slot
+        assert slot.dropped <= 4  # late ones of before a keyframe
+        assert media.streams[0].slot.account.sent == lesson.sound - lesson.publisher.tracks[0].lost
+        forwarded += sent
+        retransmitted += receiver.retransmitted
+    assert lesson.counters.forwarded == forwarded
+    assert lesson.counters.retransmitted == retransmitted
+    assert lesson.counters.probes_out > 0
+    assert lesson.counters.pictures_stopped == 0
+    # Each was shown the lowest first, which came first; then went up, and the slow ones came down.
+    assert 48 * 2 <= lesson.counters.layer_switches < 48 * 4
+    # One request for a keyframe serves all: not one a subscriber.
+    assert lesson.counters.plis_out < 40
+    published = [s for s in of(lesson, "host") if s.layer is not None]
+    assert {s.layer for s in published} == {"1280x720"}
+
+
+def test_a_layer_that_the_sender_drops_is_left_and_taken_again_when_it_is_back() -> None:
+    lesson = Lesson(8, upstream_loss=0.0, layers=(LOW, MIDDLE, HIGH))
+    receiver = lesson.join("seat-0", rtx=True, loss=0.0)
+    lesson.publish(40.0)
+    lesson.run(15.0)
+    media = lesson.subscribers[0][1]
+    assert receiver.frames[-1].rid == "h"
+    lesson.silent = {"h"}
+    lesson.run(5.0)
+    assert receiver.frames[-1].rid == "m"
+    assert pauses(receiver) < 1.2
+    lesson.silent = set()
+    lesson.run(10.0)
+    assert receiver.frames[-1].rid == "h"
+    assert media.streams[1].slot.dropped == 0
+
+
+def test_a_thumbnail_is_sent_the_lowest_layer_whatever_its_line_carries() -> None:
+    lesson = Lesson(8, upstream_loss=0.0, layers=(LOW, MIDDLE, HIGH))
+    receiver = lesson.join("host", rtx=True, loss=0.0, height=180)
+    lesson.publish(20.0)
+    lesson.run(20.0)
+    assert {frame.rid for frame in receiver.frames} == {"l"}
+    assert lesson.counters.probes_out == 0
 
 
 def test_packets_after_the_last_report_are_the_tail_of_the_close() -> None:

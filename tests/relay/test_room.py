@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from sync_classroom.relay.layers import Wish
 from sync_classroom.relay.room import DEFAULT_LAYOUT, Layout, Room, source_name
 
 
@@ -51,3 +52,13 @@ def test_a_seat_is_named_after_its_peer() -> None:
 def test_a_room_is_live_when_anybody_publishes() -> None:
     assert room().anything_live()
     assert not Room("empty", pinned=False).anything_live()
+
+
+def test_a_slot_is_shown_as_high_as_its_layout_says_and_courseware_sharp() -> None:
+    layout = Layout((), ("camera", "screen", "seat:s1"), (None, None, 180))
+    assert [layout.wish(slot) for slot in range(4)] == [
+        Wish(),
+        Wish(sharp=True),
+        Wish(height=180),
+        Wish(),
+    ]

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from sync_classroom.relay import sdp
 from sync_classroom.relay.sdp import (
+    MID,
+    REPAIRED_RID,
+    RID,
     MalformedSdpError,
     SdpError,
     UnacceptableSdpError,
@@ -251,3 +254,29 @@ def test_a_fragment_may_have_candidates_only() -> None:
 def test_malformed_fragments_are_refused(text: str) -> None:
     with pytest.raises(MalformedSdpError):
         parse_fragment(text)
+
+
+# ---------------------------------------------------------------------------- simulcast
+
+EXTENSIONS = (f"a=extmap:4 {MID}", f"a=extmap:10 {RID}", f"a=extmap:11 {REPAIRED_RID}")
+LAYERS = ("a=rid:h send", "a=rid:m send", "a=rid:l send", "a=simulcast:send h;m;l")
+
+
+def test_the_layers_of_a_publisher_are_taken_with_the_extensions_that_name_them() -> None:
+    # Firefox announces SSRCs as well; which layer each is only the packets say.
+    text = offer(media("audio", "0"), media("video", "1", *EXTENSIONS, *LAYERS, "a=ssrc:5 cname:x"))
+    video = parse_offer(text, Direction.PUBLISH).lines[1]
+    assert [layer.rid for layer in video.layers] == ["h", "m", "l"]
+    assert (video.ssrc, video.rtx_ssrc) == (None, None)
+    assert video.extensions == {MID: 4, RID: 10, REPAIRED_RID: 11}
+
+
+def test_layers_that_could_not_be_told_apart_are_not_taken() -> None:
+    text = offer(media("audio", "0"), media("video", "1", EXTENSIONS[0], *LAYERS, "a=ssrc:5 c"))
+    video = parse_offer(text, Direction.PUBLISH).lines[1]
+    assert (video.layers, video.ssrc, video.accepted) == ((), 5, True)
+
+
+def test_a_subscriber_has_no_layers_to_offer() -> None:
+    text = offer(media("video", "0", *EXTENSIONS, *LAYERS, direction="recvonly"), bundle="0")
+    assert parse_offer(text, Direction.SUBSCRIBE).lines[0].layers == ()

@@ -78,6 +78,15 @@ def test_rtcp_rsize_is_answered_only_if_offered() -> None:
     assert "rtcp-rsize" not in answer(parse_offer(text, PUBLISHER))
 
 
+def test_exclusive_multiplexing_is_answered_by_multiplexing() -> None:
+    # RFC 8858 4: rtcp-mux-only in an offer is answered by rtcp-mux, and never by itself.
+    text = PUBLISH.replace("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-mux-only\r\n")
+    got = answer(parse_offer(text, PUBLISHER))
+    for mid in ("0", "1"):
+        assert "a=rtcp-mux" in section(got, mid)
+    assert "rtcp-mux-only" not in got
+
+
 def test_kinds_a_token_does_not_allow_are_answered_with_port_0() -> None:
     parsed = parse_offer(PUBLISH, PUBLISHER, kinds={"video"})
     text = answer(parsed)
@@ -248,3 +257,22 @@ async def test_chromium_takes_the_answers_to_its_offers() -> None:
         assert len(text.encode()) < sdp.MAX_OFFER_BYTES // 2
         taken = await page.evaluate(CHROMIUM_ANSWER, answer(parse_offer(text, SUBSCRIBER)))
         assert taken["directions"] == ["recvonly"] * 14
+
+
+def test_the_answer_takes_the_layers_and_tells_the_encoder_what_all_of_them_may_take() -> None:
+    extensions = (f"a=extmap:4 {sdp.MID}", f"a=extmap:10 {sdp.RID}")
+    layers = ("a=rid:h send pt=108,120", "a=rid:l send", "a=simulcast:send l;h")
+    parsed = parse_offer(
+        offer(media("audio", "0"), media("video", "1", *extensions, *layers)), PUBLISHER
+    )
+    audio, video = (section(answer(parsed), mid) for mid in "01")
+    assert [line for line in video if line.startswith(("a=rid", "a=simulcast"))] == [
+        "a=rid:l recv",
+        "a=rid:h recv pt=108",
+        "a=simulcast:recv l;h",
+    ]
+    assert f"a=extmap:10 {sdp.RID}" in video
+    assert any(
+        line.endswith("x-google-start-bitrate=1950;x-google-max-bitrate=3250") for line in video
+    )
+    assert not [line for line in audio if "rid:" in line or "simulcast" in line]

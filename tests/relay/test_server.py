@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import ssl
@@ -417,9 +418,9 @@ async def test_a_service_tells_its_manager(tmp_path: Path, monkeypatch: pytest.M
     assert said[1:-1] == [b"WATCHDOG=1\nSTATUS=0 rooms, 0 sessions"] * (len(said) - 2)
 
 
-async def test_a_process_under_load_refuses_seats_and_not_the_host(tmp_path: Path) -> None:
+async def test_a_starved_process_refuses_seats_and_not_the_host(tmp_path: Path) -> None:
     headers = {"Content-Type": SDP}
-    with relay_child(settings(tmp_path, open_mode=True, max_load=0.3)) as child:
+    with relay_child(settings(tmp_path, open_mode=True, max_load=0.6)) as child:
         assert child.report is not None
         ready = child.report["ready"]
         url = f"http://127.0.0.1:{ready['http_port']}"
@@ -440,7 +441,7 @@ async def test_a_process_under_load_refuses_seats_and_not_the_host(tmp_path: Pat
                     return not busy
 
             assert await taking_seats()
-            with flood(ready["media_port"]):
+            with starved(child.process.pid):
                 await until_async(taking_seats, False)
                 assert await post("/whep/x?peer=seat-2", SUBSCRIBE) == (503, "relay_busy")
                 assert await post("/whip/x?peer=seat-1&source=seat", PUBLISH) == (503, "relay_busy")
@@ -459,17 +460,21 @@ async def until_async(ask: Callable[[], Awaitable[bool]], wanted: bool) -> None:
 
 
 @contextmanager
-def flood(port: int) -> Iterator[None]:
-    """Datagrams of no protocol at the media port, as many as a thread can send."""
+def starved(pid: int) -> Iterator[None]:
+    """Let the process run a fifth of the time: a machine that has other things to do.
+
+    A flood would not do: on a busy machine it starves as much as the relay it is meant for.
+    """
     ended = threading.Event()
 
-    def send() -> None:
-        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp:
-            while not ended.is_set():
-                for _ in range(100):
-                    udp.sendto(b"\x05junk", ("127.0.0.1", port))
+    def hold() -> None:
+        while not ended.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            ended.wait(0.2)
+            os.kill(pid, signal.SIGCONT)
+            ended.wait(0.05)
 
-    thread = threading.Thread(target=send)
+    thread = threading.Thread(target=hold)
     thread.start()
     try:
         yield

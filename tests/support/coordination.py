@@ -17,6 +17,7 @@ from sync_classroom.coordinator.booth import Booth, build_booth
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.ports import (
+    IngestStatus,
     JournalPage,
     PeerStatus,
     RelayDownError,
@@ -138,6 +139,7 @@ class RecordedRelay:
         self.deleted: list[str] = []
         self.kicked: list[tuple[str, str]] = []
         self.puts = 0
+        self.ingests: list[IngestStatus] = []
         self.journal_records: list[Mapping[str, Any]] = []
         self.confirmed: str | None = None
         self.page_limit = 1000
@@ -164,7 +166,8 @@ class RecordedRelay:
     async def status(self, room: str | None = None) -> RelayStatus:
         self._answer()
         peers = tuple(p for p in self.peers if room is None or p.room == room)
-        return RelayStatus(self.relay, self.boot, False, tuple(self.rooms), peers)
+        ingests = tuple(self.ingests)
+        return RelayStatus(self.relay, self.boot, False, tuple(self.rooms), peers, ingests)
 
     async def put_room(self, spec: RoomSpec) -> None:
         self._answer()

@@ -9,19 +9,24 @@ from __future__ import annotations
 import heapq
 import random
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from sync_classroom.relay import rtcp
 from sync_classroom.relay.counters import Counters
+from sync_classroom.relay.dispatch import Dispatcher
 from sync_classroom.relay.fanout import Job, Output
+from sync_classroom.relay.feed import Batch
 from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.ice import IceAgent, IceTable
+from sync_classroom.relay.layers import Wish
 from sync_classroom.relay.live_session import Session
 from sync_classroom.relay.publisher import Publisher
-from sync_classroom.relay.rtp import Packet
+from sync_classroom.relay.rtp import Packet, extension_block
 from sync_classroom.relay.samples import Sampler
+from sync_classroom.relay.sdp import MID, RID
+from sync_classroom.relay.sdp_simulcast import Layer
 from sync_classroom.relay.session import (
     Codec,
     Direction,
@@ -32,6 +37,7 @@ from sync_classroom.relay.session import (
 )
 from sync_classroom.relay.subscriber import Subscriber
 from sync_classroom.relay.sync import RelayClock
+from tests.support.bottleneck import Bottleneck, BrowserEstimate
 
 NACK_AFTER_S, NACK_AGAIN_S = 0.03, 0.15
 VIDEO = Codec("VP8", 96, 90000, feedback=frozenset({"nack", "nack pli"}))
@@ -39,10 +45,33 @@ VIDEO_RTX = Codec("VP8", 96, 90000, None, {}, frozenset({"nack", "nack pli"}), 9
 OPUS = Codec("opus", 111, 48000, 2)
 
 
-def lines(video: Codec = VIDEO) -> tuple[MediaLine, ...]:
+IDS = {MID: 3, RID: 4}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One simulcast layer as it is sent: so many packets of so many bytes a frame."""
+
+    rid: str
+    width: int
+    height: int
+    packets: int
+    size: int
+    ssrc: int
+
+
+# At 30 frames a second: 118, 447 and 1341 kbit/s.
+LOW = Picture("l", 320, 180, 1, 480, 201)
+MIDDLE = Picture("m", 640, 360, 1, 1850, 202)
+HIGH = Picture("h", 1280, 720, 3, 1850, 203)
+SINGLE = Picture("", 640, 360, 9, 1002, 96)
+
+
+def lines(video: Codec = VIDEO, layers: Sequence[Picture] = ()) -> tuple[MediaLine, ...]:
+    rids = tuple(Layer(picture.rid) for picture in layers)
     return (
         MediaLine(0, "0", "audio", True, 0, (OPUS,)),
-        MediaLine(1, "1", "video", True, 0, (video,)),
+        MediaLine(1, "1", "video", True, 0, (video,), IDS if rids else {}, layers=rids),
     )
 
 
@@ -84,24 +113,35 @@ class Heard:
 
 
 @dataclass
+class Frame:
+    """One frame as a receiver is sent it; timestamps and picture ids as rewritten for it."""
+
+    at_s: float
+    timestamp: int
+    rid: str | None
+    keyframe: bool
+    picture_id: int
+    complete: bool = False
+
+
+@dataclass
 class Receiver:
     """A subscriber's far end behind a line with loss, reordering and perhaps little capacity."""
 
     clock: Clock
-    randomness: random.Random
+    line: Bottleneck
     slots: dict[int, Slot]
     rtx: bool
-    loss: float
-    delay_s: float = 0.02
-    capacity_bps: float | None = None
+    estimate: BrowserEstimate = field(default_factory=BrowserEstimate)
     heard: dict[int, Heard] = field(default_factory=dict)
     sent_numbers: dict[int, set[int]] = field(default_factory=dict)
-    inbox: list[tuple[float, int, int, int, bool]] = field(default_factory=list)
+    inbox: list[tuple[float, int, int, int, bool, int, float]] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
     retransmitted: int = 0
     nacked: int = 0
-    frames_ok: int = 0
-    _queue_s: float = 0.0
+    reported: dict[int, tuple[int, int]] = field(default_factory=dict)
     _order: int = 0
+    _frame_at: dict[int, Frame] = field(default_factory=dict)
 
     def send(self, ssrc: int, number: int, size: int, *, again: bool) -> None:
         """The relay sends one packet; the line decides."""
@@ -113,25 +153,37 @@ class Receiver:
             sent.add(number)
         else:
             self.retransmitted += 1
-        arrival = now + self.delay_s
-        if self.capacity_bps is not None:
-            self._queue_s = max(self._queue_s, now)
-            if self._queue_s - now > 0.1:
-                return  # the line's buffer is full
-            self._queue_s += size * 8 / self.capacity_bps
-            arrival = self._queue_s + self.delay_s
-        if not first and self.randomness.random() < self.loss:
+        queued = self.line.queue_s(now)
+        arrival = self.line.send(size, now)
+        if arrival is None and first:
+            arrival = now + self.line.delay_s  # packets before the first that came are not known of
+        if arrival is None:
             return
-        if self.randomness.random() < 0.01:
+        if self.line.randomness.random() < 0.01:
             arrival += 0.01
         self._order += 1
-        entry = (arrival, self._order, ssrc, number, again and self.rtx)
+        entry = (arrival, self._order, ssrc, number, again and self.rtx, size, queued)
         heapq.heappush(self.inbox, entry)
+
+    def frame(self, slot: Slot, packet: Packet, rid: str | None) -> None:
+        """Note which frame a packet is of."""
+        timestamp = (packet.timestamp + slot.ts_shift) & 0xFFFFFFFF
+        frame = self._frame_at.get(timestamp)
+        if frame is None:
+            picture_id = 0
+            if packet.vp8 is not None:
+                picture_id = (packet.vp8.picture_id + slot.picture_shift) & 0x7FFF
+            frame = Frame(self.clock.now, timestamp, rid, packet.keyframe, picture_id)
+            self.frames.append(frame)
+            self._frame_at[timestamp] = frame
+        if packet.marker:
+            frame.complete = True
 
     def process(self) -> None:
         """Take everything that has arrived."""
         while self.inbox and self.inbox[0][0] <= self.clock.now:
-            at, _, ssrc, number, by_rtx = heapq.heappop(self.inbox)
+            at, _, ssrc, number, by_rtx, size, queued = heapq.heappop(self.inbox)
+            self.estimate.arrived(size, queued, at)
             heard = self.heard.get(ssrc)
             if heard is None:
                 heard = self.heard[ssrc] = Heard(number, number - 1)
@@ -162,37 +214,58 @@ class Receiver:
         return packets
 
     def report(self) -> bytes:
-        """A receiver report on every SSRC; REMB if the line is narrow."""
+        """A receiver report on every SSRC, as RFC 3550 A.3 counts."""
         blocks = []
-        fraction = 0 if self.capacity_bps is None else 60
+        now = self.clock.now
+        sent_s = now - 2 * self.line.delay_s - self.line.queue_s(now)
+        lsr = (RelayClock(0.0).ntp(sent_s) >> 16) & 0xFFFFFFFF
         for ssrc, heard in self.heard.items():
-            lost = heard.highest - heard.base + 1 - heard.received
+            expected = heard.highest - heard.base + 1
+            before = self.reported.get(ssrc, (0, 0))
+            missed = (expected - before[0]) - (heard.received - before[1])
+            fraction = max(0, (missed << 8) // max(1, expected - before[0]))
+            self.reported[ssrc] = (expected, heard.received)
+            lost = expected - heard.received
             blocks.append(
-                rtcp.ReportBlock(ssrc, fraction, lost, heard.highest & 0xFFFFFFFF, 0, 0, 0)
+                rtcp.ReportBlock(ssrc, fraction, lost, heard.highest & 0xFFFFFFFF, 0, lsr, 0)
             )
-        data = rtcp.receiver_report(1, blocks)
-        if self.capacity_bps is not None:
-            data += rtcp.remb(1, int(self.capacity_bps), list(self.heard))
-        return data
+        return rtcp.receiver_report(1, blocks)
+
+    def remb(self) -> bytes:
+        """The estimate, if it is time for it and the line has an end."""
+        bps = None if self.line.capacity_bps is None else self.estimate.remb(self.clock.now)
+        return b"" if bps is None else rtcp.remb(1, bps, list(self.heard))
 
 
 class Lines:
     """A fan-out whose sockets are the receivers' lines."""
 
+    name = "lines"
+
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.receivers: dict[Slot, Receiver] = {}
+
+    @staticmethod
+    def rid(slot: Slot) -> str | None:
+        return None if slot.feed is None else slot.feed.rid
 
     def forward(self, jobs: Iterable[Job]) -> None:
         for output, packets in jobs:
             slot, receiver = output.slot, self.receivers[output.slot]
             for packet in packets:
                 number = packet.seq + slot.seq_shift
-                slot.ring.slots[number & slot.ring.mask] = packet
                 size = 12 + len(packet.payload)
-                output.bytes_sent += size
                 self.counters.forwarded += 1
+                if slot.kind == "video":
+                    receiver.frame(slot, packet, self.rid(slot))
                 receiver.send(slot.ssrc, number, size, again=False)
+
+    def group(self, outputs: Sequence[Output]) -> Sequence[Output]:
+        return outputs
+
+    def broadcast(self, group: Sequence[Output], batch: Batch) -> None:
+        self.forward([(output, batch.packets) for output in group])
 
     def resend(self, output: Output, packet: Packet) -> bool:
         slot = output.slot
@@ -206,7 +279,14 @@ class Lines:
 class Lesson:
     """One publisher, many subscribers, the relay's pure parts in between."""
 
-    def __init__(self, seed: int, *, upstream_loss: float, sample_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        upstream_loss: float,
+        sample_s: float = 10.0,
+        layers: Sequence[Picture] = (),
+    ) -> None:
         self.clock = Clock()
         self.randomness = random.Random(seed)
         self.counters = Counters()
@@ -216,14 +296,18 @@ class Lesson:
         self.relay_clock = RelayClock(0.0)
         self.sample_s = sample_s
         self.upstream_loss = upstream_loss
-        offer = Offer(Direction.PUBLISH, lines(), "u", "p", ())
+        self.pictures = tuple(layers) or (SINGLE,)
+        self.silent: set[str] = set()
+        offer = Offer(Direction.PUBLISH, lines(layers=layers), "u", "p", ())
         self.publisher = Publisher(
             offer, ssrc=99, ceiling_kbps=2500, counters=self.counters, now=self.clock.now
         )
         self.published = self._session("host", "camera", Direction.PUBLISH, self.publisher)
         self.subscribers: list[tuple[Session, Subscriber, Receiver]] = []
         self.outputs: dict[Slot, Output] = {}
-        self._numbers = {111: 65000, 96: 64000}
+        self.dispatcher = Dispatcher(self.fanout, self.outputs)
+        self._numbers = {111: 65000, **{picture.ssrc: 64000 for picture in self.pictures}}
+        self._asked: set[int] = set()
         self._history: dict[tuple[int, int], bytes] = {}
         self.frame = self.sound = self.sent = 0
         self.keyframe_every = 90
@@ -273,7 +357,13 @@ class Lesson:
         return session
 
     def join(
-        self, peer: str, *, rtx: bool, loss: float, capacity_bps: float | None = None
+        self,
+        peer: str,
+        *,
+        rtx: bool,
+        loss: float,
+        capacity_bps: float | None = None,
+        height: int | None = None,
     ) -> Receiver:
         now = self.clock.now
         number = len(self.subscribers)
@@ -299,20 +389,21 @@ class Lesson:
             fanout=self.fanout,
             counters=self.counters,
             sampler=sampler,
+            now=now,
         )
         session = self._session(peer, None, Direction.SUBSCRIBE, media, sampler)
         receiver = Receiver(
             self.clock,
-            random.Random(number + 1),
+            Bottleneck(random.Random(number + 1), capacity_bps, loss),
             {slot.ssrc: slot for slot in slots.values()},
             rtx,
-            loss,
-            capacity_bps=capacity_bps,
         )
         for stream in media.streams:
             self.fanout.receivers[stream.slot] = receiver
             self.outputs[stream.slot] = stream.output
-            stream.slot.route(self.publisher.feed(stream.slot.kind), now)
+            wish = Wish(height) if stream.slot.kind == "video" else Wish()
+            media.show(stream, self.publisher.source(stream.slot.kind), wish, now)
+        media.steering.choose(now)
         self.subscribers.append((session, media, receiver))
         return receiver
 
@@ -328,40 +419,66 @@ class Lesson:
             self.clock.at(start + place / 50 + 0.0001, self._sound)
 
     def _frame(self, packets: int) -> None:
-        key = self.frame % self.keyframe_every == 0
-        for place in range(packets):
-            start = b"\x10" if place == 0 else b"\x00"
-            body = start + (b"\x00" if key else b"\x01") + bytes(1000)
-            self._packet(96, place == packets - 1, self.frame * 3000, body)
+        for picture in self.pictures:
+            if picture.rid in self.silent:
+                continue
+            key = self.frame % self.keyframe_every == 0 or picture.ssrc in self._asked
+            self._asked.discard(picture.ssrc)
+            count = packets if picture is SINGLE else picture.packets
+            for place in range(count):
+                start = b"\x90" if place == 0 else b"\x80"
+                number = (picture.ssrc * 7 + self.frame) & 0x7FFF | 0x8000
+                body = start + b"\x80" + number.to_bytes(2, "big")
+                body += b"\x00" if key else b"\x01"
+                body += b"\x00\x00\x9d\x01\x2a"
+                body += struct.pack("<HH", picture.width, picture.height)
+                body += bytes(picture.size - len(body))
+                self._packet(picture.ssrc, 96, place == count - 1, self.frame * 3000, body)
         self.frame += 1
 
     def _sound(self) -> None:
-        self._packet(111, False, self.sound * 960, bytes(80))
+        self._packet(111, 111, False, self.sound * 960, bytes(80))
         self.sound += 1
 
-    def _packet(self, kind: int, mark: bool, stamp: int, body: bytes) -> None:
-        number = self._numbers[kind] & 0xFFFF
-        self._numbers[kind] += 1
-        data = struct.pack(">BBHII", 0x80, kind | 0x80 * mark, number, stamp, kind) + body
-        self._history[kind, number] = data
+    def _packet(self, ssrc: int, kind: int, mark: bool, stamp: int, body: bytes) -> None:
+        number = self._numbers[ssrc] & 0xFFFF
+        self._numbers[ssrc] += 1
+        block = b""
+        rid = next((p.rid for p in self.pictures if p.ssrc == ssrc and p.rid), None)
+        if rid is not None and self._numbers[ssrc] < 64050:  # until a report has been seen
+            block = extension_block([(IDS[MID], b"1"), (IDS[RID], rid.encode())])
+        first = 0x90 if block else 0x80
+        header = struct.pack(">BBHII", first, kind | 0x80 * mark, number, stamp, ssrc)
+        data = header + block + body
+        self._history[ssrc, number] = data
         self.sent += 1
-        last = self._numbers[kind] - 1
+        last = self._numbers[ssrc] - 1
         if last > 65100 and self.randomness.random() < self.upstream_loss:
             return
         self.clock.at(self.clock.now + 0.015, lambda: self._arrive(data))
 
     def _arrive(self, data: bytes) -> None:
-        feed = self.publisher.receive(memoryview(data), self.clock.now)
+        now = self.clock.now
+        feed = self.publisher.receive(memoryview(data), now)
         if feed is None:
             return
         batch = feed.take_batch()
         assert batch is not None
-        self.fanout.forward(
-            [(self.outputs[slot], slot.take(batch, self.clock.now)) for slot in feed.slots]
-        )
+        # As `Endpoint._fan_out` does.
+        if feed.source is not None and feed.source.heard(feed, now):
+            for listener in list(feed.source.listeners):
+                listener.choose(now)
+        if feed.joining:
+            self.counters.layer_switches += feed.admit(batch)
+        self.dispatcher.dispatch(feed, batch, now)
+        if feed.wants_keyframe and feed.requests is not None:
+            feed.requests.ask()
 
     def _upstream_rtcp(self, data: bytes) -> None:
-        for ssrc, numbers in rtcp.parse(data).nacks:
+        feedback = rtcp.parse(data)
+        if self.pictures[0] is not SINGLE:  # whose keyframes come when they come, as a file's do
+            self._asked.update(feedback.keyframes)
+        for ssrc, numbers in feedback.nacks:
             for number in numbers:
                 again = self._history[ssrc, number]
                 self.clock.at(self.clock.now + 0.03, lambda again=again: self._arrive(again))
@@ -382,12 +499,16 @@ class Lesson:
             for place, (session, _, receiver) in enumerate(self.subscribers):
                 if step % 4 == place % 4:
                     receiver.process()
-                    self._tell(session, receiver.nacks())
+                    self._tell(session, receiver.nacks() + receiver.remb())
                 if (step + 4 * place) % 200 == 0:
                     receiver.process()
                     self._tell(session, receiver.report(), at_once=True)
                 if now >= session.deadline_s:
                     session.advance(now)
+
+    def settle(self) -> None:
+        """Let what receivers have said arrive."""
+        self.clock.run(self.clock.now + 0.03)
 
     def _hear(self, session: Session, data: bytes) -> None:
         session.receive_rtcp(memoryview(data), self.clock.now)

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 
-from ..forwarding import Feed
+from ..feed import Feed
 from ..publisher import Publisher
 from ..rtp import Packet
 from ..session import Codec
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
+STILL_S: Final = 1.0
+"""A layer that is silent for so long is not sent any more: browsers stop those that do not fit."""
 TICK_S: Final = 0.1
 """How often the thread works: seldom enough to cost the loop nothing, well under a fragment."""
 MAX_QUEUED: Final = 4096
@@ -106,6 +108,7 @@ class _Line:
         self.events: deque[tuple[str, Codec, Anchor, list[Packet]] | str] = deque()
         # Each is written by one side only: put and lost by the loop, taken and told by the thread.
         self.put = self.lost = self.taken = self.told = 0
+        self.layer: Feed | None = None
         kinds = {track.line.kind for track in publisher.tracks}
         self._kinds: frozenset[str] | None = frozenset(kinds)
         for track in publisher.tracks:
@@ -113,6 +116,12 @@ class _Line:
 
     def take(self, feed: Feed, packets: list[Packet]) -> None:
         """See `Tap`."""
+        if feed.kind == "video" and feed is not self.layer:
+            packets = self._from_keyframe(feed, packets)
+            if not packets:
+                return
+            self.layer = feed
+            self.events.append("video")
         anchor = feed.clock.anchor if feed.clock is not None else None
         if anchor is None or feed.clock is None:
             return
@@ -123,9 +132,25 @@ class _Line:
         known = Anchor(*anchor, reported=feed.clock.reported)
         self.events.append((feed.kind, feed.codec, known, packets))
 
+    def _from_keyframe(self, feed: Feed, packets: list[Packet]) -> list[Packet]:
+        """What to go over to another layer with: a larger one, or one that is still sent."""
+        layer = self.layer
+        if layer is not None and feed.pixels <= layer.pixels:
+            heard_s, last_s = feed.heard_s or 0.0, layer.heard_s or 0.0
+            if heard_s - last_s < STILL_S:
+                return []
+        first = next((place for place, packet in enumerate(packets) if packet.keyframe), None)
+        return [] if first is None else packets[first:]
+
     def restart(self, feed: Feed) -> None:
         """See `Tap`."""
-        self.events.append(feed.kind)
+        if feed.kind == "audio" or feed is self.layer:
+            self.events.append(feed.kind)
+
+    @property
+    def videos(self) -> list[Feed]:
+        """Every layer, to ask for keyframes of: the largest that answers is recorded."""
+        return [t.feed for t in self.publisher.tracks if t.line.kind == "video"]
 
     def drain(self, writer: Writer) -> None:
         """In the thread: everything to the writer."""
@@ -485,11 +510,13 @@ class Recorder(Generic[PublishingT]):
         for active in self._active.values():
             wanted = active.writer.keyframes_wanted(now)
             for line in active.lines:
-                feed = line.publisher.feed("video") if line.source in wanted else None
                 session = self._publishing.get(line.publisher)
-                if feed is not None and feed.requests is not None and session is not None:
-                    feed.requests.ask()
-                    self._studio.touch(session)
+                if line.source not in wanted or session is None:
+                    continue
+                for feed in line.videos:
+                    if feed.requests is not None and feed.latest is not None:
+                        feed.requests.ask()
+                self._studio.touch(session)
 
     async def _end_orphans(self) -> None:
         now = self._loop.time()

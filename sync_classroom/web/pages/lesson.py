@@ -11,9 +11,11 @@ from datetime import date, datetime
 
 from aiohttp import web
 
+from ...coordinator.ports import IngestStatus
 from ...coordinator.views import LessonView, SeatView, Timeline
 from ...domain.accounts import Role
 from ...domain.ids import OccurrenceId, SeatId
+from ...domain.ingest import ADVICE, REASONS
 from ...domain.lesson import LessonState
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.rules import DEFAULT
@@ -28,6 +30,7 @@ from .route import ADMIN, SIGNED_IN, PageRoute
 from .words import (
     CAUSE_WORDS,
     END_WORDS,
+    INGEST_WORDS,
     LESSON_WORDS,
     SEAT_NOW,
     SEAT_WORDS,
@@ -71,6 +74,15 @@ class EvidenceRow:
     share: Rate
     expected: int | None
     withdrawn_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestWords:
+    """The room's recording host in words; `notes` say what stands in the way and what to do."""
+
+    word: Word
+    source: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +174,7 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         term=term_on(view.roster, view.occurrence.date),
         up=_up(frame, view.occurrence.date),
         life=_life(frame, view),
+        ingest=_ingest(frame, view.ingest),
         changes=[_change(frame, view, c) for c in view.occurrence.changes],
         chart=chart,
         rows=rows,
@@ -221,6 +234,18 @@ def _gap_sentence(frame: Frame, row: SeatRow, gap: Gap) -> str:
         span=frame.format.span(bar.from_at, bar.to_at, seconds=True),
         long=frame.format.duration(bar.seconds),
         words=words,
+    )
+
+
+def _ingest(frame: Frame, found: IngestStatus | None) -> IngestWords | None:
+    if found is None:
+        return None
+    notes = [REASONS[found.reason]] if found.reason in REASONS else []
+    notes += [ADVICE[code] for code in found.advice if code in ADVICE]
+    return IngestWords(
+        INGEST_WORDS[found.state],
+        found.source,
+        tuple(frame.tongue.pick(zh, en) for zh, en in notes),
     )
 
 

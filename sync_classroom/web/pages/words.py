@@ -45,6 +45,13 @@ END_WORDS: Final = {
     EndReason.CANCELLED: mark("上课中被取消"),
 }
 
+# The room's recording host (录播主机), by the states of `ports.IngestStatus`.
+INGEST_WORDS: Final = {
+    "connecting": Word("waiting", mark("录播连接中")),
+    "live": Word("live", mark("录播有画面")),
+    "failed": Word("partial", mark("录播无画面")),
+}
+
 # Evidence: what a seat counts as, by the code names of `domain.coverage`.
 SEAT_WORDS: Final = {
     "held": Word("held", mark("已开")),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sync_classroom.coordinator.ports import IngestStatus
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.lesson import LessonRun, LessonState
 from tests.support.pages import look, office, read, send
 
 pytestmark = pytest.mark.asyncio
@@ -136,3 +139,28 @@ async def test_what_the_service_refuses_is_said_on_the_page(tmp_path: Path) -> N
         assert page.all("div", role="alert")
         answer = await send(served, "/lessons/nothing/cancel", fields)
         assert answer.status == 404
+
+
+async def test_a_recording_host_is_shown_with_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    host = IngestStatus(
+        "maths", "rtsp://192.0.2.10/main", "failed", "b_frames", ("long_gop",), 0, 0, None, 3.0, 0
+    )
+    async with office(tmp_path, clock="14:12") as served:
+        maths = OccurrenceId("maths")
+        start = (await served.services.lessons.view(maths)).occurrence.starts_at  # type: ignore[union-attr]
+        run = LessonRun(maths, LessonState.LIVE, opened_at=start, live_at=start)
+        await served.store.save_run(run)
+        assert "录播主机" not in (await look(served, "/lessons/maths")).text
+        for state, word in (("failed", "录播无画面"), ("connecting", "录播连接中")):
+            served.relay.ingests[:] = [replace(host, state=state)]
+            await served.services.media.refresh()
+            page = await look(served, "/lessons/maths")
+            assert f"{word} 录播主机 rtsp://192.0.2.10/main" in " ".join(page.text.split())
+            assert "视频含 B 帧，浏览器无法实时播放。" in page.text
+            assert "关键帧间隔超过 4 秒" in page.text
+        told = await served.ask("GET", "/api/lessons/maths", role=Role.ADMIN)
+        assert (await told.json())["host"]["ingest"] == {
+            "source": "rtsp://192.0.2.10/main",
+            "state": "connecting",
+            "reason": "b_frames",
+        }

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { clockItem, lineItem } from "../../../sync_classroom/web/static/terminal/check.js";
 import { deviceLabel } from "../../../sync_classroom/web/static/terminal/enrolment.js";
-import { seatEncoding } from "../../../sync_classroom/web/static/terminal/lesson_media.js";
+import { encodings } from "../../../sync_classroom/web/static/terminal/lesson_media.js";
 import { readStats } from "../../../sync_classroom/web/static/terminal/media.js";
 import { preferred, roomOf } from "../../../sync_classroom/web/static/terminal/session.js";
 
@@ -44,15 +44,34 @@ test("the room of a token is read from it, rubbish names no room", () => {
   assert.equal(roomOf("a.!!!.b"), "");
 });
 
-test("a quiet room is 320 across whatever its camera gives, a called one is whole", () => {
-  assert.equal(seatEncoding(false, 1280).scaleResolutionDownBy, 4);
-  assert.equal(seatEncoding(false, 640).scaleResolutionDownBy, 2);
-  assert.equal(seatEncoding(false, 160).scaleResolutionDownBy, 1);
-  assert.deepEqual([seatEncoding(false, 1280).maxBitrate, seatEncoding(false, 1280).maxFramerate], [150_000, 15]);
-  const called = seatEncoding(true, 1280);
-  assert.deepEqual([called.maxBitrate, called.scaleResolutionDownBy], [1_500_000, 1]);
+test("a teacher's camera goes up in three layers, the smallest 320 across", () => {
+  const layers = encodings("camera", false, 1280);
+  assert.deepEqual(
+    layers.map((l) => [l.rid, l.scaleResolutionDownBy, l.maxBitrate]),
+    [["l", 4, 150_000], ["m", 2, 600_000], ["h", 1, 2_500_000]],
+  );
+  assert.ok(layers.every((l) => l.active !== false));
+  assert.deepEqual(encodings("camera", false, 320).map((l) => l.scaleResolutionDownBy), [1, 1, 1]);
 });
 
+test("a room's own picture has a large layer only while it is called on", () => {
+  for (const [width, scale] of [[1280, 4], [640, 2], [160, 1], [undefined, 4]]) {
+    const [small, large] = encodings("seat", false, width);
+    assert.equal(small.scaleResolutionDownBy, scale);
+    assert.deepEqual([small.maxBitrate, small.maxFramerate], [150_000, 15]);
+    assert.equal(large.active, false);
+  }
+  const [small, large] = encodings("seat", true, 1280);
+  assert.deepEqual([small.rid, small.maxBitrate], ["l", 150_000]);
+  assert.deepEqual(
+    [large.rid, large.active, large.maxBitrate, large.scaleResolutionDownBy],
+    ["h", true, 1_500_000, 1],
+  );
+});
+
+test("courseware goes up in one sharp layer without a name", () => {
+  assert.deepEqual(encodings("screen", false, 1920), [{ maxBitrate: 2_500_000, maxFramerate: 15 }]);
+});
 function report(...entries) {
   return new Map(entries.map((e) => [e.id, e]));
 }

@@ -11,33 +11,38 @@ import { prefer } from "./session.js";
 /** @typedef {import("./devices.js").Devices} Devices */
 /** @typedef {import("./media.js").LinkStatus} LinkStatus */
 
-/**
- * Encoder settings by what is sent. A room's picture is captured large once and scaled down, so
- * that being called on costs no new negotiation and no new camera.
- * @type {Record<string, RTCRtpEncodingParameters>}
- */
-export const ENCODINGS = {
-  camera: { maxBitrate: 2_500_000, maxFramerate: 25 },
-  screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
-  seat: { maxBitrate: 150_000, maxFramerate: 15, scaleResolutionDownBy: 4 },
-  called: { maxBitrate: 1_500_000, maxFramerate: 25, scaleResolutionDownBy: 1 },
-};
-/** Width that a quiet room's picture is scaled to. */
-const SEAT_WIDTH = 320;
+/** Width of the smallest picture of a camera: what a wall of rooms shows, and a slow line gets. */
+const SMALL_WIDTH = 320;
+/** A camera that says no width has been asked for this one. */
+const USUAL_WIDTH = 1280;
 /** Camera and microphone are waited for this long before the session is opened, ms. */
 const DEVICES_MS = 3_000;
 /** Sound of a voice and of courseware, bit/s. */
 const AUDIO_BITRATE = 48_000;
 
 /**
- * The seat's encoding for a camera of this width: 320 across when quiet, whole when called on.
+ * How a source's picture is sent: layers from the smallest up, of which the relay gives each
+ * receiver what its line carries and its screen shows. A teacher's camera in three; courseware in
+ * one, for letters that are not sharp teach nothing; a room's own picture in two, the large one only
+ * while it is called on, which then costs no new negotiation and no new camera.
+ * @param {string} source
  * @param {boolean} called
- * @param {number} width of the captured picture
- * @returns {RTCRtpEncodingParameters}
+ * @param {number} [width] of the captured picture
+ * @returns {RTCRtpEncodingParameters[]}
  */
-export function seatEncoding(called, width) {
-  if (called) return ENCODINGS.called ?? {};
-  return { ...ENCODINGS.seat, scaleResolutionDownBy: Math.max(1, width / SEAT_WIDTH) };
+export function encodings(source, called, width = USUAL_WIDTH) {
+  if (source === "screen") return [{ maxBitrate: 2_500_000, maxFramerate: 15 }];
+  const scale = Math.max(1, width / SMALL_WIDTH);
+  const small = { rid: "l", scaleResolutionDownBy: scale, maxBitrate: 150_000, maxFramerate: 15 };
+  if (source === "seat") {
+    const large = { scaleResolutionDownBy: 1, maxBitrate: 1_500_000, maxFramerate: 25 };
+    return [small, { rid: "h", ...large, active: called }];
+  }
+  return [
+    small,
+    { rid: "m", scaleResolutionDownBy: Math.sqrt(scale), maxBitrate: 600_000, maxFramerate: 25 },
+    { rid: "h", scaleResolutionDownBy: 1, maxBitrate: 2_500_000, maxFramerate: 25 },
+  ];
 }
 
 /**
@@ -72,10 +77,9 @@ export class Publication {
     });
   }
 
-  /** @returns {RTCRtpEncodingParameters} */
-  encoding() {
-    if (this.source !== "seat") return ENCODINGS[this.source] ?? {};
-    return seatEncoding(this.called, this.tracks.video?.getSettings().width ?? 1280);
+  /** @returns {RTCRtpEncodingParameters[]} */
+  encodings() {
+    return encodings(this.source, this.called, this.tracks.video?.getSettings().width);
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -93,7 +97,7 @@ export class Publication {
     prefer(
       pc.addTransceiver(video ?? "video", {
         direction: "sendonly",
-        sendEncodings: [this.encoding()],
+        sendEncodings: this.encodings(),
       }),
       "video",
       "send",
@@ -139,9 +143,9 @@ export class Publication {
   async tune() {
     const sender = this.senders.video;
     const parameters = sender?.getParameters();
-    const encoding = parameters?.encodings[0];
-    if (!sender || !parameters || !encoding) return;
-    Object.assign(encoding, this.encoding());
+    if (!sender || !parameters) return;
+    const wanted = this.encodings();
+    parameters.encodings.forEach((encoding, place) => Object.assign(encoding, wanted[place]));
     // Under a weak line letters stay sharp and a room stays moving.
     parameters.degradationPreference =
       this.source === "screen" ? "maintain-resolution" : "balanced";

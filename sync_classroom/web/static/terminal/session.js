@@ -56,7 +56,8 @@ export async function openSession({ url, token, iceServers, prepare, signal }) {
       throw new RefusedError(response.status, retryAfter(response), text.slice(0, 300));
     }
     const location = response.headers.get("Location");
-    const close = closer(pc, location ? new URL(location, url).href : null, token);
+    // Relative to where a redirection led (RFC 9110 10.2.2).
+    const close = closer(pc, location ? new URL(location, response.url).href : null, token);
     if (signal.aborted) {
       close();
       throw signal.reason;

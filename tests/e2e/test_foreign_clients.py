@@ -1,0 +1,74 @@
+"""WHIP and WHEP clients that are not ours, through a whole relay.
+
+GStreamer's webrtcbin with libnice is another ICE, DTLS, SRTP, RTP and jitter buffer than ours and
+Chromium's. Pictures are counted where they come out of a decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sync_classroom.relay.settings import Listen
+from tests.support.gstreamer import gst_peer, whip_client
+from tests.support.relays import RunningRelay, relay
+from tests.support.waiting import until
+from tests.support.whep_viewer import watching
+
+pytestmark = pytest.mark.asyncio
+
+ROOM = "lesson-1"
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[RunningRelay]:
+    # libnice has no loopback candidates, so the relay is met at this machine's other addresses.
+    async with relay(tmp_path, open_mode=True, media=Listen("0.0.0.0", 0)) as started:
+        yield started
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_gstreamer_publishes_and_we_decode(running: RunningRelay, codec: str) -> None:
+    with gst_peer("whip", f"{running.url}/whip/{ROOM}", codec) as host:
+        await host.wait("status", 201)
+        async with watching(running.http, f"{running.url}/whep/{ROOM}") as viewer:
+            await viewer.wait(video=45, audio=100)
+            assert viewer.pictures[-1][1].width == 320
+        await host.leave()
+        assert host.last("deleted") == 200
+    assert (await running.control.status(ROOM)).peers == ()
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_gstreamer_plays_what_gstreamer_publishes(running: RunningRelay, codec: str) -> None:
+    with gst_peer("whip", f"{running.url}/whip/{ROOM}", codec) as host:
+        await host.wait("status", 201)
+        with gst_peer("whep", f"{running.url}/whep/{ROOM}?peer=seat-1", codec) as seat:
+            await seat.wait("status", 201)
+            await until(lambda: (seat.last("video") or 0) >= 45, timeout_s=30)
+            await until(lambda: seat.last("audio") >= 100, timeout_s=30)
+            peers = {p.peer: p for p in (await running.control.status(ROOM)).peers}
+            assert peers["seat-1"].loss == 0  # by the receiver reports of GStreamer
+            await seat.leave()
+            assert seat.last("deleted") == 200
+
+
+async def test_nothing_live_is_understood_by_a_foreign_player(running: RunningRelay) -> None:
+    with gst_peer("whep", f"{running.url}/whep/{ROOM}", "H264") as seat:
+        await seat.wait("status", 409)
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_simple_whip_client_publishes_trickles_and_leaves(tmp_path: Path, codec: str) -> None:
+    async with relay(tmp_path, media=Listen("0.0.0.0", 0)) as running:
+        token = running.token("publish", ROOM, "host", source="camera", makes_room=True)
+        url = f"{running.url}/whip/{ROOM}"
+        async with whip_client(tmp_path, url, token, codec):
+            watch = f"{running.url}/whep/{ROOM}"
+            seat = running.token("subscribe", ROOM, "seat-1")
+            async with watching(running.http, watch, token=seat) as viewer:
+                await viewer.wait(video=45, audio=100)
+        assert (await running.control.status(ROOM)).peers == ()

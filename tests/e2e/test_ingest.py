@@ -1,0 +1,112 @@
+"""A lesson whose host is a recording host (录播主机): nobody presses anything, and it is live."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_classroom.simulator.swarm import Administrator, Mix, Swarm, make_terminals, open_http
+from tests.support.gstreamer import need, rtsp_server
+from tests.support.lesson import HOST, PASSWORD, ROOMS, ZONE
+from tests.support.processes import Server, free_port
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio
+
+
+def plan(server: Server) -> str:
+    server.command("init", "config/taicang.toml")
+    server.command("user", "add", "admin", "--name", "A", "--role", "admin", "--password", PASSWORD)
+    now = datetime.now(ZONE).replace(tzinfo=None, microsecond=0)
+    text = server.command(
+        "lesson", "add", "--title", "T", "--subject", "英语", "--teacher", "host-1-t01",
+        "--classroom", HOST, "--at", f"{now}", *(a for room in ROOMS for a in ("--seat", room)),
+    )  # fmt: skip
+    found = re.search(r"o-\d{8}-\w{8}", text)
+    assert found, text
+    server.start()
+    return found.group()
+
+
+async def told(
+    admin: Administrator, lesson: str, wanted: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """The lesson as the API tells it, once it is as wanted."""
+    deadline = time.monotonic() + 40
+    while not wanted(found := await admin.get(f"/api/lessons/{lesson}")):
+        assert time.monotonic() < deadline, (
+            found["state"],
+            found["host"]["ingest"],
+            found["host"]["media"],
+        )
+        await asyncio.sleep(0.1)
+    return dict(found)
+
+
+async def test_a_recording_host_gives_the_lesson_by_itself(tmp_path: Path) -> None:
+    need("GstRtspServer")
+    port = free_port()
+    url = f"rtsp://admin:s3cret@127.0.0.1:{port}/main"
+    server = Server(tmp_path, SYNC_CLASSROOM_INGEST__SOURCES=json.dumps({HOST: url}))
+    try:
+        lesson = await asyncio.to_thread(plan, server)
+        async with open_http(server.url) as http:
+            admin = await Administrator.sign_in(http, server.url, "admin", PASSWORD)
+            tokens = {room: await admin.enrol(room, "virtual") for room in ROOMS}
+            (seat, *_) = terminals = make_terminals(
+                http, server.url, tokens, recording=None, thumbnail=None, mix=Mix(), seed=1
+            )
+            running = asyncio.create_task(Swarm(terminals).run(), name="swarm")
+            try:
+                found = await told(
+                    admin, lesson, lambda one: (one["host"]["ingest"] or {}).get("reason")
+                )
+                assert found["host"]["ingest"] == {
+                    "source": f"rtsp://127.0.0.1:{port}/main",
+                    "state": "failed",
+                    "reason": "unreachable",
+                }
+                assert found["state"] == "open"
+                with rtsp_server("--user", "admin:s3cret", port=port):
+                    found = await told(admin, lesson, lambda one: one["state"] == "live")
+                    assert found["host"]["ingest"]["state"] == "live"
+                    await until(lambda: seat.figures().packets > 200, timeout_s=30)
+                    # What was given before the coordinator died goes on without it.
+                    server.kill()
+                    before = seat.figures().packets
+                    await until(lambda: seat.figures().packets > before + 200, timeout_s=30)
+                    await asyncio.to_thread(server.start)
+                    found = await told(
+                        admin, lesson, lambda one: (one["host"]["ingest"] or {}).get("state")
+                    )
+                    assert found["host"]["ingest"]["state"] == "live"
+                await told(admin, lesson, lambda one: one["host"]["ingest"]["state"] == "failed")
+                with rtsp_server("--user", "admin:s3cret", port=port):
+                    await told(admin, lesson, lambda one: one["host"]["ingest"]["state"] == "live")
+                    before = seat.figures().packets
+                    await until(lambda: seat.figures().packets > before + 100, timeout_s=30)
+            finally:
+                running.cancel()
+                await asyncio.wait({running})
+        figures = json.loads(
+            await asyncio.to_thread(server.command, "coverage", "--format", "json")
+        )
+        assert all(s["host_s"] > 5 for s in figures["seats"] if s["occurrence"] == lesson)
+    finally:
+        await asyncio.to_thread(server.stop)
+    assert await asyncio.to_thread(said, tmp_path, "s3cret") == []
+
+
+def said(folder: Path, secret: str) -> list[Path]:
+    """Logs and journals that hold the secret."""
+    files = [*folder.rglob("*.log"), *folder.rglob("*.ndjson"), *folder.rglob("*.stderr")]
+    assert files
+    return [file for file in files if secret in file.read_text("utf-8", errors="replace")]

@@ -1,0 +1,224 @@
+"""GStreamer as Debian has it, in processes of its own: foreign WHIP and WHEP clients.
+
+Tests without it are skipped with a sentence, except in CI, where that is a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.support.processes import free_port
+from tests.support.waiting import until
+
+SYSTEM_PYTHON: Final = "/usr/bin/python3"
+_SOUND: Final = (
+    "audiotestsrc is-live=true ! audioconvert ! audioresample ! queue ! opusenc"
+    " ! rtpopuspay pt=111 ! queue"
+    " ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111"
+)
+_PICTURE: Final = (
+    "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1"
+    " ! videoconvert ! queue ! "
+)
+_CODECS: Final = {
+    "H264": "x264enc tune=zerolatency key-int-max=30 bitrate=300 byte-stream=true"
+    " ! video/x-h264,profile=constrained-baseline"
+    " ! rtph264pay pt=102 config-interval=-1 aggregate-mode=zero-latency ! queue"
+    " ! application/x-rtp,media=video,encoding-name=H264,payload=102,packetization-mode=(string)1",
+    "VP8": "vp8enc deadline=1 keyframe-max-dist=30 ! rtpvp8pay pt=96 ! queue"
+    " ! application/x-rtp,media=video,encoding-name=VP8,payload=96",
+}
+
+
+def sound() -> str:
+    """A GStreamer description of a tone as Opus in RTP."""
+    return _SOUND
+
+
+def picture(codec: str) -> str:
+    """A GStreamer description of a moving ball as H264 or VP8 in RTP."""
+    return _PICTURE + _CODECS[codec]
+
+
+def _missing(what: str) -> None:
+    sentence = f"{what}; deploy/setup.sh test installs it on Debian"
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def need(*imports: str) -> None:
+    """Skip the test unless the system's Python has these GStreamer bindings."""
+    wanted = ["Gst", "GstSdp", "GstWebRTC", *imports]
+    lines = [f"gi.require_version({name!r}, '1.0')" for name in wanted]
+    code = "import gi\n" + "\n".join(lines) + f"\nfrom gi.repository import {', '.join(wanted)}"
+    done = subprocess.run([SYSTEM_PYTHON, "-c", code], capture_output=True, check=False)
+    if done.returncode != 0:
+        _missing(f"GStreamer's bindings {wanted} are missing")
+
+
+class GstPeer:
+    """`gst_peer.py`; `said` are its lines."""
+
+    def __init__(self, *arguments: str) -> None:
+        script = Path(__file__).with_name("gst_peer.py")
+        self.said: list[dict[str, Any]] = []
+        self.process = subprocess.Popen(
+            [SYSTEM_PYTHON, str(script), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+    def last(self, name: str) -> Any:
+        """The newest value said under a name, or None."""
+        return next((line[name] for line in reversed(self.said) if name in line), None)
+
+    async def wait(self, name: str, value: Any) -> None:
+        """Until that was said; what went wrong instead ends the test."""
+        await until(lambda: self.last(name) == value or self.last("error"), timeout_s=30)
+        assert self.last("error") is None
+        assert self.last(name) == value
+
+    async def leave(self) -> None:
+        """Let it say goodbye, and end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        await asyncio.to_thread(self.process.wait, 15)
+        await asyncio.to_thread(self._reader.join)
+
+    def close(self) -> None:
+        """End it however it is."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+
+
+@contextmanager
+def gst_peer(way: str, url: str, codec: str) -> Iterator[GstPeer]:
+    """GStreamer's webrtcbin as a `whip` or `whep` client."""
+    need()
+    description = ""
+    if way == "whip":
+        description = f"{picture(codec)} ! peer. {sound()} ! peer."
+    peer = GstPeer(way, url, codec, description)
+    try:
+        yield peer
+    finally:
+        peer.close()
+
+
+# Debian 12 links libnice against libsoup 3, and whip-client against libsoup 2, which refuse each
+# other in one process. libnice needs libsoup for UPnP alone, by way of this library.
+_NO_UPNP: Final = """
+void *gupnp_simple_igd_get_type(void) { return 0; }
+void *gupnp_simple_igd_thread_new(void) { return 0; }
+void gupnp_simple_igd_add_port(void) { }
+void gupnp_simple_igd_remove_port_local(void) { }
+"""
+
+
+def _start_whip_client(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    program, compiler = shutil.which("whip-client"), shutil.which("cc")
+    if program is None or compiler is None:
+        _missing("whip-client (package simple-whip-client) or a C compiler is missing")
+    assert program is not None
+    assert compiler is not None
+    name = "libgupnp-igd-1.0.so.4"
+    source = folder / "no_upnp.c"
+    source.write_text(_NO_UPNP)
+    command = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{name}"]
+    subprocess.run([*command, "-o", str(folder / name), str(source)], check=True)
+    with (folder / "whip-client.log").open("wb") as log:
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
+        return subprocess.Popen([program, *arguments], env=environment, stdout=log, stderr=log)
+
+
+@asynccontextmanager
+async def whip_client(folder: Path, url: str, token: str, codec: str) -> AsyncIterator[None]:
+    """Meetecho's simple-whip-client publishing; it says goodbye at the end."""
+    process = _start_whip_client(
+        folder, "-u", url, "-t", token, "-A", sound(), "-V", picture(codec)
+    )
+    try:
+        yield
+        process.send_signal(signal.SIGINT)
+        await asyncio.to_thread(process.wait, 15)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class RtspServer:
+    """A recording host that listens at `url`."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def hang(self) -> None:
+        """The stream stops; the connection stays."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("stop\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def rtsp_server(*arguments: str, port: int | None = None) -> Iterator[RtspServer]:
+    """`gst_rtsp_server.py`, listening."""
+    need("GstRtspServer")
+    script = Path(__file__).with_name("gst_rtsp_server.py")
+    port = port or free_port()
+    process = subprocess.Popen(
+        [SYSTEM_PYTHON, str(script), str(port), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "listening\n"
+        yield RtspServer(f"rtsp://127.0.0.1:{port}/main", process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def rtmp_push(url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`gst_push.py`, which ends by itself when it is refused."""
+    need()
+    script = Path(__file__).with_name("gst_push.py")
+    process = subprocess.Popen(
+        [SYSTEM_PYTHON, str(script), url], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
