@@ -20,18 +20,14 @@ from aiortc import RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
 from sync_classroom.relay.endpoint import Endpoint
-from sync_classroom.relay.feed import Feed
 from sync_classroom.relay.recording.library import Library, Limits, State
 from sync_classroom.relay.recording.recorder import (
-    MAX_QUEUED,
     NOBODY,
     Recorder,
     RecordingRefusedError,
-    _Line,
 )
-from sync_classroom.relay.rtp import Packet
 from tests.support.media_peers import MovingSquare, connection, publish, relay
-from tests.support.recordings import OPUS, VP8, decoded, items
+from tests.support.recordings import decoded, items
 from tests.support.relay_child import relay_child
 from tests.support.relays import settings
 from tests.support.waiting import until
@@ -225,57 +221,6 @@ async def test_the_limit_stops_recording_and_says_so_and_room_lets_it_go_on(
         assert not status["disk_full"]
         assert len(segments(status)) == 2
         await peer.close()
-
-
-async def test_a_slow_disk_costs_packets_and_not_memory() -> None:
-    class Nobody:
-        tracks = ()
-
-    line = _Line("camera", Nobody())
-    feed = Feed("audio", OPUS)
-
-    class Known:
-        anchor = (0.0, 0)
-        reported = True
-
-    feed.clock = Known()  # type: ignore[assignment]
-    batch = [Packet(n, 0, False, b"x", arrival_s=0.0) for n in range(100)]
-    for _ in range(MAX_QUEUED // 100 + 5):
-        line.take(feed, batch)
-    assert line.put == MAX_QUEUED // 100 * 100
-    assert line.lost == 500
-    assert len(line.events) == MAX_QUEUED // 100
-
-
-async def test_of_several_layers_the_largest_that_is_sent_is_recorded() -> None:
-    class Nobody:
-        tracks = ()
-
-    class Known:
-        anchor = (0.0, 0)
-        reported = True
-
-    line = _Line("camera", Nobody())  # type: ignore[arg-type]
-    low, high = Feed("video", VP8, "l"), Feed("video", VP8, "h")
-    low.size, high.size = (320, 180), (1280, 720)
-    taken: list[str | None] = []
-    for at_s, feed, key in (
-        (0.0, high, False),  # nothing to begin with
-        (0.1, low, True),
-        (0.2, high, True),  # larger: gone over to
-        (0.3, low, True),
-        (0.4, high, False),
-        (1.5, low, True),  # the large one is not sent any more
-        (1.6, high, False),
-    ):
-        feed.clock = Known()  # type: ignore[assignment]
-        feed.tap = line
-        before = line.put
-        feed.add(Packet(1, 0, True, b"x", arrival_s=at_s, keyframe=key))
-        feed.take_batch()
-        taken.append(feed.rid if line.put > before else None)
-    assert taken == [None, "l", "h", None, "h", "l", None]
-    assert [event for event in line.events if isinstance(event, str)] == ["video"] * 3
 
 
 async def test_media_are_deleted_by_age_while_it_runs(
