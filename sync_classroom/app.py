@@ -104,7 +104,6 @@ class ServeSettings:
 @dataclass(frozen=True, slots=True)
 class Ready:
     """What a serving coordinator can be reached by. `setup_url` is set while nobody has an account.
-
     `services` is for whoever runs `serve` inside its own process, such as the demo.
     """
 
@@ -129,9 +128,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT, `stop` or cancellation; then stop cleanly.
 
-    `ready` is called once everything listens. Raises ProblemError naming the setting for what a
-    person can put right: a port in use, a certificate that does not fit, a database or folder that
-    cannot be used.
+    `ready` is called once everything listens. Raises ProblemError naming the setting to put right.
     """
     stop = stop or asyncio.Event()
     async with AsyncExitStack() as stack:
