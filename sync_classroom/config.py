@@ -434,34 +434,3 @@ def load_settings(path: Path | None = None) -> Settings:
         raise _problem(error, str(chosen) if data else "environment") from error
     except SettingsError as error:  # a list in the environment that is not JSON
         raise _no_list() from error
-
-
-def render_reference() -> str:
-    """The settings file with every default, unit and sentence, as TOML."""
-    lines = [
-        "# Settings of sync_classroom. Every value below is the default.",
-        f"# Any of them can be set by environment: {ENV_PREFIX}SERVER__LISTEN=0.0.0.0:8443",
-        "",
-    ]
-    defaults = Settings.model_construct()
-    for table, field in Settings.model_fields.items():
-        section = field.annotation
-        assert section is not None
-        lines += [f"[{table}]  # {(section.__doc__ or '').strip()}"]
-        values = getattr(defaults, table)
-        for key, info in section.model_fields.items():
-            lines += [f"# {info.description}", f"{key} = {_toml(getattr(values, key))}"]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _toml(value: object) -> str:
-    """A default as TOML: text, yes or no, number, list of texts, or an empty table."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return str(value)

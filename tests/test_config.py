@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom.config import Settings, load_settings, render_reference, split_address
+from sync_classroom.config import ENV_PREFIX, Settings, load_settings, split_address
 from sync_classroom.domain.problems import ProblemError
 
 ROOT = Path(__file__).parent.parent
@@ -18,6 +18,37 @@ def _file(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "settings.toml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def render_reference() -> str:
+    """The settings file with every default, unit and sentence, as TOML."""
+    lines = [
+        "# Settings of sync_classroom. Every value below is the default.",
+        f"# Any of them can be set by environment: {ENV_PREFIX}SERVER__LISTEN=0.0.0.0:8443",
+        "",
+    ]
+    defaults = Settings.model_construct()
+    for table, field in Settings.model_fields.items():
+        section = field.annotation
+        assert section is not None
+        lines += [f"[{table}]  # {(section.__doc__ or '').strip()}"]
+        values = getattr(defaults, table)
+        for key, info in section.model_fields.items():
+            lines += [f"# {info.description}", f"{key} = {_toml(getattr(values, key))}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """A default as TOML: text, yes or no, number, list of texts, or an empty table."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(value)
 
 
 def test_reference_file_is_what_the_models_say() -> None:
@@ -142,3 +173,7 @@ def test_environment_variable_that_names_no_setting_is_refused(
 def test_split_address_takes_brackets_off() -> None:
     assert split_address("[::1]:8080") == ("::1", 8080)
     assert split_address("0.0.0.0:0") == ("0.0.0.0", 0)
+
+
+if __name__ == "__main__":
+    (ROOT / "config/sync_classroom.toml").write_text(render_reference(), encoding="utf-8")

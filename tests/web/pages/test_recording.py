@@ -132,8 +132,8 @@ async def test_only_those_concerned_may_watch(tmp_path: Path) -> None:
         await recorded(served)
         teacher = served.users[Role.TEACHER]
         for school, status in (("host-1", 200), ("remote-1", 200), ("remote-3", 403), (None, 403)):
-            user = replace(teacher, school=None if school is None else SchoolId(school))
-            await served.store.update_user(user)
+            chosen = None if school is None else SchoolId(school)
+            await served.store.update_user(teacher.id, lambda u, s=chosen: replace(u, school=s))
             answer = await served.ask("GET", ADDRESS, role=Role.TEACHER)
             assert answer.status == status, school
             page = await look(served, "/lessons/english", role=Role.TEACHER)
@@ -198,8 +198,9 @@ async def test_whether_to_record_is_chosen_on_the_page(tmp_path: Path) -> None:
         assert await served.store.recording_wish(ahead.id) is False
         refused = await send(served, f"{address}/recording", {"wanted": "yes"}, role=Role.TEACHER)
         assert refused.status == 403
-        teacher = replace(served.users[Role.TEACHER], teacher=TeacherId(ahead.host.teacher))
-        await served.store.update_user(teacher)
+        gives = TeacherId(ahead.host.teacher)
+        teacher = served.users[Role.TEACHER].id
+        await served.store.update_user(teacher, lambda user: replace(user, teacher=gives))
         page = await look(served, address, role=Role.TEACHER)
         assert "现在：不录像" in page.text
         await send(served, f"{address}/recording", {"wanted": "yes"}, role=Role.TEACHER)
