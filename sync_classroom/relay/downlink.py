@@ -35,6 +35,12 @@ STOP_LOSS: Final = 0.25
 """The lowest layer is given up from here: sound would be the next to go."""
 STOP_SHARE: Final = 0.75
 """Or when REMB is below this share of what is sent, with `HEAVY_LOSS` to prove it."""
+LASTING_S: Final = 4.0
+LASTING_PACKETS: Final = 100
+"""Before a picture is stopped, loss is weighed over so long and so many: of thirty packets a second
+on a line that loses 5 % by chance, now and then a quarter is missing for a second."""
+HISTORY: Final = 16
+"""Marks kept for it, a quarter of a second apart at least."""
 DELAY_S: Final = 0.1
 """Round trips so much over their minimum are a queue that grows: Wi-Fi alone makes half of it."""
 LONG_DELAY_S: Final = 0.2
@@ -147,6 +153,7 @@ class Downlink:
         self._loss_fresh = False
         self._baseline = (0, 0)
         self._acked = (0, 0)
+        self._history: deque[tuple[float, int, int]] = deque()
         self._delays = 0
         self._last_rtt_s: float | None = None
         self._lows = [float("inf"), float("inf")]
@@ -191,12 +198,25 @@ class Downlink:
         """Running totals of packets as of a report: how many were sent, how many have arrived."""
         self._reported_s = now
         self._acked = (sent, acked)
+        if not self._history or now - self._history[-1][0] >= LASTING_S / HISTORY:
+            self._history.append((now, sent, acked))
+            while len(self._history) > 1 and now - self._history[1][0] >= LASTING_S:
+                self._history.popleft()
         packets = sent - self._baseline[0]
         if packets >= MIN_PACKETS:
             arrived = acked - self._baseline[1]
             self._loss = min(1.0, max(0.0, 1 - arrived / packets))
             self._loss_fresh = True
             self._baseline = self._acked
+
+    @property
+    def lasting_loss(self) -> float:
+        """The loss of the last `LASTING_S`, as far as reported; 0 where that is too little."""
+        if not self._history:
+            return 0.0
+        _, before, arrived = self._history[0]
+        sent, acked = self._acked
+        return 1 - (acked - arrived) / (sent - before) if sent - before >= LASTING_PACKETS else 0.0
 
     def missing(self, count: int) -> None:
         """So many packets were asked for again."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from .counters import Counters
-from .downlink import Downlink, Verdict
+from .downlink import HEAVY_LOSS, Downlink, Verdict
 from .feed import Feed
 from .forwarding import Slot, SlotState
 from .layers import STAY_SHARE, Demand, Shares, Source, Wish, cost_bps, share
@@ -134,6 +134,7 @@ class Steering:
             elif view.slot.state is not SlotState.PAUSED:
                 shown.append((view, view.source))
         over = verdict is not Verdict.CARRIED
+        drowned = verdict is Verdict.DROWNING and self.downlink.lasting_loss >= HEAVY_LOSS
         feeds, shares = plan(
             [
                 (source, view.wish, view.place, view.slot.aimed or view.slot.feed)
@@ -145,7 +146,7 @@ class Steering:
         )
         for (view, _), feed, rung in zip(shown, feeds, shares.rungs, strict=True):
             settled = view.slot.feed is feed and now >= view.since_s + STOP_AFTER_S
-            if rung is None and verdict is Verdict.DROWNING and settled and view.slot.sending:
+            if rung is None and drowned and settled and view.slot.sending:
                 view.slot.congest()
                 self._counters.pictures_stopped += 1
             self._steer(view, feed, now, drowning=verdict is Verdict.DROWNING)

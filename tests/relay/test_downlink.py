@@ -169,6 +169,19 @@ def test_what_is_asked_for_again_is_heard_before_the_report() -> None:
     assert made.estimate_bps < 1_000_000
 
 
+def test_lasting_loss_is_of_four_seconds_and_a_hundred_packets() -> None:
+    made = Downlink(0.0, pads=True)
+    assert made.lasting_loss == 0.0
+    made.acknowledged(0, 0, 0.0)
+    made.acknowledged(99, 50, 0.5)
+    assert made.lasting_loss == 0.0
+    made.acknowledged(200, 150, 1.0)
+    assert made.lasting_loss == 0.25
+    for second in range(2, 10):
+        made.acknowledged(200 + 100 * second, 150 + 99 * second, 0.5 * second + 1)
+    assert round(made.lasting_loss, 3) == 0.01
+
+
 def test_old_estimates_and_old_reports_say_nothing() -> None:
     made = path(None, 1_500_000)
     made.run(3.0)

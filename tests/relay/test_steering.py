@@ -168,6 +168,13 @@ def test_a_picture_stops_only_when_its_lowest_layer_does_not_fit() -> None:
     stage.steering._choose(stage.now, Verdict.OVER)
     assert first.sending
     assert second.sending
+    # Chance does that too, on a line that carries almost everything in the long run.
+    stage.downlink.acknowledged(1000, 960, stage.now - 4.0)
+    stage.downlink.acknowledged(1150, 1100, stage.now)
+    stage.steering._choose(stage.now, Verdict.DROWNING)
+    stage.frame(source.feeds[0])
+    assert second.state is SlotState.LIVE
+    stage.downlink.acknowledged(1300, 1200, stage.now + 0.5)
     stage.steering._choose(stage.now, Verdict.DROWNING)
     stage.frame(source.feeds[0])
     assert first.state is SlotState.LIVE
