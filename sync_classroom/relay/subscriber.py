@@ -174,8 +174,10 @@ class Subscriber:
         interval = max(MIN_RESEND_S, DEFAULT_RTT_S if rtt_s is None else rtt_s)
         most = self._resent_before + RESENT_SHARE * self.downlink.estimate_bps / 8
         for number in numbers:
-            if self._resent_in_second >= MAX_RESENT_PER_S or self._resent_bytes >= most:
+            if self._resent_in_second >= MAX_RESENT_PER_S:
                 return
+            if self._resent_bytes >= most and stream.slot.kind == "video":
+                return  # sound is small, and comes first
             packet = stream.slot.resend(number, now, interval)
             if packet is not None:
                 self._resent_in_second += 1

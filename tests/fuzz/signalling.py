@@ -18,9 +18,11 @@ from aiortc import sdp as aiortc_sdp
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
+from sync_classroom.domain.ingest import IngestSource
 from sync_classroom.relay.control import Control, Identity
 from sync_classroom.relay.endpoint import Endpoint
 from sync_classroom.relay.health import Health
+from sync_classroom.relay.ingest_supervisor import Ingests
 from sync_classroom.relay.journal import Journal
 from sync_classroom.relay.sdp import MAX_MEDIA_LINES, parse_fragment, parse_offer
 from sync_classroom.relay.session import Direction
@@ -239,6 +241,32 @@ def parse_request(data: bytes) -> Request | None:
     return Request(method, path, headers, {name: value for name, _, value in pairs}, body)
 
 
+class Hosts(Ingests):
+    """Recording hosts that are ordered and listed, but whose processes are not started."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _room, _offer: None, None, None)
+        self.sources: dict[str, IngestSource] = {}
+
+    def put(self, room: str, source: IngestSource | None) -> None:
+        if source is None:
+            self.sources.pop(room, None)
+        else:
+            self.sources[room] = source
+
+    def drop(self, room: str) -> None:
+        self.sources.pop(room, None)
+
+    def live(self, room: str) -> bool:
+        return room in self.sources
+
+    def room_of(self, key: str) -> str | None:
+        return next(iter(self.sources), None) if key == "a-key-of-sixteen" else None
+
+    def pushed(self, room: str, closed: asyncio.Event) -> None:
+        assert not closed.is_set()
+
+
 class Running:
     """A real endpoint on loopback and, for the control API, a real journal on disk."""
 
@@ -249,6 +277,7 @@ class Running:
             media=Listen("127.0.0.1", 0), max_rooms=MAX_ROOMS, max_sessions=MAX_SESSIONS
         )
         self.verifier = TokenVerifier([public()])
+        self.hosts = Hosts()
         self.endpoint: Endpoint = self.loop.run_until_complete(
             Endpoint.open(self.settings, on_sample=lambda sample: None)
         )
@@ -257,6 +286,7 @@ class Running:
         """As new, for the next input."""
         for room in self.endpoint.rooms():
             self.endpoint.delete_room(room)
+        self.hosts.sources.clear()
         self.verifier.replace_keys([public()])
 
     def close(self) -> None:
@@ -275,7 +305,7 @@ class Running:
 
 
 WHIP_STATUSES: Final = {
-    200, 201, 204, 400, 401, 403, 404, 405, 406, 409, 412, 415, 428, 503,
+    200, 201, 204, 400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 503,
 }  # fmt: skip
 
 
@@ -283,7 +313,9 @@ def whip_target() -> Callable[[bytes], None]:
     """Requests in a row, separated by a line of dashes; after a `!`, without tokens (open mode)."""
     running = Running()
     with_tokens, without_tokens = (
-        Signalling(running.endpoint, verifier, running.settings, wall=lambda: NOW)
+        Signalling(
+            running.endpoint, verifier, running.settings, wall=lambda: NOW, hosts=running.hosts
+        )
         for verifier in (running.verifier, None)
     )
 
@@ -388,6 +420,7 @@ def control_target() -> Callable[[bytes], None]:
         Health(running.endpoint.entrance, "00000000"),
         secret="0123456789abcdef",
         metrics=lambda: Reply(200),
+        ingests=running.hosts,
     )
 
     def run(data: bytes) -> None:

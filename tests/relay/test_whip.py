@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from sync_classroom.coordinator.ports import RoomSpec
 from sync_classroom.coordinator.tokens import TokenMinter
+from sync_classroom.relay.ingest_supervisor import Ingests
 from sync_classroom.relay.sdp import MAX_FRAGMENT_BYTES, MAX_OFFER_BYTES, parse_fragment
 from sync_classroom.relay.settings import RelaySettings
 from sync_classroom.relay.whip import FRAGMENT, SDP, Request, Signalling
@@ -171,7 +172,8 @@ async def test_without_turn_servers_there_is_no_link(running: RunningRelay) -> N
 async def test_relayed_candidates_are_remembered_from_offer_and_fragment() -> None:
     line = "a=candidate:4 1 udp 41885439 198.51.100.7 {} typ relay raddr 0.0.0.0 rport 0\r\n"
     async with media_relay() as (endpoint, _):
-        signalling = Signalling(endpoint, None, RelaySettings(), wall=time.time)
+        hosts = Ingests(lambda _room, _offer: None, None, None)
+        signalling = Signalling(endpoint, None, RelaySettings(), wall=time.time, hosts=hosts)
         offered = Request(
             "POST", "/whip/x", {"content-type": SDP}, body=(PUBLISH + line.format(50000)).encode()
         )
