@@ -242,7 +242,7 @@ async def test_reload_goes_on_with_the_lesson_without_a_press(
     await school.plan(starts_in_s=60)
     host = await school.terminal(browser, HOST)
     room = await school.terminal(browser, FIRST)
-    await host.click("#main-button")
+    await host.click("#main-button[data-action=start]:enabled")
     await moving(room, "#teacher video")
     await room.reload()
     await moving(room, "#teacher video")
@@ -259,7 +259,7 @@ async def test_server_away_keeps_the_picture_and_opens_the_page_again(
     lesson = await school.plan(starts_in_s=60)
     host = await school.terminal(browser, HOST)
     room = await school.terminal(browser, FIRST)
-    await host.click("#main-button")
+    await host.click("#main-button[data-action=start]:enabled")
     await host.wait_for_selector("#lesson-state[data-live]", timeout=SLOW_MS)
     await moving(room, "#teacher video")
     kept = "async () => (await (await caches.open('terminal-shell')).keys()).length > 10"
@@ -289,7 +289,7 @@ async def test_relay_killed_in_mid_lesson_is_found_again_by_itself(
     await school.plan(starts_in_s=60)
     host = await school.terminal(browser, HOST)
     room = await school.terminal(browser, FIRST)
-    await host.click("#main-button")
+    await host.click("#main-button[data-action=start]:enabled")
     await moving(room, "#teacher video")
     before = await room.evaluate_handle(_TRACK)
     covered = await room.evaluate_handle(_WATCH_COVER)
@@ -334,7 +334,7 @@ async def test_camera_unplugged_in_mid_lesson_is_named_and_taken_again(
     await school.plan(starts_in_s=60)
     host = await school.terminal(browser, HOST)
     room = await school.terminal(browser, FIRST)
-    await host.click("#main-button")
+    await host.click("#main-button[data-action=start]:enabled")
     await moving(room, "#teacher video")
     # What Chromium does when the plug is pulled: the track ends, and asking finds no camera.
     await host.evaluate(
@@ -369,7 +369,7 @@ async def test_courseware_stopped_by_the_browser_is_said_and_can_be_shared_again
 ) -> None:
     await school.plan(starts_in_s=60)
     host = await school.terminal(browser, HOST)
-    await host.click("#main-button")
+    await host.click("#main-button[data-action=start]:enabled")
     await host.click("#screen")
     screen = host.locator("#screen")
     await expect(screen).to_have_text("停止课件", timeout=SLOW_MS)
@@ -434,7 +434,7 @@ async def test_sound_that_the_browser_withholds_is_one_tap_away(
     await on_screen(room, "remote")
     await room.add_init_script(WITHHOLD)
     await room.reload()  # nobody has touched this document
-    await host.click("#main-button")
+    await host.click("#main-button[data-action=start]:enabled")
     await moving(room, "#teacher video")
     button = room.locator("[data-banner=sound] button:visible")
     await expect(button).to_have_text("点一下打开声音", timeout=SLOW_MS)
