@@ -14,6 +14,7 @@ from .ids import (
     PushId,
     SchoolId,
     SeatId,
+    SeriesId,
     TargetId,
     TeacherId,
     TermId,
@@ -40,12 +41,29 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One remote classroom in one occurrence (听讲席): the unit of coverage."""
+    """One remote classroom in one occurrence (听讲席): the unit of coverage.
+
+    `assistant` is the teacher who looks after the class in the remote room (助教).
+    """
 
     id: SeatId
     classroom: ClassroomId
     school_class: ClassId | None = None
     expected: int | None = None
+    assistant: TeacherId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Which date of which series an occurrence stands for, wherever it takes place now.
+
+    What RECURRENCE-ID is to iCalendar (RFC 5545 section 3.8.4.4). `own`: this lesson was edited by
+    itself, so a later change of its series passes it over.
+    """
+
+    series: SeriesId
+    date: date
+    own: bool = False
 
 
 class ChangeKind(StrEnum):
@@ -74,7 +92,8 @@ class Occurrence:
     """One lesson on one date (课次). `starts_at`, `ends_at` are aware, half-open.
 
     `periods` is how many 课时 it counts for, not minutes. `date` is the civil date in the
-    programme's zone, to which every seat belongs.
+    programme's zone, to which every seat belongs. `slot` is None for a lesson that belongs to no
+    series; `moved_from` is the other end of a move.
     """
 
     id: OccurrenceId
@@ -91,6 +110,8 @@ class Occurrence:
     term: TermId | None = None
     participants: tuple[TeacherId, ...] = ()
     changes: tuple[Change, ...] = ()
+    slot: Slot | None = None
+    moved_from: OccurrenceId | None = None
 
     @property
     def withdrawn(self) -> bool:

@@ -1,0 +1,1 @@
+"""Timetables as files: spreadsheets, other programs' exports, calendars; bytes in, domain values out."""
