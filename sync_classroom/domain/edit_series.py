@@ -195,7 +195,11 @@ def _make(sheet: Sheet, have: _Have, wanted: Occurrence, reason: str) -> None:
         stands = replace(lesson, slot=slot, changes=_of_seats(lesson))
         sheet.put(sheet.as_if(stands, wanted, reason))
     else:
-        ident = have.now or _free_id(sheet, wanted)
+        ident = have.now
+        if ident is not None and _slot(sheet.copy.occurrences[ident]) != slot:
+            sheet.drop(ident)
+            ident = None
+        ident = ident or _free_id(sheet, wanted)
         _check(sheet, wanted)
         stands = replace(lesson, changes=_of_seats(lesson))
         sheet.move_published(stands, replace(wanted, id=ident), reason, own=False)

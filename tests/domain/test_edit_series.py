@@ -229,8 +229,9 @@ def test_rule_moved_twice_before_publishing_is_moved_once() -> None:
     draft.do(ChangeSeries(second))
     # Nothing of the new rule was ever held, so it changed in place.
     assert draft.standing("eng.n1")[:2] == ["09-16 08:10", "09-23 08:10"]
-    assert draft.lesson("eng.n1-20260922").date == date(2026, 9, 23)
-    assert draft.lesson("eng.n1-20260922").moved_from == FIRST
+    assert kinds(draft, FIRST) == [(ChangeKind.MOVED, "eng.n1-20260923")]
+    assert draft.lesson("eng.n1-20260923").moved_from == FIRST
+    assert "eng.n1-20260922" not in draft.copy.occurrences
     draft.do(ChangeSeries(replace(second, weekday=1)))
     assert draft.standing("eng.n1") == MONDAYS
     assert draft.lesson(FIRST).changes == ()
