@@ -22,6 +22,7 @@ from .ids import (
     PushId,
     SchoolId,
     SeatId,
+    SeriesId,
     TargetId,
     TeacherId,
     TermId,
@@ -39,6 +40,7 @@ from .timetable import (
     Push,
     PushTarget,
     Seat,
+    Slot,
 )
 
 PLAN_SCHEMA: Final = "sync-classroom/plan/1"
@@ -133,11 +135,18 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
 
 # `class` cannot be a name in Python.
 _RENAMED: Final = {"school_class": "class"}
+# Keys the layout did not have from the start: written only where they say something.
+_WHERE_SET: Final = frozenset({"slot", "moved_from", "assistant"})
 
 
 def _written(thing: Any) -> dict[str, Any]:
     """A domain value as JSON: its fields, in their order, under the names of the file."""
-    return {_RENAMED.get(f.name, f.name): _plain(getattr(thing, f.name)) for f in fields_of(thing)}
+    named = ((f.name, getattr(thing, f.name)) for f in fields_of(thing))
+    return {
+        _RENAMED.get(name, name): _plain(value)
+        for name, value in named
+        if value is not None or name not in _WHERE_SET
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -215,7 +224,17 @@ def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
             _parse_change(each, {s.id for s in seats})
             for each in fields.records("changes", named_by=None)
         ),
+        slot=_slot_or_none(fields),
+        moved_from=OccurrenceId(fields.ident("moved_from")) if fields.has("moved_from") else None,
     )
+
+
+def _slot_or_none(fields: Fields) -> Slot | None:
+    if not fields.has("slot"):
+        return None
+    slot = Fields(fields.values["slot"], f"{fields.where}, slot")
+    # A plan has occurrences, not rules: the series lies outside of it.
+    return Slot(SeriesId(slot.ident("series")), slot.day("date"), slot.flag("own", default=False))
 
 
 def _parse_host(fields: Fields, roster: Roster) -> Host:
@@ -228,11 +247,15 @@ def _parse_host(fields: Fields, roster: Roster) -> Host:
 
 
 def _parse_seat(fields: Fields, roster: Roster) -> Seat:
+    assistant = None
+    if fields.has("assistant"):
+        assistant = TeacherId(reference(fields, "assistant", roster.teachers, "teachers"))
     return Seat(
         SeatId(fields.ident("id")),
         _classroom(fields, roster),
         _class_or_none(fields, roster),
         fields.count_or_none("expected"),
+        assistant,
     )
 
 
