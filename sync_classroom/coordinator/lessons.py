@@ -13,6 +13,7 @@ import structlog
 
 from ..domain import lesson
 from ..domain.accounts import Terminal
+from ..domain.bookable import reason_of
 from ..domain.booking import NewLesson, SeatRequest, plan_lesson
 from ..domain.conflicts import ClashError
 from ..domain.floor import Floor
@@ -35,7 +36,6 @@ __all__ = ["LessonService", "Line", "NewLesson", "Presence", "SeatRequest"]
 
 # A page asks for a week or a term; more than a school year is a slip of the pen.
 MAX_DAYS = 400
-MAX_REASON = 200
 
 
 class Line(Protocol):
@@ -132,7 +132,7 @@ class LessonService:
         planned = await self._store.get_occurrence(occurrence)
         if planned is None:
             raise unknown_lesson(occurrence)
-        reason = _reason(reason)
+        reason = reason_of(reason)
         if seat is not None and all(s.id != seat for s in planned.seats):
             raise _unknown_seat(seat)
         if planned.withdrawn or (seat is not None and planned.seat_withdrawn(seat)):
@@ -311,19 +311,6 @@ def _unknown_seat(seat: str) -> ProblemError:
         field="seat",
         value=seat[:96],
     )
-
-
-def _reason(reason: str) -> str:
-    text = reason.strip()
-    if not text or len(text) > MAX_REASON:
-        raise ProblemError(
-            "reason_missing",
-            f"请写明原因（最多 {MAX_REASON} 字），它会告知听课学校并写入记录。",
-            f"Give a reason of {MAX_REASON} characters at most; schools are told and it is kept.",
-            field="reason",
-            value=reason[: MAX_REASON + 1],
-        )
-    return text
 
 
 def _extended(run: LessonRun | None) -> bool:
