@@ -1,1 +1,1 @@
-"""Timetables as files: spreadsheets, other programs' exports, calendars; bytes in, domain values out."""
+"""Timetables as files: sheets, other programs' exports, calendars; bytes in, domain values out."""
