@@ -13,6 +13,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final
 
+from .calendar import days_written
 from .facts import Fact, parse_fact
 from .fields import Fields, MalformedError, shown
 from .ids import (
@@ -26,7 +27,7 @@ from .ids import (
     TeacherId,
     TermId,
 )
-from .roster import Roster
+from .roster import BellSet, DayException, Roster, Term
 from .roster_file import parse_roster, reference
 from .rules import DEFAULT, Rules
 from .timetable import (
@@ -123,9 +124,9 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "classrooms": [_written(c) for c in roster.classrooms.values()],
         "classes": [_written(c) for c in roster.classes.values()],
         "teachers": [_written(t) for t in roster.teachers.values()],
-        "terms": [_written(t) for t in roster.terms.values()],
-        "days": [_written(d) for d in roster.days],
-        "bell_sets": [_written(b) for b in roster.bell_sets.values()],
+        "terms": [record(t) for t in roster.terms.values()],
+        "days": [record(d) for d in days_written(roster)],
+        "bell_sets": [record(b) for b in roster.bell_sets.values()],
         "occurrences": [_written(o) for o in plan.occurrences.values()],
         "pushes": [_written(p) for p in plan.pushes.values()],
     }
@@ -138,6 +139,20 @@ _RENAMED: Final = {"school_class": "class"}
 def _written(thing: Any) -> dict[str, Any]:
     """A domain value as JSON: its fields, in their order, under the names of the file."""
     return {_RENAMED.get(f.name, f.name): _plain(getattr(thing, f.name)) for f in fields_of(thing)}
+
+
+# Fields that came later are written only where they say something, so that a plan without them
+# is the same file as before, with the same SHA-256.
+_LATER: Final = ("reason", "name", "valid_from", "valid_to")
+
+
+def record(thing: DayException | BellSet | Term) -> dict[str, Any]:
+    """One record of the calendar as `plan.json` has it."""
+    return {
+        k: v
+        for k, v in _written(thing).items()
+        if v or (k not in _LATER or isinstance(thing, Term))
+    }
 
 
 def _plain(value: Any) -> Any:
