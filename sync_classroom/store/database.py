@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from ..domain.problems import ProblemError
 from .accounts import AccountQueries
+from .calendar import CalendarQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .lease import LeaseQueries
@@ -33,6 +34,7 @@ class Database(
     AccountQueries,
     LeaseQueries,
     RecordingQueries,
+    CalendarQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 
