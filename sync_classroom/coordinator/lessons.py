@@ -14,6 +14,7 @@ import structlog
 
 from ..domain import lesson
 from ..domain.accounts import Terminal
+from ..domain.bookable import reason_of
 from ..domain.booking import NewLesson, SeatRequest, plan_lesson
 from ..domain.floor import Floor
 from ..domain.ids import ClassroomId, OccurrenceId, SeatId
@@ -40,7 +41,6 @@ __all__ = ["LessonService", "Line", "NewLesson", "Presence", "SeatRequest"]
 WRITE_TRIES = 5
 # A page asks for a week or a term; more than a school year is a slip of the pen.
 MAX_DAYS = 400
-MAX_REASON = 200
 
 
 class Line(Protocol):
@@ -129,7 +129,7 @@ class LessonService:
 
         Withdrawing what is withdrawn already changes nothing.
         """
-        reason = checked_reason(reason)
+        reason = reason_of(reason)
         for _ in range(WRITE_TRIES):
             planned = await self._cancellable(occurrence, seat)
             if planned.seat_withdrawn(seat) if seat is not None else planned.withdrawn:
@@ -332,20 +332,6 @@ def plan_busy() -> ProblemError:
         "Others are changing the same lessons; nothing was stored. Reload and try again.",
         kind=ProblemKind.CONFLICT,
     )
-
-
-def checked_reason(reason: str) -> str:
-    """The reason without spaces around it; ProblemError if there is none or it is a letter."""
-    text = reason.strip()
-    if not text or len(text) > MAX_REASON:
-        raise ProblemError(
-            "reason_missing",
-            f"请写明原因（最多 {MAX_REASON} 字），它会告知听课学校并写入记录。",
-            f"Give a reason of {MAX_REASON} characters at most; schools are told and it is kept.",
-            field="reason",
-            value=reason[: MAX_REASON + 1],
-        )
-    return text
 
 
 def _extended(run: LessonRun | None) -> bool:
