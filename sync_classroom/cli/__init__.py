@@ -21,6 +21,7 @@ from .logs import configure_logs
 MODULES: Final = {
     "audit": "audit",
     "bundle": "audit",
+    "calendar": "calendar",
     "coverage": "plan",
     "demo": "demo",
     "doctor": "doctor",
