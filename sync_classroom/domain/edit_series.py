@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from .bookable import (
+    MAX_REASON,
     MAX_TEXT,
     check_duration,
     check_figures,
@@ -94,7 +95,7 @@ def change_series(command: ChangeSeries, sheet: Sheet) -> None:
     have = list(_have(sheet, old.id))
     begun = {h.on for h in have if sheet.begun(h.lesson)}
     since = _since(command, sheet, begun)
-    if not begun and all(_slot(o).date >= since for o in sheet.copy.of_series(old.id)):
+    if not begun and all(_slot(o).date >= since for o in sheet.of_series(old.id)):
         new, wanted = _checked(command.series, sheet, date.min)
     else:
         ident = SeriesId(f"{old.id.partition('.')[0]}.{sheet.desk.new_id()}")
@@ -117,7 +118,7 @@ def remove_series(command: RemoveSeries, sheet: Sheet) -> None:
     series = _known(command.series, sheet)
     reason = reason_of(command.reason)
     held: list[date] = []
-    for lesson in sheet.copy.of_series(series.id):
+    for lesson in sheet.of_series(series.id):
         if sheet.begun(lesson):
             held.append(_slot(lesson).date)
         elif not lesson.withdrawn:
@@ -130,12 +131,12 @@ def follow_calendar(command: FollowCalendar, sheet: Sheet) -> None:
     """Every rule's lessons to come become what the calendar makes of it today."""
     desk = sheet.desk
     given = reason_of(command.reason, needed=False)
-    for series in sorted(sheet.copy.series.values(), key=lambda s: s.id):
+    for series in sheet.all_series():
         if desk.term is not None and series.term != desk.term:
             continue
         have = list(_have(sheet, series.id))
         wanted = _to_come(sheet, series)
-        reasons = {h.on: given for h in have}
+        reasons = {h.on: given or _why(sheet, series, h.on) for h in have}
         _lay(sheet, series, have, wanted, reasons, _BY_CALENDAR)
 
 
@@ -196,8 +197,9 @@ def _make(sheet: Sheet, have: _Have, wanted: Occurrence, reason: str) -> None:
         sheet.put(sheet.as_if(stands, wanted, reason))
     else:
         ident = have.now
-        if ident is not None and _slot(sheet.copy.occurrences[ident]) != slot:
-            sheet.drop(ident)
+        now = sheet.find(ident)
+        if now is not None and _slot(now) != slot:
+            sheet.drop(now.id)
             ident = None
         ident = ident or _free_id(sheet, wanted)
         _check(sheet, wanted)
@@ -271,7 +273,7 @@ def _have(sheet: Sheet, series: SeriesId) -> Iterator[_Have]:
     What the draft did to them along with their rule is seen through, so that an edit starts from
     what is published; what was edited by itself is as it was edited.
     """
-    for lesson in sheet.copy.of_series(series):
+    for lesson in sheet.of_series(series):
         if moved_to(lesson) is not None:
             continue
         origin = None if lesson.moved_from is None else sheet.copy.published(lesson.moved_from)
@@ -296,6 +298,11 @@ def _slot(lesson: Occurrence) -> Slot:
 
 def _of_seats(lesson: Occurrence) -> tuple[Change, ...]:
     return tuple(c for c in lesson.changes if c.kind is ChangeKind.SEAT_CANCELLED)
+
+
+def _why(sheet: Sheet, series: Series, on: date) -> str:
+    """What the calendar says of a date at the host school, perhaps nothing."""
+    return sheet.desk.calendar.day(series.host.school, on).reason.zh[:MAX_REASON]
 
 
 def _known(series: SeriesId, sheet: Sheet) -> Series:

@@ -61,6 +61,7 @@ class Sheet:
         self.desk = desk
         self._occurrences: dict[OccurrenceId, Occurrence | None] = {}
         self._series: dict[SeriesId, Series | None] = {}
+        self._of_series: dict[SeriesId, set[OccurrenceId]] = {}
 
     def decision(self) -> Decision:
         """What has been changed, with how it was before."""
@@ -84,6 +85,20 @@ class Sheet:
     def find_series(self, ident: SeriesId) -> Series | None:
         """The series as it stands on this sheet."""
         return self._series.get(ident, self.copy.series.get(ident))
+
+    def all_series(self) -> list[Series]:
+        """Every rule as it stands on this sheet, by id."""
+        idents = sorted({*self.copy.series, *self._series})
+        return [s for i in idents if (s := self.find_series(i)) is not None]
+
+    def of_series(self, series: SeriesId) -> list[Occurrence]:
+        """The lessons that stand for a date of this rule on this sheet, by slot."""
+        idents = {o.id for o in self.copy.of_series(series)} | self._of_series.get(series, set())
+        lessons = [o for i in idents if (o := self.find(i)) is not None]
+        return sorted(
+            (o for o in lessons if o.slot is not None and o.slot.series == series),
+            key=lambda o: (o.slot.date if o.slot else o.date, o.id),
+        )
 
     def begun(self, occurrence: Occurrence) -> bool:
         """Whether it is published and its time has come: then nothing of it may change."""
@@ -144,11 +159,11 @@ class Sheet:
         published = self.copy.published(occurrence.id)
         for known in (published, self.copy.occurrences.get(occurrence.id)):
             if known is not None and _unstamped(known) == _unstamped(occurrence):
-                self._occurrences[occurrence.id] = known
+                self._set(known)
                 return
         if published is not None and _owned(occurrence, own=False) == _owned(published, own=False):
             occurrence = published
-        self._occurrences[occurrence.id] = occurrence
+        self._set(occurrence)
 
     def drop(self, ident: OccurrenceId) -> None:
         """An unpublished lesson goes as if it had never been."""
@@ -328,7 +343,12 @@ class Sheet:
     def _as_published(self, occurrence: Occurrence) -> None:
         published = self.copy.published(occurrence.id)
         assert published is not None
-        self._occurrences[occurrence.id] = published
+        self._set(published)
+
+    def _set(self, occurrence: Occurrence) -> None:
+        self._occurrences[occurrence.id] = occurrence
+        if occurrence.slot is not None:
+            self._of_series.setdefault(occurrence.slot.series, set()).add(occurrence.id)
 
 
 def check_in_term(desk: EditDesk, term: TermId | None, on: date, field: str = "date") -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_classroom.domain.edit import decide
+from sync_classroom.domain.edit import decide, decide_all
 from sync_classroom.domain.edit_files import (
     command_from,
     command_to_dict,
@@ -45,12 +46,12 @@ from sync_classroom.domain.ids import (
     SeriesId,
     TeacherId,
 )
-from sync_classroom.domain.plan_diff import apply_diff, diff, from_dict, to_dict
+from sync_classroom.domain.plan_diff import DiffEntry, diff, from_dict, to_dict
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.roster import DayException
 from sync_classroom.domain.series import Series, WeekKind, WeekRule
 from sync_classroom.domain.timetable import ChangeKind, Occurrence
-from sync_classroom.domain.working_copy import Step, WorkingCopy, overtaken
+from sync_classroom.domain.working_copy import Images, Step, WorkingCopy, overtaken
 from tests.support.drafts import TERM, Draft, published, rule, seat
 
 WEEKS = (WeekRule(), WeekRule(WeekKind.ODD), WeekRule(WeekKind.EVEN))
@@ -201,6 +202,21 @@ def check_plan(draft: Draft) -> None:
         )
 
 
+def apply_diff(base: Images, entries: Iterable[DiffEntry]) -> Images:
+    """What is published, with a diff laid over it."""
+    occurrences, series = dict(base.occurrences), dict(base.series)
+    for entry in entries:
+        if entry.series is not None:
+            assert not isinstance(entry.new, Occurrence)
+            series[entry.series] = entry.new
+        elif entry.lesson is not None:
+            assert not isinstance(entry.new, Series)
+            occurrences[entry.lesson] = entry.new
+        if entry.to is not None:
+            occurrences[entry.to.id] = entry.to
+    return Images(occurrences, series)
+
+
 def three() -> Draft:
     draft = published(
         rule(),
@@ -269,3 +285,53 @@ def test_ids_are_never_used_for_another_lesson(actions: list[Action]) -> None:
         for ident, lesson in draft.copy.occurrences.items():
             what = lesson.slot.date if lesson.slot else lesson.seats[0].id
             assert said.setdefault(ident, what) == what
+
+
+@given(actions=ACTIONS)
+@settings(max_examples=100)
+def test_several_commands_in_one_step_do_what_they_do_one_by_one(actions: list[Action]) -> None:
+    draft, together = three(), three()
+    commands: list[Command] = []
+    for action in actions:
+        command = command_of(draft, action)
+        if command is None:
+            continue
+        try:
+            draft.do(command)
+        except ProblemError:
+            continue
+        commands.append(command)
+    decision = decide_all(commands, together.copy, together.desk())
+    step = Step(1, "k", "li", together.now, "several", decision.before, decision.after)
+    assert together.copy.apply(step) == ()
+
+    def unnamed(of: Draft) -> list[tuple[Any, ...]]:
+        # A command that was refused may have drawn an id that the others then miss.
+        return sorted(
+            (o.starts_at, o.title, o.host.classroom, o.withdrawn, len(o.active_seats))
+            for o in of.copy.occurrences.values()
+        )
+
+    assert unnamed(together) == unnamed(draft)
+
+
+def test_several_commands_are_all_taken_or_none() -> None:
+    draft = three()
+    commands = (AddSeries(rule("new", 2, 3, n=5)), RemoveSeries(SeriesId("none"), "r"))
+    before = dict(draft.copy.occurrences)
+    with pytest.raises(ProblemError) as caught:
+        decide_all(commands, draft.copy, draft.desk())
+    assert caught.value.code == "unknown_series"
+    assert draft.copy.occurrences == before
+
+
+def test_later_command_of_one_step_sees_what_an_earlier_one_planned() -> None:
+    draft = three()
+    new = rule("new", 2, 3, n=5)
+    commands = (AddSeries(new), ChangeSeries(replace(new, period=2)), FollowCalendar())
+    decision = decide_all(commands, draft.copy, draft.desk())
+    lessons = [o for o in decision.after.occurrences.values() if o is not None]
+    assert {f"{o.starts_at:%H:%M}" for o in lessons} == {"09:00"}
+    assert len(lessons) == 6
+    gone = decide_all((AddSeries(new), RemoveSeries(new.id, "r")), draft.copy, draft.desk())
+    assert gone.empty

@@ -62,8 +62,8 @@ def follow(draft: Draft, *days: DayException) -> None:
     draft.do(FollowCalendar())
 
 
-def off(day: str) -> DayException:
-    return DayException(None, date.fromisoformat(day), teaching=False)
+def off(day: str, reason: str = "") -> DayException:
+    return DayException(None, date.fromisoformat(day), teaching=False, reason=reason)
 
 
 def instead(day: str, weekday: int, week: int | None = None) -> DayException:
@@ -361,6 +361,8 @@ def test_new_day_off_cancels_excused_with_its_reason() -> None:
         True,
         "校历调整",
     )
+    follow(draft, off("2026-10-05", "秋假"))
+    assert draft.lesson("eng-20261005").changes[0].reason == "秋假"
     # The day comes back: so does the lesson, as if nothing had been.
     follow(draft)
     assert draft.copy.occurrences == draft.base.occurrences
@@ -368,7 +370,7 @@ def test_new_day_off_cancels_excused_with_its_reason() -> None:
 
 def test_reason_given_with_following_is_taken() -> None:
     draft = published(rule())
-    draft.roster = replace(draft.roster, days=(off("2026-10-05"),))
+    draft.roster = replace(draft.roster, days=(off("2026-10-05", "天气"),))
     draft.do(FollowCalendar(" 台风 "))
     assert draft.lesson("eng-20261005").changes[0].reason == "台风"
 
@@ -420,7 +422,27 @@ def test_new_bell_times_move_every_lesson_to_come() -> None:
     draft.roster = replace(draft.roster, bell_sets=bells)
     draft.do(FollowCalendar())
     assert draft.standing("eng") == [*HELD, *(m.replace("08:10", "07:40") for m in MONDAYS)]
-    assert draft.copy.ahead(draft.lesson(FIRST)).moved_from == FIRST
+    assert draft.ahead(FIRST).moved_from == FIRST
+
+
+def test_bell_set_that_holds_from_a_date_on_moves_the_lessons_after_it() -> None:
+    draft = published(rule())
+    summer = BellSet(
+        BellSetId("summer"),
+        SchoolId("host-1"),
+        (Period(1, time(7, 40), time(8, 20)),),
+        valid_from=date(2026, 10, 10),
+    )
+    bells = {**draft.roster.bell_sets, summer.id: summer}
+    draft.roster = replace(draft.roster, bell_sets=bells)
+    draft.do(FollowCalendar())
+    assert draft.standing("eng")[-4:] == [
+        "10-05 08:10",
+        "10-12 07:40",
+        "10-19 07:40",
+        "10-26 07:40",
+    ]
+    assert draft.lesson("eng-20261012").changes[0].reason == "校历调整"
 
 
 def test_following_passes_over_what_was_edited_and_what_has_begun() -> None:

@@ -25,7 +25,7 @@ from sync_classroom.domain.ids import (
 from sync_classroom.domain.roster import BellSet, Period, Roster, Term
 from sync_classroom.domain.series import Series, SeriesSeat
 from sync_classroom.domain.timetable import Host, Occurrence
-from sync_classroom.domain.working_copy import Images, Step, WorkingCopy
+from sync_classroom.domain.working_copy import Images, Step, WorkingCopy, moved_to
 from tests.support.plans import at
 from tests.support.rosters import programme
 
@@ -133,6 +133,13 @@ class Draft:
 
     def lesson(self, ident: str) -> Occurrence:
         return self.copy.occurrences[OccurrenceId(ident)]
+
+    def ahead(self, ident: str) -> Occurrence:
+        """Where a lesson is now: the end of its moves, or itself."""
+        lesson = self.lesson(ident)
+        while (to := moved_to(lesson)) is not None:
+            lesson = self.lesson(to)
+        return lesson
 
     def standing(self, series: str) -> list[str]:
         """The lessons of a rule that take place, as `09-21 08:10`, by start."""
