@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -32,6 +31,7 @@ from sync_classroom.domain.plan_diff import (
     from_dict,
     to_dict,
 )
+from sync_classroom.domain.series import WeekKind, WeekRule
 from sync_classroom.domain.timetable import Occurrence
 from tests.support.drafts import Draft, published, rule, seat
 
@@ -144,7 +144,8 @@ def test_cancellation_told_otherwise_is_a_change_of_its_record() -> None:
 
 def test_rule_that_goes_over_to_another_is_silent_for_lessons_that_stay() -> None:
     draft = published(rule(last=date(2026, 9, 28)))
-    draft.do(ChangeSeries(replace(draft.copy.series[SeriesId("eng")], last=date(2026, 10, 5))))
+    weeks = WeekRule(WeekKind.LISTED, (4, 5, 6))
+    draft.do(ChangeSeries(rule(last=date(2026, 10, 5), weeks=weeks)))
     found = diff(draft.base, draft.copy)
     assert [(e.kind, e.lesson or e.series, e.silent) for e in found] == [
         (DiffKind.SERIES_CHANGED, "eng", False),
