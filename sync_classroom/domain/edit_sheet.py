@@ -166,6 +166,12 @@ class Sheet:
             occurrence = published
         self._set(occurrence)
 
+    def as_published(self, occurrence: Occurrence) -> None:
+        """It is as published again; only of what is published."""
+        published = self.copy.published(occurrence.id)
+        assert published is not None
+        self._set(published)
+
     def drop(self, ident: OccurrenceId) -> None:
         """An unpublished lesson goes as if it had never been."""
         assert self.copy.published(ident) is None, "what is published is withdrawn, not dropped"
@@ -197,7 +203,7 @@ class Sheet:
                 return
             if self.begun(origin):
                 # The move never came about in time: the lesson was held where it is published.
-                self._as_published(origin)
+                self.as_published(origin)
                 return
             occurrence = _of_rule(origin, occurrence)
         change = Change(ChangeKind.CANCELLED, self.desk.now, self.desk.by, reason, excused)
@@ -346,11 +352,6 @@ class Sheet:
             ChangeKind.SEAT_CANCELLED, self.desk.now, self.desk.by, reason, excused, seat
         )
         return replace(occurrence, changes=(*occurrence.changes, change))
-
-    def _as_published(self, occurrence: Occurrence) -> None:
-        published = self.copy.published(occurrence.id)
-        assert published is not None
-        self._set(published)
 
     def _set(self, occurrence: Occurrence) -> None:
         self._occurrences[occurrence.id] = occurrence

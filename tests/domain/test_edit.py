@@ -28,6 +28,7 @@ from sync_classroom.domain.edits import (
     ChangeSeat,
     ChangeSeries,
     Command,
+    DropOvertaken,
     DropSeat,
     FollowCalendar,
     MoveLesson,
@@ -133,7 +134,10 @@ def around(draft: Draft, action: Action) -> None:
     kind, a, b, c = action
     if kind == 17:
         draft.now += timedelta(hours=a)
-    elif kind == 18 and not overtaken(draft.copy, draft.now):
+    elif kind == 18:
+        # Whatever comes too late can be given up, and then nothing stands in the way.
+        draft.do(DropOvertaken())
+        assert overtaken(draft.copy, draft.now) == ()
         draft.publish()
     elif kind == 19:
         days = {d.date: d for d in draft.roster.days}

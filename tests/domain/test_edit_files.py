@@ -30,6 +30,7 @@ from sync_classroom.domain.edits import (
     ChangeSeat,
     ChangeSeries,
     Command,
+    DropOvertaken,
     DropSeat,
     FollowCalendar,
     MoveLesson,
@@ -79,6 +80,7 @@ COMMANDS: tuple[Command, ...] = (
     DropSeat(FIRST, SEAT, "r", excused=False),
     RestoreSeat(FIRST, SEAT),
     FollowCalendar("r"),
+    DropOvertaken(),
 )
 
 

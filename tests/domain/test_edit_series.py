@@ -368,6 +368,25 @@ def test_new_day_off_cancels_excused_with_its_reason() -> None:
     assert draft.copy.occurrences == draft.base.occurrences
 
 
+def test_two_host_schools_with_different_days_off() -> None:
+    second = rule("sci")
+    second = replace(
+        second,
+        host=replace(
+            second.host,
+            school=SchoolId("host-2"),
+            classroom=ClassroomId("host-2-r1"),
+            teacher=TeacherId("host-2-t1"),
+            school_class=None,
+        ),
+        seats=(seat("remote-2-r1"),),
+    )
+    draft = published(rule(), second)
+    follow(draft, replace(off("2026-10-05", "校庆"), school=SchoolId("host-2")))
+    assert draft.standing("eng") == [*HELD, *MONDAYS]
+    assert draft.standing("sci") == [*HELD, *(m for m in MONDAYS if m != "10-05 08:10")]
+
+
 def test_reason_given_with_following_is_taken() -> None:
     draft = published(rule())
     draft.roster = replace(draft.roster, days=(off("2026-10-05", "天气"),))
