@@ -189,7 +189,8 @@ def overtaken(copy: WorkingCopy, now: datetime) -> tuple[OccurrenceId, ...]:
     late: list[OccurrenceId] = []
     for ident, occurrence in copy.occurrences.items():
         published = copy.published(ident)
-        if occurrence != published and (published or occurrence).starts_at <= now:
+        changed = occurrence is not published and occurrence != published
+        if changed and (published or occurrence).starts_at <= now:
             late.append(ident)
     return tuple(sorted(late))
 
