@@ -26,8 +26,9 @@ BEFORE_TERM = at("07:00", "2026-08-31")
 
 @dataclass
 class Office:
-    """One coordinator's timetable. Edits are made against what was seen last, if nothing is said."""
+    """One coordinator's timetable. What is edited was seen as it is now, if nothing is said."""
 
+    name: str
     bench: Bench
     keys: count[int]
 
@@ -55,7 +56,7 @@ class Office:
             command,
             seen=await self.revision() if seen is None else seen,
             actor=by,
-            key=key or f"k{next(self.keys)}",
+            key=key or f"{by}-{self.name}-{next(self.keys)}",
         )
 
     async def publish(self, note: str = "开学", *, by: str = "li", key: str = "") -> Version:
@@ -64,7 +65,7 @@ class Office:
             seen=await self.revision(),
             note=note,
             actor=by,
-            key=key or f"p{next(self.keys)}",
+            key=key or f"{by}-{self.name}-{next(self.keys)}",
         )
 
     async def lesson(self, ident: str) -> Occurrence:
@@ -88,4 +89,4 @@ async def office(
     async with bench(
         folder, store=store, bus=bus, clock=clock or TurnedClock(BEFORE_TERM), holder=holder
     ) as table:
-        yield Office(table, count(1))
+        yield Office(holder, table, count(1))
