@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from . import (
+    api_calendar,
     api_coverage,
     api_draft,
     api_history,
@@ -18,6 +19,7 @@ from .routes import ApiRoute
 ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_people.ROUTES,
     *api_lessons.ROUTES,
+    *api_calendar.ROUTES,
     *api_history.ROUTES,
     *api_timetable.ROUTES,
     *api_draft.ROUTES,
