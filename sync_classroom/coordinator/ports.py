@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
@@ -26,7 +26,7 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-from ..domain.timetable import Change, Occurrence
+from .plan_ports import DraftStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -65,36 +65,6 @@ class CalendarStore(Protocol):
         limit: int,
     ) -> Sequence[CalendarEdit]:
         """The latest edits, newest first; those of a school with those of all schools."""
-        ...
-
-
-class TimetableStore(Protocol):
-    """Occurrences and what was changed about them."""
-
-    async def add_occurrence(self, occurrence: Occurrence, *, key: str, gap_s: int) -> Occurrence:
-        """Store a new occurrence unless a room, teacher or class is already taken.
-
-        The check and the insert are one transaction, safe against simultaneous callers. `gap_s` is
-        the set-up gap in seconds kept between two uses of one resource. `key` is the caller's
-        idempotency key: the same key returns the occurrence stored first. Raises
-        `domain.conflicts.ClashError` listing the clashes, and stores nothing then.
-        """
-        ...
-
-    async def get_occurrence(self, occurrence: OccurrenceId) -> Occurrence | None:
-        """One occurrence with seats and changes, or None."""
-        ...
-
-    async def occurrences_between(self, from_at: datetime, to_at: datetime) -> Sequence[Occurrence]:
-        """Occurrences whose planned window touches `[from_at, to_at)`, by start then id."""
-        ...
-
-    async def occurrences_on(self, first: date, last: date) -> Sequence[Occurrence]:
-        """Occurrences whose civil date lies in `[first, last]`, by start then id."""
-        ...
-
-    async def add_change(self, occurrence: OccurrenceId, change: Change, *, key: str) -> Occurrence:
-        """Append a change record (idempotent by `key`); raises KeyError for an unknown id."""
         ...
 
 
@@ -297,6 +267,8 @@ class Store(
     RosterStore,
     CalendarStore,
     TimetableStore,
+    DraftStore,
+    NoticeStore,
     LessonStore,
     FactStore,
     TerminalStore,

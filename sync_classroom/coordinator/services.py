@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .recordings import RecordingKeeper
     from .roster import RosterService
     from .runner import LessonRunner
+    from .timetable import TimetableService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -71,3 +72,4 @@ class Services:
     hub: TerminalHub
     board: TerminalBoard
     recordings: RecordingKeeper
+    timetable: TimetableService

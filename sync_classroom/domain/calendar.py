@@ -19,7 +19,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 
-from .ids import SchoolId
+from .ids import SchoolId, TermId
 from .roster import BellSet, DayException, NationalDay, Period, Roster, Term, Wording
 
 _FRIDAY: Final = 5
@@ -128,6 +128,10 @@ class Calendar:
             if begins <= on <= ends and (best is None or begins > (best.valid_from or date.min)):
                 best = each
         return best
+
+    def term(self, term: TermId) -> Term | None:
+        """The term of this id."""
+        return self._roster.terms.get(term)
 
     def term_of(self, on: date) -> Term | None:
         """The term a date lies in; both its bounds are days of it."""

@@ -19,7 +19,7 @@ from sync_classroom.store.engine import Transactions, make_engine, parse_place, 
 from sync_classroom.store.tables import metadata
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0004"
+NEWEST = "0005"
 
 
 async def table_names(store: Database) -> set[str]:
