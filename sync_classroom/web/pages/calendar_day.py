@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Final
 
 from aiohttp import web
@@ -17,7 +17,7 @@ from ...domain.ids import BellSetId, SchoolId
 from ...domain.roster import DayException, School, Term
 from ..formats import term_on
 from .calendar_cells import SOURCE_WORDS, Cell, cell_of, followed, validity
-from .calendar_saving import EARLIEST, LATEST, history, missing, save
+from .calendar_saving import EARLIEST, LATEST, history, missing, optional_day, save
 from .forms import Form, parse_count, parse_day
 from .frame import Frame, posted
 from .lesson_form import Options
@@ -26,8 +26,12 @@ from .route import ADMIN, SCHOOL, PageRoute
 ALL: Final = "all"
 # Outside of terms no week has a number; an administrator may name one all the same.
 WEEKS_WITHOUT_TERM: Final = 30
+# A winter holiday; whatever is longer is a matter of the terms.
+LONGEST_SPAN: Final = timedelta(days=60)
 _FRIDAY: Final = 5
-_FIELDS: Final = frozenset({"what", "follows_weekday", "follows_week", "bell_set", "reason"})
+_FIELDS: Final = frozenset(
+    {"what", "follows_weekday", "follows_week", "bell_set", "until", "reason"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,36 @@ async def save_day(request: web.Request) -> web.StreamResponse:
     """Change a date, or show the form again with what is wrong."""
     frame = Frame.of(request)
     where, form = _date(frame), await posted(request)
-    exception = _read_day(frame, where, form)
-    edit = DayEdit(where.school_id, where.on, exception)
+    edits = _edits(frame, where, form, _read_day(frame, where, form))
     return await save(
-        frame, form, edit, _FIELDS,
+        frame, form, edits, _FIELDS,
         done=_back(frame, where),
         again=lambda status: _day_page(frame, where, form, status=status),
     )  # fmt: skip
+
+
+def _edits(
+    frame: Frame, where: Date, form: Form, exception: DayException | None
+) -> tuple[DayEdit, ...]:
+    """The date, or every date up to `until` that the same arrangement changes."""
+    until = optional_day(frame, form, "until")
+    if until is None or until == where.on:
+        return (DayEdit(where.school_id, where.on, exception),)
+    if not where.on < until <= where.on + LONGEST_SPAN:
+        form.wrong(
+            "until",
+            frame.t("要晚于 %(day)s，最多 %(n)s 天。", day=where.on, n=LONGEST_SPAN.days),
+        )
+        return ()
+    if form.text("what") not in ("off", "own", "none"):
+        form.wrong("until", frame.t("按另一天上课要一天一天改；请把这一栏清空。"))
+        return ()
+    if exception is not None:
+        exception = replace(exception, follows_weekday=None)
+    edits = frame.services.calendar.span_of(where.school_id, where.on, until, exception)
+    if not edits:
+        form.wrong("until", frame.t("这段日子里没有要改的。"))
+    return edits
 
 
 def _date(frame: Frame) -> Date:
@@ -177,11 +204,26 @@ async def _day_page(frame: Frame, where: Date, form: Form, *, status: int = 200)
             (None, [(str(b.id), f"{b.name or b.id}（{validity(frame, b.valid_from, b.valid_to)}）")
                     for b in bells])
         ],
-        seen=await frame.services.calendar.seen(Edited.DAY, where.subject),
+        lessons=await _lessons(frame, where),
+        seen=await frame.services.calendar.seen(),
         history=await history(frame, Edited.DAY, where.subject),
         reason_max=MAX_REASON,
         may_edit=frame.may(Role.ADMIN),
     )  # fmt: skip
+
+
+async def _lessons(frame: Frame, where: Date) -> int:
+    """How many lessons of the date, not withdrawn, the school has a part in."""
+    views = await frame.services.lessons.list_views(where.on, where.on)
+    return sum(
+        not v.occurrence.withdrawn
+        and (
+            where.school is None
+            or v.occurrence.host.school == where.school.id
+            or any(s.school.id == where.school.id for s in v.due_seats)
+        )
+        for v in views
+    )
 
 
 def _week_options(frame: Frame, term: Term | None) -> Options:

@@ -67,7 +67,7 @@ async def save_term(request: web.Request) -> web.StreamResponse:
     filled = {name: day or frame.today for name, day in dates.items()}
     subject = Term(term_id, form.text("name"), **filled)
     return await save(
-        frame, form, subject, _TERM_FIELDS, done="/calendar?show=terms",
+        frame, form, (subject,), _TERM_FIELDS, done="/calendar?show=terms",
         again=lambda status: _term_page(frame, known, form, status=status),
     )  # fmt: skip
 
@@ -89,7 +89,7 @@ async def _term_page(
         problem=form.errors.get("form"),
         form=form,
         known=known,
-        seen=await frame.services.calendar.seen(Edited.TERM, subject),
+        seen=await frame.services.calendar.seen(),
         history=await history(frame, Edited.TERM, subject),
         name_max=MAX_NAME,
         reason_max=MAX_REASON,
@@ -143,7 +143,7 @@ async def save_bells(request: web.Request) -> web.StreamResponse:
         optional_day(frame, form, "valid_to"),
     )
     return await save(
-        frame, form, subject, _BELL_FIELDS, done=f"/calendar?show=bells&school={school.id}",
+        frame, form, (subject,), _BELL_FIELDS, done=f"/calendar?show=bells&school={school.id}",
         again=lambda status: _bells_page(frame, school, known, form, status=status),
     )  # fmt: skip
 
@@ -199,7 +199,7 @@ async def _bells_page(
         school=school,
         known=known,
         lines=range(min(MAX_PERIODS, max(FEWEST_PERIODS, filled + SPARE_PERIODS))),
-        seen=await frame.services.calendar.seen(Edited.BELL_SET, subject),
+        seen=await frame.services.calendar.seen(),
         history=await history(frame, Edited.BELL_SET, subject),
         name_max=MAX_NAME,
         reason_max=MAX_REASON,

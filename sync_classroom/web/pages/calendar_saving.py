@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Final
 
@@ -25,7 +25,7 @@ LATEST: Final = date(2099, 12, 31)
 async def save(
     frame: Frame,
     form: Form,
-    subject: Subject,
+    subjects: Sequence[Subject],
     fields: frozenset[str],
     *,
     done: str,
@@ -42,7 +42,7 @@ async def save(
     if form.ok:
         try:
             await frame.services.calendar.edit(
-                subject,
+                *subjects,
                 reason=form.text("reason"),
                 seen=parse_count(form.text("seen"), least=0, most=10**9) or 0,
                 actor=frame.user.login,

@@ -1,4 +1,5 @@
 // The calendar by keyboard: arrow keys move from day to day, Home and End to the ends of a week.
+// In a day's form, whoever says what is followed need not also say that something is.
 
 /** @param {HTMLTableElement} table */
 function grid(table) {
@@ -51,4 +52,16 @@ function move(event) {
   found?.focus();
 }
 
+/** Who chooses which day is followed has chosen to follow one. */
+function chooseWithParts() {
+  for (const parts of document.querySelectorAll("[data-chooses]")) {
+    const value = /** @type {HTMLElement} */ (parts).dataset.chooses;
+    const choice = /** @type {HTMLInputElement | null} */ (document.querySelector(`input[type=radio][value="${value}"]`));
+    parts.addEventListener("change", () => {
+      if (choice) choice.checked = true;
+    });
+  }
+}
+
 document.addEventListener("keydown", move);
+chooseWithParts();

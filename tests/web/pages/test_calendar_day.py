@@ -169,3 +169,47 @@ async def test_only_administrators_save(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         for role in (Role.TEACHER, Role.OPERATOR, Role.REVIEWER):
             assert (await send(served, PATH, GOOD, role=role)).status == 403
+
+
+async def test_several_days_alike_are_changed_at_once(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        path = "/calendar/days/remote-1/2026-11-26"  # a Thursday
+        fields = GOOD | {"what": "off", "until": "2026-12-01", "reason": "流感停课"}
+        assert (await send(served, path, fields)).status == 303
+        edits = await served.services.calendar.edits()
+        assert [e.subject[-5:] for e in reversed(edits)] == ["11-26", "11-27", "11-30", "12-01"]
+        back = GOOD | {"what": "none", "until": "2026-12-01", "key": "k2", "seen": "99"}
+        assert (await send(served, path, back)).status == 303
+        assert [d for d in served.services.roster.current().days if d.school == SCHOOL] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"what": "off", "until": "2026-11-27"}, "要晚于 2026-11-28"),
+        ({"what": "off", "until": "2027-01-28"}, "最多 60 天"),
+        ({"what": "off", "until": "2026-11-29"}, "没有要改的"),
+        ({"what": "none", "until": "2026-12-29"}, "没有要改的"),
+        ({"what": "other", "until": "2026-12-01"}, "一天一天改"),
+        ({"what": "off", "until": "soon"}, "不是日期"),
+    ],
+)
+async def test_several_days_that_cannot_be_meant_are_refused_and_nothing_is_stored(
+    tmp_path: Path, fields: dict[str, str], words: str
+) -> None:
+    async with office(tmp_path) as served:
+        page = await read(await send(served, PATH, GOOD | fields), 422)
+        assert page.all("input", name="until")[0]["aria-invalid"] == "true"
+        assert words in page.text
+        assert await served.services.calendar.edits() == []
+
+
+async def test_lessons_already_planned_are_named_as_the_calendar_moves_none(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, "/calendar/days/remote-1/2026-11-23")
+        assert "这一天已安排 2 节课" in page.text
+        assert "/today?date=2026-11-23&school=remote-1" in page.links()
+        page = await look(served, "/calendar/days/host-2/2026-11-23")
+        assert "这一天已安排 1 节课" in page.text
+        page = await look(served, "/calendar/days/remote-8/2026-11-23")
+        assert "已安排" not in page.text
