@@ -24,6 +24,7 @@ from .bookings import (
     booking_of,
     clash_between,
     in_order,
+    instant,
     resources,
 )
 from .ids import OccurrenceId
@@ -131,10 +132,10 @@ class ClashIndex:
         mine = booking_of(candidate, self._freed)
         if mine is None:
             return tuple(found)
-        starts = {candidate.id: candidate.starts_at}
+        starts = {candidate.id: mine.start}
         for resource in set(booked):
             for theirs in self._near(resource, mine):
-                starts[theirs.occurrence] = theirs.starts_at
+                starts[theirs.occurrence] = theirs.start
                 found.append(clash_between(resource, mine, theirs))
         return in_order(found, starts) if found else ()
 
@@ -142,7 +143,7 @@ class ClashIndex:
         """Every clash in the index, each pair once per resource, by start then id."""
         if self._sorted is None:
             starts = {
-                ident: self._entries[ident].occurrence.starts_at
+                ident: instant(self._entries[ident].occurrence.starts_at)
                 for _, *pair in self._clashes
                 for ident in pair
             }
