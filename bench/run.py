@@ -45,6 +45,8 @@ BENCHES: Final = (
     Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.relay.recording", "what recording costs the relay"),
     Bench("bench.store.ingest", "facts appended and read"),
+    Bench("bench.timetable.editing", "one edit against a full term, with its clashes and places"),
+    Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
 )
 ALONE: Final = (
     Bench("bench.relay.fanout", "the relay alone, with a profile if wanted"),

@@ -59,6 +59,7 @@ class ClashIndex:
         self._freed = freed
         self._entries: dict[OccurrenceId, _Entry] = {}
         self._booked: dict[Resource, dict[int, list[Booking]]] = defaultdict(dict)
+        self._names: dict[Resource, Resource] = {}
         self._clashes: dict[_Pair, Clash] = {}
         self._sorted: tuple[Clash, ...] | None = ()
         for occurrence in occurrences:
@@ -81,7 +82,8 @@ class ClashIndex:
     def put(self, occurrence: Occurrence) -> tuple[Clash, ...]:
         """Take a lesson in, in place of its older version; the clashes it has now, in order."""
         self.discard(occurrence.id)
-        booked = frozenset(resources(occurrence))
+        # One name for all bookings of a resource, and so one object.
+        booked = frozenset(self._names.setdefault(r, r) for r in resources(occurrence))
         entry = _Entry(occurrence, booking_of(occurrence, self._freed), booked, set())
         found = self.clashes_of(occurrence)
         self._entries[occurrence.id] = entry
@@ -133,11 +135,21 @@ class ClashIndex:
         if mine is None:
             return tuple(found)
         starts = {candidate.id: mine.start}
-        for resource in set(booked):
-            for theirs in self._near(resource, mine):
-                starts[theirs.occurrence] = theirs.start
-                found.append(clash_between(resource, mine, theirs))
+        for resource, theirs in self.in_the_way(set(booked), mine):
+            starts[theirs.occurrence] = theirs.start
+            found.append(clash_between(resource, mine, theirs))
         return in_order(found, starts) if found else ()
+
+    def in_the_way(
+        self, booked: Iterable[Resource], wanted: Booking
+    ) -> Iterator[tuple[Resource, Booking]]:
+        """Each of these resources that another lesson has at the time wanted, with its booking.
+
+        For many places of one lesson, whose resources stay the same; in no order.
+        """
+        for resource in booked:
+            for theirs in self._near(resource, wanted):
+                yield resource, theirs
 
     def clashes(self) -> tuple[Clash, ...]:
         """Every clash in the index, each pair once per resource, by start then id."""
@@ -152,8 +164,11 @@ class ClashIndex:
 
     def _near(self, resource: Resource, mine: Booking) -> Iterator[Booking]:
         """Bookings of the resource by other lessons that are too close to `mine`."""
+        levels = self._booked.get(resource)
+        if levels is None:
+            return
         before, after = mine.start - self._gap, mine.end + self._gap
-        for level, bookings in self._booked.get(resource, {}).items():
+        for level, bookings in levels.items():
             # Nothing on this level is as long as 2 ** level.
             at = bisect_left(bookings, (before - (1 << level),))
             while at < len(bookings) and bookings[at].start < after:

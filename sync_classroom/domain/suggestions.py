@@ -12,9 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from .bookings import Clash, ResourceKind
+from .bookings import (
+    Booking,
+    Resource,
+    ResourceKind,
+    booked_twice,
+    booking_of,
+    resources,
+)
 from .calendar import Calendar, days_between, iso_week, periods_touched
 from .clash_index import ClashIndex
 from .edits import Place
@@ -46,8 +53,7 @@ class Hindrance(StrEnum):
     TAKEN = "taken"
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(NamedTuple):
     """One thing in the way. Only a `taken` one has the rest.
 
     `kind` and `resource` say what is taken, `lesson` by which other lesson (by this one itself, if
@@ -121,7 +127,9 @@ def targets(
     The place of the lesson itself is among them. A host school without bells has no places.
     """
     finder = _Finder(lesson, index, calendar, roster, zone, now)
-    return tuple(t for on in days_between(first, last) for t in finder.of_day(on))
+    return tuple(
+        finder.judged(there) for on in days_between(first, last) for there in finder.of_day(on)
+    )
 
 
 def free_places(
@@ -144,28 +152,37 @@ def free_places(
     clean: list[Suggestion] = []
     in_breaks: list[Suggestion] = []
     for on in _days_around(lesson.date):
-        for target in finder.by_distance(on):
-            if not target.free or target.starts_at == lesson.starts_at:
+        for there in finder.by_distance(on):
+            if there.starts_at == lesson.starts_at or not finder.free(there):
                 continue
-            rules = {warning.rule for warning in target.warnings}
+            warnings = finder.warnings(there)
+            rules = {warning.rule for warning in warnings}
             if rules <= {WarningRule.LOCAL_BREAK}:
                 found = in_breaks if rules else clean
-                found.append(_suggestion(lesson, target))
+                found.append(_suggestion(lesson, there, warnings))
             if len(clean) >= limit:
                 return tuple(clean[:limit])
     return tuple((clean + in_breaks)[:limit])
 
 
-def clashing_seat(lesson: Occurrence, clash: Clash) -> SeatId | None:
-    """The first seat of the lesson that wants what is clashed for; None for its host side."""
+def wanted_by(lesson: Occurrence) -> dict[Resource, SeatId]:
+    """Which seat of a lesson wants a room or class; what only its host side wants is not in it."""
+    seats: dict[Resource, SeatId] = {}
     for seat in lesson.active_seats:
-        wanted = {
-            ResourceKind.CLASSROOM: seat.classroom,
-            ResourceKind.CLASS: seat.school_class,
-        }.get(clash.kind)
-        if wanted == clash.resource:
-            return seat.id
-    return None
+        seats.setdefault((ResourceKind.CLASSROOM, seat.classroom), seat.id)
+        if seat.school_class is not None:
+            seats.setdefault((ResourceKind.CLASS, seat.school_class), seat.id)
+    return seats
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """One place, with when the lesson would be; `cut` if not all its periods fit in the day."""
+
+    place: Place
+    starts_at: datetime
+    ends_at: datetime
+    cut: bool
 
 
 class _Finder:
@@ -188,69 +205,106 @@ class _Finder:
         self._context = WarningContext(roster, assistants=False, calendar=calendar)
         self._zone = zone
         self._now = now
+        booked = resources(self._lesson)
+        self._booked = frozenset(booked)
+        self._twice = [(c.kind, c.resource) for c in booked_twice(self._lesson, booked)]
+        self._seats = wanted_by(self._lesson)
         own = self._periods(lesson.date)
         bells = calendar.day(lesson.host.school, lesson.date).bell_set
         held = periods_touched(bells, lesson.starts_at, lesson.ends_at, zone) if bells else ()
         self._span = max(1, len(held))
         self._first = own.index(held[0]) if held else None
 
-    def of_day(self, on: date) -> Iterator[Target]:
+    def of_day(self, on: date) -> Iterator[_There]:
         """Every period of a date, in order."""
         periods = self._periods(on)
-        for number in range(len(periods)):
-            yield self._judged(on, periods[number:])
+        for number, period in enumerate(periods):
+            taken = periods[number : number + self._span]
+            yield _There(
+                Place(on, period=period.no),
+                datetime.combine(on, period.start, self._zone),
+                datetime.combine(on, taken[-1].end, self._zone),
+                len(taken) < self._span,
+            )
 
-    def by_distance(self, on: date) -> Iterable[Target]:
+    def by_distance(self, on: date) -> Iterable[_There]:
         """Every period of a date, those nearest to the lesson's own first."""
-        judged = list(self.of_day(on))
+        places = list(self.of_day(on))
         if self._first is None:
-            return judged
+            return places
         own = self._first
-        order = sorted(range(len(judged)), key=lambda number: (abs(number - own), number))
-        return [judged[number] for number in order]
+        order = sorted(range(len(places)), key=lambda number: (abs(number - own), number))
+        return [places[number] for number in order]
+
+    def judged(self, there: _There) -> Target:
+        """Everything that is to be said of a place."""
+        whys = self._hindrances(there)
+        taken = sorted(
+            self._index.in_the_way(self._booked, self._booking(there)),
+            key=lambda each: (each[1].start, each[1].occurrence, each[0]),
+        )
+        obstacles = [Obstacle(why) for why in whys]
+        obstacles += [
+            Obstacle(Hindrance.TAKEN, *resource, self._lesson.id, self._seats.get(resource))
+            for resource in self._twice
+        ]
+        obstacles += [
+            Obstacle(Hindrance.TAKEN, *resource, theirs.occurrence, self._seats.get(resource))
+            for resource, theirs in taken
+        ]
+        return Target(
+            there.place, there.starts_at, there.ends_at, tuple(obstacles), self.warnings(there)
+        )
+
+    def free(self, there: _There) -> bool:
+        """Whether nothing is in the way."""
+        if self._twice or self._hindrances(there):
+            return False
+        return not any(self._index.in_the_way(self._booked, self._booking(there)))
+
+    def warnings(self, there: _There) -> tuple[PlanWarning, ...]:
+        """What the place would bring."""
+        moved = self._moved(there)
+        return tuple(w for w in warnings_of(moved, self._context) if w.rule in _OF_PLACE)
+
+    def _hindrances(self, there: _There) -> list[Hindrance]:
+        """What is in the way besides other lessons."""
+        whys = []
+        if there.starts_at <= self._now:
+            whys.append(Hindrance.PAST)
+        if not self._calendar.day(self._lesson.host.school, there.place.date).teaching:
+            whys.append(Hindrance.HOST_NOT_TEACHING)
+        if there.cut:
+            whys.append(Hindrance.NO_PERIODS_LEFT)
+        return whys
+
+    def _moved(self, there: _There) -> Occurrence:
+        return replace(
+            self._lesson,
+            date=there.place.date,
+            starts_at=there.starts_at,
+            ends_at=there.ends_at,
+        )
+
+    def _booking(self, there: _There) -> Booking:
+        booking = booking_of(self._moved(there))
+        assert booking is not None, "a period ends after it begins"
+        return booking
 
     def _periods(self, on: date) -> tuple[Period, ...]:
         bells = self._calendar.day(self._lesson.host.school, on).bell_set
         return () if bells is None else tuple(sorted(bells.periods, key=lambda p: p.start))
 
-    def _judged(self, on: date, periods: tuple[Period, ...]) -> Target:
-        """The lesson from the first of these periods on."""
-        taken = periods[: self._span]
-        place = Place(on, period=taken[0].no)
-        starts_at = datetime.combine(on, taken[0].start, self._zone)
-        ends_at = datetime.combine(on, taken[-1].end, self._zone)
-        there = replace(self._lesson, date=on, starts_at=starts_at, ends_at=ends_at)
-        obstacles: list[Obstacle] = []
-        if starts_at <= self._now:
-            obstacles.append(Obstacle(Hindrance.PAST))
-        if not self._calendar.day(self._lesson.host.school, on).teaching:
-            obstacles.append(Obstacle(Hindrance.HOST_NOT_TEACHING))
-        if len(taken) < self._span:
-            obstacles.append(Obstacle(Hindrance.NO_PERIODS_LEFT))
-        obstacles += (self._taken(clash) for clash in self._index.clashes_of(there))
-        warnings = tuple(w for w in warnings_of(there, self._context) if w.rule in _OF_PLACE)
-        return Target(place, starts_at, ends_at, tuple(obstacles), warnings)
 
-    def _taken(self, clash: Clash) -> Obstacle:
-        first, second = clash.occurrences
-        return Obstacle(
-            Hindrance.TAKEN,
-            clash.kind,
-            clash.resource,
-            second if first == self._lesson.id else first,
-            clashing_seat(self._lesson, clash),
-        )
-
-
-def _suggestion(lesson: Occurrence, target: Target) -> Suggestion:
-    on = target.place.date
+def _suggestion(lesson: Occurrence, there: _There, warnings: tuple[PlanWarning, ...]) -> Suggestion:
+    on = there.place.date
     if on == lesson.date:
         reason = Nearness.SAME_DAY
     elif iso_week(on) == iso_week(lesson.date):
         reason = Nearness.SAME_WEEK
     else:
         reason = Nearness.OTHER_WEEK
-    return Suggestion(target.place, target.starts_at, target.ends_at, reason, target.warnings)
+    return Suggestion(there.place, there.starts_at, there.ends_at, reason, warnings)
 
 
 def _days_around(on: date) -> list[date]:

@@ -21,9 +21,9 @@ from sync_classroom.domain.suggestions import (
     Obstacle,
     Suggestion,
     Target,
-    clashing_seat,
     free_places,
     targets,
+    wanted_by,
 )
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from sync_classroom.domain.warnings import WarningRule, check
@@ -133,8 +133,10 @@ def test_a_class_in_the_way_is_wanted_by_its_seat_or_by_the_host() -> None:
         (ResourceKind.CLASS, "h", None),
         (ResourceKind.CLASS, "x", "a-s0"),
     ]
-    clash = clashes_in([a, replace(a, id=OccurrenceId("z"))])[0]
-    assert (clash.resource, clashing_seat(a, clash)) == ("h", None)
+    assert wanted_by(a) == {
+        (ResourceKind.CLASSROOM, R1): "a-s0",
+        (ResourceKind.CLASS, "x"): "a-s0",
+    }
 
 
 def test_a_lesson_that_books_a_room_twice_is_free_nowhere() -> None:
