@@ -47,6 +47,7 @@ BENCHES: Final = (
     Bench("bench.store.ingest", "facts appended and read"),
     Bench("bench.timetable.editing", "one edit against a full term, with its clashes and places"),
     Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
+    Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )
 ALONE: Final = (
     Bench("bench.relay.fanout", "the relay alone, with a profile if wanted"),

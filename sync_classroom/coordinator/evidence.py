@@ -22,7 +22,8 @@ from ..domain.intervals import Spans, instant_of
 from ..domain.rules import DEFAULT, Rules
 from ..domain.timetable import Mode, Occurrence, Plan
 from .lessons import LessonService, check_period
-from .ports import FactStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import FactStore
 from .roster import RosterService
 from .views import Interval, SeatTimeline, Timeline
 
@@ -53,6 +54,11 @@ class EvidenceService:
         self._roster = roster
         self._zone = zone
         self._rules = rules
+
+    @property
+    def rules(self) -> Rules:
+        """The thresholds every figure is computed with."""
+        return self._rules
 
     async def timeline(self, occurrence: OccurrenceId) -> Timeline | None:
         """What each seat of a lesson received and what that counts for; None if unknown."""

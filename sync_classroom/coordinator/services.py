@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from .accounts import AccountService
     from .board import TerminalBoard
+    from .calendar import CalendarService
     from .desk import LessonDesk
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .recordings import RecordingKeeper
     from .roster import RosterService
     from .runner import LessonRunner
+    from .timetable import TimetableService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -58,6 +60,7 @@ class Services:
     store: Store
     bus: Bus
     roster: RosterService
+    calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
     desk: LessonDesk
@@ -69,3 +72,4 @@ class Services:
     hub: TerminalHub
     board: TerminalBoard
     recordings: RecordingKeeper
+    timetable: TimetableService

@@ -14,6 +14,7 @@ from enum import StrEnum
 from types import NoneType
 from typing import Any, Final
 
+from .calendar import days_written
 from .facts import Fact, parse_fact
 from .fields import Fields, MalformedError, shown
 from .ids import (
@@ -29,7 +30,7 @@ from .ids import (
     TeacherId,
     TermId,
 )
-from .roster import Roster
+from .roster import BellSet, DayException, Roster, Term
 from .roster_file import parse_roster, reference
 from .rules import DEFAULT, Rules
 from .timetable import (
@@ -73,7 +74,7 @@ def read_occurrences(items: Iterable[object], roster: Roster) -> Iterator[Occurr
     for n, item in enumerate(items):
         occurrence = _well_formed_lesson(item, roster)
         if occurrence is None:
-            occurrence = _parse_occurrence(root.record("occurrences", n, item), roster)
+            occurrence = parse_occurrence(root.record("occurrences", n, item), roster)
         if occurrence.id in seen:
             raise _twice(root.record("occurrences", n, item))
         seen.add(occurrence.id)
@@ -146,15 +147,15 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "schema": PLAN_SCHEMA,
         "timezone": roster.timezone,
         "target_classrooms": roster.target_classrooms,
-        "schools": [_written(s) for s in roster.schools.values()],
-        "classrooms": [_written(c) for c in roster.classrooms.values()],
-        "classes": [_written(c) for c in roster.classes.values()],
-        "teachers": [_written(t) for t in roster.teachers.values()],
-        "terms": [_written(t) for t in roster.terms.values()],
-        "days": [_written(d) for d in roster.days],
-        "bell_sets": [_written(b) for b in roster.bell_sets.values()],
-        "occurrences": [_written(o) for o in plan.occurrences.values()],
-        "pushes": [_written(p) for p in plan.pushes.values()],
+        "schools": [written(s) for s in roster.schools.values()],
+        "classrooms": [written(c) for c in roster.classrooms.values()],
+        "classes": [written(c) for c in roster.classes.values()],
+        "teachers": [written(t) for t in roster.teachers.values()],
+        "terms": [record(t) for t in roster.terms.values()],
+        "days": [record(d) for d in days_written(roster)],
+        "bell_sets": [record(b) for b in roster.bell_sets.values()],
+        "occurrences": [written(o) for o in plan.occurrences.values()],
+        "pushes": [written(p) for p in plan.pushes.values()],
     }
 
 
@@ -164,19 +165,32 @@ _RENAMED: Final = {"school_class": "class"}
 _WHERE_SET: Final = frozenset({"slot", "moved_from", "assistant"})
 
 
-def _written(thing: Any) -> dict[str, Any]:
+def written(thing: Any) -> dict[str, Any]:
     """A domain value as JSON: its fields, in their order, under the names of the file."""
     named = ((f.name, getattr(thing, f.name)) for f in fields_of(thing))
     return {
-        _RENAMED.get(name, name): _plain(value)
+        _RENAMED.get(name, name): plain(value)
         for name, value in named
         if value is not None or name not in _WHERE_SET
     }
 
 
-def _plain(value: Any) -> Any:
+# Fields that came later are written only where they say something, so that a plan without them
+# is the same file as before, with the same SHA-256.
+_LATER: Final = ("reason", "name", "valid_from", "valid_to")
+
+
+def record(thing: DayException | BellSet | Term) -> dict[str, Any]:
+    """One record of the calendar as `plan.json` has it."""
+    return {
+        k: v for k, v in written(thing).items() if v or (k not in _LATER or isinstance(thing, Term))
+    }
+
+
+def plain(value: Any) -> Any:
+    """One field of a domain value as JSON."""
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, datetime | date):
@@ -184,7 +198,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, time):
         return value.isoformat("minutes")
     if hasattr(value, "__dataclass_fields__"):
-        return _written(value)
+        return written(value)
     return value
 
 
@@ -231,10 +245,10 @@ def _well_formed_lesson(values: Any, roster: Roster) -> Occurrence | None:
         if (
             values.get("changes") not in (None, [])
             or values.get("participants") not in (None, [])
-            or values.get("slot") is not None
             or values.get("moved_from") is not None
         ):
             return None
+        slot = None if values.get("slot") is None else _slot_or_none(Fields(values, "plan"))
         host, term, grade = values["host"], values.get("term"), values.get("grade")
         ident, periods = values["id"], values["periods"]
         title, subject = values["title"], values["subject"]
@@ -273,6 +287,7 @@ def _well_formed_lesson(values: Any, roster: Roster) -> Occurrence | None:
             seats=seats,
             grade=grade,
             term=None if term is None else roster.terms[term].id,
+            slot=slot,
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
@@ -296,7 +311,8 @@ def _well_formed_seat(values: dict[str, Any], roster: Roster) -> Seat:
     )
 
 
-def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+def parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+    """One occurrence of a plan; what it refers to must be in the roster."""
     starts_at, ends_at = fields.instant("starts_at"), fields.instant("ends_at")
     if ends_at <= starts_at:
         raise fields.wrong("ends_at", "晚于 starts_at 的时刻", "later than starts_at")
