@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from .bookable import MAX_DURATION, check_seat, host_of
 from .bookings import (
     Booking,
     Resource,
@@ -24,9 +25,13 @@ from .bookings import (
 )
 from .calendar import Calendar, days_between, iso_week, periods_touched
 from .clash_index import ClashIndex
+from .edit_lessons import span_of
+from .edit_sheet import asked
 from .edits import Place
-from .ids import OccurrenceId, SeatId
+from .ids import ClassroomId, OccurrenceId, SeatId
+from .problems import ProblemError
 from .roster import Period, Roster
+from .series import Series, expand, lesson_window, seats_of
 from .timetable import ChangeKind, Occurrence
 from .warnings import PlanWarning, WarningContext, WarningRule, warnings_of
 
@@ -48,17 +53,21 @@ class Hindrance(StrEnum):
     """Why a lesson cannot take place somewhere."""
 
     PAST = "past"
+    OUTSIDE_TERM = "outside_term"
     HOST_NOT_TEACHING = "host_not_teaching"
     NO_PERIODS_LEFT = "no_periods_left"
+    TOO_LONG = "too_long"
+    NOT_BOOKABLE = "not_bookable"
     TAKEN = "taken"
 
 
 class Obstacle(NamedTuple):
-    """One thing in the way. Only a `taken` one has the rest.
+    """One thing in the way. Only `not_bookable` and `taken` ones have the rest.
 
     `kind` and `resource` say what is taken, `lesson` by which other lesson (by this one itself, if
     it books the resource twice), `seat` for which seat of this lesson it is wanted; None for its
-    host side.
+    host side. A classroom is not bookable where an edit would refuse it: not in use on that date,
+    of a school not in the programme.
     """
 
     why: Hindrance
@@ -86,6 +95,26 @@ class Target:
     def free(self) -> bool:
         """Whether the lesson can go there."""
         return not self.obstacles
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTarget:
+    """One weekday and period for a rule.
+
+    `lessons` it would have there from now on; `without_period` are dates whose bells have no such
+    period, `obstacles` what else is taken, by date. An obstacle names no seat: a rule has none yet.
+    """
+
+    weekday: int
+    period: int
+    lessons: int
+    without_period: tuple[date, ...] = ()
+    obstacles: tuple[tuple[date, Obstacle], ...] = ()
+
+    @property
+    def free(self) -> bool:
+        """Whether every lesson of the rule can take place there."""
+        return not self.without_period and not self.obstacles
 
 
 class Nearness(StrEnum):
@@ -165,6 +194,59 @@ def free_places(
     return tuple((clean + in_breaks)[:limit])
 
 
+def rule_targets(
+    series: Series,
+    *,
+    index: ClashIndex,
+    calendar: Calendar,
+    roster: Roster,
+    zone: tzinfo,
+    now: datetime,
+) -> tuple[RuleTarget, ...]:
+    """Every weekday and period a rule could have, judged over its lessons to come.
+
+    For a rule without a place yet, and for moving one: its own lessons are not in its way. Weekdays
+    on which the host school never teaches are left out.
+    """
+    bare = replace(series, seats=())
+    numbers = sorted(
+        {
+            p.no
+            for b in roster.bell_sets.values()
+            if b.school == series.host.school
+            for p in b.periods
+        }
+    )
+    found: list[RuleTarget] = []
+    for weekday in range(1, 8):
+        for number in numbers:
+            there = expand(replace(bare, weekday=weekday, period=number), calendar, zone)
+            lessons = [o for o in there.occurrences if o.starts_at > now]
+            missing = tuple(on for on in there.without_period if on >= now.astimezone(zone).date())
+            if not lessons and not missing:
+                continue
+            obstacles = tuple(
+                (lesson.date, obstacle)
+                for lesson in lessons
+                for obstacle in _taken_from(series, lesson, index)
+            )
+            found.append(RuleTarget(weekday, number, len(lessons), missing, obstacles))
+    return tuple(found)
+
+
+def _taken_from(series: Series, lesson: Occurrence, index: ClashIndex) -> Iterator[Obstacle]:
+    """What is taken of what the rule's lesson wants; `lesson` is without its seats."""
+    booked = set(resources(replace(lesson, seats=seats_of(lesson.id, series.seats))))
+    wanted = booking_of(lesson)
+    assert wanted is not None, "a period ends after it begins"
+    taken = sorted(
+        index.in_the_way(booked, wanted),
+        key=lambda each: (each[1].start, each[1].occurrence, each[0]),
+    )
+    for resource, theirs in taken:
+        yield Obstacle(Hindrance.TAKEN, *resource, theirs.occurrence)
+
+
 def wanted_by(lesson: Occurrence) -> dict[Resource, SeatId]:
     """Which seat of a lesson wants a room or class; what only its host side wants is not in it."""
     seats: dict[Resource, SeatId] = {}
@@ -177,7 +259,7 @@ def wanted_by(lesson: Occurrence) -> dict[Resource, SeatId]:
 
 @dataclass(frozen=True, slots=True)
 class _There:
-    """One place, with when the lesson would be; `cut` if not all its periods fit in the day."""
+    """One place, with when the lesson would be; `cut` if there are fewer periods than it has."""
 
     place: Place
     starts_at: datetime
@@ -209,23 +291,26 @@ class _Finder:
         self._booked = frozenset(booked)
         self._twice = [(c.kind, c.resource) for c in booked_twice(self._lesson, booked)]
         self._seats = wanted_by(self._lesson)
-        own = self._periods(lesson.date)
+        self._roster = roster
+        self._span = span_of(lesson, calendar, zone)
         bells = calendar.day(lesson.host.school, lesson.date).bell_set
         held = periods_touched(bells, lesson.starts_at, lesson.ends_at, zone) if bells else ()
-        self._span = max(1, len(held))
-        self._first = own.index(held[0]) if held else None
+        self._first = self._periods(lesson.date).index(held[0]) if held else None
+        self._of_date: dict[date, list[Obstacle]] = {}
 
     def of_day(self, on: date) -> Iterator[_There]:
-        """Every period of a date, in order."""
-        periods = self._periods(on)
-        for number, period in enumerate(periods):
-            taken = periods[number : number + self._span]
-            yield _There(
-                Place(on, period=period.no),
-                datetime.combine(on, period.start, self._zone),
-                datetime.combine(on, taken[-1].end, self._zone),
-                len(taken) < self._span,
-            )
+        """Every period of a date, in order; the times are those an edit would give it."""
+        bells = self._calendar.day(self._lesson.host.school, on).bell_set
+        for period in self._periods(on):
+            window = lesson_window(bells, period.no, self._span or 1, on, self._zone)
+            cut = window is None
+            window = window or lesson_window(bells, period.no, 1, on, self._zone)
+            if window is None:
+                continue  # the clock skips all of it
+            starts_at, ends_at = window
+            if self._span is None:
+                ends_at = starts_at + (self._lesson.ends_at - self._lesson.starts_at)
+            yield _There(Place(on, period=period.no), starts_at, ends_at, cut)
 
     def by_distance(self, on: date) -> Iterable[_There]:
         """Every period of a date, those nearest to the lesson's own first."""
@@ -238,12 +323,11 @@ class _Finder:
 
     def judged(self, there: _There) -> Target:
         """Everything that is to be said of a place."""
-        whys = self._hindrances(there)
         taken = sorted(
             self._index.in_the_way(self._booked, self._booking(there)),
             key=lambda each: (each[1].start, each[1].occurrence, each[0]),
         )
-        obstacles = [Obstacle(why) for why in whys]
+        obstacles = self._hindrances(there)
         obstacles += [
             Obstacle(Hindrance.TAKEN, *resource, self._lesson.id, self._seats.get(resource))
             for resource in self._twice
@@ -267,16 +351,38 @@ class _Finder:
         moved = self._moved(there)
         return tuple(w for w in warnings_of(moved, self._context) if w.rule in _OF_PLACE)
 
-    def _hindrances(self, there: _There) -> list[Hindrance]:
+    def _hindrances(self, there: _There) -> list[Obstacle]:
         """What is in the way besides other lessons."""
-        whys = []
-        if there.starts_at <= self._now:
-            whys.append(Hindrance.PAST)
-        if not self._calendar.day(self._lesson.host.school, there.place.date).teaching:
-            whys.append(Hindrance.HOST_NOT_TEACHING)
+        found = [Obstacle(Hindrance.PAST)] if there.starts_at <= self._now else []
         if there.cut:
-            whys.append(Hindrance.NO_PERIODS_LEFT)
-        return whys
+            found.append(Obstacle(Hindrance.NO_PERIODS_LEFT))
+        if there.ends_at - there.starts_at > MAX_DURATION:
+            # Its periods lie on both sides of a long lunch.
+            found.append(Obstacle(Hindrance.TOO_LONG))
+        on = there.place.date
+        if on not in self._of_date:
+            self._of_date[on] = self._hindrances_of(on)
+        return found + self._of_date[on]
+
+    def _hindrances_of(self, on: date) -> list[Obstacle]:
+        """What is in the way all day."""
+        found: list[Obstacle] = []
+        lesson, host = self._lesson, self._lesson.host
+        term = None if lesson.term is None else self._calendar.term(lesson.term)
+        if term is not None and not term.first_day <= on <= term.last_day:
+            found.append(Obstacle(Hindrance.OUTSIDE_TERM))
+        if not self._calendar.day(host.school, on).teaching:
+            found.append(Obstacle(Hindrance.HOST_NOT_TEACHING))
+        try:
+            host_of(self._roster, host.classroom, host.teacher, host.school_class, on)
+        except ProblemError:
+            found.append(_not_bookable(host.classroom))
+        for seat in lesson.active_seats:
+            try:
+                check_seat(self._roster, asked(seat), on)
+            except ProblemError:
+                found.append(_not_bookable(seat.classroom, seat.id))
+        return found
 
     def _moved(self, there: _There) -> Occurrence:
         return replace(
@@ -294,6 +400,10 @@ class _Finder:
     def _periods(self, on: date) -> tuple[Period, ...]:
         bells = self._calendar.day(self._lesson.host.school, on).bell_set
         return () if bells is None else tuple(sorted(bells.periods, key=lambda p: p.start))
+
+
+def _not_bookable(classroom: ClassroomId, seat: SeatId | None = None) -> Obstacle:
+    return Obstacle(Hindrance.NOT_BOOKABLE, ResourceKind.CLASSROOM, classroom, seat=seat)
 
 
 def _suggestion(lesson: Occurrence, there: _There, warnings: tuple[PlanWarning, ...]) -> Suggestion:
