@@ -172,7 +172,8 @@ class _Text:
                 cut = error.msg.startswith("Unterminated") or error.pos + _CUT >= len(self._text)
                 if self._ended or not cut:
                     raise self._broken(error) from None
-            except RecursionError as error:
+            except (RecursionError, ValueError) as error:
+                # Too deep, or a number of more digits than Python reads.
                 raise self._broken(error) from None
             else:
                 # A number may go on behind what was read.

@@ -181,6 +181,7 @@ def line_of(text: str) -> str:
         (b'{"schema": "\xff"}', "plan, line 1"),
         ('{"x": ' + "[" * 100_000, "plan, line 1"),
         ('{"schema": -', "plan, line 1"),
+        ('{"schema": ' + "7" * 5000 + "}", "plan, line 1"),
         ('{"schema": "\\u12', "plan, line 1"),
     ],
 )
