@@ -5,6 +5,10 @@ bookings of a resource stand in order of start, those of a like length (within a
 together. Whatever overlaps a time then begins at most one such length before it: it is found by
 bisection, and nearly everything looked at is an answer. So an edit costs its lesson's resources
 times the logarithm of their bookings, however long the term.
+
+A draft changes with every key that is pressed and is asked for every place of a week while
+something is dragged: the range types of a database would cost a round trip each time, an interval
+tree rotations at each edit. Publishing asks the database again, in the transaction that books.
 """
 
 from __future__ import annotations
