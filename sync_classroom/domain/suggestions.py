@@ -8,7 +8,7 @@ bisection, so a week is some thousand look-ups, whatever the length of the term.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -31,7 +31,7 @@ from .edits import Place
 from .ids import ClassroomId, OccurrenceId, SeatId
 from .problems import ProblemError
 from .roster import Period, Roster
-from .series import Series, expand, lesson_window, seats_of
+from .series import Series, expand, lesson_window, occurrence_of
 from .timetable import ChangeKind, Occurrence
 from .warnings import PlanWarning, WarningContext, WarningRule, warnings_of
 
@@ -217,6 +217,8 @@ def rule_targets(
             for p in b.periods
         }
     )
+    # What each of its lessons books, whenever it is.
+    booked = frozenset(resources(occurrence_of(series, now.date(), now, now)))
     found: list[RuleTarget] = []
     for weekday in range(1, 8):
         for number in numbers:
@@ -228,23 +230,29 @@ def rule_targets(
             obstacles = tuple(
                 (lesson.date, obstacle)
                 for lesson in lessons
-                for obstacle in _taken_from(series, lesson, index)
+                for obstacle in _taken(booked, lesson, index)
             )
             found.append(RuleTarget(weekday, number, len(lessons), missing, obstacles))
     return tuple(found)
 
 
-def _taken_from(series: Series, lesson: Occurrence, index: ClashIndex) -> Iterator[Obstacle]:
-    """What is taken of what the rule's lesson wants; `lesson` is without its seats."""
-    booked = set(resources(replace(lesson, seats=seats_of(lesson.id, series.seats))))
+def _taken(
+    booked: Iterable[Resource],
+    lesson: Occurrence,
+    index: ClashIndex,
+    seats: Mapping[Resource, SeatId] | None = None,
+) -> list[Obstacle]:
+    """What other lessons have of what this one books, by their start, then id, then resource."""
     wanted = booking_of(lesson)
     assert wanted is not None, "a period ends after it begins"
     taken = sorted(
         index.in_the_way(booked, wanted),
         key=lambda each: (each[1].start, each[1].occurrence, each[0]),
     )
-    for resource, theirs in taken:
-        yield Obstacle(Hindrance.TAKEN, *resource, theirs.occurrence)
+    return [
+        Obstacle(Hindrance.TAKEN, *resource, theirs.occurrence, (seats or {}).get(resource))
+        for resource, theirs in taken
+    ]
 
 
 def wanted_by(lesson: Occurrence) -> dict[Resource, SeatId]:
@@ -323,19 +331,12 @@ class _Finder:
 
     def judged(self, there: _There) -> Target:
         """Everything that is to be said of a place."""
-        taken = sorted(
-            self._index.in_the_way(self._booked, self._booking(there)),
-            key=lambda each: (each[1].start, each[1].occurrence, each[0]),
-        )
         obstacles = self._hindrances(there)
         obstacles += [
             Obstacle(Hindrance.TAKEN, *resource, self._lesson.id, self._seats.get(resource))
             for resource in self._twice
         ]
-        obstacles += [
-            Obstacle(Hindrance.TAKEN, *resource, theirs.occurrence, self._seats.get(resource))
-            for resource, theirs in taken
-        ]
+        obstacles += _taken(self._booked, self._moved(there), self._index, self._seats)
         return Target(
             there.place, there.starts_at, there.ends_at, tuple(obstacles), self.warnings(there)
         )
