@@ -35,6 +35,7 @@ from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
+from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
@@ -313,6 +314,7 @@ def _services(
         board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings,
         timetable=booth.timetable,
+        notices=NoticeService(store, bus, clock=clock),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .hub import TerminalHub
     from .lessons import LessonService
     from .media_watch import MediaWatch
+    from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
     from .roster import RosterService
@@ -73,3 +74,4 @@ class Services:
     board: TerminalBoard
     recordings: RecordingKeeper
     timetable: TimetableService
+    notices: NoticeService

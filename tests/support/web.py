@@ -25,6 +25,7 @@ from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.local_bus import LocalBus
+from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.throttle import Throttle
@@ -212,6 +213,7 @@ async def site(
             board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
             recordings=booth.recordings,
             timetable=booth.timetable,
+            notices=NoticeService(store, bus, clock=clock),
         )
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)

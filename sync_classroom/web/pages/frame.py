@@ -35,6 +35,7 @@ _MACROS: Final = ("shape", "chip", "rate", "input", "select", "error", "describe
 DONE: Final = {
     "lesson": mark("课次已安排，相关教室的终端会马上看到。"),
     "lesson-cancelled": mark("课次已取消，相关教室已收到通知。"),
+    "lesson-amended": mark("课次已调整，相关教室和教师会马上看到。"),
     "seat-cancelled": mark("这间教室已从本课次中取消。"),
     "revoked": mark("终端已吊销；这间教室要重新注册才能上课。"),
     "user-added": mark("账号已建立，可以登录了。"),
@@ -65,7 +66,7 @@ _NOT_DONE: Final = mark("没有办成")
 # Problems that may be gone when somebody tries again.
 _PASSING: Final = (ProblemKind.UNAVAILABLE, ProblemKind.TOO_MANY)
 # Last parts of addresses that are only posted to.
-_ACTS: Final = ("/password", "/cancel", "/state", "/revoke", "/recording")
+_ACTS: Final = ("/password", "/cancel", "/amend", "/state", "/revoke", "/recording")
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",

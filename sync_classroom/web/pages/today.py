@@ -14,6 +14,7 @@ from ...coordinator.views import LessonView, SeatView
 from ...domain.accounts import Role
 from ...domain.ids import SchoolId
 from ...domain.lesson import LessonState
+from ...domain.notices import Audience
 from ..formats import term_on
 from .forms import parse_day
 from .frame import HOME, Frame, see_other
@@ -56,6 +57,16 @@ class LessonRow:
     present: int | None
     running_s: int | None
     period: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherNotice:
+    """What a teacher is told: `(lesson, sentence)` each, and how many more there are."""
+
+    id: int
+    at: datetime
+    items: tuple[tuple[str, str], ...]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,33 @@ async def today(request: web.Request) -> web.StreamResponse:
         may_plan=frame.may(Role.ADMIN),
         clear=frame.link(school=None, part=None),
         legend=tuple(SEAT_NOW[code] for code in _LEGEND),
+        notices=await _notices(frame),
     )
+
+
+async def _notices(frame: Frame) -> tuple[TeacherNotice, ...]:
+    """What changed in the signed-in teacher's lessons and they have not dismissed."""
+    if frame.user.teacher is None:
+        return ()
+    found = await frame.services.notices.for_teacher(frame.user.teacher)
+    return tuple(
+        TeacherNotice(
+            r.id,
+            r.at,
+            tuple((i.lesson, frame.tongue.pick(i.zh, i.en)) for i in r.notice.items),
+            r.notice.more,
+        )
+        for r in found
+    )
+
+
+async def dismiss(request: web.Request) -> web.StreamResponse:
+    """A teacher has read a notice. One that is not theirs, or gone, changes nothing."""
+    frame = Frame.of(request)
+    number, teacher = request.match_info["notice"], frame.user.teacher
+    if teacher is not None and number.isascii() and number.isdigit() and len(number) < 19:
+        await frame.services.notices.noticed(Audience.TEACHER, teacher, int(number), read=True)
+    return see_other("/today")
 
 
 def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
@@ -175,4 +212,5 @@ def _step(frame: Frame, day: date, by: int) -> str:
 ROUTES = (
     PageRoute("home", "GET", "/", home, ANYBODY),
     PageRoute("today", "GET", "/today", today, SCHOOL),
+    PageRoute("notice-read", "POST", "/notices/{notice}/read", dismiss, SCHOOL),
 )
