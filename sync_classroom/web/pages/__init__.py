@@ -6,7 +6,20 @@ from aiohttp import web
 
 from ...domain.problems import ProblemError
 from .. import terminal_page
-from . import coverage, door, lesson, lesson_form, people, recording, roster, terminals, today
+from . import (
+    calendar,
+    calendar_day,
+    calendar_forms,
+    coverage,
+    door,
+    lesson,
+    lesson_form,
+    people,
+    recording,
+    roster,
+    terminals,
+    today,
+)
 from .frame import Frame
 from .route import PageRoute
 
@@ -21,6 +34,9 @@ def page_routes() -> tuple[PageRoute, ...]:
         *lesson_form.ROUTES,
         *lesson.ROUTES,
         *recording.ROUTES,
+        *calendar.ROUTES,
+        *calendar_day.ROUTES,
+        *calendar_forms.ROUTES,
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,

@@ -44,12 +44,14 @@ DONE: Final = {
     "user-enabled": mark("账号已恢复。"),
     "password": mark("密码已更改。"),
     "saved": mark("已保存。"),
+    "calendar": mark("校历已改，马上生效；改动已记录。"),
     "signed-out": mark("已退出。"),
     "set-up": mark("管理员已经建立，请登录。"),
 }
 
 _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
+    ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),
     ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),

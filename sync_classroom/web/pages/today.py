@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -163,7 +162,7 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
         over=state in (LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED),
         present=sum(counted) if counted else None,
         running_s=int((frame.now - live_at).total_seconds()) if live_at else None,
-        period=_period_of(view, frame.services.zone),
+        period=_period_of(view, frame),
     )
 
 
@@ -183,15 +182,13 @@ def _reached(view: LessonView, state: LessonState) -> int:
     return sum(s.online for s in view.due_seats)
 
 
-def _period_of(view: LessonView, zone: ZoneInfo) -> int | None:
-    """Which 节次 of the host school begins with the lesson, if one does."""
-    start = view.occurrence.starts_at.astimezone(zone).time()
-    for bells in view.roster.bell_sets.values():
-        if bells.school == view.occurrence.host.school:
-            for period in bells.periods:
-                if period.start == start:
-                    return period.no
-    return None
+def _period_of(view: LessonView, frame: Frame) -> int | None:
+    """Which 节次 begins with the lesson, by the bells that its host school has that day."""
+    lesson = view.occurrence
+    start = lesson.starts_at.astimezone(frame.services.zone).time()
+    bells = frame.services.calendar.current().day(lesson.host.school, lesson.date).bell_set
+    periods = () if bells is None else bells.periods
+    return next((p.no for p in periods if p.start == start), None)
 
 
 def _concerns(view: LessonView, school: SchoolId) -> bool:
