@@ -18,6 +18,10 @@ from . import (
     recording,
     roster,
     terminals,
+    timetable,
+    timetable_editor,
+    timetable_panels,
+    timetable_versions,
     today,
 )
 from .frame import Frame
@@ -37,6 +41,10 @@ def page_routes() -> tuple[PageRoute, ...]:
         *calendar.ROUTES,
         *calendar_day.ROUTES,
         *calendar_forms.ROUTES,
+        *timetable.ROUTES,
+        *timetable_editor.ROUTES,
+        *timetable_panels.ROUTES,
+        *timetable_versions.ROUTES,
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,

@@ -24,6 +24,7 @@ from ..keys import SERVICES, USER
 from ..problems import STATUS_OF
 from ..static import static_url
 from .forms import Form
+from .route import SIGNED_IN
 from .words import ROLE_WORDS
 
 LANGUAGE_COOKIE: Final = "language"
@@ -46,11 +47,13 @@ DONE: Final = {
     "saved": mark("已保存。"),
     "calendar": mark("校历已改，马上生效；改动已记录。"),
     "signed-out": mark("已退出。"),
+    "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "set-up": mark("管理员已经建立，请登录。"),
 }
 
 _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
+    ("/timetable", mark("课表"), SIGNED_IN),
     ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),

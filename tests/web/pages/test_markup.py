@@ -25,6 +25,7 @@ QUERIES = {
                      ("schools", "classrooms", "classes", "teachers", "bells", "terms")),
     "/calendar": ("", "?school=remote-3", *(f"?show={s}" for s in
                   ("all", "bells", "terms", "edits", "nothing")), "?term=x&school=x"),
+    "/timetable": ("", "?show=published", "?show=pattern", "?by=class&id=remote-1-c1"),
     "/people": ("", "?role=teacher"),
     "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
 }  # fmt: skip
@@ -36,6 +37,9 @@ NO_PAGES = (
     "/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}",
     # Its address needs a school: test_calendar_forms.py.
     "/calendar/bells/new",
+    # Parts of the timetable's page, and what needs a version: test_timetable_*.py.
+    "/timetable/editor", "/timetable/places", "/timetable/free", "/timetable/publish",
+    "/timetable/coverage", "/timetable/versions/{no}",
 )  # fmt: skip
 
 
