@@ -21,6 +21,7 @@ from .lease import LeaseKeeper
 from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
+from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
 from .rooms import Rooms
@@ -82,9 +83,10 @@ async def build_booth(
             log.warning("ingest.unknown_classroom", classroom=classroom)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
+    writer = PlanWriter(store, bus, roster=roster, clock=clock, zone=zone, gap_s=setup_gap_s)
     lessons = LessonService(
-        store, bus, roster=roster, floor=floor, presence=presence, media=media, clock=clock,
-        zone=zone, rules=rules, setup_gap_s=setup_gap_s,
+        store, roster=roster, floor=floor, presence=presence, media=media, clock=clock, zone=zone,
+        rules=rules, writer=writer,
     )  # fmt: skip
     desk = LessonDesk(
         store, bus, life, floor,

@@ -22,6 +22,7 @@ from .ids import (
     PushId,
     SchoolId,
     SeatId,
+    SeriesId,
     TargetId,
     TeacherId,
     TermId,
@@ -39,6 +40,7 @@ from .timetable import (
     Push,
     PushTarget,
     Seat,
+    Slot,
 )
 
 PLAN_SCHEMA: Final = "sync-classroom/plan/1"
@@ -52,7 +54,7 @@ def parse_plan(values: Mapping[str, Any]) -> Plan:
     roster = parse_roster(values, strict=False)
     occurrences: dict[OccurrenceId, Occurrence] = {}
     for each in root.records("occurrences"):
-        occurrence = _parse_occurrence(each, roster)
+        occurrence = parse_occurrence(each, roster)
         if occurrence.id in occurrences:
             raise _twice(each)
         occurrences[occurrence.id] = occurrence
@@ -119,25 +121,32 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "schema": PLAN_SCHEMA,
         "timezone": roster.timezone,
         "target_classrooms": roster.target_classrooms,
-        "schools": [_written(s) for s in roster.schools.values()],
-        "classrooms": [_written(c) for c in roster.classrooms.values()],
-        "classes": [_written(c) for c in roster.classes.values()],
-        "teachers": [_written(t) for t in roster.teachers.values()],
-        "terms": [_written(t) for t in roster.terms.values()],
-        "days": [_written(d) for d in roster.days],
-        "bell_sets": [_written(b) for b in roster.bell_sets.values()],
-        "occurrences": [_written(o) for o in plan.occurrences.values()],
-        "pushes": [_written(p) for p in plan.pushes.values()],
+        "schools": [written(s) for s in roster.schools.values()],
+        "classrooms": [written(c) for c in roster.classrooms.values()],
+        "classes": [written(c) for c in roster.classes.values()],
+        "teachers": [written(t) for t in roster.teachers.values()],
+        "terms": [written(t) for t in roster.terms.values()],
+        "days": [written(d) for d in roster.days],
+        "bell_sets": [written(b) for b in roster.bell_sets.values()],
+        "occurrences": [written(o) for o in plan.occurrences.values()],
+        "pushes": [written(p) for p in plan.pushes.values()],
     }
 
 
 # `class` cannot be a name in Python.
 _RENAMED: Final = {"school_class": "class"}
+# Keys the layout did not have from the start: written only where they say something.
+_WHERE_SET: Final = frozenset({"slot", "moved_from", "assistant"})
 
 
-def _written(thing: Any) -> dict[str, Any]:
+def written(thing: Any) -> dict[str, Any]:
     """A domain value as JSON: its fields, in their order, under the names of the file."""
-    return {_RENAMED.get(f.name, f.name): _plain(getattr(thing, f.name)) for f in fields_of(thing)}
+    named = ((f.name, getattr(thing, f.name)) for f in fields_of(thing))
+    return {
+        _RENAMED.get(name, name): _plain(value)
+        for name, value in named
+        if value is not None or name not in _WHERE_SET
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -150,7 +159,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, time):
         return value.isoformat("minutes")
     if hasattr(value, "__dataclass_fields__"):
-        return _written(value)
+        return written(value)
     return value
 
 
@@ -185,7 +194,8 @@ def _school(fields: Fields, roster: Roster) -> SchoolId:
     return SchoolId(reference(fields, "school", roster.schools, "schools"))
 
 
-def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+def parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+    """One occurrence of a plan; what it refers to must be in the roster."""
     starts_at, ends_at = fields.instant("starts_at"), fields.instant("ends_at")
     if ends_at <= starts_at:
         raise fields.wrong("ends_at", "晚于 starts_at 的时刻", "later than starts_at")
@@ -215,7 +225,17 @@ def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
             _parse_change(each, {s.id for s in seats})
             for each in fields.records("changes", named_by=None)
         ),
+        slot=_slot_or_none(fields),
+        moved_from=OccurrenceId(fields.ident("moved_from")) if fields.has("moved_from") else None,
     )
+
+
+def _slot_or_none(fields: Fields) -> Slot | None:
+    if not fields.has("slot"):
+        return None
+    slot = Fields(fields.values["slot"], f"{fields.where}, slot")
+    # A plan has occurrences, not rules: the series lies outside of it.
+    return Slot(SeriesId(slot.ident("series")), slot.day("date"), slot.flag("own", default=False))
 
 
 def _parse_host(fields: Fields, roster: Roster) -> Host:
@@ -228,11 +248,15 @@ def _parse_host(fields: Fields, roster: Roster) -> Host:
 
 
 def _parse_seat(fields: Fields, roster: Roster) -> Seat:
+    assistant = None
+    if fields.has("assistant"):
+        assistant = TeacherId(reference(fields, "assistant", roster.teachers, "teachers"))
     return Seat(
         SeatId(fields.ident("id")),
         _classroom(fields, roster),
         _class_or_none(fields, roster),
         fields.count_or_none("expected"),
+        assistant,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
-from .ids import SchoolId
+from .ids import SchoolId, TermId
 from .roster import BellSet, DayException, Period, Roster, Term
 
 _FRIDAY: Final = 5
@@ -82,6 +82,10 @@ class Calendar:
             term=term,
             bell_set=bell_set or self._bells.get(school),
         )
+
+    def term(self, term: TermId) -> Term | None:
+        """The term of this id."""
+        return self._roster.terms.get(term)
 
     def term_of(self, on: date) -> Term | None:
         """The term a date lies in; both its bounds are days of it."""

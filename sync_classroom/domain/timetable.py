@@ -127,6 +127,8 @@ class Occurrence:
     @property
     def active_seats(self) -> tuple[Seat, ...]:
         """The seats that still take place."""
+        if not self.changes:
+            return self.seats
         return tuple(s for s in self.seats if not self.seat_withdrawn(s.id))
 
 

@@ -10,11 +10,13 @@ from sqlalchemy import text
 
 from ..domain.problems import ProblemError
 from .accounts import AccountQueries
+from .drafts import DraftQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
+from .notices import NoticeQueries
 from .recordings import RecordingQueries
 from .roster import RosterQueries
 from .terminals import TerminalQueries
@@ -33,6 +35,8 @@ class Database(
     AccountQueries,
     LeaseQueries,
     RecordingQueries,
+    DraftQueries,
+    NoticeQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

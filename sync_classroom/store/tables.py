@@ -1,4 +1,7 @@
-"""Every table, as the newest migration leaves it. A test compares the two on both engines."""
+"""The tables, as the newest migration leaves them; those of drafts are in `plan_tables`.
+
+A test compares the two on both engines.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,18 @@ day_exceptions = Table(
 
 # ---------------------------------------------------------------------------- timetable
 
-# `key` is the idempotency key of the request that made the row.
+# A published weekly rule, read and replaced whole.
+series = Table(
+    "series",
+    metadata,
+    _key(),
+    _ref("term", "terms.id"),
+    Column("document", document(), nullable=False),
+    Index(None, "term"),
+)
+
+# `key` is the idempotency key of the request that made the row. `series` outlives its rule, so it
+# refers to none; `moved_from` is the other end of a change record's `to`, which has the key.
 occurrences = Table(
     "occurrences",
     metadata,
@@ -155,11 +169,16 @@ occurrences = Table(
     _ref("host_class", "classes.id", nullable=True),
     Column("grade", Integer),
     _ref("term", "terms.id", nullable=True),
+    Column("series", ordered_text()),
+    Column("slot_date", Date),
+    Column("slot_own", Boolean),
+    Column("moved_from", ordered_text()),
     UniqueConstraint("key"),
     CheckConstraint("ends_at > starts_at", name="ends_after_start"),
     CheckConstraint(f"ends_at - starts_at <= {LONGEST_OCCURRENCE_US}", name="within_a_day"),
     Index(None, "starts_at"),
     Index(None, "date"),
+    Index(None, "series"),
 )
 
 seats = Table(
@@ -171,6 +190,7 @@ seats = Table(
     _ref("classroom", "classrooms.id"),
     _ref("class", "classes.id", nullable=True),
     Column("expected", Integer),
+    _ref("assistant", "teachers.id", nullable=True),
 )
 
 participants = Table(
@@ -181,6 +201,7 @@ participants = Table(
     _ref("teacher", "teachers.id"),
 )
 
+# A change that was annulled (a lesson restored) stays, with who did so and why.
 changes = Table(
     "changes",
     metadata,
@@ -194,6 +215,9 @@ changes = Table(
     Column("excused", Boolean, nullable=False),
     Column("seat", ordered_text()),
     _ref("to", "occurrences.id", nullable=True),
+    Column("annulled_at", Instant),
+    Column("annulled_by", Text),
+    Column("annulled_reason", Text),
     ForeignKeyConstraint(["occurrence", "seat"], ["seats.occurrence", "seats.id"]),
     UniqueConstraint("occurrence", "key"),
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from sync_classroom.domain.bundle import (
 )
 from sync_classroom.domain.facts import HostMedia, JournalGap
 from sync_classroom.domain.fields import MalformedError
+from sync_classroom.domain.ids import OccurrenceId, SeriesId
 from sync_classroom.domain.rules import DEFAULT, Rules
-from sync_classroom.domain.timetable import ChangeKind, Mode
+from sync_classroom.domain.timetable import ChangeKind, Mode, Slot
 from tests.support.plans import at
 
 PLAN: dict[str, Any] = {
@@ -185,6 +187,25 @@ def test_a_plan_is_written_as_it_was_read() -> None:
     assert json.loads(json.dumps(written)) == PLAN
 
 
+def test_slot_other_end_of_a_move_and_assistant_are_read_and_written_where_set() -> None:
+    more = copy.deepcopy(PLAN)
+    first = more["occurrences"][0]
+    first["seats"][0]["assistant"] = "r-t"
+    first["slot"] = {"series": "s1", "date": "2026-11-20", "own": True}
+    first["moved_from"] = "s1-20261120"
+    plan = parse_plan(more)
+    occurrence = plan.occurrences[OccurrenceId("o1")]
+    assert occurrence.slot == Slot(SeriesId("s1"), date(2026, 11, 20), own=True)
+    assert occurrence.moved_from == "s1-20261120"
+    assert occurrence.seats[0].assistant == "r-t"
+    assert plan_to_dict(plan) == more
+    del first["slot"]["own"]
+    first["seats"][0]["assistant"] = None
+    occurrence = parse_plan(more).occurrences[OccurrenceId("o1")]
+    assert occurrence.slot == Slot(SeriesId("s1"), date(2026, 11, 20))
+    assert occurrence.seats[0].assistant is None
+
+
 def test_what_may_be_null_may_be_absent() -> None:
     lean = copy.deepcopy(PLAN)
 
@@ -254,6 +275,20 @@ def _set(plan: dict[str, Any], path: tuple[str | int, ...], value: object) -> di
             "plan, occurrences 'o1'",
             "seats",
         ),
+        (
+            ("occurrences", 0, "seats", 0, "assistant"),
+            "x",
+            "plan, occurrences 'o1', seats 'o1-s0'",
+            "assistant",
+        ),
+        (
+            ("occurrences", 0, "slot"),
+            {"series": "s1", "date": "2026-11"},
+            "plan, occurrences 'o1', slot",
+            "date",
+        ),
+        (("occurrences", 0, "slot"), "s1", "plan, occurrences 'o1', slot", None),
+        (("occurrences", 0, "moved_from"), "not an id", "plan, occurrences 'o1'", "moved_from"),
         (("occurrences", 1, "participants"), ["x"], "plan, occurrences 'o2'", "participants"),
         (("occurrences", 1, "participants"), "x", "plan, occurrences 'o2'", "participants"),
         (

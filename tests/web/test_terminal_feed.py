@@ -10,6 +10,7 @@ import pytest
 from sync_classroom.coordinator.lessons import NewLesson
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, TeacherId
 from sync_classroom.domain.lesson import LessonRun, LessonState
+from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.web import Site, expect, site
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.asyncio
 
 async def live(served: Site) -> OccurrenceId:
     occurrence = lesson("o-1", "08:00", "08:40", seats=("far-1-r1", "far-1-r2"))
-    await served.store.add_occurrence(occurrence, key="k", gap_s=0)
+    await book(served.store, occurrence, key="k", gap_s=0)
     run = LessonRun(occurrence.id, LessonState.LIVE, served.clock(), served.clock())
     assert await served.store.save_run(run) is not None
     return occurrence.id
