@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
 from ..domain.draft_acts import DraftAct
 from ..domain.facts import Fact
+from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.floor import Floor
 from ..domain.history import HistoryEntry
 from ..domain.ids import (
@@ -352,6 +353,47 @@ class RecordingStore(Protocol):
         ...
 
 
+class FeedStore(Protocol):
+    """Secret addresses of calendars, and the lessons they show."""
+
+    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
+        """Store a new feed."""
+        ...
+
+    async def feeds(self) -> Sequence[Feed]:
+        """Every feed that was not revoked, the newest first."""
+        ...
+
+    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
+        """The feed with this token, revoked or not, or None."""
+        ...
+
+    async def change_feed(
+        self,
+        feed: str,
+        *,
+        token_hash: bytes | None = None,
+        used_at: datetime | None = None,
+        revoked_at: datetime | None = None,
+    ) -> bool:
+        """Set what is given of a feed that was not revoked; whether there is such a feed."""
+        ...
+
+    async def feed_lessons(
+        self, kind: FeedKind, target: str, first: date, last: date
+    ) -> Sequence[Occurrence]:
+        """Lessons of `[first, last]` the feed is about, withdrawn ones too, by start then id."""
+        ...
+
+    async def lessons_by_id(self, ids: Iterable[OccurrenceId]) -> Sequence[Occurrence]:
+        """Those of these lessons there are."""
+        ...
+
+    async def marks_of(self, ids: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Marks]:
+        """What the history of each of these lessons says; nothing of those without one."""
+        ...
+
+
 class Store(
     RosterStore,
     TimetableStore,
@@ -363,6 +405,7 @@ class Store(
     AccountStore,
     LeaseStore,
     RecordingStore,
+    FeedStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -19,7 +19,7 @@ from sync_classroom.store.engine import Transactions, make_engine, parse_place, 
 from sync_classroom.store.tables import metadata
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0005"
+NEWEST = "0006"
 
 
 async def table_names(store: Database) -> set[str]:
@@ -148,5 +148,5 @@ async def test_a_database_of_the_first_version_keeps_its_rows_and_gains_the_rest
 async def test_steps_form_one_line_and_are_packaged() -> None:
     script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
     steps = [step.revision for step in script.walk_revisions()]
-    assert steps == [NEWEST, "0003", "0002", "0001"]
+    assert steps == [NEWEST, "0005", "0003", "0002", "0001"]
     assert script.get_heads() == [NEWEST]
