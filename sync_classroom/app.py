@@ -309,6 +309,7 @@ def _services(
         hub=hub,
         board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings,
+        timetable=booth.timetable,
     )
 
 

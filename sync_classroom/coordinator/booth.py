@@ -28,6 +28,7 @@ from .rooms import Rooms
 from .roster import RosterService
 from .runner import SWEEP_S, LessonRunner
 from .services import Clock
+from .timetable import TimetableService
 from .tokens import TokenMinter
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Booth:
     desk: LessonDesk
     evidence: EvidenceService
     recordings: RecordingKeeper
+    timetable: TimetableService
 
 
 async def build_booth(
@@ -105,6 +107,8 @@ async def build_booth(
         leading=lambda: lease.leading,
     )  # fmt: skip
     evidence = EvidenceService(store, lessons, roster, zone=zone)
+    timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
-        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings
-    )
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings,
+        timetable,
+    )  # fmt: skip

@@ -27,8 +27,9 @@ from ..domain.working_copy import Images
 from .floor import FloorService
 from .life import room_free_until
 from .media_watch import MediaWatch
+from .plan_ports import TimetableStore
 from .plan_writer import PlanWriter
-from .ports import LessonStore, PeerStatus, TerminalStore, TimetableStore
+from .ports import LessonStore, PeerStatus, TerminalStore
 from .roster import RosterService
 from .services import Clock
 from .views import LessonView, SeatView

@@ -22,7 +22,8 @@ from ..domain.floor import Floor
 from ..domain.ids import ActId, OccurrenceId, SeatId
 from ..domain.lesson import Effect, Event, LessonRules, LessonRun, LessonState, Step
 from ..domain.timetable import Occurrence
-from .ports import Bus, LessonStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import Bus, LessonStore
 from .rooms import Rooms
 from .services import Clock
 

@@ -16,7 +16,8 @@ from ..domain.plan_change import Edition, PlanChange, Version
 from ..domain.roster import Roster
 from ..domain.timetable import Occurrence
 from ..domain.working_copy import Images
-from .ports import Bus, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import Bus
 from .roster import RosterService
 from .services import Clock
 

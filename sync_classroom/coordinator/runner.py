@@ -32,7 +32,8 @@ from .alarms import Alarms
 from .lease import LeaseKeeper
 from .life import LessonLife, seats_gone
 from .media_watch import MediaWatch
-from .ports import Bus, FactStore, LessonStore, RelayStatus, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import Bus, FactStore, LessonStore, RelayStatus
 from .recordings import RecordingKeeper
 from .rooms import Rooms
 from .services import Clock

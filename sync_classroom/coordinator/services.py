@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .recordings import RecordingKeeper
     from .roster import RosterService
     from .runner import LessonRunner
+    from .timetable import TimetableService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -69,3 +70,4 @@ class Services:
     hub: TerminalHub
     board: TerminalBoard
     recordings: RecordingKeeper
+    timetable: TimetableService

@@ -143,15 +143,16 @@ def written(thing: Any) -> dict[str, Any]:
     """A domain value as JSON: its fields, in their order, under the names of the file."""
     named = ((f.name, getattr(thing, f.name)) for f in fields_of(thing))
     return {
-        _RENAMED.get(name, name): _plain(value)
+        _RENAMED.get(name, name): plain(value)
         for name, value in named
         if value is not None or name not in _WHERE_SET
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """One field of a domain value as JSON."""
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, datetime | date):

@@ -6,6 +6,8 @@ Everything else that keeps a lesson from being booked keeps it out of a draft to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .edit_lessons import (
     add_lesson,
     cancel_lesson,
@@ -38,7 +40,7 @@ from .edits import (
 )
 from .working_copy import WorkingCopy
 
-__all__ = ["Decision", "EditDesk", "decide"]
+__all__ = ["Decision", "EditDesk", "decide", "decide_all"]
 
 
 def decide(command: Command, copy: WorkingCopy, desk: EditDesk) -> Decision:
@@ -47,8 +49,17 @@ def decide(command: Command, copy: WorkingCopy, desk: EditDesk) -> Decision:
     Raises ProblemError naming field, value and remedy: what is asked for cannot be booked so, is
     not there any more, or concerns a lesson that has begun.
     """
+    return decide_all((command,), copy, desk)
+
+
+def decide_all(commands: Iterable[Command], copy: WorkingCopy, desk: EditDesk) -> Decision:
+    """One step for several commands, each upon what those before it left; all of them or none.
+
+    Raises as `decide`.
+    """
     sheet = Sheet(copy, desk)
-    _write(command, sheet)
+    for command in commands:
+        _write(command, sheet)
     return sheet.decision()
 
 

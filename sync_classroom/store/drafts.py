@@ -6,6 +6,7 @@ one it was decided upon: of two editors at once one is told to look again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -14,8 +15,8 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.draft_acts import ActKind, DraftAct
+from ..domain.edit_files import step_from_dict, step_to_dict
 from ..domain.ids import OccurrenceId, SeriesId, TermId
-from ..domain.step_file import step_from_dict, step_to_dict
 from ..domain.working_copy import Images, Step
 from .plan_tables import draft_acts, draft_steps, drafts, occurrence_history
 from .queries import Queries, rows
@@ -41,7 +42,7 @@ class DraftQueries(Queries):
     ) -> tuple[int, tuple[Step, ...]]:
         """The draft's revision and its steps in order, or those with the numbers `only`."""
         wanted = None if only is None else set(only)
-        found: list[Step] = []
+        found: list[Any] = []
         async with self._database.read() as connection:
             revision = await connection.scalar(select(drafts.c.revision).filter_by(term=term))
             known = select(draft_steps.c.seq).filter_by(term=term).order_by(draft_steps.c.seq)
@@ -54,8 +55,9 @@ class DraftQueries(Queries):
                     .where(draft_steps.c.term == term, draft_steps.c.seq.in_(chunk))
                     .order_by(draft_steps.c.seq)
                 )
-                found += [_step(row) for row in await rows(connection, statement)]
-        return revision or 0, tuple(found)
+                found += await rows(connection, statement)
+        # The step of an import holds every lesson of a term; reading it takes a moment.
+        return revision or 0, await asyncio.to_thread(lambda: tuple(map(_step, found)))
 
     async def draft_acts(self, term: TermId, *, after: int) -> tuple[DraftAct, ...]:
         """What was done to the draft after a revision, in order.
@@ -82,6 +84,7 @@ class DraftQueries(Queries):
 
         A step whose key is there already is not appended: None too.
         """
+        document = await asyncio.to_thread(step_to_dict, step)
         async with self._database.write() as connection:
             if not await self._next(connection, term, revision, step.key):
                 return None
@@ -90,7 +93,7 @@ class DraftQueries(Queries):
             await connection.execute(
                 insert(draft_steps).values(
                     term=term, seq=step.seq, key=step.key, by=step.by, at=step.at,
-                    undone=step.undone, document=step_to_dict(step),
+                    undone=step.undone, document=document,
                 )
             )  # fmt: skip
         return revision + 1

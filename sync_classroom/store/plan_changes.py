@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, inse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.conflicts import Clash, ClashError, ResourceKind, clashes_in
+from ..domain.edit_files import series_from, series_to_dict
 from ..domain.history import differences
 from ..domain.ids import OccurrenceId, TermId
 from ..domain.plan_change import Edition, PlanChange, PlanMovedOnError, Version
-from ..domain.series_file import series_from_dict, series_to_dict
 from ..domain.timetable import Change, Occurrence
 from ..domain.working_copy import Images
 from . import tables
@@ -110,7 +110,7 @@ async def _require_unchanged(connection: AsyncConnection, before: Images) -> Non
     rules: dict[str, Any] = {}
     for chunk in in_chunks(sorted(before.series)):
         wanted = select(series.c.id, series.c.document).where(series.c.id.in_(chunk))
-        rules |= {r.id: series_from_dict(r.document) for r in await rows(connection, wanted)}
+        rules |= {r.id: series_from(r.document) for r in await rows(connection, wanted)}
     differing += [str(i) for i, s in before.series.items() if rules.get(i) != s]
     if differing:
         raise PlanMovedOnError(differing)

@@ -10,13 +10,13 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..domain.edit_files import series_from
 from ..domain.history import Happening, HistoryEntry
 from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.plan_change import PlanChange, TermPlan, Version
 from ..domain.problems import ProblemError
 from ..domain.roster import Term
 from ..domain.series import Series
-from ..domain.series_file import series_from_dict
 from ..domain.timetable import Occurrence
 from . import plan_changes
 from .plan_rows import load_occurrences, touches, why_refused
@@ -151,6 +151,11 @@ class TimetableQueries(Queries):
                 for r in await rows(connection, statement)
             )
 
+    async def version_by_key(self, key: str) -> Version | None:
+        """The version a key made, or None."""
+        async with self._database.read() as connection:
+            return await plan_changes.version_where(connection, versions.c.key == key)
+
     async def version(self, no: int) -> Version | None:
         """One version with its diff, or None."""
         async with self._database.read() as connection:
@@ -177,7 +182,7 @@ async def _position(connection: AsyncConnection) -> int:
 
 async def _series_of(connection: AsyncConnection, term: TermId) -> dict[SeriesId, Series]:
     statement = select(series.c.id, series.c.document).filter_by(term=term).order_by(series.c.id)
-    return {row.id: series_from_dict(row.document) for row in await rows(connection, statement)}
+    return {row.id: series_from(row.document) for row in await rows(connection, statement)}
 
 
 async def _freed(connection: AsyncConnection, term: Term) -> dict[OccurrenceId, datetime]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sync_classroom.coordinator.ports import TimetableStore
+from sync_classroom.coordinator.plan_ports import TimetableStore
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.plan_change import PlanChange
 from sync_classroom.domain.timetable import Change, Occurrence

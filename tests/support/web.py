@@ -209,6 +209,7 @@ async def site(
             hub=hub,
             board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
             recordings=booth.recordings,
+            timetable=booth.timetable,
         )
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)

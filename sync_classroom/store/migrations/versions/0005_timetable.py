@@ -48,13 +48,10 @@ def _published(op: Operations) -> None:
         sa.PrimaryKeyConstraint("id", name="pk_series"),
     )
     op.create_index("ix_series_term", "series", ["term"])
-    for column in (
-        sa.Column("series", _ordered(), nullable=True),
-        sa.Column("slot_date", sa.Date(), nullable=True),
-        sa.Column("slot_own", sa.Boolean(), nullable=True),
-        sa.Column("moved_from", _ordered(), nullable=True),
-    ):
-        op.add_column("occurrences", column)
+    op.add_column("occurrences", sa.Column("series", _ordered(), nullable=True))
+    op.add_column("occurrences", sa.Column("slot_date", sa.Date(), nullable=True))
+    op.add_column("occurrences", sa.Column("slot_own", sa.Boolean(), nullable=True))
+    op.add_column("occurrences", sa.Column("moved_from", _ordered(), nullable=True))
     op.create_index("ix_occurrences_series", "occurrences", ["series"])
     op.add_column(
         "seats",
@@ -66,12 +63,9 @@ def _published(op: Operations) -> None:
         ),
         inline_references=True,
     )
-    for column in (
-        sa.Column("annulled_at", sa.BigInteger(), nullable=True),
-        sa.Column("annulled_by", sa.Text(), nullable=True),
-        sa.Column("annulled_reason", sa.Text(), nullable=True),
-    ):
-        op.add_column("changes", column)
+    op.add_column("changes", sa.Column("annulled_at", sa.BigInteger(), nullable=True))
+    op.add_column("changes", sa.Column("annulled_by", sa.Text(), nullable=True))
+    op.add_column("changes", sa.Column("annulled_reason", sa.Text(), nullable=True))
 
 
 def _drafts(op: Operations) -> None:
