@@ -42,11 +42,14 @@ from .coordinator.relay_process import RelayProcess
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
 from .coordinator.throttle import Throttle
+from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError, ProblemKind
 from .domain.turn import Turn
+from .exchange.importer import TimetableReader
+from .exchange.sandbox import Sandbox
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
@@ -292,25 +295,18 @@ def _services(
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
     return Services(
-        settings=service_settings,
-        clock=clock,
-        zone=zone,
-        store=store,
-        bus=bus,
-        roster=booth.roster,
-        lessons=booth.lessons,
-        evidence=booth.evidence,
-        desk=booth.desk,
-        floor=booth.floor,
-        runner=booth.runner,
-        media=booth.media,
+        settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
+        roster=booth.roster, lessons=booth.lessons, evidence=booth.evidence, desk=booth.desk,
+        floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
-        hub=hub,
-        board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
-        recordings=booth.recordings,
-        timetable=booth.timetable,
-    )
+        hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
+        recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
+        imports=ImportService(
+            TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
+            zone=zone, gap_s=settings.setup_gap_s,
+        ),
+    )  # fmt: skip
 
 
 async def _open_bus(redis_url: str) -> Bus:

@@ -17,7 +17,7 @@ from ..domain.ids import ClassroomId, SchoolId, TeacherId
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
 from .accounts import token_hash
-from .ports import FeedStore
+from .plan_ports import FeedStore
 from .roster import RosterService
 from .services import Clock
 

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
 from ..domain.facts import Fact
-from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
@@ -25,7 +24,7 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-from .plan_ports import DraftStore, NoticeStore, TimetableStore
+from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -234,47 +233,6 @@ class RecordingStore(Protocol):
 
     async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
         """Lessons whose recording is not at its end yet, by id."""
-        ...
-
-
-class FeedStore(Protocol):
-    """Secret addresses of calendars, and the lessons they show."""
-
-    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
-        """Store a new feed."""
-        ...
-
-    async def feeds(self) -> Sequence[Feed]:
-        """Every feed that was not revoked, the newest first."""
-        ...
-
-    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
-        """The feed with this token, revoked or not, or None."""
-        ...
-
-    async def change_feed(
-        self,
-        feed: str,
-        *,
-        token_hash: bytes | None = None,
-        used_at: datetime | None = None,
-        revoked_at: datetime | None = None,
-    ) -> bool:
-        """Set what is given of a feed that was not revoked; whether there is such a feed."""
-        ...
-
-    async def feed_lessons(
-        self, kind: FeedKind, target: str, first: date, last: date
-    ) -> Sequence[Occurrence]:
-        """Lessons of `[first, last]` the feed is about, withdrawn ones too, by start then id."""
-        ...
-
-    async def lessons_by_id(self, ids: Iterable[OccurrenceId]) -> Sequence[Occurrence]:
-        """Those of these lessons there are."""
-        ...
-
-    async def marks_of(self, ids: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Marks]:
-        """What the history of each of these lessons says; nothing of those without one."""
         ...
 
 

@@ -25,7 +25,8 @@ from ..domain.import_rows import ReadFile
 from ..domain.import_trial import Trial, copy_of, rows_with, try_import
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
-from .drafts import DraftService, DraftView, EditAnswer, new_text
+from .draft_state import DraftView
+from .drafts import DraftService, EditAnswer, new_text
 from .roster import RosterService
 from .services import Clock
 

@@ -13,6 +13,7 @@ from .accounts import AccountQueries
 from .drafts import DraftQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
+from .feeds import FeedQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
@@ -37,6 +38,7 @@ class Database(
     RecordingQueries,
     DraftQueries,
     NoticeQueries,
+    FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -27,9 +27,12 @@ from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.throttle import Throttle
+from sync_classroom.coordinator.timetable_import import ImportService
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.exchange.importer import TimetableReader
+from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
@@ -210,7 +213,12 @@ async def site(
             board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
             recordings=booth.recordings,
             timetable=booth.timetable,
-        )
+            feeds=booth.feeds,
+            imports=ImportService(
+                TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
+                zone=ZONE,
+            ),
+        )  # fmt: skip
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
