@@ -148,7 +148,7 @@ class _Reader:
     def _split_foreign(self, texts: dict[str, str]) -> bool:
         """Sort a lesson's rooms and classes into the host's and the listeners'.
 
-        False for a lesson none of whose rooms is in the roster: an ordinary one of that school.
+        False for a lesson without two rooms of the roster: an ordinary one of that school.
         """
         rooms = cells.split(texts.pop("rooms", ""))
         classes = cells.split(texts.pop("classes", ""))
@@ -161,7 +161,7 @@ class _Reader:
                 self._miss("classroom", name, match.candidates or match.near)
             else:
                 known[name] = self._book.school_of("classroom", match.ident)
-        if not known:
+        if len(known) < 2:
             return False
         host = next(iter(known.values()))
         if teacher is not None and self._book.school_of("teacher", teacher) in known.values():
@@ -307,10 +307,8 @@ class _Reader:
             elif room is not None:
                 rooms.append(room)
         if not names:
-            row.wrong(
-                "seats", "no_seats", "没有听课教室；可以先导入，以后再添加。",
-                "No remote classroom; it can be imported now and given some later.", grave=False,
-            )  # fmt: skip
+            zh, en, _ = COLUMNS["seats"]
+            row.wrong("seats", "cell_missing", f"缺少{zh}，请填写。", f"{en} is missing.")
         if len(rooms) < len(names):
             return ()
         schools = [self._book.school_of("classroom", r) for r in rooms]

@@ -142,9 +142,9 @@ def settings(**changes: Any) -> ServiceSettings:
     return ServiceSettings(**(values | changes))
 
 
-def stored_bytes(folder: Path) -> bytes:
+def stored_bytes(folder: Path, name: str = "test.db*") -> bytes:
     """Everything the database has on disk, to look for what must not be there."""
-    return b"".join(path.read_bytes() for path in folder.glob("test.db*"))
+    return b"".join(path.read_bytes() for path in folder.glob(name))
 
 
 @asynccontextmanager
