@@ -45,6 +45,7 @@ BENCHES: Final = (
     Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.relay.recording", "what recording costs the relay"),
     Bench("bench.store.ingest", "facts appended and read"),
+    Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )
 ALONE: Final = (
     Bench("bench.relay.fanout", "the relay alone, with a profile if wanted"),

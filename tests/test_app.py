@@ -31,6 +31,7 @@ from sync_classroom.simulator.terminal import VirtualTerminal
 from sync_classroom.store.database import open_store
 from tests.support.coordination import roster, until
 from tests.support.databases import Valkey
+from tests.support.ports import free_port
 from tests.support.relay_child import relay_child
 from tests.support.serve_child import Server, settings_of, start_server
 
@@ -46,13 +47,6 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     path = tmp_path_factory.mktemp("lesson") / "lesson.mkv"
     make_recording(path, seconds=4, width=320, height=180, fps=15, bitrate_kbps=200)
     return load_recording(path)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
@@ -275,7 +269,7 @@ async def school(tmp_path: Path, recording: Recording) -> AsyncIterator[School]:
         "data_dir": str(tmp_path),
         "port": free_port(),
         "relay_port": free_port(),
-        "media_port": _free_udp_port(),
+        "media_port": free_port(),
     }
     store = await open_store("sqlite:///sync_classroom.db", data_dir=tmp_path)
     await store.apply_roster(roster())
@@ -581,10 +575,3 @@ def _alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
-
-
-def _free_udp_port() -> int:
-    with socket.socket(type=socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

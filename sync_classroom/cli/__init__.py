@@ -19,6 +19,9 @@ from .logs import configure_logs
 #: Command → module. A module is read when its command is asked for: the database, the web and the
 #: media libraries take a second to load, and most commands need few of them.
 MODULES: Final = {
+    "audit": "audit",
+    "bundle": "audit",
+    "calendar": "calendar",
     "coverage": "plan",
     "demo": "demo",
     "doctor": "doctor",

@@ -26,7 +26,7 @@ from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
 from .rooms import Rooms
-from .roster import RosterService
+from .roster import NationalSource, RosterService, no_national_days
 from .runner import SWEEP_S, LessonRunner
 from .services import Clock
 from .timetable import TimetableService
@@ -76,9 +76,10 @@ async def build_booth(
     setup_gap_s: int = 0,
     ingests: Mapping[ClassroomId, str] | None = None,
     record: bool | None = None,
+    national: NationalSource = no_national_days,
 ) -> Booth:
     """Make the services and read the roster; starts nothing. `record`: see `RecordingKeeper`."""
-    roster = RosterService(store, bus)
+    roster = RosterService(store, bus, national=national)
     await roster.load()
     media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
     rooms = Rooms(relay, media, presence, ingests)

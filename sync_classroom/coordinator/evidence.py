@@ -55,6 +55,11 @@ class EvidenceService:
         self._zone = zone
         self._rules = rules
 
+    @property
+    def rules(self) -> Rules:
+        """The thresholds every figure is computed with."""
+        return self._rules
+
     async def timeline(self, occurrence: OccurrenceId) -> Timeline | None:
         """What each seat of a lesson received and what that counts for; None if unknown."""
         view = await self._lessons.view(occurrence)

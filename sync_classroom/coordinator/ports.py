@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
+from ..domain.calendar_edits import CalendarEdit, Edited, Subject
 from ..domain.facts import Fact
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
     OccurrenceId,
+    SchoolId,
     TerminalId,
     UserId,
 )
@@ -38,6 +40,31 @@ class RosterStore(Protocol):
 
     async def apply_roster(self, roster: Roster) -> RosterChange:
         """Insert what is new and update what differs, in one transaction; delete nothing."""
+        ...
+
+
+class CalendarStore(Protocol):
+    """What people changed of terms, bell sets and days, for ever."""
+
+    async def edit_calendar(
+        self, subject: Subject, *, at: datetime, by: str, reason: str, seen: int, key: str
+    ) -> CalendarEdit:
+        """Make one edit, once for a key; ProblemError `calendar_changed` if `seen` is not the last.
+
+        Also ProblemError `terms_overlap` against what is stored in that moment.
+        """
+        ...
+
+    async def calendar_edits(
+        self,
+        *,
+        kind: Edited | None = None,
+        subject: str | None = None,
+        school: SchoolId | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[CalendarEdit]:
+        """The latest edits, newest first; those of a school with those of all schools."""
         ...
 
 
@@ -238,6 +265,7 @@ class RecordingStore(Protocol):
 
 class Store(
     RosterStore,
+    CalendarStore,
     TimetableStore,
     DraftStore,
     NoticeStore,

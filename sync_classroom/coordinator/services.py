@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from .accounts import AccountService
     from .board import TerminalBoard
+    from .calendar import CalendarService
     from .desk import LessonDesk
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
@@ -61,6 +62,7 @@ class Services:
     store: Store
     bus: Bus
     roster: RosterService
+    calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
     desk: LessonDesk

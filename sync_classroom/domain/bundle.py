@@ -13,6 +13,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final
 
+from .calendar import days_written
 from .facts import Fact, parse_fact
 from .fields import Fields, MalformedError, shown
 from .ids import (
@@ -27,7 +28,7 @@ from .ids import (
     TeacherId,
     TermId,
 )
-from .roster import Roster
+from .roster import BellSet, DayException, Roster, Term
 from .roster_file import parse_roster, reference
 from .rules import DEFAULT, Rules
 from .timetable import (
@@ -125,9 +126,9 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "classrooms": [written(c) for c in roster.classrooms.values()],
         "classes": [written(c) for c in roster.classes.values()],
         "teachers": [written(t) for t in roster.teachers.values()],
-        "terms": [written(t) for t in roster.terms.values()],
-        "days": [written(d) for d in roster.days],
-        "bell_sets": [written(b) for b in roster.bell_sets.values()],
+        "terms": [record(t) for t in roster.terms.values()],
+        "days": [record(d) for d in days_written(roster)],
+        "bell_sets": [record(b) for b in roster.bell_sets.values()],
         "occurrences": [written(o) for o in plan.occurrences.values()],
         "pushes": [written(p) for p in plan.pushes.values()],
     }
@@ -146,6 +147,18 @@ def written(thing: Any) -> dict[str, Any]:
         _RENAMED.get(name, name): plain(value)
         for name, value in named
         if value is not None or name not in _WHERE_SET
+    }
+
+
+# Fields that came later are written only where they say something, so that a plan without them
+# is the same file as before, with the same SHA-256.
+_LATER: Final = ("reason", "name", "valid_from", "valid_to")
+
+
+def record(thing: DayException | BellSet | Term) -> dict[str, Any]:
+    """One record of the calendar as `plan.json` has it."""
+    return {
+        k: v for k, v in written(thing).items() if v or (k not in _LATER or isinstance(thing, Term))
     }
 
 

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from .bookable import (
+    MAX_TEXT,
     check_duration,
     check_figures,
     check_seat_count,
@@ -194,7 +195,12 @@ def _make(sheet: Sheet, have: _Have, wanted: Occurrence, reason: str) -> None:
         stands = replace(lesson, slot=slot, changes=_of_seats(lesson))
         sheet.put(sheet.as_if(stands, wanted, reason))
     else:
-        ident = have.now or _free_id(sheet, wanted)
+        ident = have.now
+        if ident is not None and _slot(sheet.copy.occurrences[ident]) != slot:
+            sheet.drop(ident)
+            ident = None
+        ident = ident or _free_id(sheet, wanted)
+        _check(sheet, wanted)
         stands = replace(lesson, changes=_of_seats(lesson))
         sheet.move_published(stands, replace(wanted, id=ident), reason, own=False)
 
@@ -211,6 +217,8 @@ def _take_out(sheet: Sheet, series: Series, have: _Have, reason: str) -> None:
     else:
         if have.now is not None:
             sheet.drop(have.now)
+        # It goes over to the rule that comes after its own, which may want it again.
+        lesson = replace(lesson, slot=Slot(series.id, have.on))
         if lesson.withdrawn:
             sheet.put(lesson)
         else:
@@ -226,7 +234,24 @@ def _keep(sheet: Sheet, have: _Have, series: SeriesId) -> None:
 
 
 def _add(sheet: Sheet, lesson: Occurrence) -> None:
+    _check(sheet, lesson)
     sheet.put(_renamed(lesson, _free_id(sheet, lesson)))
+
+
+def _check(sheet: Sheet, lesson: Occurrence) -> None:
+    """Whether it could be booked; the error says which of many rules it is about."""
+    try:
+        sheet.check(lesson)
+    except ProblemError as error:
+        name = lesson.title, _slot(lesson).series, lesson.date
+        raise ProblemError(
+            error.code,
+            "课程安排“{}”（{}）{}：{}".format(*name, error.zh),
+            "Series {!r} ({}) on {}: {}".format(*name, error.en),
+            kind=error.kind,
+            field=error.field,
+            value=error.value,
+        ) from error
 
 
 def _free_id(sheet: Sheet, lesson: Occurrence) -> OccurrenceId:
@@ -333,7 +358,14 @@ def _checked(series: Series, sheet: Sheet, since: date) -> tuple[Series, tuple[O
     for on in days:
         found = host_of(sheet.desk.roster, host.classroom, host.teacher, host.school_class, on)
         if found.school != host.school:
-            raise unknown("school", "主讲校", host.school)
+            raise ProblemError(
+                "school_of_other_classroom",
+                f"教室 {host.classroom} 不属于主讲校“{host.school[:MAX_TEXT]}”。请改其一。",
+                f"Classroom {host.classroom} is not of the school {host.school[:MAX_TEXT]!r}."
+                " Change one of them.",
+                field="host.school",
+                value=host.school[:MAX_TEXT],
+            )
         check_seats(sheet.desk.roster, series.seats, on)
     for lesson in wanted:
         check_duration(lesson.starts_at, lesson.ends_at)

@@ -1,1 +1,1 @@
-"""Timetables as files: sheets, other programs' exports, calendars; bytes in, domain values out."""
+"""Timetables and evidence as files: bytes in, domain values out, and back."""

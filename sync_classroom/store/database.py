@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from ..domain.problems import ProblemError
 from .accounts import AccountQueries
+from .calendar import CalendarQueries
 from .drafts import DraftQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
@@ -36,6 +37,7 @@ class Database(
     AccountQueries,
     LeaseQueries,
     RecordingQueries,
+    CalendarQueries,
     DraftQueries,
     NoticeQueries,
     FeedQueries,

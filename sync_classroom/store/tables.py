@@ -121,6 +121,9 @@ bell_sets = Table(
     _key(),
     _ref("school", "schools.id"),
     Column("periods", document(), nullable=False),
+    Column("name", Text),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
 )
 
 # `id` is "school/date" or "*/date": a null school cannot be part of a key that both engines agree
@@ -135,6 +138,26 @@ day_exceptions = Table(
     Column("follows_weekday", Integer),
     Column("follows_week", Integer),
     _ref("bell_set", "bell_sets.id", nullable=True),
+    Column("reason", Text),
+)
+
+# What people changed of terms, bell sets and days, for ever: rows are added and never touched.
+# `subject` is the id of the row; whatever stands here is not overwritten by a roster file.
+calendar_edits = Table(
+    "calendar_edits",
+    metadata,
+    Column("number", row_number(), primary_key=True),
+    Column("key", ordered_text(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kind", ordered_text(), nullable=False),
+    Column("subject", ordered_text(), nullable=False),
+    _ref("school", "schools.id", nullable=True),
+    Column("old", document()),
+    Column("new", document()),
+    UniqueConstraint("key"),
+    Index(None, "kind", "subject"),
 )
 
 # ---------------------------------------------------------------------------- timetable

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -24,6 +24,8 @@ def _demo(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
          str(free_port()), *arguments],
         cwd=tmp_path, env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        # Whoever runs the tests in the background has interrupts ignored; a terminal has not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

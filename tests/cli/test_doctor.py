@@ -16,7 +16,7 @@ from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.relay import kernel
 from sync_classroom.relay.settings import Listen
 from tests.support import relays
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.relay_child import Child, relay_child
 
 from .conftest import Command

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sync_classroom.relay.settings import Listen
 from sync_classroom.relay.whip import SDP
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.relay_child import Child, relay_child
 from tests.support.relays import settings
 from tests.support.sdp_offers import PUBLISH

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -12,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Server, free_port, wait_for_http
+from tests.support.ports import free_port
+from tests.support.processes import Server, wait_for_http
 
 
 def test_relay_alone_serves_whip_and_whep_in_open_mode(tmp_path: Path) -> None:
-    http, media = free_port(), free_port(socket.SOCK_DGRAM)
+    http, media = free_port(), free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "sync_classroom.cli", "relay", "--open", "--http",
          f"127.0.0.1:{http}", "--media", f"127.0.0.1:{media}"],

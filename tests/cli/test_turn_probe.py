@@ -10,7 +10,8 @@ import pytest
 
 from sync_classroom.cli.turn_probe import probe
 from sync_classroom.domain.turn import Turn
-from tests.support.coturn import SECRET, coturn, free_port
+from tests.support.coturn import SECRET, coturn
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.asyncio
 

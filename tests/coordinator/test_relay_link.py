@@ -27,7 +27,7 @@ from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.settings import Listen, RelaySettings
 from sync_classroom.relay.tokens import MAX_KEYS
 from sync_classroom.relay.whip import SDP
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.relay_child import Child, relay_child
 from tests.support.relays import settings
 from tests.support.sdp_offers import PUBLISH

@@ -16,7 +16,9 @@ from sync_classroom.domain.bundle import (
 )
 from sync_classroom.domain.facts import HostMedia, JournalGap
 from sync_classroom.domain.fields import MalformedError
-from sync_classroom.domain.ids import OccurrenceId, SeriesId
+from sync_classroom.domain.ids import OccurrenceId, SchoolId, SeriesId
+from sync_classroom.domain.programme import Programme
+from sync_classroom.domain.roster import NationalDay, Wording
 from sync_classroom.domain.rules import DEFAULT, Rules
 from sync_classroom.domain.timetable import ChangeKind, Mode, Slot
 from tests.support.plans import at
@@ -375,3 +377,43 @@ def test_a_bad_line_is_refused_by_number(line: str | bytes, says: str) -> None:
         next(facts)
     assert str(caught.value).startswith(says)
     assert len(str(caught.value)) < 500
+
+
+def test_a_plan_is_written_with_its_national_days_so_that_coverage_needs_no_tables() -> None:
+    plan = parse_plan(PLAN)
+    week_off = {
+        on: NationalDay(on, Wording("国庆节", "National Day"))
+        for on in (date(2026, 10, d) for d in range(5, 12))
+    }
+    roster = replace(plan.roster, national=week_off)
+    here = replace(plan, roster=roster)
+    written = json.loads(json.dumps(plan_to_dict(here)))
+    days = {(d["school"], d["date"]): d for d in written["days"]}
+    assert days[None, "2026-10-05"] == {
+        "school": None,
+        "date": "2026-10-05",
+        "teaching": False,
+        "follows_weekday": None,
+        "follows_week": None,
+        "bell_set": None,
+        "reason": "国庆节",
+    }
+    # What the roster says of a date for all schools stands over the country's.
+    assert days[None, "2026-10-10"]["teaching"] is True
+    there = parse_plan(written)
+    assert there.roster.national == {}
+    period = (date(2026, 9, 28), date(2026, 10, 18))
+    weeks = [
+        Programme(r, *period).teaching_weeks(r.schools[SchoolId("r")])
+        for r in (roster, there.roster, plan.roster)
+    ]
+    assert weeks[0] == weeks[1] == {"2026-W40", "2026-W41", "2026-W42"}
+    one_week = (date(2026, 10, 5), date(2026, 10, 9))
+    assert Programme(there.roster, *one_week).teaching_weeks(roster.schools[SchoolId("r")]) == set()
+
+
+def test_bell_sets_with_dates_are_written_and_read() -> None:
+    more = copy.deepcopy(PLAN)
+    more["bell_sets"][0] |= {"name": "夏令时", "valid_from": "2027-05-01", "valid_to": "2027-09-30"}
+    plan = parse_plan(more)
+    assert json.loads(json.dumps(plan_to_dict(plan)))["bell_sets"] == more["bell_sets"]

@@ -16,7 +16,8 @@ import pytest
 from sync_classroom.simulator.swarm import Administrator, Mix, Swarm, make_terminals, open_http
 from tests.support.gstreamer import need, rtsp_server
 from tests.support.lesson import HOST, PASSWORD, ROOMS, ZONE
-from tests.support.processes import Server, free_port
+from tests.support.ports import free_port
+from tests.support.processes import Server
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio

@@ -16,7 +16,7 @@ from sync_classroom.coordinator.ports import IngestStatus, Layout, RoomSpec
 from sync_classroom.relay.settings import Listen
 from tests.support.gstreamer import rtmp_push, rtsp_server, whip_client
 from tests.support.hosts import TONE_HZ, loudest_hz, make
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.relays import RunningRelay, relay, scrape
 from tests.support.sdp_offers import PUBLISH
 from tests.support.whep_viewer import WhepViewer, watching

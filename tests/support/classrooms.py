@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from sync_classroom.simulator.swarm import Administrator, open_http
 from sync_classroom.store.database import open_store
 from tests.support.browser import SIZES, open_page
 from tests.support.coordination import roster
+from tests.support.ports import free_port
 from tests.support.serve_child import Server, start_server
 
 PASSWORD: Final = "a good long password"
@@ -113,9 +113,9 @@ async def town(folder: Path) -> AsyncIterator[Town]:
     """Start coordinator and relay on loopback with `coordination.roster()`; stop both after."""
     settings = {
         "data_dir": str(folder),
-        "port": _free_port(socket.SOCK_STREAM),
-        "relay_port": _free_port(socket.SOCK_STREAM),
-        "media_port": _free_port(socket.SOCK_DGRAM),
+        "port": free_port(),
+        "relay_port": free_port(),
+        "media_port": free_port(),
     }
     store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
     await store.apply_roster(roster())
@@ -146,10 +146,3 @@ async def _end(server: Server, control: RelayClient) -> None:
         pass  # it has gone by itself
     finally:
         await control.close()
-
-
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(type=kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -88,7 +88,10 @@ def rule(
 
 
 class Draft:
-    """A draft over a published state. `now` and `roster` may be set between edits."""
+    """A draft over a published state. `now` and `roster` may be set between edits.
+
+    `since` is when what is published was published.
+    """
 
     def __init__(self, now: datetime = NOW, known: Roster | None = None) -> None:
         self.now = now
@@ -96,6 +99,7 @@ class Draft:
         self.base = Images()
         self.copy = WorkingCopy(self.base)
         self.steps: list[Step] = []
+        self.since = self.now
         self._ids = count(1)
 
     def desk(self, by: str = "li") -> EditDesk:
@@ -125,6 +129,7 @@ class Draft:
         self.base = Images(dict(self.copy.occurrences), dict(self.copy.series))
         self.copy = WorkingCopy(self.base)
         self.steps = []
+        self.since = self.now
 
     def lesson(self, ident: str) -> Occurrence:
         return self.copy.occurrences[OccurrenceId(ident)]
@@ -140,7 +145,7 @@ def published(*rules: Series, now: datetime = NOW, begun_at: datetime | None = N
     for each in rules:
         draft.do(AddSeries(each))
     draft.publish()
-    draft.now = now
+    draft.now = draft.since = now
     return draft
 
 

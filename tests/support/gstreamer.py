@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 SYSTEM_PYTHON: Final = "/usr/bin/python3"

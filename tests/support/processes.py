@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,17 +12,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 START_S = 60.0
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port nobody uses right now."""
-    with closing(socket.socket(socket.AF_INET, kind)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -41,7 +35,7 @@ class Server:
             "SYNC_CLASSROOM_SERVER__LISTEN": f"127.0.0.1:{self.port}",
             "SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder / "data"),
             "SYNC_CLASSROOM_RELAY__HTTP": f"127.0.0.1:{self.relay_port}",
-            "SYNC_CLASSROOM_RELAY__MEDIA": f"0.0.0.0:{free_port(socket.SOCK_DGRAM)}",
+            "SYNC_CLASSROOM_RELAY__MEDIA": f"0.0.0.0:{free_port()}",
             "LC_ALL": "C.UTF-8",
             **settings,
         }

@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from sync_classroom.coordinator.accounts import AccountService
 from sync_classroom.coordinator.board import TerminalBoard
 from sync_classroom.coordinator.booth import build_booth
+from sync_classroom.coordinator.calendar import CalendarService
 from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
@@ -199,6 +200,7 @@ async def site(
             store=store,
             bus=bus,
             roster=booth.roster,
+            calendar=CalendarService(store, booth.roster, clock),
             lessons=booth.lessons,
             evidence=booth.evidence,
             desk=booth.desk,
