@@ -35,6 +35,7 @@ from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
+from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
@@ -305,6 +306,7 @@ def _services(
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
+        notices=NoticeService(store, bus, clock=clock),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,

@@ -25,10 +25,13 @@ from ..domain.draft_acts import ActKind, DraftAct, in_the_way
 from ..domain.edit import EditDesk, decide_all
 from ..domain.edit_files import name_of
 from ..domain.edits import Command
-from ..domain.ids import TermId
+from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.plan_change import Edition, PlanMovedOnError, Version
 from ..domain.plan_diff import DiffEntry, to_dict
+from ..domain.problems import ProblemError
 from ..domain.roster import Term
+from ..domain.series import Series
+from ..domain.timetable import Occurrence
 from ..domain.warnings import PlanWarning
 from ..domain.working_copy import Images, Step, overtaken, redo_of, undo_of
 from .draft_problems import (
@@ -117,7 +120,12 @@ class DraftService:
                 done = await self._store.draft_act(term, key)
                 if done is not None:
                     return self._answer(state, done.seq)
-                step = await self._decided(state, commands, actor=actor, key=key)
+                try:
+                    step = await self._decided(state, commands, actor=actor, key=key)
+                except ProblemError:
+                    # What others did to it is the better answer than what cannot be done to that.
+                    await self._refuse_unseen(state, seen, named_by(commands), actor)
+                    raise
                 if step is None:
                     return EditAnswer(state.revision, None)
                 await self._refuse_unseen(state, seen, step.after, actor)
@@ -312,11 +320,16 @@ class DraftService:
             raise draft_changed(others, touched, self._zone)
 
     async def _refuse_unless_all_seen(self, state: DraftState, seen: int) -> None:
+        """Lessons that were booked or cancelled beside the draft are no part of it."""
         if seen > state.revision:
             raise seen_unknown(seen)
-        if seen < state.revision:
-            acts = await self._store.draft_acts(state.term.id, after=seen)
-            raise draft_changed(acts, None, self._zone)
+        if seen == state.revision:
+            return
+        acts = await self._store.draft_acts(state.term.id, after=seen)
+        drafted = state.touched()
+        unseen = [a for a in acts if a.kind is not ActKind.AMEND or a.touches(drafted)]
+        if unseen or acts[0].revision != seen + 1:
+            raise draft_changed(unseen, None, self._zone)
 
     async def _published(self, state: DraftState, *, note: str, actor: str, key: str) -> Version:
         late = overtaken(state.copy, self._clock())
@@ -353,6 +366,19 @@ class DraftService:
 def counts_of(entries: Sequence[DiffEntry]) -> dict[str, int]:
     """How many of each kind a diff has, by kind; what concerns nobody is not counted."""
     return dict(sorted(Counter(e.kind.value for e in entries if not e.silent).items()))
+
+
+def named_by(commands: Sequence[Command]) -> Images:
+    """The lessons and series that commands name, as ids without images."""
+    lessons: dict[OccurrenceId, Occurrence | None] = {}
+    rules: dict[SeriesId, Series | None] = {}
+    for command in commands:
+        for name in ("lesson", "first", "second"):
+            if (lesson := getattr(command, name, None)) is not None:
+                lessons[OccurrenceId(lesson)] = None
+        if (rule := getattr(command, "series", None)) is not None:
+            rules[rule.id if isinstance(rule, Series) else SeriesId(rule)] = None
+    return Images(lessons, rules)
 
 
 def new_text() -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .hub import TerminalHub
     from .lessons import LessonService
     from .media_watch import MediaWatch
+    from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
     from .roster import RosterService
@@ -77,3 +78,4 @@ class Services:
     timetable: TimetableService
     imports: ImportService
     feeds: FeedService
+    notices: NoticeService

@@ -43,7 +43,8 @@ _STATUS_WORDS: Final = {
 # What the code of the application says of addresses that are not typed operations.
 _OTHERS: Final = (
     ("GET", "/api/events", "api.events", "Server-sent events: `lesson` {lesson}, `plan` {},"
-     " `terminal` {classroom}, `resync` {} (load again)"),
+     " `draft` {term}, `receipt` {} (somebody saw a notice), `terminal` {classroom}, `resync` {}"
+     " (load again)"),
     ("GET", "/api/openapi.json", "api.openapi", "This API as OpenAPI 3.1"),
     ("GET", "/ws/terminal", "ws.terminal", "A classroom terminal; see terminal-protocol.md"),
     ("GET", "/healthz", "healthz", "200 while the process answers"),

@@ -25,6 +25,7 @@ from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.local_bus import LocalBus
+from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.throttle import Throttle
@@ -216,6 +217,7 @@ async def site(
             recordings=booth.recordings,
             timetable=booth.timetable,
             feeds=booth.feeds,
+            notices=NoticeService(store, bus, clock=clock),
             imports=ImportService(
                 TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
                 zone=ZONE,

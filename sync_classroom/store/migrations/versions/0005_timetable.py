@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 # Tables whose rows stay as they were written.
 _KEPT = {
