@@ -71,8 +71,6 @@ class FeedService:
         Raises ProblemError `feed_forbidden`, `feed_target`, `feed_language`, `feed_label` or
         `too_many_feeds`.
         """
-        if user.role is not Role.ADMIN and not _own(user, kind, target):
-            raise _forbidden()
         if name_of(kind, target, self._roster.current()) is None:
             raise ProblemError(
                 "feed_target",
@@ -81,6 +79,8 @@ class FeedService:
                 field="target",
                 value=target[:100],
             )
+        if user.role is not Role.ADMIN and not _own(user, kind, target):
+            raise _forbidden()
         if language not in ("zh", "en"):
             raise ProblemError(
                 "feed_language",

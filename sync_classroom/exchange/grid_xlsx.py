@@ -33,6 +33,7 @@ _LINE_PT: Final = 13.5
 _LEAST_PT: Final = 30.0
 _PAUSE_PT: Final = 16.0
 _MAX_PT: Final = 400.0
+_GONE: Final = (EntryState.CANCELLED, EntryState.AWAY)
 _BAD_IN_NAME: Final = re.compile(r"[\[\]:*?/\\']")
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -181,7 +182,10 @@ class _Writer:
             for i, (first, count) in enumerate(_spread(len(slots), lines)):
                 entry = slots[i] if slots else None
                 text = texts[c][i] if slots else ""
-                _put(page, at + first, c + 2, count, text, self._cell(entry, off=off))
+                style = self._cell(entry, off=off)
+                _put(page, at + first, c + 2, count, text, style)
+                if entry is not None and entry.state in _GONE:
+                    self._strike(page, at + first, c + 2, text, style)
         for line in range(lines):
             height = max(
                 (_height(texts[c][i], width) / count
@@ -195,6 +199,14 @@ class _Writer:
             )
         return at + lines
 
+    def _strike(self, page: Worksheet, row: int, column: int, text: str, style: Format) -> None:
+        """What does not take place is struck out; the word that says so is not."""
+        head, line, word = text.rpartition("\n")
+        if head:
+            struck = self._format(font_strikeout=True, font_color="#63707d")
+            plain = self._format(bold=True, font_color="#4a5866")
+            page.write_rich_string(row, column, struck, head, plain, line + word, style)
+
     def _pause(self, page: Worksheet, at: int, row: Row, columns: int) -> int:
         style = self._format(align="center", font_color="#63707d", bg_color="#f6f7f5", font_size=9)
         page.write_string(at, 0, "", style)
@@ -207,7 +219,7 @@ class _Writer:
 
     def _legend(self, page: Worksheet, at: int, grid: Grid, last: int) -> int:
         subjects = sorted({e.subject for cell in grid.cells.values() for e in cell})
-        plain = self._format(border=0, font_color="#4a5866", font_size=9)
+        plain = self._format(border=0, font_color="#4a5866", font_size=9, text_wrap=False)
         if not subjects:
             page.write_string(at + 1, 0, self._words["empty"], plain)
             return at + 2
@@ -286,10 +298,9 @@ class _Writer:
         if entry is None:
             return self._format(bg_color="#f6f7f5") if off else self._format()
         colour = colour_of(entry.subject)
-        gone = entry.state in (EntryState.CANCELLED, EntryState.AWAY)
+        gone = entry.state in _GONE
         return self._format(
             bg_color="#f2f3f2" if gone else colour.fill,
-            font_strikeout=gone,
             font_color="#63707d" if gone else "#16202a",
         )
 

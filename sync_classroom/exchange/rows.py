@@ -92,12 +92,11 @@ class _Row:
             return read(text)
         except (ValueError, KeyError):
             shown = text[:40]
-            heading = COLUMNS[name]
             self.wrong(
                 name,
                 "cell_unreadable",
-                f"{heading[0]}“{shown}”看不懂，应为{zh}。",
-                f"{heading[1]} “{shown}” is not understood; write {en}.",
+                f"“{shown}”看不懂，应为{zh}。",
+                f"“{shown}” is not understood; write {en}.",
             )
             return None
 
@@ -309,12 +308,12 @@ class _Reader:
         if not names:
             zh, en, _ = COLUMNS["seats"]
             row.wrong("seats", "cell_missing", f"缺少{zh}，请填写。", f"{en} is missing.")
+        expected = self._expected(row, len(names))
         if len(rooms) < len(names):
             return ()
         schools = [self._book.school_of("classroom", r) for r in rooms]
         classes = self._each(row, "seat_classes", "class", schools)
         assistants = self._each(row, "assistants", "teacher", schools)
-        expected = self._expected(row, len(rooms))
         return tuple(
             SeriesSeat(
                 ClassroomId(room),

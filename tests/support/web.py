@@ -110,6 +110,13 @@ class Site:
         return await expect(socket, "welcome")
 
 
+def body_of(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer of `Site.ask`, which has been read already."""
+    body = response._body
+    assert body is not None
+    return body
+
+
 async def expect(
     socket: aiohttp.ClientWebSocketResponse, kind: str, **fields: Any
 ) -> dict[str, Any]:

@@ -6,7 +6,20 @@ from aiohttp import web
 
 from ...domain.problems import ProblemError
 from .. import terminal_page
-from . import coverage, door, lesson, lesson_form, people, recording, roster, terminals, today
+from . import (
+    coverage,
+    door,
+    lesson,
+    lesson_form,
+    people,
+    recording,
+    roster,
+    terminals,
+    timetable_export,
+    timetable_feeds,
+    timetable_import,
+    today,
+)
 from .frame import Frame
 from .route import PageRoute
 
@@ -25,6 +38,9 @@ def page_routes() -> tuple[PageRoute, ...]:
         *roster.ROUTES,
         *people.ROUTES,
         *coverage.ROUTES,
+        *timetable_import.ROUTES,
+        *timetable_export.ROUTES,
+        *timetable_feeds.ROUTES,
         *terminal_page.ROUTES,
     )
 

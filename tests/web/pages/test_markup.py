@@ -27,7 +27,11 @@ QUERIES = {
     "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
 }  # fmt: skip
 EXAMPLES = {"occurrence": "english"}
-NO_PAGES = ("/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}")
+NO_PAGES = (
+    "/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}",
+    "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
+    "/timetable/export.xlsx",
+)  # fmt: skip
 
 
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
@@ -51,7 +55,8 @@ async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path
 async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -> None:
     async with office(tmp_path, empty=True) as served:
         for path in ("/today", "/coverage", "/terminals", "/roster", "/people", "/lessons/new",
-                     "/roster?show=terms", "/roster?show=bells", "/account"):  # fmt: skip
+                     "/roster?show=terms", "/roster?show=bells", "/account",
+                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
             await look(served, path)
 
 
@@ -61,7 +66,8 @@ async def test_every_page_says_its_language_and_english_pages_are_english(tmp_pa
         assert page.all("html")[0]["lang"] == "zh-CN"
         await send(served, "/language", {"language": "en", "back": "/today"})
         for path in ("/today", "/coverage", "/terminals", "/roster?show=bells", "/people",
-                     "/lessons/new", "/lessons/english", "/account"):  # fmt: skip
+                     "/lessons/new", "/lessons/english", "/account", "/timetable/import",
+                     "/timetable/feeds"):  # fmt: skip
             page = await look(served, path)
             assert page.all("html")[0]["lang"] == "en"
             chrome = re.sub(
@@ -93,6 +99,7 @@ PLACES_FOR_RUBBISH = (
     "/lessons/english?samples=",
     "/lessons/new?date=",
     "/terminals?show=",
+    "/timetable/import?term=",
 )
 HOSTILE = '"><script>alert(1)</script>\u202e'
 

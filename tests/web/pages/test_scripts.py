@@ -41,7 +41,7 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
         for path in (
             "/today", "/lessons/new", "/lessons/english?samples=english-s0", "/coverage",
             "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
-            "/account",
+            "/account", "/timetable/import", "/timetable/feeds",
         ):  # fmt: skip
             answer = await page.goto(served.url + path)
             assert answer is not None
