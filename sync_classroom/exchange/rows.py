@@ -19,7 +19,7 @@ from ..domain.import_rows import (
     Unmatched,
     WeeklyPlace,
 )
-from ..domain.roster import Roster, Term
+from ..domain.roster import Roster, SchoolRole, Term
 from ..domain.series import SeriesSeat, WeekRule
 from ..domain.timetable import Host
 from . import cells
@@ -160,11 +160,9 @@ class _Reader:
                 self._miss("classroom", name, match.candidates or match.near)
             else:
                 known[name] = self._book.school_of("classroom", match.ident)
-        if len(known) < 2:
+        host = self._host_school(teacher, known.values())
+        if len(known) < 2 or host is None:
             return False
-        host = next(iter(known.values()))
-        if teacher is not None and self._book.school_of("teacher", teacher) in known.values():
-            host = self._book.school_of("teacher", teacher)
         hosting = [n for n, school in known.items() if school == host]
         texts["room"] = hosting[0]
         texts["seats"] = "、".join(n for n in known if n != hosting[0])
@@ -179,6 +177,15 @@ class _Reader:
         for name in [n for n, text in texts.items() if not text]:
             del texts[name]
         return True
+
+    def _host_school(self, teacher: str | None, schools: Collection[str]) -> str | None:
+        """Whose lesson it is: the teacher's school, if one of the rooms is there."""
+        if teacher is not None:
+            own = self._book.school_of("teacher", teacher)
+            return own if own in schools else None
+        known = self._roster.schools
+        hosts = [s for s in schools if known[SchoolId(s)].role is SchoolRole.HOST]
+        return next(iter([*hosts, *schools]), None)
 
     def _miss(self, kind: str, name: str, near: tuple[str, ...]) -> None:
         lines, _ = self._unmatched.setdefault((kind, name), ([], near))

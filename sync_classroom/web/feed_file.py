@@ -38,7 +38,6 @@ async def serve_feed(request: web.Request) -> web.StreamResponse:
         "ETag": tag,
         # The address is a secret: nobody between keeps a copy, and the program asks every time.
         "Cache-Control": "private, no-cache",
-        "Referrer-Policy": "no-referrer",
         "X-Robots-Tag": "noindex",
     }
     known = request.headers.get("If-None-Match", "")

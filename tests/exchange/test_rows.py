@@ -189,6 +189,18 @@ def test_asc_lessons_of_ordinary_rooms_are_no_shared_lessons() -> None:
     ]  # fmt: skip
 
 
+def test_asc_lesson_whose_host_room_is_unknown_is_nobody_elses() -> None:
+    file = interpret(read(ASC.replace("host-1-r1", "多媒体一").encode()), SETTING)
+    assert file.rows == ()
+    assert [u.name for u in file.unmatched] == ["多媒体一", "三(1)班教室"]
+
+
+def test_asc_lesson_of_an_unknown_teacher_is_the_host_schools() -> None:
+    file = interpret(read(ASC.replace("host-1-t1", "谁").encode()), SETTING)
+    assert [(p.field, p.code) for p in file.rows[0].problems] == [("teacher", "name_unknown")]
+    assert file.rows[0].cells["room"] == "host-1-r1"
+
+
 def test_fet_lessons_find_their_rooms_and_classes() -> None:
     file = interpret(read(FET.encode()), SETTING)
     (first,) = (r.row for r in file.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -65,12 +66,9 @@ async def test_fifty_megabytes_are_refused_while_they_come(tmp_path: Path) -> No
             yield bytes(1 << 16)
 
     async with office(tmp_path) as served:
-        for data, length in (
-            (bytes(50_000_000), {}),
-            (endless(), {"Transfer_Encoding": "chunked"}),
-        ):
+        for data in (io.BytesIO(bytes(50_000_000)), endless()):
             try:
-                answer = await _post(served, data, **length)
+                answer = await _post(served, data)
             except aiohttp.ClientConnectionError:
                 continue  # the server had seen enough while the client still sent
             assert (answer.status, (await answer.json())["code"]) == (422, "file_too_large")

@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import TermId
 from sync_classroom.exchange.headers import find_heading
 from sync_classroom.exchange.reading import read as read_file
+from tests.support.browser import launch, open_page, page_problems
 from tests.support.pages import Page, look, office, read, send
 from tests.support.timetable_files import ASC, ENGLISH, HEADINGS, MATHS, workbook
 from tests.support.web import Site, body_of
@@ -73,16 +75,16 @@ async def test_every_row_is_shown_with_its_problems_by_cell(tmp_path: Path) -> N
 async def test_rows_can_be_filtered_and_turned(tmp_path: Path) -> None:
     many = [
         (*MATHS[:5], day, str(n % 2 + 1), "", str(week), MATHS[9], "", "")
-        for day in "一二三四五" for n in range(2) for week in range(13, 22)
+        for day in "一二三四五" for n in range(2) for week in range(14, 22)
     ]  # fmt: skip
     async with office(tmp_path) as served:
-        path = await _upload(served, *many, *many[:30], WRONG)
+        path = await _upload(served, *many, *many[:40], WRONG)
         first = await look(served, path)
         assert len(first.all("tbody", **{"class": "row"})) == 100
         second = await look(served, path + "?page=2")
         assert len(second.all("tbody", **{"class": "row"})) == 21
         wrong = await look(served, path + "?only=problems&page=1")
-        assert len(wrong.all("tbody", **{"class": "row"})) == 31
+        assert len(wrong.all("tbody", **{"class": "row"})) == 41
         none = await look(served, path + "?only=same")
         assert "没有这样的行" in none.text
         for rubbish in ("?page=99", "?page=x", "?only=x", "?only=%22%3E"):
@@ -160,6 +162,49 @@ async def test_draft_that_others_changed_meanwhile_is_said_on_the_page(tmp_path:
     async with office(tmp_path) as served:
         path = await _upload(served, ENGLISH)
         fields = _values(await look(served, path))
-        page = await read(await send(served, path, fields | {"seen": "77"}), 409)
+        page = await read(await send(served, path, fields | {"seen": "77"}), 422)
         assert page.all("div", role="alert")
         assert len((await served.services.timetable.draft(TERM)).steps) == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
+async def test_file_is_chosen_looked_over_and_taken_by_keyboard(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    pdf, sheet = tmp_path / "课表.pdf", tmp_path / "课表.xlsx"
+    pdf.write_bytes(b"%PDF-1.7")
+    sheet.write_bytes(workbook([HEADINGS, MATHS, ENGLISH, CLASHING, WRONG]))
+    async with office(tmp_path) as served, launch() as browser:
+        page = await open_page(browser, size=size)
+        host = served.url.replace("http://", "https://")
+        cookie = {"name": "__Host-session", "value": served.cookies[Role.ADMIN], "url": host}
+        await page.context.add_cookies([{**cookie, "secure": True}])  # type: ignore[list-item]
+        await page.goto(served.url + "/timetable/import")
+        await page.set_input_files("#file", pdf)
+        await page.press("[data-send]", "Enter")
+        refusal = "这是 PDF。请上传原来的表格，或把课表填入模板（.xlsx）。"
+        await expect(page.locator("[data-error]")).to_have_text(refusal)
+        await page.set_input_files("#file", sheet)
+        await page.press("[data-send]", "Enter")
+        await page.wait_for_url("**/timetable/import/*")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        focused = "document.activeElement.id"
+        await page.keyboard.press("n")
+        assert await page.evaluate(focused) == "row-2"
+        await page.keyboard.press("n")
+        assert await page.evaluate(focused) == "row-3"
+        await page.keyboard.press("Shift+N")
+        assert await page.evaluate(focused) == "row-2"
+        await page.keyboard.press("ArrowUp")
+        assert await page.evaluate(focused) == "row-1"
+        await page.keyboard.press("End")
+        assert await page.evaluate(focused) == "row-4"
+        await page.check("input[name=without]")
+        await page.focus("form:has([name=seen]) button")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/timetable?show=draft**")
+        draft = await served.services.timetable.draft(TERM)
+        assert [s.subject for s in draft.copy.series.values()] == ["数学"]
+        wrong = [p for p in page_problems(page) if "422" not in p and "404" not in p]
+        assert wrong == []
