@@ -20,6 +20,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from ..domain.grid import Column, Entry, EntryState, Grid, Mark, MarkKind, Piece, Row, RowKind
 from ..domain.grid_pattern import halves
+from ..domain.ids import ClassroomId
 from ..domain.roster import Roster
 from ..domain.series import WeekKind, WeekRule
 from ..domain.subject_colours import colour_of
@@ -291,7 +292,7 @@ class _Writer:
         return self._words["odd" if rule.kind is WeekKind.ODD else "even"]
 
     def _room(self, ident: str) -> str:
-        room = next((c for c in self._roster.classrooms.values() if c.id == ident), None)
+        room = self._roster.classrooms.get(ClassroomId(ident))
         return ident if room is None else f"{self._roster.schools[room.school].name} {room.name}"
 
     def _cell(self, entry: Entry | None, *, off: bool) -> Format:

@@ -60,6 +60,23 @@ def test_event_reads_back_as_it_was_planned() -> None:
     assert event["url"] == "https://class.example/lessons/o-1"
 
 
+@pytest.mark.parametrize("length", [0, 1, 24, 25, 26, 49, 50, 51, 200])
+def test_long_lines_are_folded_between_characters(length: int) -> None:
+    data = _made(replace(_planned(), title="课𠮷a" * length, subject="语"))
+    assert max(map(len, data.split(b"\r\n"))) <= 75
+    for line in data.split(b"\r\n"):
+        line.decode()
+    (event,) = _read(data)
+    assert event["summary"] == ("语 · " + "课𠮷a" * length if length else "语")
+
+
+def test_text_that_looks_like_calendar_stays_text() -> None:
+    evil = "a\r\nEND:VEVENT\r\nBEGIN:VALARM\x00\x07;,\\n\u2028"
+    (event,) = _read(_made(replace(_planned(), title=evil)))
+    assert event["summary"] == "英语 · a \nEND:VEVENT \nBEGIN:VALARM  ;,\\n\u2028"
+    assert event["status"] == "CONFIRMED"
+
+
 def test_cancelled_lesson_is_kept_as_cancelled() -> None:
     change = Change(ChangeKind.CANCELLED, at("08:00"), "a", "停电")
     (event,) = _read(_made(_planned(changes=[change])))
