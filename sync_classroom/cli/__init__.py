@@ -33,6 +33,7 @@ MODULES: Final = {
     "serve": "serve",
     "simulate": "simulate",
     "terminal": "people",
+    "timetable": "timetable",
     "tls": "tls",
     "user": "people",
 }

@@ -20,7 +20,7 @@ from ..domain.calendar_edits import (
 )
 from ..domain.ids import SchoolId
 from ..domain.problems import ProblemError
-from ..domain.roster import Roster, Term
+from ..domain.roster import DayException, Roster, Term
 from .ports import CalendarStore
 from .roster import RosterService
 from .services import Clock
@@ -29,6 +29,7 @@ from .services import Clock
 MAX_DAYS: Final = 400
 # A page of history.
 MAX_EDITS: Final = 200
+_FRIDAY: Final = 5
 
 
 class CalendarService:
@@ -81,29 +82,49 @@ class CalendarService:
         return tuple(calendar.day(school, on) for on in days_between(first, last))
 
     async def edit(
-        self, subject: Subject, *, reason: str, seen: int, actor: str, key: str
-    ) -> CalendarEdit:
-        """Change a day, a term or a bell set; it holds when this returns, everywhere soon after.
+        self, *subjects: Subject, reason: str, seen: int, actor: str, key: str
+    ) -> Sequence[CalendarEdit]:
+        """Change days, terms or bell sets, all or none; they hold when this returns.
 
-        `seen` is the number of the last edit of it that the editor saw (0: none), `key` makes a
-        repeated request one edit. ProblemError names the field, or who changed it meanwhile.
+        `seen` is the number of the last edit that the editor saw (0: none), `key` makes a repeated
+        request one. ProblemError names the field, or who changed one of them meanwhile.
         """
         why = checked_reason(reason)
         roster = self._roster.current()
-        checked: Subject
-        if isinstance(subject, DayEdit):
-            checked = checked_day(subject, roster)
-            if checked.exception is not None:
-                checked = replace(checked, exception=replace(checked.exception, reason=why))
-        elif isinstance(subject, Term):
-            checked = checked_term(subject, roster.terms.values())
-        else:
-            checked = checked_bell_set(subject, roster)
-        edit = await self._store.edit_calendar(
-            checked, at=self._clock(), by=actor, reason=why, seen=seen, key=key
+        edits = await self._store.edit_calendar(
+            [_checked(subject, roster, why) for subject in subjects],
+            at=self._clock(),
+            by=actor,
+            reason=why,
+            seen=seen,
+            key=key,
         )
         await self._roster.changed()
-        return edit
+        return edits
+
+    def span_of(
+        self, school: SchoolId | None, first: date, last: date, exception: DayException | None
+    ) -> tuple[DayEdit, ...]:
+        """The dates of `[first, last]` that would be changed by the same arrangement for each.
+
+        A day off changes the days that teach, a school day the working days, taking back the days
+        that have an arrangement of this school (or, None, of all schools).
+        """
+        calendar = self.current()
+        arranged = {d.date for d in self._roster.current().days if d.school == school}
+        found: list[DayEdit] = []
+        for on in days_between(first, last):
+            if exception is None:
+                wanted = on in arranged
+            elif exception.teaching:
+                wanted = on.isoweekday() <= _FRIDAY
+            else:
+                # No school is called nothing: what holds for all of them.
+                wanted = on in arranged or calendar.day(school or SchoolId(""), on).teaching
+            if wanted:
+                new = None if exception is None else replace(exception, date=on)
+                found.append(DayEdit(school, on, new))
+        return tuple(found)
 
     async def edits(
         self,
@@ -119,7 +140,18 @@ class CalendarService:
             kind=kind, subject=subject, school=school, before=before, limit=min(limit, MAX_EDITS)
         )
 
-    async def seen(self, kind: Edited, subject: str) -> int:
-        """The number of the last edit of a subject, 0 for none; what an edit of it is based on."""
-        latest = await self.edits(kind=kind, subject=subject, limit=1)
+    async def seen(self) -> int:
+        """The number of the last edit of all, 0 for none: what somebody who looks now has seen."""
+        latest = await self.edits(limit=1)
         return latest[0].number if latest else 0
+
+
+def _checked(subject: Subject, roster: Roster, reason: str) -> Subject:
+    if isinstance(subject, Term):
+        return checked_term(subject, roster.terms.values())
+    if not isinstance(subject, DayEdit):
+        return checked_bell_set(subject, roster)
+    checked = checked_day(subject, roster)
+    if checked.exception is None:
+        return checked
+    return replace(checked, exception=replace(checked.exception, reason=reason))

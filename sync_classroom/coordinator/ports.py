@@ -47,11 +47,19 @@ class CalendarStore(Protocol):
     """What people changed of terms, bell sets and days, for ever."""
 
     async def edit_calendar(
-        self, subject: Subject, *, at: datetime, by: str, reason: str, seen: int, key: str
-    ) -> CalendarEdit:
-        """Make one edit, once for a key; ProblemError `calendar_changed` if `seen` is not the last.
+        self,
+        subjects: Sequence[Subject],
+        *,
+        at: datetime,
+        by: str,
+        reason: str,
+        seen: int,
+        key: str,
+    ) -> Sequence[CalendarEdit]:
+        """Make edits, all or none, once for a key.
 
-        Also ProblemError `terms_overlap` against what is stored in that moment.
+        ProblemError `calendar_changed` if a subject was edited after number `seen`, `terms_overlap`
+        against what is stored in that moment.
         """
         ...
 

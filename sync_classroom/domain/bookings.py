@@ -66,6 +66,11 @@ def instant(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
+def moment(microseconds: int) -> datetime:
+    """The instant, in UTC."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
 def resources(occurrence: Occurrence) -> list[Resource]:
     """What the occurrence books, a room or class as often as it is booked; withdrawn: nothing."""
     if occurrence.withdrawn:
@@ -118,12 +123,13 @@ def clash_between(resource: Resource, a: Booking, b: Booking) -> Clash:
     )
 
 
-def in_order(
-    clashes: Iterable[Clash], starts: Mapping[OccurrenceId, datetime]
-) -> tuple[Clash, ...]:
-    """Clashes by start then id of the one lesson, of the other, then by resource."""
+def in_order(clashes: Iterable[Clash], starts: Mapping[OccurrenceId, int]) -> tuple[Clash, ...]:
+    """Clashes by start then id of the one lesson, of the other, then by resource.
 
-    def key(clash: Clash) -> tuple[datetime, str, datetime, str, str, str]:
+    `starts` gives the `instant` at which each lesson begins.
+    """
+
+    def key(clash: Clash) -> tuple[int, str, int, str, str, str]:
         a, b = clash.occurrences
         return (starts[a], a, starts[b], b, clash.kind, clash.resource)
 

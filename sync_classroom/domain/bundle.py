@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields as fields_of
 from datetime import date, datetime, time
 from enum import StrEnum
+from types import NoneType
 from typing import Any, Final
 
 from .calendar import days_written
 from .facts import Fact, parse_fact
 from .fields import Fields, MalformedError, shown
 from .ids import (
+    ID_PATTERN,
     ClassId,
     ClassroomId,
     OccurrenceId,
@@ -50,22 +52,45 @@ PLAN_SCHEMA: Final = "sync-classroom/plan/1"
 def parse_plan(values: Mapping[str, Any]) -> Plan:
     """Read a plan; fields nobody knows are passed over, references must lead somewhere."""
     root = Fields(values, "plan")
+    roster = parse_plan_roster(values)
+    return Plan(
+        roster,
+        {o.id: o for o in read_occurrences(root.items("occurrences"), roster)},
+        {p.id: p for p in read_pushes(root.items("pushes"), roster)},
+    )
+
+
+def parse_plan_roster(values: Mapping[str, Any]) -> Roster:
+    """Read the roster of a plan, if it is a plan."""
+    root = Fields(values, "plan")
     if root.values.get("schema") != PLAN_SCHEMA:
         raise root.wrong("schema", f" {PLAN_SCHEMA}", repr(PLAN_SCHEMA))
-    roster = parse_roster(values, strict=False)
-    occurrences: dict[OccurrenceId, Occurrence] = {}
-    for each in root.records("occurrences"):
-        occurrence = parse_occurrence(each, roster)
-        if occurrence.id in occurrences:
-            raise _twice(each)
-        occurrences[occurrence.id] = occurrence
-    pushes: dict[PushId, Push] = {}
-    for each in root.records("pushes"):
-        push = _parse_push(each, roster)
-        if push.id in pushes:
-            raise _twice(each)
-        pushes[push.id] = push
-    return Plan(roster, occurrences, pushes)
+    return parse_roster(values, strict=False)
+
+
+def read_occurrences(items: Iterable[object], roster: Roster) -> Iterator[Occurrence]:
+    """Read a plan's occurrences one by one, as they stand in its list; an id twice is refused."""
+    root, seen = Fields({}, "plan"), set()
+    for n, item in enumerate(items):
+        occurrence = _well_formed_lesson(item, roster)
+        if occurrence is None:
+            occurrence = parse_occurrence(root.record("occurrences", n, item), roster)
+        if occurrence.id in seen:
+            raise _twice(root.record("occurrences", n, item))
+        seen.add(occurrence.id)
+        yield occurrence
+
+
+def read_pushes(items: Iterable[object], roster: Roster) -> Iterator[Push]:
+    """Read a plan's pushes one by one, as they stand in its list; an id twice is refused."""
+    root, seen = Fields({}, "plan"), set()
+    for n, item in enumerate(items):
+        fields = root.record("pushes", n, item)
+        push = _parse_push(fields, roster)
+        if push.id in seen:
+            raise _twice(fields)
+        seen.add(push.id)
+        yield push
 
 
 def parse_rules(values: Mapping[str, Any]) -> Rules:
@@ -206,6 +231,84 @@ def _classroom(fields: Fields, roster: Roster) -> ClassroomId:
 
 def _school(fields: Fields, roster: Roster) -> SchoolId:
     return SchoolId(reference(fields, "school", roster.schools, "schools"))
+
+
+def _well_formed_lesson(values: Any, roster: Roster) -> Occurrence | None:
+    """An unchanged occurrence that has nothing wrong with it, else None.
+
+    A province's plan has a million of them and several million seats, so they are read without
+    naming what might be wrong; whoever gets None asks the careful reader, which says it. Ids are
+    the roster's own: one text for all that name a thing.
+    """
+    try:
+        # Whatever is rare is left to the careful reader.
+        if (
+            values.get("changes") not in (None, [])
+            or values.get("participants") not in (None, [])
+            or values.get("moved_from") is not None
+        ):
+            return None
+        slot = None if values.get("slot") is None else _slot_or_none(Fields(values, "plan"))
+        host, term, grade = values["host"], values.get("term"), values.get("grade")
+        ident, periods = values["id"], values["periods"]
+        title, subject = values["title"], values["subject"]
+        starts_at = datetime.fromisoformat(values["starts_at"])
+        ends_at = datetime.fromisoformat(values["ends_at"])
+        given = values.get("seats")
+        seats = () if given is None else tuple([_well_formed_seat(s, roster) for s in given])
+        if not (
+            type(given) in (list, NoneType)
+            and ID_PATTERN.fullmatch(ident)
+            and type(title) is type(subject) is str
+            and type(periods) is int
+            and periods >= 0
+            and (grade is None or (type(grade) is int and grade >= 0))
+            and starts_at.tzinfo is not None
+            and starts_at < ends_at  # TypeError when only one of them is aware
+            and (len(seats) < 2 or len({seat.id for seat in seats}) == len(seats))
+        ):
+            return None
+        group = host.get("class")
+        return Occurrence(
+            id=ident,
+            mode=Mode(values["mode"]),
+            title=title,
+            subject=subject,
+            date=date.fromisoformat(values["date"]),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            periods=periods,
+            host=Host(
+                roster.schools[host["school"]].id,
+                roster.classrooms[host["classroom"]].id,
+                roster.teachers[host["teacher"]].id,
+                None if group is None else roster.classes[group].id,
+            ),
+            seats=seats,
+            grade=grade,
+            term=None if term is None else roster.terms[term].id,
+            slot=slot,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _well_formed_seat(values: dict[str, Any], roster: Roster) -> Seat:
+    """One of its seats; ValueError, or what comes of a wrong type or name, for a bad one."""
+    get = values.get
+    ident, group = values["id"], get("class")
+    expected, assistant = get("expected"), get("assistant")
+    if not ID_PATTERN.fullmatch(ident):
+        raise ValueError(ident)
+    if expected is not None and (type(expected) is not int or expected < 0):
+        raise ValueError(expected)
+    return Seat(
+        ident,
+        roster.classrooms[values["classroom"]].id,
+        None if group is None else roster.classes[group].id,
+        expected,
+        None if assistant is None else roster.teachers[assistant].id,
+    )
 
 
 def parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:

@@ -5,6 +5,10 @@ bookings of a resource stand in order of start, those of a like length (within a
 together. Whatever overlaps a time then begins at most one such length before it: it is found by
 bisection, and nearly everything looked at is an answer. So an edit costs its lesson's resources
 times the logarithm of their bookings, however long the term.
+
+A draft changes with every key that is pressed and is asked for every place of a week while
+something is dragged: the range types of a database would cost a round trip each time, an interval
+tree rotations at each edit. Publishing asks the database again, in the transaction that books.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from .bookings import (
     booking_of,
     clash_between,
     in_order,
+    instant,
     resources,
 )
 from .ids import OccurrenceId
@@ -58,6 +63,7 @@ class ClashIndex:
         self._freed = freed
         self._entries: dict[OccurrenceId, _Entry] = {}
         self._booked: dict[Resource, dict[int, list[Booking]]] = defaultdict(dict)
+        self._names: dict[Resource, Resource] = {}
         self._clashes: dict[_Pair, Clash] = {}
         self._sorted: tuple[Clash, ...] | None = ()
         for occurrence in occurrences:
@@ -80,7 +86,8 @@ class ClashIndex:
     def put(self, occurrence: Occurrence) -> tuple[Clash, ...]:
         """Take a lesson in, in place of its older version; the clashes it has now, in order."""
         self.discard(occurrence.id)
-        booked = frozenset(resources(occurrence))
+        # One name for all bookings of a resource, and so one object.
+        booked = frozenset(self._names.setdefault(r, r) for r in resources(occurrence))
         entry = _Entry(occurrence, booking_of(occurrence, self._freed), booked, set())
         found = self.clashes_of(occurrence)
         self._entries[occurrence.id] = entry
@@ -131,18 +138,28 @@ class ClashIndex:
         mine = booking_of(candidate, self._freed)
         if mine is None:
             return tuple(found)
-        starts = {candidate.id: candidate.starts_at}
-        for resource in set(booked):
-            for theirs in self._near(resource, mine):
-                starts[theirs.occurrence] = theirs.starts_at
-                found.append(clash_between(resource, mine, theirs))
+        starts = {candidate.id: mine.start}
+        for resource, theirs in self.in_the_way(set(booked), mine):
+            starts[theirs.occurrence] = theirs.start
+            found.append(clash_between(resource, mine, theirs))
         return in_order(found, starts) if found else ()
+
+    def in_the_way(
+        self, booked: Iterable[Resource], wanted: Booking
+    ) -> Iterator[tuple[Resource, Booking]]:
+        """Each of these resources that another lesson has at the time wanted, with its booking.
+
+        For many places of one lesson, whose resources stay the same; in no order.
+        """
+        for resource in booked:
+            for theirs in self._near(resource, wanted):
+                yield resource, theirs
 
     def clashes(self) -> tuple[Clash, ...]:
         """Every clash in the index, each pair once per resource, by start then id."""
         if self._sorted is None:
             starts = {
-                ident: self._entries[ident].occurrence.starts_at
+                ident: instant(self._entries[ident].occurrence.starts_at)
                 for _, *pair in self._clashes
                 for ident in pair
             }
@@ -151,8 +168,11 @@ class ClashIndex:
 
     def _near(self, resource: Resource, mine: Booking) -> Iterator[Booking]:
         """Bookings of the resource by other lessons that are too close to `mine`."""
+        levels = self._booked.get(resource)
+        if levels is None:
+            return
         before, after = mine.start - self._gap, mine.end + self._gap
-        for level, bookings in self._booked.get(resource, {}).items():
+        for level, bookings in levels.items():
             # Nothing on this level is as long as 2 ** level.
             at = bisect_left(bookings, (before - (1 << level),))
             while at < len(bookings) and bookings[at].start < after:

@@ -22,6 +22,8 @@ from .bookings import (
     booking_of,
     clash_between,
     in_order,
+    instant,
+    moment,
     resources,
 )
 from .ids import ClassroomId, OccurrenceId
@@ -98,14 +100,14 @@ def clashes_of(
     if mine is None or not wanted:
         return tuple(found)
     gap = gap_s * MICROSECONDS
-    starts = {candidate.id: candidate.starts_at}
+    starts = {candidate.id: mine.start}
     for other in others:
         if other.id == candidate.id:
             continue
-        starts[other.id] = other.starts_at
         theirs = booking_of(other, freed)
         if theirs is None or mine.start >= theirs.end + gap or theirs.start >= mine.end + gap:
             continue
+        starts[other.id] = theirs.start
         found.extend(
             clash_between(resource, mine, theirs)
             for resource in wanted.intersection(resources(other))
@@ -129,9 +131,10 @@ def clashes_in(
 class Sweep:
     """All clashes of a plan whose occurrences come one by one and need not be kept.
 
-    A sweep per resource: O(n log n) beside the number of clashes found. Four bytes are kept of each
-    use of a resource, so that the millions of seats of a province fit. Each occurrence is added
-    once; `gap_s` and `freed` are as in `clashes_of`.
+    A sweep per resource: O(n log n) beside the number of clashes found. Twenty bytes are kept of
+    each lesson besides its id, and four of each use of a resource, so that the millions of seats of
+    a province fit. Each occurrence is added once; `gap_s` and `freed` are as in `clashes_of`. The
+    times of the clashes are in UTC.
     """
 
     def __init__(
@@ -139,43 +142,50 @@ class Sweep:
     ) -> None:
         self._gap = gap_s * MICROSECONDS
         self._freed = freed
-        self._bookings: list[Booking] = []
+        self._ids: list[OccurrenceId] = []
+        self._starts = array("q")
+        self._ends = array("q")
         self._booked: dict[Resource, array[int]] = defaultdict(lambda: array("I"))
         self._twice: list[Clash] = []
-        self._starts: dict[OccurrenceId, datetime] = {}
 
     def add(self, occurrence: Occurrence) -> None:
         """Take an occurrence in."""
         booked = resources(occurrence)
         if not booked:
             return
-        if twice := booked_twice(occurrence, booked):
-            self._twice.extend(twice)
-            self._starts[occurrence.id] = occurrence.starts_at
+        twice = booked_twice(occurrence, booked)
+        self._twice += twice
         booking = booking_of(occurrence, self._freed)
         if booking is None:
             return
-        number = len(self._bookings)
-        self._bookings.append(booking)
+        number = len(self._ids)
+        self._ids.append(booking.occurrence)
+        self._starts.append(booking.start)
+        self._ends.append(booking.end)
         for resource in set(booked) if twice else booked:
             self._booked[resource].append(number)
 
     def clashes(self) -> tuple[Clash, ...]:
         """Every clash of what was added, each pair once per resource, by start then id."""
-        order = sorted(range(len(self._bookings)), key=self._bookings.__getitem__)
+        order = sorted(range(len(self._ids)), key=lambda n: (self._starts[n], self._ids[n]))
         rank = array("I", bytes(array("I").itemsize * len(order)))
         for place, number in enumerate(order):
             rank[number] = place
-        starts = array("q", (self._bookings[number].start for number in order))
-        ends = array("q", (self._bookings[number].end + self._gap for number in order))
+        starts = array("q", (self._starts[number] for number in order))
+        ends = array("q", (self._ends[number] + self._gap for number in order))
         found = list(self._twice)
-        named = dict(self._starts)
         for resource, numbers in self._booked.items():
-            for first, second in _overlaps(sorted(rank[n] for n in numbers), starts, ends):
-                a, b = self._bookings[order[first]], self._bookings[order[second]]
-                named[a.occurrence], named[b.occurrence] = a.starts_at, b.starts_at
-                found.append(clash_between(resource, a, b))
-        return in_order(found, named)
+            for places in _overlaps(sorted(rank[n] for n in numbers), starts, ends):
+                first, second = (self._booking(order[place]) for place in places)
+                found.append(clash_between(resource, first, second))
+        named = {ident for clash in found for ident in clash.occurrences}
+        at = {i: s for i, s in zip(self._ids, self._starts, strict=True) if i in named}
+        at |= {c.occurrences[0]: instant(c.from_at) for c in self._twice}
+        return in_order(found, at)
+
+    def _booking(self, number: int) -> Booking:
+        start, end = self._starts[number], self._ends[number]
+        return Booking(start, self._ids[number], end, moment(start), moment(end))
 
 
 def next_booking(

@@ -17,6 +17,7 @@ from .edit_lessons import (
     substitute,
     swap_lessons,
 )
+from .edit_overtaken import drop_overtaken
 from .edit_seats import add_seat, change_seat, drop_seat, restore_seat
 from .edit_series import add_series, change_series, follow_calendar, remove_series
 from .edit_sheet import Decision, EditDesk, Sheet
@@ -29,6 +30,7 @@ from .edits import (
     ChangeSeat,
     ChangeSeries,
     Command,
+    DropOvertaken,
     DropSeat,
     FollowCalendar,
     MoveLesson,
@@ -83,6 +85,8 @@ def _write(command: Command, sheet: Sheet) -> None:
             substitute(command, sheet)
         case ChangeLesson():
             change_lesson(command, sheet)
+        case DropOvertaken():
+            drop_overtaken(sheet)
 
 
 def _write_series(

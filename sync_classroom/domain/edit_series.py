@@ -11,32 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-from .bookable import (
-    MAX_TEXT,
-    check_duration,
-    check_figures,
-    check_seat_count,
-    check_seats,
-    host_of,
-    reason_of,
-    text_of,
-    unknown,
-    within,
-)
+from .bookable import MAX_REASON, reason_of
 from .calendar import week_number
-from .edit_lessons import MAX_SPAN
-from .edit_sheet import Sheet, asked, check_in_term
+from .edit_sheet import Sheet, asked
 from .edits import AddSeries, ChangeSeries, FollowCalendar, RemoveSeries
 from .ids import OccurrenceId, SeriesId
 from .problems import ProblemError, ProblemKind
-from .roster import Term
-from .series import Series, WeekKind, bounds, expand, seats_of
-from .timetable import Change, ChangeKind, Mode, Occurrence, Slot
+from .rule_checks import MAX_SERIES_ID, check_id, checked, tidied, to_come
+from .series import Series, seats_of
+from .timetable import Change, ChangeKind, Occurrence, Slot
 from .working_copy import moved_to
 
-_SUNDAY: Final = 7
-_LAST_WEEK: Final = 60
-_LAST_PERIOD: Final = 30
 _DAY: Final = timedelta(days=1)
 # What lessons are withdrawn with when their rule or calendar changed and nobody said more.
 _BY_RULE: Final = "课程安排调整"
@@ -66,7 +51,7 @@ class _Have:
 
 def add_series(command: AddSeries, sheet: Sheet) -> None:
     """A new rule with its lessons still to come."""
-    series = command.series
+    series = tidied(command.series)
     known = sheet.find_series(series.id)
     if known == series:
         return
@@ -79,30 +64,41 @@ def add_series(command: AddSeries, sheet: Sheet) -> None:
             field="series.id",
             value=series.id,
         )
-    series, wanted = _checked(series, sheet, date.min)
+    check_id(series.id)
+    wanted = checked(series, sheet, date.min)
     sheet.put_series(series.id, series)
     for lesson in wanted:
         _add(sheet, lesson)
 
 
 def change_series(command: ChangeSeries, sheet: Sheet) -> None:
-    """The rule is another from a date on; if it had lessons before that, it is split there."""
+    """The rule is another from a date on; if it had lessons before that, it is split there.
+
+    It is not if only dates to come are taken out or added at its end: then it says the same of the
+    past.
+    """
     old = _known(command.series.id, sheet)
-    if command.series == old:
+    asked_for = tidied(command.series)
+    if asked_for == old:
         return
     reason = reason_of(command.reason, needed=False) or _BY_RULE
     have = list(_have(sheet, old.id))
     begun = {h.on for h in have if sheet.begun(h.lesson)}
     since = _since(command, sheet, begun)
-    if not begun and all(_slot(o).date >= since for o in sheet.copy.of_series(old.id)):
-        new, wanted = _checked(command.series, sheet, date.min)
+    if not begun and all(_slot(o).date >= since for o in sheet.of_series(old.id)):
+        new = asked_for
+        wanted = checked(new, sheet, date.min)
+    elif _goes_on(old, asked_for, since):
+        new = asked_for
+        wanted = [o for o in checked(new, sheet, since) if _slot(o).date not in begun]
     else:
-        ident = SeriesId(f"{old.id.partition('.')[0]}.{sheet.desk.new_id()}")
-        first = max(since, command.series.first or since)
+        first = max(since, asked_for.first or since)
         # A date whose lesson was moved up and has been held already is not wanted again.
-        excluded = {d for d in (*command.series.excluded, *begun) if d >= since}
-        new = replace(command.series, id=ident, first=first, excluded=tuple(sorted(excluded)))
-        new, wanted = _checked(new, sheet, since)
+        excluded = {d for d in (*asked_for.excluded, *begun) if d >= since}
+        new = replace(
+            asked_for, id=_split_id(old.id, sheet), first=first, excluded=tuple(sorted(excluded))
+        )
+        wanted = checked(new, sheet, since)
         sheet.put_series(old.id, replace(old, last=since - _DAY))
     sheet.put_series(new.id, new)
     have = [h for h in have if h.on >= since and h.on not in begun]
@@ -117,7 +113,7 @@ def remove_series(command: RemoveSeries, sheet: Sheet) -> None:
     series = _known(command.series, sheet)
     reason = reason_of(command.reason)
     held: list[date] = []
-    for lesson in sheet.copy.of_series(series.id):
+    for lesson in sheet.of_series(series.id):
         if sheet.begun(lesson):
             held.append(_slot(lesson).date)
         elif not lesson.withdrawn:
@@ -130,12 +126,12 @@ def follow_calendar(command: FollowCalendar, sheet: Sheet) -> None:
     """Every rule's lessons to come become what the calendar makes of it today."""
     desk = sheet.desk
     given = reason_of(command.reason, needed=False)
-    for series in sorted(sheet.copy.series.values(), key=lambda s: s.id):
+    for series in sheet.all_series():
         if desk.term is not None and series.term != desk.term:
             continue
         have = list(_have(sheet, series.id))
-        wanted = _to_come(sheet, series)
-        reasons = {h.on: given for h in have}
+        wanted = to_come(sheet, series)
+        reasons = {h.on: given or _why(sheet, series, h.on) for h in have}
         _lay(sheet, series, have, wanted, reasons, _BY_CALENDAR)
 
 
@@ -196,8 +192,9 @@ def _make(sheet: Sheet, have: _Have, wanted: Occurrence, reason: str) -> None:
         sheet.put(sheet.as_if(stands, wanted, reason))
     else:
         ident = have.now
-        if ident is not None and _slot(sheet.copy.occurrences[ident]) != slot:
-            sheet.drop(ident)
+        now = sheet.find(ident)
+        if now is not None and _slot(now) != slot:
+            sheet.drop(now.id)
             ident = None
         ident = ident or _free_id(sheet, wanted)
         _check(sheet, wanted)
@@ -271,7 +268,7 @@ def _have(sheet: Sheet, series: SeriesId) -> Iterator[_Have]:
     What the draft did to them along with their rule is seen through, so that an edit starts from
     what is published; what was edited by itself is as it was edited.
     """
-    for lesson in sheet.copy.of_series(series):
+    for lesson in sheet.of_series(series):
         if moved_to(lesson) is not None:
             continue
         origin = None if lesson.moved_from is None else sheet.copy.published(lesson.moved_from)
@@ -298,6 +295,11 @@ def _of_seats(lesson: Occurrence) -> tuple[Change, ...]:
     return tuple(c for c in lesson.changes if c.kind is ChangeKind.SEAT_CANCELLED)
 
 
+def _why(sheet: Sheet, series: Series, on: date) -> str:
+    """What the calendar says of a date at the host school, perhaps nothing."""
+    return sheet.desk.calendar.day(series.host.school, on).reason.zh[:MAX_REASON]
+
+
 def _known(series: SeriesId, sheet: Sheet) -> Series:
     found = sheet.find_series(series)
     if found is None:
@@ -319,11 +321,6 @@ def _since(command: ChangeSeries, sheet: Sheet, begun: Collection[date]) -> date
     return since + _DAY if since in begun else since
 
 
-def _to_come(sheet: Sheet, series: Series, since: date = date.min) -> list[Occurrence]:
-    found = expand(series, sheet.desk.calendar, sheet.desk.zone).occurrences
-    return [o for o in found if o.date >= since and o.starts_at > sheet.desk.now]
-
-
 def _followed_week(sheet: Sheet, series: Series, on: date) -> int | None:
     """The week a date stands for: on a make-up day that of the day it replaces."""
     week = sheet.desk.calendar.day(series.host.school, on).week
@@ -335,99 +332,15 @@ def _own_week(sheet: Sheet, series: Series, on: date) -> int | None:
     return None if term is None else week_number(term, on)
 
 
-def _checked(series: Series, sheet: Sheet, since: date) -> tuple[Series, tuple[Occurrence, ...]]:
-    """The rule, tidied, and its lessons to come from `since` on. ProblemError if it cannot be."""
-    term = sheet.desk.calendar.term(series.term)
-    if term is None or sheet.desk.term not in (None, series.term):
-        raise unknown("term", "学期", series.term)
-    series = replace(
-        series,
-        title=text_of("title", "标题", series.title),
-        subject=text_of("subject", "学科", series.subject),
+def _goes_on(old: Series, new: Series, since: date) -> bool:
+    """Whether both rules say the same of every date before `since`, and differ in dates only."""
+    return replace(new, last=old.last, excluded=old.excluded) == old and (
+        new.last is None or new.last >= since - _DAY
     )
-    check_figures(series.periods, series.grade)
-    check_seat_count(len(series.seats), Mode.LIVE)
-    _check_rule(series)
-    _check_bounds(series, term, sheet)
-    wanted = tuple(_to_come(sheet, series, since))
-    if series.weekday is not None and not wanted:
-        raise _without_dates(series, sheet)
-    # Membership is from one date to another: what is in on the first and the last is in between.
-    days = (wanted[0].date, wanted[-1].date) if wanted else (bounds(series, term)[1],)
-    host = series.host
-    for on in days:
-        found = host_of(sheet.desk.roster, host.classroom, host.teacher, host.school_class, on)
-        if found.school != host.school:
-            raise ProblemError(
-                "school_of_other_classroom",
-                f"教室 {host.classroom} 不属于主讲校“{host.school[:MAX_TEXT]}”。请改其一。",
-                f"Classroom {host.classroom} is not of the school {host.school[:MAX_TEXT]!r}."
-                " Change one of them.",
-                field="host.school",
-                value=host.school[:MAX_TEXT],
-            )
-        check_seats(sheet.desk.roster, series.seats, on)
-    for lesson in wanted:
-        check_duration(lesson.starts_at, lesson.ends_at)
-    return series, wanted
 
 
-def _check_rule(series: Series) -> None:
-    if (series.weekday is None) != (series.period is None):
-        raise ProblemError(
-            "place_invalid",
-            "星期和节次须同时填写，或者都不填（未安排）。",
-            "Give both weekday and period, or neither (not placed yet).",
-            field="weekday" if series.weekday is None else "period",
-        )
-    if series.weekday is not None and series.period is not None:
-        within("weekday", "星期", series.weekday, 1, _SUNDAY)
-        within("period", "节次", series.period, 0, _LAST_PERIOD)
-    within("span", "连续节数", series.span, 1, MAX_SPAN)
-    weeks = series.weeks.weeks
-    for week in weeks:
-        within("weeks", "周次", week, 1, _LAST_WEEK)
-    listed = series.weeks.kind is WeekKind.LISTED
-    if listed != bool(weeks) or list(weeks) != sorted(set(weeks)):
-        raise ProblemError(
-            "weeks_invalid",
-            "指定周须按顺序列出周次，不重复；其他情况不列周次。",
-            "Listed weeks are given in order without repeats; other rules list none.",
-            field="weeks",
-            value=list(weeks),
-        )
-
-
-def _check_bounds(series: Series, term: Term, sheet: Sheet) -> None:
-    for name, on in (("first", series.first), ("last", series.last)):
-        if on is not None:
-            check_in_term(sheet.desk, term.id, on, name)
-    if series.first is not None and series.last is not None and series.last < series.first:
-        raise ProblemError(
-            "last_before_first",
-            f"结束日期 {series.last} 早于开始日期 {series.first}。请改其一。",
-            f"The last date {series.last} is before the first, {series.first}. Change one of them.",
-            field="last",
-            value=series.last.isoformat(),
-        )
-
-
-def _without_dates(series: Series, sheet: Sheet) -> ProblemError:
-    missing = expand(series, sheet.desk.calendar, sheet.desk.zone).without_period
-    if missing:
-        return ProblemError(
-            "period_unknown",
-            f"主讲校的作息表没有第 {series.period} 节（连续 {series.span} 节），例如 {missing[0]}。"
-            "请换节次。",
-            f"The host school's bell set has no period {series.period} (with {series.span} in a"
-            f" row), for one on {missing[0]}. Choose another period.",
-            field="period",
-            value=series.period,
-        )
-    return ProblemError(
-        "series_without_dates",
-        "这条安排今后没有一天上课。请检查星期、周次和起止日期。",
-        "This rule has no date to come. Check weekday, weeks, first and last date.",
-        field="weekday",
-        value=series.weekday,
-    )
+def _split_id(series: SeriesId, sheet: Sheet) -> SeriesId:
+    """The id of what goes on after a split; it begins like that of the rule it was once."""
+    new = sheet.desk.new_id()
+    name = series.partition(".")[0][: MAX_SERIES_ID - len(new) - 1]
+    return SeriesId(f"{name}.{new}")

@@ -16,7 +16,7 @@ from .calendar import Calendar
 from .ids import ClassroomId, OccurrenceId, SeatId, SeriesId, TermId
 from .problems import ProblemError, ProblemKind
 from .roster import Roster
-from .series import Series, SeriesSeat, seat_id, seats_of
+from .series import Expander, Series, SeriesSeat, seat_id, seats_of
 from .timetable import Change, ChangeKind, Occurrence, Seat
 from .working_copy import Images, WorkingCopy, moved_to
 
@@ -59,8 +59,10 @@ class Sheet:
     def __init__(self, copy: WorkingCopy, desk: EditDesk) -> None:
         self.copy = copy
         self.desk = desk
+        self.expander = Expander(desk.calendar, desk.zone)
         self._occurrences: dict[OccurrenceId, Occurrence | None] = {}
         self._series: dict[SeriesId, Series | None] = {}
+        self._of_series: dict[SeriesId, set[OccurrenceId]] = {}
 
     def decision(self) -> Decision:
         """What has been changed, with how it was before."""
@@ -84,6 +86,20 @@ class Sheet:
     def find_series(self, ident: SeriesId) -> Series | None:
         """The series as it stands on this sheet."""
         return self._series.get(ident, self.copy.series.get(ident))
+
+    def all_series(self) -> list[Series]:
+        """Every rule as it stands on this sheet, by id."""
+        idents = sorted({*self.copy.series, *self._series})
+        return [s for i in idents if (s := self.find_series(i)) is not None]
+
+    def of_series(self, series: SeriesId) -> list[Occurrence]:
+        """The lessons that stand for a date of this rule on this sheet, by slot."""
+        idents = {o.id for o in self.copy.of_series(series)} | self._of_series.get(series, set())
+        lessons = [o for i in idents if (o := self.find(i)) is not None]
+        return sorted(
+            (o for o in lessons if o.slot is not None and o.slot.series == series),
+            key=lambda o: (o.slot.date if o.slot else o.date, o.id),
+        )
 
     def begun(self, occurrence: Occurrence) -> bool:
         """Whether it is published and its time has come: then nothing of it may change."""
@@ -143,12 +159,18 @@ class Sheet:
         """It is now so. What is as published again but for `own`, is as published again."""
         published = self.copy.published(occurrence.id)
         for known in (published, self.copy.occurrences.get(occurrence.id)):
-            if known is not None and _unstamped(known) == _unstamped(occurrence):
-                self._occurrences[occurrence.id] = known
+            if known == occurrence or (known and _unstamped(known) == _unstamped(occurrence)):
+                self._set(known)
                 return
         if published is not None and _owned(occurrence, own=False) == _owned(published, own=False):
             occurrence = published
-        self._occurrences[occurrence.id] = occurrence
+        self._set(occurrence)
+
+    def as_published(self, occurrence: Occurrence) -> None:
+        """It is as published again; only of what is published."""
+        published = self.copy.published(occurrence.id)
+        assert published is not None
+        self._set(published)
 
     def drop(self, ident: OccurrenceId) -> None:
         """An unpublished lesson goes as if it had never been."""
@@ -181,9 +203,9 @@ class Sheet:
                 return
             if self.begun(origin):
                 # The move never came about in time: the lesson was held where it is published.
-                self._as_published(origin)
+                self.as_published(origin)
                 return
-            occurrence = origin
+            occurrence = _of_rule(origin, occurrence)
         change = Change(ChangeKind.CANCELLED, self.desk.now, self.desk.by, reason, excused)
         withdrawn = _withdrawn(occurrence, change)
         self.put(_owned(withdrawn, own=True) if own else withdrawn)
@@ -239,20 +261,22 @@ class Sheet:
                 field="lesson",
                 value=occurrence.id,
             )
-        self._call_back(occurrence)
+        heir = self._call_back(occurrence)
         back = replace(
-            occurrence, changes=tuple(c for c in occurrence.changes if c.kind not in _WHOLE)
+            _of_rule(occurrence, heir),
+            changes=tuple(c for c in occurrence.changes if c.kind not in _WHOLE),
         )
         self.check(back)
         self.edited(back)
 
-    def _call_back(self, occurrence: Occurrence) -> None:
-        """Take back every lesson that `occurrence` has become by moves."""
+    def _call_back(self, occurrence: Occurrence) -> Occurrence:
+        """Take back every lesson that `occurrence` has become by moves; the last of them."""
+        heir = occurrence
         seen = {occurrence.id}
         to = moved_to(occurrence)
         while to not in seen and (later := self.find(to)) is not None:
             seen.add(later.id)
-            to = moved_to(later)
+            heir, to = later, moved_to(later)
             if self.copy.published(later.id) is None:
                 self.drop(later.id)
             elif self.begun(later):
@@ -269,6 +293,7 @@ class Sheet:
             else:
                 change = Change(ChangeKind.MOVED, self.desk.now, self.desk.by, "", to=occurrence.id)
                 self.put(_withdrawn(later, change))
+        return heir
 
     def _move_back(self, moved: Occurrence) -> bool:
         """Whether `moved`, unpublished, is back at its origin's time and so is that one again."""
@@ -280,7 +305,10 @@ class Sheet:
         ):
             return False
         self.drop(moved.id)
-        back = replace(origin, changes=tuple(c for c in origin.changes if c.kind not in _WHOLE))
+        back = replace(
+            _of_rule(origin, moved),
+            changes=tuple(c for c in origin.changes if c.kind not in _WHOLE),
+        )
         self.edited(self.as_if(back, moved, ""))
         return True
 
@@ -325,10 +353,10 @@ class Sheet:
         )
         return replace(occurrence, changes=(*occurrence.changes, change))
 
-    def _as_published(self, occurrence: Occurrence) -> None:
-        published = self.copy.published(occurrence.id)
-        assert published is not None
-        self._occurrences[occurrence.id] = published
+    def _set(self, occurrence: Occurrence) -> None:
+        self._occurrences[occurrence.id] = occurrence
+        if occurrence.slot is not None:
+            self._of_series.setdefault(occurrence.slot.series, set()).add(occurrence.id)
 
 
 def check_in_term(desk: EditDesk, term: TermId | None, on: date, field: str = "date") -> None:
@@ -381,6 +409,13 @@ def settled(at: datetime, zone: tzinfo) -> datetime:
     offset = local.utcoffset()
     assert offset is not None
     return local.replace(tzinfo=timezone(offset), fold=0)
+
+
+def _of_rule(occurrence: Occurrence, heir: Occurrence) -> Occurrence:
+    """The lesson under the rule of what it had become, which else would plan another instead."""
+    if occurrence.slot is None or heir.slot is None:
+        return occurrence
+    return replace(occurrence, slot=replace(occurrence.slot, series=heir.slot.series))
 
 
 def _withdrawn(occurrence: Occurrence, change: Change) -> Occurrence:

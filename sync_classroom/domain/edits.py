@@ -175,6 +175,15 @@ class FollowCalendar:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DropOvertaken:
+    """What comes too late is taken out of the draft: see `working_copy.overtaken`.
+
+    Lessons that have begun stand as they are published, with what else the draft made of them;
+    new ones whose time is past go, and what they were moved from takes place where it is published.
+    """
+
+
 Command = (
     AddSeries
     | ChangeSeries
@@ -191,4 +200,5 @@ Command = (
     | DropSeat
     | RestoreSeat
     | FollowCalendar
+    | DropOvertaken
 )

@@ -112,7 +112,7 @@ def notices_of(
         _tell(told, old, new, words, now)
     for (addressee, _), lessons in series.items():
         told[addressee].append(words.many(lessons) if len(lessons) > 1 else words.new(lessons[0]))
-    return tuple(_notice(addressee, items) for addressee, items in sorted(told.items()))
+    return tuple(_notice(addressee, items) for addressee, items in sorted(told.items()) if items)
 
 
 def _tell(
@@ -205,9 +205,10 @@ class _Words:
             )  # fmt: skip
         yield from self._seats(addressee, old, new, until)
         if _particulars(old) != _particulars(new):
-            zh = f"改为 {self._when_zh(new)} {new.subject} {new.title}"
-            en = f"is now {self._when_en(new)} {new.subject} {new.title}"
-            yield self._item("changed", old, zh.rstrip(), en.rstrip(), until, why)
+            room = self._room(new.host.classroom)
+            zh = f"改为 {self._when_zh(new)} {room} {new.subject} {new.title}"
+            en = f"is now {self._when_en(new)}, {room}: {new.subject} {new.title}"
+            yield self._item("changed", old, zh, en, until, why)
 
     def _seats(
         self, addressee: Addressee, old: Occurrence, new: Occurrence, until: datetime
@@ -219,16 +220,16 @@ class _Words:
             if not self._hears(addressee, new, seat, known):
                 continue
             room = self._room(seat.classroom)
-            was = known is not None and not old.seat_withdrawn(seat.id)
-            is_ = not new.seat_withdrawn(seat.id)
+            took_part = known is not None and not old.seat_withdrawn(seat.id)
+            takes_part = not new.seat_withdrawn(seat.id)
             why = next((c.reason for c in new.changes if c.seat == seat.id), "")
-            if is_ and not was:
+            if takes_part and not took_part:
                 kind = "seat_added" if known is None else "seat_restored"
                 yield self._item(kind, new, f"{room} 参加听课", f"has {room} listening", until)
-            elif was and not is_:
+            elif took_part and not takes_part:
                 zh, en = f"{room} 不参加", f"is without {room}"
                 yield self._item("seat_cancelled", new, zh, en, until, why)
-            elif is_ and known != seat:
+            elif takes_part and known != seat:
                 person = self._person(seat.assistant) if seat.assistant else "—"
                 zh = f"{room} 听课班级、人数或助教有改动（助教：{person}）"
                 en = f"has {room} with another class, head count or assistant ({person})"

@@ -5,7 +5,7 @@ The entries together say everything: laid over the published state they give the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
@@ -77,21 +77,6 @@ def diff(base: Images, copy: WorkingCopy) -> tuple[DiffEntry, ...]:
     lessons = [_lesson(before.get(i), o, copy) for i, o in changed.items() if i not in ends]
     lessons.sort(key=_when)
     return (*_series(base, copy), *lessons)
-
-
-def apply_diff(base: Images, entries: Iterable[DiffEntry]) -> Images:
-    """What is published, with a diff laid over it."""
-    occurrences, series = dict(base.occurrences), dict(base.series)
-    for entry in entries:
-        if entry.series is not None:
-            assert not isinstance(entry.new, Occurrence)
-            series[entry.series] = entry.new
-        elif entry.lesson is not None:
-            assert not isinstance(entry.new, Series)
-            occurrences[entry.lesson] = entry.new
-        if entry.to is not None:
-            occurrences[entry.to.id] = entry.to
-    return Images(occurrences, series)
 
 
 def change_of(entry: DiffEntry) -> Change | None:

@@ -15,11 +15,11 @@ from datetime import date
 from typing import Any
 
 from .calendar import iso_week
-from .coverage import SchoolFigures, grouped, school_figures
+from .coverage import grouped, school_figures
 from .crediting import SeatEvidence, SeatState, window_of, withdrawn_state
 from .ids import ClassId, SchoolId
 from .intervals import EMPTY
-from .measures import Ratio, figures, measured
+from .measures import Figures, Ratio, figures, measured
 from .programme import Programme
 from .roster import Roster, SchoolClass
 from .rules import DEFAULT, Rules
@@ -140,7 +140,7 @@ def planned(
         for seat in occurrence.seats
     )
     classes = dict(roster.classes)
-    by_school = _by_school(seats, inside, rules, classes)
+    by_school = _by_school(seats, inside, rules)
     by_class: dict[ClassId, list[SeatEvidence]] = {c: [] for c in inside.classes}
     for seat in seats:
         if seat.seat.school_class in by_class:
@@ -181,7 +181,10 @@ def _held(occurrence: Occurrence, seat: Seat) -> SeatEvidence:
 
 
 def _figures(seats: Sequence[SeatEvidence], classes: dict[ClassId, SchoolClass]) -> PlannedFigures:
-    found = figures(seats, classes)
+    return _part_of(figures(seats, classes))
+
+
+def _part_of(found: Figures) -> PlannedFigures:
     return PlannedFigures(
         due_periods=found.due_periods,
         held_periods=found.held_periods,
@@ -193,31 +196,25 @@ def _figures(seats: Sequence[SeatEvidence], classes: dict[ClassId, SchoolClass])
 
 
 def _by_school(
-    seats: Sequence[SeatEvidence],
-    inside: Programme,
-    rules: Rules,
-    classes: dict[ClassId, SchoolClass],
+    seats: Sequence[SeatEvidence], inside: Programme, rules: Rules
 ) -> dict[SchoolId, PlannedSchool]:
-    groups = grouped(seats, lambda s: inside.school_of(s.seat.classroom), inside.schools)
-    known: dict[SchoolId, SchoolFigures] = school_figures(seats, inside, rules)
-    result: dict[SchoolId, PlannedSchool] = {}
-    for school, group in groups.items():
-        member = inside.schools.get(school)
-        weeks: dict[str, int] = defaultdict(int)
-        if member is not None:
-            weeks |= dict.fromkeys(inside.teaching_weeks(member), 0)
-        for seat in group:
-            if seat.held:
-                weeks[iso_week(seat.occurrence.date)] += seat.occurrence.periods
-        of_school = known[school]
-        result[school] = PlannedSchool(
-            _figures(group, classes),
-            of_school.classroom_coverage,
-            of_school.class_coverage,
-            of_school.regular_rate,
-            {week: weeks[week] for week in sorted(weeks)},
+    held: dict[SchoolId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for school in inside.schools.values():
+        held[school.id] |= dict.fromkeys(inside.teaching_weeks(school), 0)
+    for seat in seats:
+        if seat.held:
+            weeks = held[inside.school_of(seat.seat.classroom)]
+            weeks[iso_week(seat.occurrence.date)] += seat.occurrence.periods
+    return {
+        school: PlannedSchool(
+            _part_of(found.figures),
+            found.classroom_coverage,
+            found.class_coverage,
+            found.regular_rate,
+            {week: held[school][week] for week in sorted(held[school])},
         )
-    return result
+        for school, found in school_figures(seats, inside, rules).items()
+    }
 
 
 def _gaps(

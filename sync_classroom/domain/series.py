@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timezone, tzinfo
 from enum import StrEnum
 
-from .calendar import Calendar, days_between
-from .ids import ClassId, ClassroomId, OccurrenceId, SeatId, SeriesId, TeacherId, TermId
+from .calendar import Calendar, DayAnswer, days_between
+from .ids import ClassId, ClassroomId, OccurrenceId, SchoolId, SeatId, SeriesId, TeacherId, TermId
 from .roster import BellSet, Term
 from .timetable import Host, Mode, Occurrence, Seat, Slot
 
@@ -107,23 +107,62 @@ def seats_of(occurrence: OccurrenceId, seats: Iterable[SeriesSeat]) -> tuple[Sea
     )
 
 
+class Expander:
+    """Expands many series over one calendar: each host school's term is walked through once."""
+
+    def __init__(self, calendar: Calendar, zone: tzinfo) -> None:
+        self._calendar = calendar
+        self._zone = zone
+        self._days: dict[tuple[SchoolId, TermId], dict[int, list[DayAnswer]]] = {}
+
+    def expand(self, series: Series) -> Expansion:
+        """As the function `expand`."""
+        occurrences: list[Occurrence] = []
+        without_period: list[date] = []
+        for answer in self._answers(series):
+            on = answer.date
+            window = lesson_window(answer.bell_set, series.period, series.span, on, self._zone)
+            if window is None:
+                without_period.append(on)
+            else:
+                occurrences.append(occurrence_of(series, on, *window))
+        return Expansion(tuple(occurrences), tuple(without_period))
+
+    def _answers(self, series: Series) -> Iterator[DayAnswer]:
+        term = self._calendar.term(series.term)
+        if term is None or series.weekday is None or series.period is None:
+            return
+        first, last = bounds(series, term)
+        for answer in self._following(series.host.school, term).get(series.weekday, ()):
+            if (
+                first <= answer.date <= last
+                and answer.week is not None
+                and series.weeks.includes(answer.week)
+                and answer.date not in series.excluded
+            ):
+                yield answer
+
+    def _following(self, school: SchoolId, term: Term) -> dict[int, list[DayAnswer]]:
+        """The school's days of the term by the weekday they follow."""
+        found = self._days.get((school, term.id))
+        if found is None:
+            found = self._days[school, term.id] = {}
+            for on in days_between(term.first_day, term.last_day):
+                answer = self._calendar.day(school, on)
+                if answer.weekday is not None:
+                    found.setdefault(answer.weekday, []).append(answer)
+        return found
+
+
 def expand(series: Series, calendar: Calendar, zone: tzinfo) -> Expansion:
     """The occurrences of a series over its term, by date; ids are `occurrence_id(series, date)`.
 
     A date is one of the series' if the host school teaches on it, follows the timetable of the
     series' weekday, and the week it stands for (on a make-up day that of the day it replaces) is
     one of the rule's. A day that is unmapped follows no weekday and so gives nothing. A term the
-    calendar does not know has no dates.
+    calendar does not know has no dates. Make an `Expander` for many series.
     """
-    occurrences: list[Occurrence] = []
-    without_period: list[date] = []
-    for on, bell_set in _dates(series, calendar):
-        window = lesson_window(bell_set, series.period, series.span, on, zone)
-        if window is None:
-            without_period.append(on)
-        else:
-            occurrences.append(occurrence_of(series, on, *window))
-    return Expansion(tuple(occurrences), tuple(without_period))
+    return Expander(calendar, zone).expand(series)
 
 
 def occurrence_of(series: Series, on: date, starts_at: datetime, ends_at: datetime) -> Occurrence:
@@ -186,18 +225,3 @@ def instant(on: date, clock: time, zone: tzinfo) -> datetime:
     offset = at.utcoffset()
     assert offset is not None, "the zone of a programme knows its offset"
     return at.replace(tzinfo=timezone(offset))
-
-
-def _dates(series: Series, calendar: Calendar) -> Iterator[tuple[date, BellSet | None]]:
-    term = calendar.term(series.term)
-    if term is None or series.weekday is None or series.period is None:
-        return
-    for on in days_between(*bounds(series, term)):
-        answer = calendar.day(series.host.school, on)
-        if (
-            answer.weekday == series.weekday
-            and answer.week is not None
-            and series.weeks.includes(answer.week)
-            and on not in series.excluded
-        ):
-            yield on, answer.bell_set

@@ -116,6 +116,8 @@ class Occurrence:
     @property
     def withdrawn(self) -> bool:
         """Whether the whole occurrence was cancelled or moved away."""
+        if not self.changes:
+            return False
         return any(c.kind in (ChangeKind.CANCELLED, ChangeKind.MOVED) for c in self.changes)
 
     def seat_withdrawn(self, seat: SeatId) -> bool:

@@ -24,6 +24,7 @@ rule of the design is read:
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -31,6 +32,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from .bookings import instant
 from .calendar import Calendar, days_between
 from .ids import BellSetId, OccurrenceId, SchoolId, SeatId
 from .roster import BellSet, Roster
@@ -60,6 +62,8 @@ class PlanWarning(NamedTuple):
 
 
 _Pauses = tuple[tuple[timedelta, timedelta], ...]
+# A date, and from when to when since its midnight; may begin before and end after the day.
+_Hours = tuple[date, timedelta, timedelta]
 
 
 class _SchoolDay(NamedTuple):
@@ -154,29 +158,39 @@ class WarningCheck:
 
     def __init__(self, roster: Roster, calendar: Calendar | None = None) -> None:
         self._context = WarningContext(roster, assistants=False, calendar=calendar)
-        self._found: list[tuple[datetime, OccurrenceId, list[PlanWarning], str]] = []
+        self._named = False
+        self._found: list[tuple[int, PlanWarning]] = []
+        self._starts = array("q")
+        # The lesson and its seats without assistant; no id has a space in it.
+        self._unattended: list[str] = []
 
     def add(self, occurrence: Occurrence) -> None:
         """Take an occurrence in, once."""
-        if not self._context.assistants:
-            self._context.assistants = names_assistants((occurrence,))
-        found = _without_assistants(occurrence, self._context)
-        # No id has a space in it.
-        unattended = " ".join(_unattended(occurrence))
-        if found or unattended:
-            self._found.append((occurrence.starts_at, occurrence.id, found, unattended))
+        self._named = self._named or names_assistants((occurrence,))
+        start = instant(occurrence.starts_at)
+        self._found += [(start, w) for w in _without_assistants(occurrence, self._context)]
+        if unattended := _unattended(occurrence):
+            self._starts.append(start)
+            self._unattended.append(" ".join((occurrence.id, *unattended)))
 
     def warnings(self) -> tuple[PlanWarning, ...]:
         """Every warning of what was added, by start, then id, then as `warnings_of`."""
-        warnings: list[PlanWarning] = []
-        for _, occurrence, found, unattended in sorted(self._found, key=lambda f: f[:2]):
-            warnings += found
-            if self._context.assistants:
-                warnings += [
-                    PlanWarning(WarningRule.NO_ASSISTANT, occurrence, SeatId(seat))
-                    for seat in unattended.split()
+        found = list(self._found)
+        if self._named:
+            for start, text in zip(self._starts, self._unattended, strict=True):
+                occurrence, *seats = text.split()
+                found += [
+                    (
+                        start,
+                        PlanWarning(
+                            WarningRule.NO_ASSISTANT, OccurrenceId(occurrence), SeatId(seat)
+                        ),
+                    )
+                    for seat in seats
                 ]
-        return tuple(warnings)
+        # Stable: of one lesson they are in order already, those of assistants last.
+        found.sort(key=lambda each: (each[0], each[1].occurrence))
+        return tuple(warning for _, warning in found)
 
 
 def _without_assistants(occurrence: Occurrence, context: WarningContext) -> list[PlanWarning]:
@@ -188,11 +202,12 @@ def _without_assistants(occurrence: Occurrence, context: WarningContext) -> list
     if context.day(occurrence.host.school, on).unmapped:
         found.append(PlanWarning(WarningRule.UNMAPPED_DAY, ident))
     of_schools: dict[SchoolId, list[WarningRule]] = {}
+    hours = _hours(occurrence, context)
     for seat in occurrence.active_seats:
         room = rooms[seat.classroom]
         of_school = of_schools.get(room.school)
         if of_school is None:
-            of_school = of_schools[room.school] = _of_school(occurrence, room.school, context)
+            of_school = of_schools[room.school] = _of_school(on, hours, room.school, context)
         if of_school:
             found += [PlanWarning(rule, ident, seat.id) for rule in of_school]
         if on < room.commissioned_on or (room.retired_on is not None and room.retired_on <= on):
@@ -216,27 +231,36 @@ def _unattended(occurrence: Occurrence) -> list[SeatId]:
 
 
 def _of_school(
-    occurrence: Occurrence, school: SchoolId, context: WarningContext
+    on: date, hours: Iterable[_Hours], school: SchoolId, context: WarningContext
 ) -> list[WarningRule]:
-    """The rules that every seat of a school breaks in this lesson."""
-    day = context.day(school, occurrence.date)
+    """The rules that every seat of a school breaks in a lesson on this day, at these hours."""
+    day = context.day(school, on)
     broken = []
     if not day.teaching:
         broken.append(WarningRule.NOT_TEACHING)
-    if _in_a_pause(occurrence, school, context):
-        broken.append(WarningRule.LOCAL_BREAK)
+    for of_day, first, last in hours:
+        pauses = day.pauses if of_day == on else context.day(school, of_day).pauses
+        if _in_a_pause(first, last, pauses):
+            broken.append(WarningRule.LOCAL_BREAK)
+            break
     if day.unmapped:
         broken.append(WarningRule.UNMAPPED_DAY)
     return broken
 
 
-def _in_a_pause(occurrence: Occurrence, school: SchoolId, context: WarningContext) -> bool:
-    """Whether some of the lesson lies between two periods of the school, by the school's clock."""
+def _in_a_pause(first: timedelta, last: timedelta, pauses: _Pauses) -> bool:
+    # A plain loop: this is asked millions of times, and nearly always in vain.
+    for pause_from, pause_to in pauses:  # noqa: SIM110
+        if first < pause_to and pause_from < last:
+            return True
+    return False
+
+
+def _hours(occurrence: Occurrence, context: WarningContext) -> list[_Hours]:
+    """When the lesson is on each date it touches, by the clock on the wall."""
     begins, ends = context.local(occurrence.starts_at), context.local(occurrence.ends_at)
+    hours = []
     for on in days_between(begins.date(), ends.date()):
         midnight = datetime.combine(on, time())
-        first, last = begins - midnight, ends - midnight
-        for pause_from, pause_to in context.day(school, on).pauses:
-            if first < pause_to and pause_from < last:
-                return True
-    return False
+        hours.append((on, begins - midnight, ends - midnight))
+    return hours

@@ -105,14 +105,6 @@ class WorkingCopy:
         """The occurrence as it is published, or None if it is not."""
         return self.base.occurrences.get(occurrence)
 
-    def ahead(self, occurrence: Occurrence) -> Occurrence:
-        """Where a lesson is now: the end of its moves, or itself."""
-        seen = {occurrence.id}
-        while (to := moved_to(occurrence)) in self._occurrences and to not in seen:
-            occurrence = self._occurrences[to]
-            seen.add(to)
-        return occurrence
-
     def images(
         self, occurrences: Iterable[OccurrenceId], series: Iterable[SeriesId] = ()
     ) -> Images:
@@ -189,13 +181,6 @@ def redo_of(steps: Sequence[Step], by: str) -> Turn | None:
     return None if step is None else Turn(step, _later_on(steps, step))
 
 
-def edited_since(steps: Iterable[Step], seen: int, touched: Images, by: str) -> tuple[Step, ...]:
-    """The steps of others after step `seen` that stand and touched one of these ids."""
-    return tuple(
-        s for s in steps if s.seq > seen and s.by != by and not s.undone and s.after.shares(touched)
-    )
-
-
 def overtaken(copy: WorkingCopy, now: datetime) -> tuple[OccurrenceId, ...]:
     """Occurrences a draft would still change although it is too late for them, by id.
 
@@ -204,7 +189,8 @@ def overtaken(copy: WorkingCopy, now: datetime) -> tuple[OccurrenceId, ...]:
     late: list[OccurrenceId] = []
     for ident, occurrence in copy.occurrences.items():
         published = copy.published(ident)
-        if occurrence != published and (published or occurrence).starts_at <= now:
+        changed = occurrence is not published and occurrence != published
+        if changed and (published or occurrence).starts_at <= now:
             late.append(ident)
     return tuple(sorted(late))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.bundle import record
@@ -35,47 +35,49 @@ class CalendarQueries(Queries):
     """`CalendarStore` of the coordinator's ports."""
 
     async def edit_calendar(
-        self, subject: Subject, *, at: datetime, by: str, reason: str, seen: int, key: str
-    ) -> CalendarEdit:
-        """Make one edit and return it; the same `key` again returns the first edit.
+        self,
+        subjects: Sequence[Subject],
+        *,
+        at: datetime,
+        by: str,
+        reason: str,
+        seen: int,
+        key: str,
+    ) -> Sequence[CalendarEdit]:
+        """Make edits, all or none, and return them; the same `key` again returns the first ones.
 
-        `seen` is the number of the last edit of this subject that the editor saw, 0 for none.
-        Raises ProblemError `calendar_changed` if there was a later one, `terms_overlap` if another
-        term was stored in the meantime that this one overlaps; nothing is stored then.
+        `seen` is the number of the last edit that the editor saw, 0 for none. Raises ProblemError
+        `calendar_changed` if one of the subjects was edited later, `terms_overlap` if another term
+        was stored in the meantime that one overlaps; nothing is stored then.
         """
         edits = tables.calendar_edits
-        kind, name = kind_of(subject), _name(subject)
-        table = _TABLES[kind]
+        keys = [f"{key}/{n}" for n in range(len(subjects))]
         async with self._database.write() as connection:
             await self._alone(connection, ROSTER_LOCK)
-            known = await rows(connection, select(edits).where(edits.c.key == key))
-            if known:
-                return _edit(known[0])
-            of_subject = (edits.c.kind == kind.value) & (edits.c.subject == name)
-            latest = await rows(
-                connection,
-                select(edits).where(of_subject).order_by(edits.c.number.desc()).limit(1),
+            known = await rows(
+                connection, select(edits).where(edits.c.key.in_(keys)).order_by(edits.c.number)
             )
-            if latest and latest[0].number != seen:
-                raise edit_conflict(_edit(latest[0]))
-            if isinstance(subject, Term):
-                stored = await stored_rows(connection, tables.terms)
-                checked_term(subject, [Term(**v) for v in stored.values()])
-            old = await _replace(connection, table, name, subject)
-            new = subject.exception if isinstance(subject, DayEdit) else subject
-            values = {
-                "key": key,
-                "at": at,
-                "by": by,
-                "reason": reason,
-                "kind": kind.value,
-                "subject": name,
-                "school": None if isinstance(subject, Term) else subject.school,
-                "old": None if old is None else record(old),
-                "new": None if new is None else record(new),
-            }
-            made = await connection.execute(insert(edits).values(**values).returning(edits))
-            return _edit(made.one())
+            if known:
+                return [_edit(row) for row in known]
+            made: list[CalendarEdit] = []
+            for own_key, subject in zip(keys, subjects, strict=True):
+                await _check(connection, subject, seen)
+                old = await _replace(connection, subject)
+                new = subject.exception if isinstance(subject, DayEdit) else subject
+                values = {
+                    "key": own_key,
+                    "at": at,
+                    "by": by,
+                    "reason": reason,
+                    "kind": kind_of(subject).value,
+                    "subject": _name(subject),
+                    "school": None if isinstance(subject, Term) else subject.school,
+                    "old": None if old is None else record(old),
+                    "new": None if new is None else record(new),
+                }
+                stored = await connection.execute(insert(edits).values(**values).returning(edits))
+                made.append(_edit(stored.one()))
+            return made
 
     async def calendar_edits(
         self,
@@ -104,10 +106,24 @@ class CalendarQueries(Queries):
             return [_edit(row) for row in await rows(connection, statement)]
 
 
+async def _check(connection: AsyncConnection, subject: Subject, seen: int) -> None:
+    """Refuse an edit over one that was not seen, and a term over another."""
+    edits = tables.calendar_edits
+    of_subject = (edits.c.kind == kind_of(subject).value) & (edits.c.subject == _name(subject))
+    later = select(edits).where(of_subject, edits.c.number > seen)
+    latest = await rows(connection, later.order_by(edits.c.number.desc()).limit(1))
+    if latest:
+        raise edit_conflict(_edit(latest[0]))
+    if isinstance(subject, Term):
+        stored = await stored_rows(connection, tables.terms)
+        checked_term(subject, [Term(**v) for v in stored.values()])
+
+
 async def _replace(
-    connection: AsyncConnection, table: Table, name: str, subject: Subject
+    connection: AsyncConnection, subject: Subject
 ) -> DayException | Term | BellSet | None:
     """Store what the subject is from now on; returns what it was."""
+    table, name = _TABLES[kind_of(subject)], _name(subject)
     found = (await stored_rows(connection, table, table.c.id == name)).get(name)
     if isinstance(subject, DayEdit):
         values = None if subject.exception is None else day_row(subject.exception)

@@ -47,7 +47,7 @@ class History(Query):
 
 
 class EditIn(In):
-    """Why, and the number of the last edit of the same thing that was seen (0: none)."""
+    """Why, and the number of the last edit that was seen (0: none)."""
 
     reason: Annotated[Line, Field(max_length=MAX_REASON)]
     seen: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -233,11 +233,10 @@ async def edit_bell_set(call: Call[BellSetIn, None]) -> CalendarEditOut:
 
 async def _edit(call: Call[Any, None], subject: Subject) -> CalendarEditOut:
     said: EditIn = call.body
-    return edit_out(
-        await call.services.calendar.edit(
-            subject, reason=said.reason, seen=said.seen, actor=call.user.login, key=call.key
-        )
+    (edit,) = await call.services.calendar.edit(
+        subject, reason=said.reason, seen=said.seen, actor=call.user.login, key=call.key
     )
+    return edit_out(edit)
 
 
 ROUTES: Final = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -67,18 +68,19 @@ async def test_an_edit_holds_at_once_carries_its_reason_and_is_told(store: Datab
     bus = LocalBus()
     service = await service_of(store, bus)
     async with heard(bus, CHANNEL) as messages:
-        edit = await service.edit(off(HOLIDAY), reason=" 停电 ", seen=0, actor="admin", key="k")
+        (edit,) = await service.edit(off(HOLIDAY), reason=" 停电 ", seen=0, actor="admin", key="k")
         await until(lambda: messages == [{"type": "changed"}])
     (answer,) = service.days(SCHOOL, HOLIDAY, HOLIDAY)
     assert (answer.source, answer.reason.zh) == ("school", "停电")
     assert (edit.at, edit.by, edit.reason) == (at("08:00"), "admin", "停电")
-    assert await service.seen(Edited.DAY, edit.subject) == edit.number
-    assert await service.seen(Edited.DAY, "nobody/2026-01-01") == 0
+    assert await service.seen() == edit.number
+    assert list(await service.edits(kind=Edited.TERM)) == []
     assert list(await service.edits(school=SCHOOL)) == [edit]
 
 
 async def test_what_cannot_be_stores_nothing(store: Database) -> None:
     service = await service_of(store)
+    assert await service.seen() == 0
     nowhere = DayEdit(SchoolId("x"), HOLIDAY, None)
     for subject, reason in ((off(HOLIDAY), ""), (nowhere, "台风")):
         with pytest.raises(ProblemError):
@@ -102,3 +104,23 @@ async def test_days_that_cannot_be_asked_for_are_refused(
         service.days(SchoolId(school), first, last)
     assert caught.value.code == code
     assert len(service.days(SCHOOL, date(2026, 9, 1), date(2027, 10, 5))) == 400
+
+
+async def test_a_span_changes_the_days_that_would_be_others(store: Database) -> None:
+    service = await service_of(store)
+    first, last = date(2026, 11, 26), date(2026, 12, 1)  # Thursday to Tuesday, a holiday inside
+
+    def days(exception: DayException | None, school: SchoolId | None = SCHOOL) -> list[int]:
+        return [e.date.day for e in service.span_of(school, first, last, exception)]
+
+    shut = DayException(SCHOOL, first, teaching=False)
+    assert days(shut) == days(replace(shut, school=None), None) == [26, 30, 1]
+    assert days(replace(shut, teaching=True)) == [26, 27, 30, 1]
+    assert days(None) == []
+    edits = service.span_of(SCHOOL, first, last, shut)
+    assert [e.exception and e.exception.date for e in edits] == [e.date for e in edits]
+    await service.edit(*edits, reason="流感", seen=0, actor="admin", key="k")
+    assert days(None) == [26, 30, 1]
+    assert days(None, None) == []
+    answers = service.days(SCHOOL, first, last)
+    assert not any(a.teaching for a in answers)

@@ -15,6 +15,7 @@ from sync_classroom.domain.bookings import (
     clash_between,
     in_order,
     instant,
+    moment,
     resources,
 )
 from sync_classroom.domain.conflicts import clashes_in
@@ -67,6 +68,7 @@ def test_a_booking_ends_when_the_lesson_did_but_never_later_than_planned() -> No
 def test_an_instant_is_exact_in_any_zone(microseconds: int) -> None:
     at_ = (EPOCH + timedelta(microseconds=microseconds)).astimezone(ZoneInfo("Europe/Berlin"))
     assert instant(at_) == microseconds
+    assert moment(microseconds) == at_
 
 
 def test_two_lessons_in_the_hour_a_clock_shows_twice_do_not_clash() -> None:
@@ -90,6 +92,6 @@ def test_a_clash_names_the_earlier_first_and_the_time_both_want() -> None:
     assert clash == clash_between(room, theirs, mine)
     assert clash.occurrences == ("b", "a")
     assert (clash.from_at, clash.to_at) == (at("09:20"), at("09:40"))
-    starts = {OccurrenceId("a"): a.starts_at, OccurrenceId("b"): b.starts_at}
+    starts = {OccurrenceId("a"): mine.start, OccurrenceId("b"): theirs.start}
     teacher = clash_between((ResourceKind.TEACHER, "t"), mine, theirs)
     assert in_order([teacher, clash], starts) == (clash, teacher)

@@ -291,6 +291,30 @@ def _set(plan: dict[str, Any], path: tuple[str | int, ...], value: object) -> di
         ),
         (("occurrences", 0, "slot"), "s1", "plan, occurrences 'o1', slot", None),
         (("occurrences", 0, "moved_from"), "not an id", "plan, occurrences 'o1'", "moved_from"),
+        *(
+            (
+                ("occurrences", 0, "seats", 0, field),
+                value,
+                "plan, occurrences 'o1', seats 'o1-s0'",
+                field,
+            )
+            for field, value in [
+                ("classroom", []),
+                ("class", ""),
+                ("class", False),
+                ("assistant", ""),
+                ("expected", -1),
+                ("expected", True),
+                ("expected", "3"),
+            ]
+        ),
+        (
+            ("occurrences", 0, "seats", 0, "id"),
+            "no id",
+            "plan, occurrences 'o1', seats 'no id'",
+            "id",
+        ),
+        (("occurrences", 0, "seats", 0), "r-1", "plan, occurrences 'o1', seats[0]", None),
         (("occurrences", 1, "participants"), ["x"], "plan, occurrences 'o2'", "participants"),
         (("occurrences", 1, "participants"), "x", "plan, occurrences 'o2'", "participants"),
         (

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_classroom.domain.edit import decide
+from sync_classroom.domain.edit import decide, decide_all
 from sync_classroom.domain.edit_files import (
     command_from,
     command_to_dict,
@@ -27,6 +28,7 @@ from sync_classroom.domain.edits import (
     ChangeSeat,
     ChangeSeries,
     Command,
+    DropOvertaken,
     DropSeat,
     FollowCalendar,
     MoveLesson,
@@ -45,12 +47,12 @@ from sync_classroom.domain.ids import (
     SeriesId,
     TeacherId,
 )
-from sync_classroom.domain.plan_diff import apply_diff, diff, from_dict, to_dict
+from sync_classroom.domain.plan_diff import DiffEntry, diff, from_dict, to_dict
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.roster import DayException
 from sync_classroom.domain.series import Series, WeekKind, WeekRule
 from sync_classroom.domain.timetable import ChangeKind, Occurrence
-from sync_classroom.domain.working_copy import Step, WorkingCopy, overtaken
+from sync_classroom.domain.working_copy import Images, Step, WorkingCopy, overtaken
 from tests.support.drafts import TERM, Draft, published, rule, seat
 
 WEEKS = (WeekRule(), WeekRule(WeekKind.ODD), WeekRule(WeekKind.EVEN))
@@ -132,7 +134,10 @@ def around(draft: Draft, action: Action) -> None:
     kind, a, b, c = action
     if kind == 17:
         draft.now += timedelta(hours=a)
-    elif kind == 18 and not overtaken(draft.copy, draft.now):
+    elif kind == 18:
+        # Whatever comes too late can be given up, and then nothing stands in the way.
+        draft.do(DropOvertaken())
+        assert overtaken(draft.copy, draft.now) == ()
         draft.publish()
     elif kind == 19:
         days = {d.date: d for d in draft.roster.days}
@@ -199,6 +204,21 @@ def check_plan(draft: Draft) -> None:
             known.ends_at,
             known.date,
         )
+
+
+def apply_diff(base: Images, entries: Iterable[DiffEntry]) -> Images:
+    """What is published, with a diff laid over it."""
+    occurrences, series = dict(base.occurrences), dict(base.series)
+    for entry in entries:
+        if entry.series is not None:
+            assert not isinstance(entry.new, Occurrence)
+            series[entry.series] = entry.new
+        elif entry.lesson is not None:
+            assert not isinstance(entry.new, Series)
+            occurrences[entry.lesson] = entry.new
+        if entry.to is not None:
+            occurrences[entry.to.id] = entry.to
+    return Images(occurrences, series)
 
 
 def three() -> Draft:
@@ -269,3 +289,47 @@ def test_ids_are_never_used_for_another_lesson(actions: list[Action]) -> None:
         for ident, lesson in draft.copy.occurrences.items():
             what = lesson.slot.date if lesson.slot else lesson.seats[0].id
             assert said.setdefault(ident, what) == what
+
+
+@given(actions=ACTIONS)
+@settings(max_examples=100)
+def test_several_commands_in_one_step_do_what_they_do_one_by_one(actions: list[Action]) -> None:
+    draft, together = three(), three()
+    commands: list[Command] = []
+    for action in actions:
+        command = command_of(draft, action)
+        if command is None:
+            continue
+        try:
+            draft.do(command)
+        except ProblemError:
+            continue
+        commands.append(command)
+    decision = decide_all(commands, together.copy, together.desk())
+    step = Step(1, "k", "li", together.now, "several", decision.before, decision.after)
+    assert together.copy.apply(step) == ()
+
+    assert together.copy.occurrences == draft.copy.occurrences
+    assert together.copy.series == draft.copy.series
+
+
+def test_several_commands_are_all_taken_or_none() -> None:
+    draft = three()
+    commands = (AddSeries(rule("new", 2, 3, n=5)), RemoveSeries(SeriesId("none"), "r"))
+    before = dict(draft.copy.occurrences)
+    with pytest.raises(ProblemError) as caught:
+        decide_all(commands, draft.copy, draft.desk())
+    assert caught.value.code == "unknown_series"
+    assert draft.copy.occurrences == before
+
+
+def test_later_command_of_one_step_sees_what_an_earlier_one_planned() -> None:
+    draft = three()
+    new = rule("new", 2, 3, n=5)
+    commands = (AddSeries(new), ChangeSeries(replace(new, period=2)), FollowCalendar())
+    decision = decide_all(commands, draft.copy, draft.desk())
+    lessons = [o for o in decision.after.occurrences.values() if o is not None]
+    assert {f"{o.starts_at:%H:%M}" for o in lessons} == {"09:00"}
+    assert len(lessons) == 6
+    gone = decide_all((AddSeries(new), RemoveSeries(new.id, "r")), draft.copy, draft.desk())
+    assert gone.empty

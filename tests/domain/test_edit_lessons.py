@@ -388,8 +388,8 @@ def test_swapped_lessons_take_each_others_times_and_keep_their_rooms() -> None:
     draft = published(rule(), rule("math", 2, 3, n=2))
     other = OccurrenceId("math-20260922")
     draft.do(SwapLessons(FIRST, other, "教研"))
-    first = draft.copy.ahead(draft.lesson(FIRST))
-    second = draft.copy.ahead(draft.lesson(other))
+    first = draft.ahead(FIRST)
+    second = draft.ahead(other)
     assert (first.starts_at, first.host.classroom) == (at("10:00", "2026-09-22"), "host-1-r1")
     assert (second.starts_at, second.host.classroom) == (at("08:10", "2026-09-21"), "host-1-r2")
     assert [c.reason for c in draft.lesson(FIRST).changes] == ["教研"]

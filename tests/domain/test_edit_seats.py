@@ -172,5 +172,5 @@ def test_moved_lesson_takes_along_only_the_seats_that_take_part() -> None:
     draft.do(DropSeat(LESSON, FIRST, "停电"))
     draft.publish()
     draft.do(MoveLesson(LESSON, Place(date(2026, 9, 22), period=1)))
-    moved = draft.copy.ahead(draft.lesson(LESSON))
+    moved = draft.ahead(LESSON)
     assert [(s.id, s.classroom) for s in moved.seats] == [(f"{moved.id}-s01", "remote-2-r2")]

@@ -18,6 +18,7 @@ from sync_classroom.domain.edits import (
     MoveLesson,
     Place,
     RemoveSeries,
+    RestoreLesson,
     Substitute,
 )
 from sync_classroom.domain.ids import (
@@ -62,8 +63,8 @@ def follow(draft: Draft, *days: DayException) -> None:
     draft.do(FollowCalendar())
 
 
-def off(day: str) -> DayException:
-    return DayException(None, date.fromisoformat(day), teaching=False)
+def off(day: str, reason: str = "") -> DayException:
+    return DayException(None, date.fromisoformat(day), teaching=False, reason=reason)
 
 
 def instead(day: str, weekday: int, week: int | None = None) -> DayException:
@@ -103,63 +104,6 @@ def test_unplaced_rule_has_no_lessons_until_it_is_placed() -> None:
     assert draft.standing("eng") == MONDAYS
     draft.do(ChangeSeries(rule(weekday=None, period=None)))
     assert (draft.standing("eng"), draft.copy.occurrences) == ([], {})
-
-
-@pytest.mark.parametrize(
-    ("changes", "code", "field"),
-    [
-        ({"term": TermId("none")}, "unknown_id", "term"),
-        ({"title": ""}, "title_invalid", "title"),
-        ({"subject": "\n"}, "subject_invalid", "subject"),
-        ({"periods": 11}, "periods_invalid", "periods"),
-        ({"grade": 0}, "grade_invalid", "grade"),
-        ({"seats": ()}, "no_seats", "seats"),
-        ({"seats": (seat(), seat())}, "seat_twice", "seats.2.classroom"),
-        ({"seats": (seat("host-2-r1"),)}, "classroom_of_wrong_school", "seats.1.classroom"),
-        ({"seats": (seat(expected=201),)}, "expected_invalid", "seats.1.expected"),
-        ({"weekday": None}, "place_invalid", "weekday"),
-        ({"period": None}, "place_invalid", "period"),
-        ({"weekday": 8}, "weekday_invalid", "weekday"),
-        ({"period": 31}, "period_invalid", "period"),
-        ({"period": 4}, "period_unknown", "period"),
-        ({"period": 3, "span": 2}, "period_unknown", "period"),
-        ({"span": 0}, "span_invalid", "span"),
-        ({"weekday": 7}, "series_without_dates", "weekday"),
-        ({"weeks": WeekRule(WeekKind.LISTED)}, "weeks_invalid", "weeks"),
-        ({"weeks": WeekRule(WeekKind.LISTED, (3, 3))}, "weeks_invalid", "weeks"),
-        ({"weeks": WeekRule(WeekKind.ODD, (3,))}, "weeks_invalid", "weeks"),
-        ({"weeks": WeekRule(WeekKind.LISTED, (61,))}, "weeks_invalid", "weeks"),
-        ({"first": date(2026, 8, 1)}, "outside_term", "first"),
-        ({"last": date(2026, 12, 1)}, "outside_term", "last"),
-        ({"first": date(2026, 10, 9), "last": date(2026, 10, 8)}, "last_before_first", "last"),
-        ({"last": date(2026, 9, 15)}, "series_without_dates", "weekday"),
-    ],
-)
-def test_rule_that_could_not_be_booked_is_refused(
-    changes: dict[str, object], code: str, field: str
-) -> None:
-    draft = Draft()
-    problem = refusal(draft, AddSeries(rule(**changes)))  # type: ignore[arg-type]
-    assert (problem.code, problem.field) == (code, field)
-    assert draft.copy.occurrences == {}
-
-
-def test_rule_of_a_school_its_room_is_not_of_is_refused() -> None:
-    wrong = rule()
-    wrong = replace(wrong, host=replace(wrong.host, school=SchoolId("host-2")))
-    problem = refusal(Draft(), AddSeries(wrong))
-    assert (problem.code, problem.field) == ("school_of_other_classroom", "host.school")
-
-
-def test_room_out_of_use_before_the_last_lesson_refuses_the_rule() -> None:
-    draft = Draft()
-    rooms = dict(draft.roster.classrooms)
-    far = ClassroomId("remote-1-r1")
-    rooms[far] = replace(rooms[far], retired_on=date(2026, 10, 26))
-    draft.roster = replace(draft.roster, classrooms=rooms)
-    assert refusal(draft, AddSeries(rule())).code == "classroom_not_in_use"
-    draft.do(AddSeries(rule(last=date(2026, 10, 25))))
-    assert draft.standing("eng") == MONDAYS[:-1]
 
 
 def test_changed_rule_is_split_where_lessons_are_behind_it() -> None:
@@ -208,6 +152,62 @@ def test_rule_whose_lesson_of_today_has_begun_changes_from_tomorrow() -> None:
     earlier = published(rule(), now=at("08:00", "2026-09-21"))
     earlier.do(ChangeSeries(rule(period=3)))
     assert earlier.standing("eng.n1")[0] == "09-21 10:00"
+
+
+def test_rule_that_ends_earlier_or_later_is_not_split() -> None:
+    draft = published(rule(last=date(2026, 10, 12)))
+    draft.do(ChangeSeries(rule(last=date(2026, 10, 5))))
+    assert list(draft.copy.series) == [ENG]
+    assert draft.standing("eng") == [*HELD, *MONDAYS[:3]]
+    assert kinds(draft, "eng-20261012") == [(ChangeKind.CANCELLED, None)]
+    draft.do(ChangeSeries(rule()))
+    assert draft.standing("eng") == [*HELD, *MONDAYS]
+    assert draft.lesson("eng-20261012").changes == ()
+    draft.do(ChangeSeries(rule(excluded=(date(2026, 10, 5),))))
+    assert "10-05 08:10" not in draft.standing("eng")
+    assert list(draft.copy.series) == [ENG]
+    # What would unsay a lesson behind is a split.
+    problem = refusal(draft, ChangeSeries(rule(last=date(2026, 9, 7))))
+    assert (problem.code, problem.field) == ("last_before_first", "last")
+
+
+def test_held_lesson_that_was_moved_up_is_not_wanted_by_a_rule_that_goes_on() -> None:
+    draft = published(rule(last=date(2026, 10, 12)))
+    draft.do(MoveLesson(FIRST, Place(date(2026, 9, 17), period=1)))
+    draft.publish()
+    draft.now = at("12:00", "2026-09-17")
+    draft.do(ChangeSeries(rule()))
+    follow(draft)
+    assert draft.standing("eng") == [*HELD, "09-17 08:10", *MONDAYS[1:]]
+
+
+def test_split_rules_keep_the_beginning_of_the_first_ones_id() -> None:
+    long = "x" * 64
+    draft = published(rule(long))
+    draft.do(ChangeSeries(rule(long, title="y")))
+    second = SeriesId("x" * 61 + ".n1")
+    assert list(draft.copy.series) == [long, second]
+    draft.publish()
+    draft.now = at("12:00", "2026-09-21")
+    draft.do(ChangeSeries(replace(draft.copy.series[second], title="z")))
+    assert list(draft.copy.series) == [long, second, "x" * 61 + ".n2"]
+
+
+def test_lesson_restored_or_cancelled_by_hand_is_not_planned_again_by_the_new_rule() -> None:
+    for undo in (
+        RestoreLesson(FIRST),
+        CancelLesson(OccurrenceId("eng.n1-20260922"), "病假"),
+        MoveLesson(OccurrenceId("eng.n1-20260922"), Place(date(2026, 9, 21), period=1)),
+    ):
+        draft = published(rule())
+        draft.do(ChangeSeries(rule(weekday=2)))
+        draft.do(undo)
+        week = [s for s in shown(draft.copy.occurrences.values()) if "09-21" <= s[:5] < "09-28"]
+        follow(draft)
+        assert draft.lesson(FIRST).slot == Slot(SeriesId("eng.n1"), date(2026, 9, 21), own=True)
+        assert [
+            s for s in shown(draft.copy.occurrences.values()) if "09-21" <= s[:5] < "09-28"
+        ] == week
 
 
 def test_rule_moved_to_another_weekday_moves_each_weeks_lesson() -> None:
@@ -361,14 +361,35 @@ def test_new_day_off_cancels_excused_with_its_reason() -> None:
         True,
         "校历调整",
     )
+    follow(draft, off("2026-10-05", "秋假"))
+    assert draft.lesson("eng-20261005").changes[0].reason == "秋假"
     # The day comes back: so does the lesson, as if nothing had been.
     follow(draft)
     assert draft.copy.occurrences == draft.base.occurrences
 
 
+def test_two_host_schools_with_different_days_off() -> None:
+    second = rule("sci")
+    second = replace(
+        second,
+        host=replace(
+            second.host,
+            school=SchoolId("host-2"),
+            classroom=ClassroomId("host-2-r1"),
+            teacher=TeacherId("host-2-t1"),
+            school_class=None,
+        ),
+        seats=(seat("remote-2-r1"),),
+    )
+    draft = published(rule(), second)
+    follow(draft, replace(off("2026-10-05", "校庆"), school=SchoolId("host-2")))
+    assert draft.standing("eng") == [*HELD, *MONDAYS]
+    assert draft.standing("sci") == [*HELD, *(m for m in MONDAYS if m != "10-05 08:10")]
+
+
 def test_reason_given_with_following_is_taken() -> None:
     draft = published(rule())
-    draft.roster = replace(draft.roster, days=(off("2026-10-05"),))
+    draft.roster = replace(draft.roster, days=(off("2026-10-05", "天气"),))
     draft.do(FollowCalendar(" 台风 "))
     assert draft.lesson("eng-20261005").changes[0].reason == "台风"
 
@@ -420,7 +441,27 @@ def test_new_bell_times_move_every_lesson_to_come() -> None:
     draft.roster = replace(draft.roster, bell_sets=bells)
     draft.do(FollowCalendar())
     assert draft.standing("eng") == [*HELD, *(m.replace("08:10", "07:40") for m in MONDAYS)]
-    assert draft.copy.ahead(draft.lesson(FIRST)).moved_from == FIRST
+    assert draft.ahead(FIRST).moved_from == FIRST
+
+
+def test_bell_set_that_holds_from_a_date_on_moves_the_lessons_after_it() -> None:
+    draft = published(rule())
+    summer = BellSet(
+        BellSetId("summer"),
+        SchoolId("host-1"),
+        (Period(1, time(7, 40), time(8, 20)),),
+        valid_from=date(2026, 10, 10),
+    )
+    bells = {**draft.roster.bell_sets, summer.id: summer}
+    draft.roster = replace(draft.roster, bell_sets=bells)
+    draft.do(FollowCalendar())
+    assert draft.standing("eng")[-4:] == [
+        "10-05 08:10",
+        "10-12 07:40",
+        "10-19 07:40",
+        "10-26 07:40",
+    ]
+    assert draft.lesson("eng-20261012").changes[0].reason == "校历调整"
 
 
 def test_following_passes_over_what_was_edited_and_what_has_begun() -> None:

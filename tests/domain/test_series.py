@@ -159,6 +159,13 @@ def test_bell_set_changed_in_mid_term() -> None:
     assert third.without_period == tuple(FRIDAYS[4:])
 
 
+def test_bell_set_that_holds_from_a_date_on() -> None:
+    dated = replace(SUMMER, valid_from=FRIDAYS[4])
+    calendar = Calendar(replace(ROSTER, bell_sets={b.id: b for b in (WINTER, dated)}))
+    found = expand(RULE, calendar, SHANGHAI).occurrences
+    assert [f"{o.starts_at:%H:%M}" for o in found] == ["08:00"] * 4 + ["07:30"] * 3
+
+
 def test_two_schools_with_different_days_off() -> None:
     of_b = replace(RULE, id=SeriesId("b"), host=replace(RULE.host, school=B))
     off = DayException(A, FRIDAYS[1], teaching=False)
@@ -310,6 +317,7 @@ def _exceptions(draw: st.DrawFn) -> tuple[DayException, ...]:
     last=st.none() | DAYS,
     excluded=st.sets(DAYS, max_size=3),
     school=st.sampled_from([A, B]),
+    summer_from=st.none() | DAYS,
     zone=st.sampled_from(["Asia/Shanghai", "America/New_York", "Asia/Kathmandu"]),
 )
 def test_expansion_is_that_of_a_naive_reading(
@@ -322,6 +330,7 @@ def test_expansion_is_that_of_a_naive_reading(
     last: date | None,
     excluded: set[date],
     school: SchoolId,
+    summer_from: date | None,
     zone: str,
 ) -> None:
     series = replace(
@@ -335,7 +344,8 @@ def test_expansion_is_that_of_a_naive_reading(
         last=last,
         excluded=tuple(sorted(excluded)),
     )
-    roster = replace(ROSTER, days=days)
+    summer = replace(SUMMER, valid_from=summer_from)
+    roster = replace(ROSTER, days=days, bell_sets={**ROSTER.bell_sets, summer.id: summer})
     naive = naive_series.dates(series, roster, zone)
     found = expand(series, Calendar(roster), ZoneInfo(zone))
     assert {o.date: (o.starts_at, o.ends_at) for o in found.occurrences} == {

@@ -13,20 +13,36 @@ from sync_classroom.domain.bookings import ResourceKind
 from sync_classroom.domain.calendar import Calendar
 from sync_classroom.domain.clash_index import ClashIndex
 from sync_classroom.domain.conflicts import clashes_in
-from sync_classroom.domain.ids import BellSetId, OccurrenceId, SchoolId, SeatId
+from sync_classroom.domain.edit import decide
+from sync_classroom.domain.edit_sheet import EditDesk
+from sync_classroom.domain.edits import MoveLesson
+from sync_classroom.domain.ids import (
+    BellSetId,
+    ClassroomId,
+    OccurrenceId,
+    SchoolId,
+    SeatId,
+    SeriesId,
+    TermId,
+)
+from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.roster import BellSet, DayException, Period, Roster
+from sync_classroom.domain.series import Series, SeriesSeat, WeekKind, WeekRule, expand
 from sync_classroom.domain.suggestions import (
     Hindrance,
     Nearness,
     Obstacle,
+    RuleTarget,
     Suggestion,
     Target,
-    clashing_seat,
     free_places,
+    rule_targets,
     targets,
+    wanted_by,
 )
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from sync_classroom.domain.warnings import WarningRule, check
+from sync_classroom.domain.working_copy import Images, WorkingCopy
 from tests.support.plans import SHANGHAI, at, lesson
 from tests.support.rosters import programme
 
@@ -126,15 +142,18 @@ def test_what_is_in_the_way_is_named_with_the_seat_that_wants_it() -> None:
 
 
 def test_a_class_in_the_way_is_wanted_by_its_seat_or_by_the_host() -> None:
-    a = own(seats=[(R1, "x")], host_class="h")
-    b = other("b", "08:10", "08:50", seats=[("remote-1-r2", "x"), ("remote-1-r3", "h")])
+    mine, hosts = "remote-1-c1", "host-1-c1"
+    a = own(seats=[(R1, mine)], host_class=hosts)
+    b = other("b", "08:10", "08:50", seats=[("remote-1-r2", mine), ("remote-1-r3", hosts)])
     first, *_ = judged(a, b)
     assert [(o.kind, o.resource, o.seat) for o in first.obstacles] == [
-        (ResourceKind.CLASS, "h", None),
-        (ResourceKind.CLASS, "x", "a-s0"),
+        (ResourceKind.CLASS, hosts, None),
+        (ResourceKind.CLASS, mine, "a-s0"),
     ]
-    clash = clashes_in([a, replace(a, id=OccurrenceId("z"))])[0]
-    assert (clash.resource, clashing_seat(a, clash)) == ("h", None)
+    assert wanted_by(a) == {
+        (ResourceKind.CLASSROOM, R1): "a-s0",
+        (ResourceKind.CLASS, mine): "a-s0",
+    }
 
 
 def test_a_lesson_that_books_a_room_twice_is_free_nowhere() -> None:
@@ -174,8 +193,10 @@ def test_a_double_lesson_needs_two_periods() -> None:
         (at("08:10"), at("09:40")),
         (at("09:00"), at("10:40")),
     ]
+    # From period 3 on it would go on after lunch, until 14:10.
+    assert [o.why for o in found[2].obstacles] == [Hindrance.TOO_LONG]
     assert [o.why for o in found[3].obstacles] == [Hindrance.NO_PERIODS_LEFT]
-    assert [t.free for t in found] == [True, True, True, False]
+    assert [t.free for t in found] == [True, True, False, False]
 
 
 def test_a_school_without_bells_has_no_places() -> None:
@@ -184,10 +205,56 @@ def test_a_school_without_bells_has_no_places() -> None:
     assert suggested(own(), of=without) == ()
 
 
-def test_a_lesson_outside_all_periods_goes_for_one() -> None:
-    late = own(start="19:00", end="19:40")
-    assert [t.free for t in judged(late)] == [True] * 4
+def test_a_lesson_outside_all_periods_begins_with_one_and_keeps_its_length() -> None:
+    late = own(start="19:00", end="19:30")
+    found = judged(late)
+    assert [t.free for t in found] == [True] * 4
+    assert (found[0].starts_at, found[0].ends_at) == (at("08:10"), at("08:40"))
     assert places(suggested(late))[0] == ("2026-11-23", 1, "same_day")
+
+
+def test_a_place_is_where_moving_the_lesson_there_puts_it() -> None:
+    for lesson_ in (own(), own(start="08:10", end="09:40"), own(start="19:00", end="19:30")):
+        of = roster()
+        desk = EditDesk(of, Calendar(of), SHANGHAI, EARLY, "admin", lambda: "1")
+        for target in judged(lesson_, last=date(2026, 11, 24)):
+            copy = WorkingCopy(Images({lesson_.id: lesson_}))
+            command = MoveLesson(lesson_.id, target.place)
+            if not target.free:
+                with pytest.raises(ProblemError):
+                    decide(command, copy, desk)
+                continue
+            after = decide(command, copy, desk).after.occurrences
+            times = {(o.starts_at, o.ends_at) for o in after.values() if o and not o.withdrawn}
+            here = target.starts_at == lesson_.starts_at
+            assert times == (set() if here else {(target.starts_at, target.ends_at)})
+
+
+def test_a_room_that_an_edit_would_refuse_is_in_the_way() -> None:
+    base = roster()
+    room = base.classrooms[ClassroomId(R2)]
+    late = replace(room, commissioned_on=date(2026, 11, 24))
+    gone = replace(base.classrooms[ClassroomId("host-1-r1")], retired_on=date(2026, 11, 24))
+    of = replace(base, classrooms={**base.classrooms, late.id: late, gone.id: gone})
+    found = judged(own(), of=of, last=date(2026, 11, 24))
+    classroom = ResourceKind.CLASSROOM
+    assert {t.obstacles for t in found[:4]} == {
+        (Obstacle(Hindrance.NOT_BOOKABLE, classroom, R2, None, SeatId("a-s1")),)
+    }
+    assert {t.obstacles for t in found[4:]} == {
+        (Obstacle(Hindrance.NOT_BOOKABLE, classroom, "host-1-r1"),)
+    }
+
+
+def test_another_term_is_no_place_for_a_lesson_of_this_one() -> None:
+    base = roster()
+    (term,) = base.terms.values()
+    short = replace(term, last_day=date(2026, 11, 23))
+    next_ = replace(term, id=TermId("next"), week1_monday=MONDAY, first_day=date(2026, 11, 24))
+    of = replace(base, terms={short.id: short, next_.id: next_})
+    found = judged(replace(own(), term=short.id), of=of, last=date(2026, 11, 24))
+    assert [t.free for t in found] == [True] * 4 + [False] * 4
+    assert found[-1].obstacles == (Obstacle(Hindrance.OUTSIDE_TERM),)
 
 
 def test_a_withdrawn_lesson_is_judged_as_if_it_took_place() -> None:
@@ -238,6 +305,55 @@ def test_a_place_in_a_schools_break_is_suggested_last_and_worse_ones_never() -> 
 def test_nothing_free_around_is_an_empty_answer() -> None:
     off = [DayException(None, on, teaching=False) for on in around(60)]
     assert suggested(own(), of=roster(*off)) == ()
+
+
+def rule(**more: Any) -> Series:
+    """A weekly rule of the host without a place, for the seats of `own`."""
+    seats = (SeriesSeat(ClassroomId(R1)), SeriesSeat(ClassroomId(R2)))
+    (term,) = roster().terms
+    values: dict[str, Any] = {"host": own().host, "seats": seats, **more}
+    return Series(SeriesId("s"), term, "课", "英语", **values)
+
+
+def rules(series: Series, *plan: Occurrence, now: datetime = EARLY) -> tuple[RuleTarget, ...]:
+    of = roster()
+    return rule_targets(
+        series,
+        index=ClashIndex(plan), calendar=Calendar(of), roster=of, zone=SHANGHAI, now=now,
+    )  # fmt: skip
+
+
+def test_a_rule_may_go_wherever_all_its_lessons_to_come_are_free() -> None:
+    b = other("b", "08:30", "09:10", seats=[R2], day="2026-12-01")
+    found = rules(rule(), b)
+    assert [(t.weekday, t.period) for t in found] == [
+        (day, period) for day in range(1, 6) for period in (1, 2, 3, 4)
+    ]
+    taken = {(t.weekday, t.period): t.obstacles for t in found if not t.free}
+    obstacle = Obstacle(Hindrance.TAKEN, ResourceKind.CLASSROOM, R2, OccurrenceId("b"))
+    assert taken == {(2, n): ((date(2026, 12, 1), obstacle),) for n in (1, 2)}
+    later = rules(rule(), b, now=at("08:10", "2026-12-01"))
+    assert [(t.weekday, t.period) for t in later if not t.free] == [(2, 2)]
+    assert later[0].lessons < found[0].lessons
+
+
+def test_alternate_weeks_are_not_in_a_rules_way() -> None:
+    placed = rule(weekday=1, period=2, weeks=WeekRule(WeekKind.ODD))
+    odd = expand(placed, Calendar(roster()), SHANGHAI)
+    plan = [replace(o, id=OccurrenceId(f"x{n}")) for n, o in enumerate(odd.occurrences)]
+    even = rules(rule(weeks=WeekRule(WeekKind.EVEN)), *plan)
+    assert all(t.free for t in even)
+    every = [t for t in rules(rule(), *plan) if not t.free]
+    assert [(t.weekday, t.period, len(t.obstacles)) for t in every] == [(1, 2, 4 * len(plan))]
+
+
+def test_a_rules_own_lessons_are_not_in_its_way_and_a_double_needs_two_periods() -> None:
+    placed = rule(weekday=1, period=2, span=2)
+    own_ = expand(placed, Calendar(roster()), SHANGHAI).occurrences
+    found = rules(placed, *own_)
+    assert [t.free for t in found[:4]] == [True, True, True, False]
+    assert found[3].obstacles == ()
+    assert len(found[3].without_period) == found[0].lessons
 
 
 _STARTS = st.sampled_from(["08:00", "08:30", "09:00", "09:40", "10:10", "13:00", "13:50"])

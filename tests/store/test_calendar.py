@@ -27,7 +27,10 @@ NATIONAL_DAY = date(2026, 10, 1)
 async def make(
     store: Database, subject: Subject, *, seen: int = 0, key: str = "k", reason: str = "台风"
 ) -> CalendarEdit:
-    return await store.edit_calendar(subject, at=AT, by="admin", reason=reason, seen=seen, key=key)
+    (edit,) = await store.edit_calendar(
+        [subject], at=AT, by="admin", reason=reason, seen=seen, key=key
+    )
+    return edit
 
 
 async def test_a_day_is_set_changed_and_cleared_and_every_step_is_kept(store: Database) -> None:
@@ -150,3 +153,25 @@ async def test_the_history_of_a_school_has_that_of_all_schools(store: Database) 
     assert list(await store.calendar_edits(school=SCHOOL, limit=10)) == [all_of_them, mine]
     assert list(await store.calendar_edits(limit=1)) == [theirs]
     assert list(await store.calendar_edits(before=theirs.number, limit=1)) == [all_of_them]
+
+
+async def test_several_days_are_edited_all_or_none(store: Database) -> None:
+    await store.apply_roster(programme())
+    days = [
+        DayEdit(SCHOOL, date(2026, 11, n), replace(OFF, date=date(2026, 11, n))) for n in (3, 4)
+    ]
+
+    async def all_of_them(key: str, seen: int) -> list[CalendarEdit]:
+        return list(
+            await store.edit_calendar(days, at=AT, by="admin", reason="流感", seen=seen, key=key)
+        )
+
+    other = await make(store, DayEdit(SCHOOL, date(2026, 11, 4), None), key="other")
+    with pytest.raises(ProblemError) as caught:
+        await all_of_them("k", 0)
+    assert caught.value.code == "calendar_changed"
+    assert await store.load_roster() == programme()
+    made = await all_of_them("k", other.number)
+    assert [e.subject for e in made] == ["remote-1/2026-11-03", "remote-1/2026-11-04"]
+    assert await all_of_them("k", 0) == made
+    assert list(await store.calendar_edits(limit=10)) == [*reversed(made), other]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, time
-from itertools import count
 from zoneinfo import ZoneInfo
 
 from sync_classroom.domain.calendar import Calendar
@@ -22,10 +21,11 @@ from sync_classroom.domain.ids import (
     TeacherId,
     TermId,
 )
+from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.roster import BellSet, Period, Roster, Term
 from sync_classroom.domain.series import Series, SeriesSeat
 from sync_classroom.domain.timetable import Host, Occurrence
-from sync_classroom.domain.working_copy import Images, Step, WorkingCopy
+from sync_classroom.domain.working_copy import Images, Step, WorkingCopy, moved_to
 from tests.support.plans import at
 from tests.support.rosters import programme
 
@@ -100,7 +100,7 @@ class Draft:
         self.copy = WorkingCopy(self.base)
         self.steps: list[Step] = []
         self.since = self.now
-        self._ids = count(1)
+        self._ids = 0
 
     def desk(self, by: str = "li") -> EditDesk:
         return EditDesk(
@@ -109,13 +109,19 @@ class Draft:
             ZONE,
             self.now,
             by,
-            lambda: f"n{next(self._ids)}",
+            self._new_id,
             TERM.id,
         )
 
     def do(self, command: Command, by: str = "li") -> Step:
         """Decide and take it; the step, possibly an empty one."""
-        decision = decide(command, self.copy, self.desk(by))
+        ids = self._ids
+        try:
+            decision = decide(command, self.copy, self.desk(by))
+        except ProblemError:
+            # What was refused leaves no trace in what comes after.
+            self._ids = ids
+            raise
         number = len(self.steps) + 1
         step = Step(
             number, f"k{number}", by, self.now, name_of(command), decision.before, decision.after
@@ -123,6 +129,10 @@ class Draft:
         assert self.copy.apply(step) == ()
         self.steps.append(step)
         return step
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"n{self._ids}"
 
     def publish(self) -> None:
         """What the draft has is what is published now."""
@@ -133,6 +143,13 @@ class Draft:
 
     def lesson(self, ident: str) -> Occurrence:
         return self.copy.occurrences[OccurrenceId(ident)]
+
+    def ahead(self, ident: str) -> Occurrence:
+        """Where a lesson is now: the end of its moves, or itself."""
+        lesson = self.lesson(ident)
+        while (to := moved_to(lesson)) is not None:
+            lesson = self.lesson(to)
+        return lesson
 
     def standing(self, series: str) -> list[str]:
         """The lessons of a rule that take place, as `09-21 08:10`, by start."""

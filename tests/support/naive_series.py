@@ -64,7 +64,13 @@ def _is_on(series: Series, roster: Roster, on: date) -> bool:
 def _window(
     series: Series, roster: Roster, on: date, zone: str
 ) -> tuple[datetime, datetime] | None:
-    own = [b for b in roster.bell_sets.values() if b.school == series.host.school]
+    own = [
+        b
+        for b in roster.bell_sets.values()
+        if b.school == series.host.school and (b.valid_from is None or b.valid_from <= on)
+    ]
+    # The one that began last; one that always held began before all others.
+    own = sorted(own, key=lambda b: b.valid_from or date.min, reverse=True)
     said = [d.bell_set for d in roster.days if d.date == on and d.school == series.host.school]
     if said and said[0] is not None:
         own = [roster.bell_sets[said[0]]]

@@ -7,6 +7,9 @@ from aiohttp import web
 from ...domain.problems import ProblemError
 from .. import terminal_page
 from . import (
+    calendar,
+    calendar_day,
+    calendar_forms,
     coverage,
     door,
     lesson,
@@ -34,6 +37,9 @@ def page_routes() -> tuple[PageRoute, ...]:
         *lesson_form.ROUTES,
         *lesson.ROUTES,
         *recording.ROUTES,
+        *calendar.ROUTES,
+        *calendar_day.ROUTES,
+        *calendar_forms.ROUTES,
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
