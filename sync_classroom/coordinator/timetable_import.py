@@ -37,6 +37,9 @@ MAX_UPLOADS: Final = 20
 MAX_OWN_UPLOADS: Final = 3
 LIFETIME: Final = timedelta(hours=2)
 MAX_ANSWERS: Final = 500
+# Turning the pages of a term's preview must not compute it anew: that takes seconds.
+MAX_PREVIEWS: Final = 3
+FRESH: Final = timedelta(minutes=1)
 MAX_NAME: Final = 120
 
 
@@ -102,6 +105,7 @@ class ImportService:
         self._zone = zone
         self._gap_s = gap_s
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
+        self._previews: OrderedDict[str, tuple[DraftView, Preview, datetime]] = OrderedDict()
 
     async def take(self, data: bytes, *, name: str, term: TermId, user: UserId) -> Upload:
         """Read a file and keep what it holds; ProblemError naming what is wrong with it."""
@@ -165,7 +169,7 @@ class ImportService:
         """What the file means, row by row, and what taking it would do to the draft."""
         upload = self.upload(token, user=user)
         view = await self._drafts.draft(upload.term)
-        return await self._preview(upload, view)
+        return self._known(upload, view) or await self._preview(upload, view)
 
     async def commit(
         self,
@@ -184,7 +188,7 @@ class ImportService:
         """
         upload = self.upload(token, user=user)
         view = await self._drafts.draft(upload.term)
-        preview = await self._preview(upload, view)
+        preview = self._known(upload, view) or await self._preview(upload, view)
         out = rows_with(preview.trial, (), clashing=without_clashes)
         commands: list[Command] = [
             *removals(preview.plan.vanished, remove),
@@ -195,6 +199,17 @@ class ImportService:
         answer = await self._drafts.edit(upload.term, commands, seen=seen, actor=actor, key=key)
         log.info("import.taken", upload=token[:6], by=user, commands=len(commands))
         return answer
+
+    def _known(self, upload: Upload, view: DraftView) -> Preview | None:
+        """The preview made last, if nothing it rests on has changed since."""
+        seen, made, at = self._previews.get(upload.token, (None, None, self._clock()))
+        if seen is None or made is None or made.upload != upload:
+            return None
+        same = (seen.revision, id(seen.base), id(seen.roster)) == (
+            view.revision, id(view.base), id(view.roster),
+        )  # fmt: skip
+        # Lessons whose time comes can be imported no more.
+        return made if same and self._clock() - at < FRESH else None
 
     async def _preview(self, upload: Upload, view: DraftView) -> Preview:
         # The draft lives on while the thread works, so what it holds is taken along now.
@@ -215,7 +230,12 @@ class ImportService:
             trial = try_import(plan, copy, desk, gap_s=self._gap_s)
             return Preview(upload, file, plan, trial, view.revision)
 
-        return await asyncio.to_thread(work)
+        made = await asyncio.to_thread(work)
+        self._previews[upload.token] = view, made, now
+        self._previews.move_to_end(upload.token)
+        while len(self._previews) > MAX_PREVIEWS:
+            self._previews.popitem(last=False)
+        return made
 
     def _interpret(
         self, content: Any, term: TermId, chosen: Mapping[tuple[str, str], str]
@@ -226,3 +246,5 @@ class ImportService:
         old = self._clock() - LIFETIME
         for token in [t for t, u in self._uploads.items() if u.at < old]:
             del self._uploads[token]
+        for token in self._previews.keys() - self._uploads.keys():
+            del self._previews[token]

@@ -150,3 +150,21 @@ async def test_refusals_keep_nothing(served: Site) -> None:
         with pytest.raises(ProblemError) as caught:
             await imports.take(data, name="x", term=term, user=ME)
         assert caught.value.code == code
+
+
+async def test_preview_is_kept_until_what_it_rests_on_changes(served: Site) -> None:
+    imports = served.services.imports
+    upload = await _take(served, ENGLISH)
+    first = await imports.preview(upload.token, user=ME)
+    assert await imports.preview(upload.token, user=ME) is first
+    imports.answer(upload.token, {("classroom", "x"): "host-1-r1"}, user=ME)
+    second = await imports.preview(upload.token, user=ME)
+    assert second is not first
+    assert await _commit(served, await _take(served, MATHS))
+    third = await imports.preview(upload.token, user=ME)
+    assert third.revision == second.revision + 1
+    served.clock.turn(minutes=1)
+    assert await imports.preview(upload.token, user=ME) is not third
+    served.clock.turn(minutes=130)
+    assert await _refused(served, upload.token) == "upload_unknown"
+    assert imports._previews == {}
