@@ -26,6 +26,7 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
+from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
@@ -279,6 +280,10 @@ class Store(
     NoticeStore,
     LessonStore,
     FactStore,
+    ChainStore,
+    RollupStore,
+    RulesStore,
+    AccessLogStore,
     TerminalStore,
     AccountStore,
     LeaseStore,
