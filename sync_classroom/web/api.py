@@ -8,6 +8,7 @@ from . import (
     api_calendar,
     api_coverage,
     api_draft,
+    api_evidence,
     api_history,
     api_lessons,
     api_people,
@@ -24,5 +25,6 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_timetable.ROUTES,
     *api_draft.ROUTES,
     *api_coverage.ROUTES,
+    *api_evidence.ROUTES,
     *api_terminals.ROUTES,
 )
