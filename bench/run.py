@@ -48,6 +48,7 @@ BENCHES: Final = (
     Bench("bench.timetable.editing", "one edit against a full term, with its clashes and places"),
     Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
+    Bench("bench.evidence.dashboard", "a dashboard read from what is kept of the facts"),
 )
 ALONE: Final = (
     Bench("bench.relay.fanout", "the relay alone, with a profile if wanted"),

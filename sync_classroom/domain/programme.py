@@ -35,6 +35,8 @@ class Programme:
             c.id: c.school for c in roster.classes.values() if self.remote(c.school)
         }
         self._calendar = Calendar(roster)
+        self._own_days = {day.school for day in roster.days if day.school is not None}
+        self._weeks: dict[tuple[SchoolId | None, date, date | None], frozenset[str]] = {}
 
     def has(self, on: date) -> bool:
         """Whether a date is in the period."""
@@ -48,15 +50,20 @@ class Programme:
         """The school a classroom belongs to; KeyError for an unknown one."""
         return self.roster.classrooms[classroom].school
 
-    def teaching_weeks(self, school: School) -> set[str]:
+    def teaching_weeks(self, school: School) -> frozenset[str]:
         """The ISO weeks in which the school, while in the programme, teaches on any day."""
         if self.first is None or self.last is None:
-            return set()
-        return {
-            iso_week(day)
-            for day in self._calendar.teaching_days(school.id, self.first, self.last)
-            if school.joined_on <= day and (school.left_on is None or day < school.left_on)
-        }
+            return frozenset()
+        # Schools without a day of their own teach on the same days: a province has a thousand.
+        own = school.id if school.id in self._own_days else None
+        key = (own, school.joined_on, school.left_on)
+        if key not in self._weeks:
+            self._weeks[key] = frozenset(
+                iso_week(day)
+                for day in self._calendar.teaching_days(school.id, self.first, self.last)
+                if school.joined_on <= day and (school.left_on is None or day < school.left_on)
+            )
+        return self._weeks[key]
 
     def commissioned(self) -> int:
         """Remote classrooms in commission on the last day."""

@@ -147,7 +147,7 @@ class RollupQueries(Queries):
                 await _take_marks(connection, marks)
                 touched = await _replace(connection, judged)
                 for number, day in sorted(touched):
-                    await _sum_day(connection, self._insert, number, day)
+                    await sum_day(connection, self._insert, number, day)
         except OvertakenError:
             return False
         return True
@@ -261,14 +261,15 @@ async def _replace(connection: AsyncConnection, judged: Judged) -> set[tuple[int
         touched |= {(number, r.date) for r in results}
         if results:
             await connection.execute(
-                insert(seat_results), [{"rules": number, **_row(r)} for r in results]
+                insert(seat_results), [{"rules": number, **result_row(r)} for r in results]
             )
     if judged.meetings:
         await connection.execute(insert(meeting_results), [_meeting(m) for m in judged.meetings])
     return touched
 
 
-def _row(result: SeatResult) -> dict[str, Any]:
+def result_row(result: SeatResult) -> dict[str, Any]:
+    """A result as a row, without the version of the rules."""
     row = {_COLUMNS.get(name, name): getattr(result, name) for name in _FIELDS}
     row["state"] = result.state.value
     row["cause"] = result.cause and result.cause.value
@@ -324,7 +325,7 @@ def _measures() -> dict[str, ColumnElement[int]]:
     }
 
 
-async def _sum_day(
+async def sum_day(
     connection: AsyncConnection, inserter: Callable[[Table], Insert], rules: int, day: date
 ) -> None:
     """Make a day's sums again; its week and month are not those of their days any more."""

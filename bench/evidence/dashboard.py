@@ -1,0 +1,245 @@
+"""How fast a dashboard's figures are read from what is kept: a city's term, a province's year.
+
+    python -m bench.evidence.dashboard [--quick] [--url postgresql://…] [--rooms 48]
+
+The kept results are filled in directly, as counting a year of facts would take hours; they are
+summed by the program's own statements. Without `--url` the city is measured on SQLite in a
+temporary folder, and the province on PostgreSQL if its wheel is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Date, Text, insert, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bench import figures
+from bench.figures import Figure, percentile
+from sync_classroom.coordinator.coverage import assembled
+from sync_classroom.domain.crediting import Cause, SeatState
+from sync_classroom.domain.ids import (
+    ClassId,
+    ClassroomId,
+    OccurrenceId,
+    SchoolId,
+    SeatId,
+    TeacherId,
+    TermId,
+)
+from sync_classroom.domain.rollup import ADDITIVE, SeatResult
+from sync_classroom.domain.roster import (
+    Classroom,
+    Roster,
+    School,
+    SchoolClass,
+    SchoolRole,
+    Teacher,
+    Term,
+)
+from sync_classroom.domain.rules import DEFAULT
+from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.rollup_tables import (
+    rolled_spans,
+    rollup_classes,
+    rollups,
+    seat_results,
+)
+from sync_classroom.store.rollups import result_row, sum_day
+
+ZONE = ZoneInfo("Asia/Shanghai")
+FIRST = date(2026, 8, 31)
+TERM_MS_WANTED = 150.0
+PROVINCE_S_WANTED = 2.0
+ROOMS_PER_SCHOOL = 8
+LESSONS_A_DAY = 8
+SUBJECTS = ("语文", "数学", "英语", "科学", "音乐", "美术")
+SEATS_OF_A_LESSON = 16
+
+
+def roster(rooms: int, days: int) -> Roster:
+    """`rooms` classrooms of schools with eight each, a class to each; a term of `days`."""
+    schools = [SchoolId(f"s{n}") for n in range(-(-rooms // ROOMS_PER_SCHOOL))]
+    hosts = [SchoolId(f"h{n}") for n in range(max(2, len(schools) // 4))]
+    places = {
+        ClassroomId(f"r{n}"): schools[n // ROOMS_PER_SCHOOL] for n in range(rooms)
+    }  # fmt: skip
+    teachers = [TeacherId(f"t{n}") for n in range(10 * len(hosts))]
+    last = FIRST + timedelta(days=days)
+    return Roster(
+        target_classrooms=rooms,
+        schools={
+            **{s: School(s, s, SchoolRole.REMOTE, date(2020, 9, 1)) for s in schools},
+            **{h: School(h, h, SchoolRole.HOST, date(2020, 9, 1)) for h in hosts},
+        },
+        classrooms={r: Classroom(r, s, r, date(2020, 9, 1)) for r, s in places.items()},
+        classes={
+            ClassId(f"c-{r}"): SchoolClass(ClassId(f"c-{r}"), s, 4, r, 40)
+            for r, s in places.items()
+        },
+        teachers={t: Teacher(t, hosts[n // 10], t) for n, t in enumerate(teachers)},
+        terms={TermId("t"): Term(TermId("t"), "t", FIRST, FIRST, last)},
+    )
+
+
+def results(known: Roster, day: date, seed: int) -> list[SeatResult]:
+    """One day: every room eight lessons, each lesson with sixteen rooms."""
+    chance = random.Random(seed)
+    rooms = list(known.classrooms.values())
+    teachers = list(known.teachers.values())
+    found = []
+    for period in range(LESSONS_A_DAY):
+        for group in range(0, len(rooms), SEATS_OF_A_LESSON):
+            number = group // SEATS_OF_A_LESSON
+            # A class has some six teachers, as its lessons come round every week.
+            slot = (period + day.weekday()) % len(SUBJECTS)
+            teacher = teachers[(6 * number + slot) % len(teachers)]
+            lesson = OccurrenceId(f"{day:%Y%m%d}-{period}-{number}")
+            for n, room in enumerate(rooms[group : group + SEATS_OF_A_LESSON]):
+                held = chance.random() < 0.93
+                found.append(
+                    SeatResult(
+                        lesson, SeatId(f"{lesson}-{n}"), day, room.school, room.id,
+                        ClassId(f"c-{room.id}"), SUBJECTS[slot], teacher.school, teacher.id, 1,
+                        SeatState.HELD if held else SeatState.PARTIAL,
+                        None if held else Cause.NETWORK, 2300 if held else 900, 0, 2400, 2390,
+                        38 if chance.random() < 0.8 else None, 40, chance.random() < 0.3,
+                    )
+                )  # fmt: skip
+    return found
+
+
+async def fill(store: Database, known: Roster, days: int, *, rows: bool) -> int:
+    """Keep the results of `days` school days, and their sums; the number of seats.
+
+    Without `rows` a day's seats are forgotten once summed: they are not read for a dashboard.
+    """
+    await store.apply_roster(known)
+    total, day = 0, FIRST
+    for n in range(days):
+        while day.weekday() > 4:
+            day += timedelta(days=1)
+        seats = results(known, day, n)
+        total += len(seats)
+        async with store._database.write() as connection:
+            for start in range(0, len(seats), 5000):
+                part = [{"rules": 1, **result_row(s)} for s in seats[start : start + 5000]]
+                await connection.execute(insert(seat_results), part)
+            await sum_day(connection, store._insert, 1, day)
+            if not rows:
+                await connection.execute(seat_results.delete())
+        day += timedelta(days=1)
+    for span in await store.spans_to_roll([1]):
+        await store.roll_span(*span)
+    return total
+
+
+async def read(store: Database, last: date, times: int) -> list[float]:
+    """Read every figure of the period; milliseconds of each time."""
+    known = await store.load_roster()
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        rolled = await store.rolled(FIRST, last)
+        read_ms = 1000 * (time.perf_counter() - began)
+        found = assembled(rolled, known, FIRST, last, DEFAULT)
+        spent.append(1000 * (time.perf_counter() - began))
+        print(f"  {spent[-1]:.0f} ms, of which {read_ms:.0f} in the database", flush=True)
+        assert found.totals.held_periods
+    return spent
+
+
+async def city(url: str, folder: Path, rooms: int) -> Figure:
+    """A term of 20 weeks, read on a Thursday of its last week."""
+    store = await open_store(url, data_dir=folder)
+    try:
+        total = await fill(store, roster(rooms, 140), 99, rows=True)
+        spent = await read(store, FIRST + timedelta(days=136), 15)
+    finally:
+        await store.close()
+    note = f"{total:,} seats, {rooms} rooms, SQLite; worst {max(spent):.0f} ms"
+    name = "a term's dashboard figures, median"
+    return Figure(name, percentile(spent, 0.5), "ms", TERM_MS_WANTED, note=note)
+
+
+async def province(url: str, rooms: int) -> Figure:
+    """A school year, read whole: one day is summed, and its sums stand for every month's."""
+    store = await open_store(url, data_dir=None)
+    months = [date(2026 + (8 + n) // 12, (8 + n) % 12 + 1, 1) for n in range(12)]
+    mondays = [FIRST + timedelta(days=7 * n) for n in range(1, 52)]
+    last = date(2027, 8, 31)
+    known = roster(rooms, (last - FIRST).days)
+    try:
+        seats = await fill(store, known, 1, rows=False)
+        async with store._database.write() as connection:
+            await connection.execute(rolled_spans.delete())
+            for span, starts, times in (("month", months, 17), ("week", mondays, 4)):
+                for start in starts:
+                    await copy_day(connection, span, start, times)
+        async with store._database.engine.connect() as connection:
+            await connection.exec_driver_sql("COMMIT")
+            await connection.exec_driver_sql("VACUUM ANALYZE")
+        spent = await read(store, last, 7)
+    finally:
+        await store.close()
+    note = f"sums of {17 * 12 * seats:,} seats, {rooms:,} rooms, PostgreSQL"
+    name = "a province's year, every figure, median"
+    return Figure(name, percentile(spent, 0.5) / 1000, "s", PROVINCE_S_WANTED, note=note)
+
+
+async def copy_day(connection: AsyncConnection, span: str, start: date, times: int) -> None:
+    """Let the first day's sums, so many times, be those of a week or a month."""
+    for table in (rollups, rollup_classes):
+        values = [
+            {
+                "rules": literal(1),
+                "span": literal(span, Text),
+                "start": literal(start, Date),
+            }.get(c.name, c * times if c.name in ADDITIVE else c)
+            for c in table.c
+        ]
+        wanted = select(*values).where(table.c.span == "day", table.c.start == FIRST)
+        if span == "week":
+            wanted = wanted.where(table.c.dim.in_(["total", "school"]))
+        await connection.execute(insert(table).from_select(list(table.c), wanted))
+    await connection.execute(insert(rolled_spans).values(rules=1, span=span, start=start))
+
+
+def main() -> None:
+    parser = figures.arguments(__doc__)
+    parser.add_argument("--url", default=None)
+    parser.add_argument("--rooms", type=int, default=48)
+    parser.add_argument("--province", type=int, default=10_000)
+    asked = parser.parse_args()
+    figures.report(measure(asked), asked.json)
+
+
+def measure(asked: argparse.Namespace) -> list[Figure]:
+    """The city, and the province where there is a PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="sync-classroom-bench-") as folder:
+        found = [asyncio.run(city("sqlite:///bench.db", Path(folder), asked.rooms))]
+    if asked.quick:
+        return found
+    if asked.url:
+        return [*found, asyncio.run(province(asked.url, asked.province))]
+    try:
+        from tests.support.databases import Postgres
+    except ImportError:
+        return found
+    folder = tempfile.mkdtemp(prefix="sync-classroom-bench-")
+    server = Postgres(Path(folder))
+    try:
+        return [*found, asyncio.run(province(server.new_database(), asked.province))]
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
