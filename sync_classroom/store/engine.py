@@ -230,12 +230,7 @@ def make_engine(place: Place) -> AsyncEngine:
             connect_args={
                 "timeout": CONNECT_TIMEOUT_S,
                 "command_timeout": STATEMENT_TIMEOUT_S,
-                "server_settings": {
-                    "application_name": "sync-classroom",
-                    "timezone": "UTC",
-                    # Compiling a statement of two dozen sums takes longer than running it.
-                    "jit": "off",
-                },
+                "server_settings": {"application_name": "sync-classroom", "timezone": "UTC"},
             },
         )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
