@@ -269,12 +269,15 @@ async def test_enter_opens_a_lesson_and_what_is_saved_is_one_step(tmp_path: Path
         assert await page.input_value("#tt-title") == "Unit 6"
         await page.fill("#tt-reason", "产假")
         await page.select_option("[data-add-seat]", "a-r2")
+        await page.select_option("[data-add-class]", "a-c1")
         await page.click("[data-add-seat-button]")
         await page.click("[data-editor] .main")
         await expect(page.locator("#tt-editor")).to_be_hidden()
         lesson = await lesson_of(served, "english", "2026-11-23")
         assert (lesson.title, lesson.host.teacher) == ("Unit 6", "host-t2")
-        assert [s.classroom for s in lesson.seats] == ["a-r1", "b-r1", "a-r2"]
+        assert [(s.classroom, s.school_class, s.expected) for s in lesson.seats] == [
+            ("a-r1", None, None), ("b-r1", None, None), ("a-r2", "a-c1", 40),
+        ]  # fmt: skip
         assert len((await draft(served)).steps) == 2
         assert await page.evaluate(FOCUSED) == "english-20261123"
         assert [p for p in page_problems(page, network=True) if "422" not in p] == []
