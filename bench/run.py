@@ -47,6 +47,7 @@ BENCHES: Final = (
     Bench("bench.store.ingest", "facts appended and read"),
     Bench("bench.timetable.editing", "one edit against a full term, with its clashes and places"),
     Bench("bench.timetable.publishing", "a full term drafted, published, edited and amended"),
+    Bench("bench.timetable.page", "the timetable's page of a full term, as the server renders it"),
     Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )
