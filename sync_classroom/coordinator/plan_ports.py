@@ -59,6 +59,10 @@ class TimetableStore(Protocol):
         """Everything that happened to one lesson, oldest first."""
         ...
 
+    async def direct_changes(self, first: date, last: date, limit: int) -> Sequence[HistoryEntry]:
+        """What was done without a draft to lessons of `[first, last]`, newest first."""
+        ...
+
     async def versions(self, term: TermId | None, limit: int) -> Sequence[Version]:
         """The latest versions, of one term or of all, newest first, without `diff`."""
         ...

@@ -24,6 +24,7 @@ from ..keys import SERVICES, USER
 from ..problems import STATUS_OF
 from ..static import static_url
 from .forms import Form
+from .route import SIGNED_IN
 from .words import ROLE_WORDS
 
 LANGUAGE_COOKIE: Final = "language"
@@ -48,11 +49,13 @@ DONE: Final = {
     "signed-out": mark("已退出。"),
     "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
     "feed-revoked": mark("日历地址已停用，用它的日历不会再更新。"),
+    "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "set-up": mark("管理员已经建立，请登录。"),
 }
 
 _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
+    ("/timetable", mark("课表"), SIGNED_IN),
     ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),

@@ -25,6 +25,7 @@ QUERIES = {
                      ("schools", "classrooms", "classes", "teachers", "bells", "terms")),
     "/calendar": ("", "?school=remote-3", *(f"?show={s}" for s in
                   ("all", "bells", "terms", "edits", "nothing")), "?term=x&school=x"),
+    "/timetable": ("", "?show=published", "?show=pattern", "?by=class&id=remote-1-c1"),
     "/people": ("", "?role=teacher"),
     "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
 }  # fmt: skip
@@ -38,6 +39,9 @@ NO_PAGES = (
     "/calendar/bells/new",
     "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
     "/timetable/export.xlsx",
+    # Parts of the timetable's page, and what needs a version: test_timetable_*.py.
+    "/timetable/editor", "/timetable/places", "/timetable/free", "/timetable/publish",
+    "/timetable/coverage", "/timetable/versions/{no}",
 )  # fmt: skip
 
 
