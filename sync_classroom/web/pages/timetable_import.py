@@ -41,7 +41,7 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 ROW_WORDS: Final = {
     RowKind.NEW: Word("held", mark("新增")),
     RowKind.CHANGED: Word("partial", mark("修改")),
-    RowKind.SAME: Word("ended", mark("不变")),
+    RowKind.SAME: Word("ended", mark("没有变化")),
     RowKind.REPEATED: Word("cancelled", mark("重复")),
     RowKind.WRONG: Word("missed", mark("不导入")),
 }
@@ -57,7 +57,7 @@ FILTERS: Final = (
     ("problems", mark("有问题")),
     ("new", mark("新增")),
     ("changed", mark("修改")),
-    ("same", mark("不变")),
+    ("same", mark("没有变化")),
 )
 
 
