@@ -204,10 +204,10 @@ it ends. A request that changes something must come from the system's own pages 
 repeated request do its work once.
 
 A refusal is `application/problem+json`: `{"code", "zh", "en", "field", "value", "clashes"}`.
-`code` is stable, `zh` and `en` say what to do, `clashes` lists what is booked twice. `400`
-malformed, `401` not signed in, `403` not this role or another site, `404`, `405`, `409` conflict,
-`413` too large, `415` not JSON, `422` a value, `429` too many tries and `503` busy (both with
-`Retry-After`).
+`code` is stable, `zh` and `en` say what to do, `clashes` lists what is booked twice; of
+`draft_changed`, `value` lists who did what meanwhile. `400` malformed, `401` not signed in, `403`
+not this role or another site, `404`, `405`, `409` conflict, `413` too large, `415` not JSON, `422`
+a value, `429` too many tries and `503` busy (both with `Retry-After`).
 """
 
 

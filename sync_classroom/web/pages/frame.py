@@ -47,9 +47,9 @@ DONE: Final = {
     "saved": mark("已保存。"),
     "calendar": mark("校历已改，马上生效；改动已记录。"),
     "signed-out": mark("已退出。"),
+    "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
     "feed-revoked": mark("日历地址已停用，用它的日历不会再更新。"),
-    "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "set-up": mark("管理员已经建立，请登录。"),
 }
 

@@ -37,11 +37,11 @@ NO_PAGES = (
     "/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}",
     # Its address needs a school: test_calendar_forms.py.
     "/calendar/bells/new",
-    "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
-    "/timetable/export.xlsx",
     # Parts of the timetable's page, and what needs a version: test_timetable_*.py.
     "/timetable/editor", "/timetable/places", "/timetable/free", "/timetable/publish",
     "/timetable/coverage", "/timetable/versions/{no}",
+    "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
+    "/timetable/export.xlsx",
 )  # fmt: skip
 
 
