@@ -45,6 +45,7 @@ BENCHES: Final = (
     Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.relay.recording", "what recording costs the relay"),
     Bench("bench.store.ingest", "facts appended and read"),
+    Bench("bench.scheduler.bell", "hundreds of lessons open and end in one second: how late"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )
 ALONE: Final = (

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain import lesson
 from ..domain.floor import Floor
-from ..domain.ids import ClassroomId, OccurrenceId, SeatId
+from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Command
 from ..domain.roster import Roster
 from ..domain.timetable import ChangeKind, Occurrence, Seat
+from ..domain.wanted_rooms import WantedRooms
 from .commands import LessonCommands, Part, part_of
 from .floor import FloorService
 from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
@@ -77,13 +78,14 @@ class LessonDesk:
         occurrences = await self._store.occurrences_between(
             min(begins, now - TOKEN_AFTER), max(ends, now + TOKEN_BEFORE)
         )
+        around = WantedRooms(occurrences)
         parts = [p for o in occurrences if (p := part_of(classroom, o)) is not None]
         runs = await self._store.runs_of([p.occurrence.id for p in parts])
         roster = self._roster.current()
         told = []
         for part in parts:
             run = runs.get(part.occurrence.id) or LessonRun(part.occurrence.id)
-            gone = seats_gone(run, part.occurrence, occurrences, self._life.rules, now)
+            gone = seats_gone(run, part.occurrence, around, self._life.rules, now)
             left = part.seat is not None and part.seat.id in gone
             told.append(self._lesson(part, run, roster, left=left))
         return told
@@ -93,9 +95,9 @@ class LessonDesk:
         planned = await self._planned(occurrence)
         run = await self._store.get_run(occurrence) or LessonRun(occurrence)
         floor = await self._floor.get(occurrence)
-        around: Sequence[Occurrence] = ()
+        around = WantedRooms()
         if run.state is LessonState.LIVE or run.extended_s:
-            around = await self._life.neighbours(planned)
+            around = await self._life.around([planned])
         free_until = room_free_until(planned, around)
         rules = self._life.rules
         state: dict[str, Any] = {
@@ -139,7 +141,7 @@ class LessonDesk:
         gone: frozenset[SeatId] = frozenset()
         if self._clock() >= planned.ends_at:
             run = await self._store.get_run(occurrence) or LessonRun(occurrence)
-            around = await self._life.neighbours(planned)
+            around = await self._life.around([planned])
             gone = seats_gone(run, planned, around, self._life.rules, self._clock())
         seats = tuple(s.classroom for s in planned.active_seats if s.id not in gone)
         return planned.host.classroom, seats
@@ -230,7 +232,8 @@ def _seat(seat: Seat, roster: Roster, *, place: bool = False) -> dict[str, Any]:
 
 
 def _class_name(school_class: str | None, roster: Roster) -> str | None:
-    return next((c.name for c in roster.classes.values() if c.id == school_class), None)
+    found = roster.classes.get(ClassId(school_class)) if school_class is not None else None
+    return None if found is None else found.name
 
 
 def _change(part: Part) -> Mapping[str, str] | None:

@@ -91,6 +91,12 @@ class LeaseKeeper:
             self._changed.notify_all()
         return self.leading
 
+    def lost(self) -> None:
+        """The store says that another leads: do not, until a renewal says otherwise."""
+        if self.leading:
+            log.warning("lease.lost", epoch=self._epoch)
+        self._until = float("-inf")
+
     async def reign_after(self, reigns: int) -> int:
         """Wait until we lead in a later reign than `reigns`; return its number."""
         async with self._changed:

@@ -17,6 +17,7 @@ from ..domain.facts import Fact
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
+    ClassroomId,
     OccurrenceId,
     TerminalId,
     UserId,
@@ -62,6 +63,32 @@ class TimetableStore(Protocol):
         """Occurrences whose planned window touches `[from_at, to_at)`, by start then id."""
         ...
 
+    async def occurrences_of(
+        self, wanted: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, Occurrence]:
+        """Those of these occurrences that there are."""
+        ...
+
+    async def bookings_between(
+        self, from_at: datetime, to_at: datetime, rooms: Iterable[ClassroomId]
+    ) -> Sequence[Occurrence]:
+        """Occurrences that start in `[from_at, to_at)` and want any of these classrooms."""
+        ...
+
+    async def undecided_between(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        *,
+        after: tuple[datetime, OccurrenceId] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Occurrence]:
+        """Occurrences whose planned window touches `[from_at, to_at)` and whose run is not over.
+
+        By start then id; `after` is the start and id of the last one of the page before.
+        """
+        ...
+
     async def occurrences_on(self, first: date, last: date) -> Sequence[Occurrence]:
         """Occurrences whose civil date lies in `[first, last]`, by start then id."""
         ...
@@ -94,6 +121,19 @@ class LessonStore(Protocol):
         `act` is what a person did to cause the change; it is remembered in the same transaction.
         Returns None if another writer was first or `act` was done already: ask and read again.
         """
+        ...
+
+    async def save_runs(
+        self, wanted: Iterable[LessonRun], *, epoch: int | None = None
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """As `save_run` for many in one transaction; those that were stored.
+
+        With `epoch` only while the scheduler's lease is in that epoch: ProblemError `lease_lost`.
+        """
+        ...
+
+    async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
+        """The floors that somebody has touched, of these occurrences."""
         ...
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
@@ -247,12 +287,14 @@ class RecordingStore(Protocol):
         """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
         ...
 
-    async def recording_wish(self, occurrence: OccurrenceId) -> bool | None:
-        """What a person has said, or None."""
+    async def recording_wishes(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, bool]:
+        """What people have said of these lessons; without those of which nobody said anything."""
         ...
 
-    async def save_recording(self, recording: Recording) -> None:
-        """Replace what is known of a recording; KeyError for an unknown lesson."""
+    async def save_recordings(self, wanted: Sequence[Recording]) -> None:
+        """Replace what is known of recordings, all or none; KeyError for an unknown lesson."""
         ...
 
     async def recordings_of(

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from .ids import ClassroomId, OccurrenceId
+from .ids import OccurrenceId
 from .problems import ProblemError, ProblemKind
 from .timetable import Occurrence
 
@@ -155,29 +155,6 @@ def clashes_in(
     for (kind, resource_id), bookings in booked.items():
         found.extend(_sweep(kind, resource_id, sorted(bookings), gap))
     return _in_order(found, starts)
-
-
-def next_booking(
-    classroom: ClassroomId,
-    occurrences: Iterable[Occurrence],
-    *,
-    after: datetime,
-    besides: OccurrenceId | None = None,
-) -> datetime | None:
-    """When the classroom is next wanted at or after `after`, as host room or as seat; else None.
-
-    `besides` is the occurrence that is asking. This is the `room_free_until` of
-    `lesson.step` (with the host's classroom and the planned end) and of `lesson.seat_leaves_at`.
-    """
-    wanted = (ResourceKind.CLASSROOM, str(classroom))
-    return min(
-        (
-            o.starts_at
-            for o in occurrences
-            if o.id != besides and o.starts_at >= after and wanted in _resources(o)
-        ),
-        default=None,
-    )
 
 
 def _resources(occurrence: Occurrence) -> list[_Resource]:

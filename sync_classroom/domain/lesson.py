@@ -218,7 +218,7 @@ def step(
     """Bring `run` up to `now`, then apply `event`.
 
     `room_free_until` is when the host's classroom is next booked at or after the planned end (see
-    `conflicts.next_booking`), None if it is not. Effects are named once, and only if something
+    `wanted_rooms`), None if it is not. Effects are named once, and only if something
     changed; `version` is left to whoever stores the run.
     """
     machine = _Machine(occurrence, rules, room_free_until, now)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, and_, insert, select
+from sqlalchemy import ColumnElement, Table, and_, insert, literal, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.conflicts import Clash, ClashError, ResourceKind, clashes_of
-from ..domain.ids import OccurrenceId
+from ..domain.ids import ClassroomId, OccurrenceId
+from ..domain.lesson import OVER
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Change, ChangeKind, Host, Mode, Occurrence, Seat
 from . import tables
+from .columns import Instant
 from .queries import Queries, in_chunks, missing_reference, rows
 from .tables import LONGEST_OCCURRENCE_H, changes, occurrences, participants, runs, seats
 
@@ -63,6 +65,58 @@ class TimetableQueries(Queries):
         """Occurrences whose planned window touches `[from_at, to_at)`, by start then id."""
         async with self._database.read() as connection:
             return await _load(connection, _touches(from_at, to_at))
+
+    async def occurrences_of(
+        self, wanted: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, Occurrence]:
+        """Those of these occurrences that there are, with seats and changes."""
+        async with self._database.read() as connection:
+            return {o.id: o for o in await _load_all(connection, list(wanted))}
+
+    async def bookings_between(
+        self, from_at: datetime, to_at: datetime, rooms: Iterable[ClassroomId]
+    ) -> Sequence[Occurrence]:
+        """Occurrences that start in `[from_at, to_at)` and want any of these classrooms, as host
+        room or as a seat (of which some may be withdrawn); by start then id."""
+        wanted = list(rooms)
+        at_a_seat = (
+            select(seats.c.occurrence)
+            .where(seats.c.occurrence == occurrences.c.id, seats.c.classroom.in_(wanted))
+            .exists()
+        )
+        where = and_(
+            occurrences.c.starts_at >= from_at,
+            occurrences.c.starts_at < to_at,
+            or_(occurrences.c.host_classroom.in_(wanted), at_a_seat),
+        )
+        async with self._database.read() as connection:
+            return await _load_where(connection, where)
+
+    async def undecided_between(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        *,
+        after: tuple[datetime, OccurrenceId] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Occurrence]:
+        """Occurrences whose planned window touches `[from_at, to_at)` and whose run is not over.
+
+        By start then id; `after` is such a pair, of the last one of the page before. What is over
+        is passed over inside the database: of a term's lessons a handful is left.
+        """
+        over = (
+            select(runs.c.occurrence)
+            .where(runs.c.occurrence == occurrences.c.id, runs.c.state.in_([s.value for s in OVER]))
+            .exists()
+        )
+        where = and_(_touches(from_at, to_at), ~over)
+        if after is not None:
+            place = tuple_(occurrences.c.starts_at, occurrences.c.id)
+            last = tuple_(literal(after[0], Instant), literal(after[1]))
+            where = and_(where, place > last, occurrences.c.starts_at >= after[0])
+        async with self._database.read() as connection:
+            return await _load_where(connection, where, limit=limit)
 
     async def occurrences_on(self, first: date, last: date) -> Sequence[Occurrence]:
         """Occurrences whose civil date lies in `[first, last]`, by start then id."""
@@ -215,6 +269,23 @@ def _change_row(change: Change) -> dict[str, Any]:
         "seat": change.seat,
         "to": change.to,
     }
+
+
+async def _load_where(
+    connection: AsyncConnection, where: ColumnElement[bool], *, limit: int | None = None
+) -> list[Occurrence]:
+    """As `_load`, for a condition that is dear to evaluate: it is, once, for the ids alone."""
+    order = (occurrences.c.starts_at, occurrences.c.id)
+    ids = select(occurrences.c.id).where(where).order_by(*order).limit(limit)
+    return await _load_all(connection, [row.id for row in await rows(connection, ids)])
+
+
+async def _load_all(connection: AsyncConnection, ids: Sequence[str]) -> list[Occurrence]:
+    """Those of these occurrences that there are, in the order of the ids' chunks."""
+    found: list[Occurrence] = []
+    for chunk in in_chunks(ids):
+        found += await _load(connection, occurrences.c.id.in_(chunk))
+    return found
 
 
 async def _load(connection: AsyncConnection, where: ColumnElement[bool]) -> list[Occurrence]:

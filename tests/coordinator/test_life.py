@@ -18,6 +18,7 @@ from sync_classroom.domain.lesson import (
     LessonRun,
     LessonState,
 )
+from sync_classroom.domain.wanted_rooms import WantedRooms
 from tests.support.coordination import Bench, bench, heard, until
 from tests.support.plans import at, lesson
 
@@ -132,8 +133,8 @@ async def test_seat_with_a_next_lesson_is_gone_when_that_starts_and_alone(table:
     live = LessonRun(ONE, LessonState.LIVE, live_at=at("09:00"))
     around = (LESSON, after)
     rules = table.booth.life.rules
-    assert seats_gone(live, LESSON, around, rules, at("09:41:59")) == frozenset()
-    assert seats_gone(live, LESSON, around, rules, at("09:42")) == {LESSON.seats[1].id}
-    assert seats_gone(live, LESSON, (LESSON,), rules, at("09:44")) == frozenset()
+    assert seats_gone(live, LESSON, WantedRooms(around), rules, at("09:41:59")) == frozenset()
+    assert seats_gone(live, LESSON, WantedRooms(around), rules, at("09:42")) == {LESSON.seats[1].id}
+    assert seats_gone(live, LESSON, WantedRooms([LESSON]), rules, at("09:44")) == frozenset()
     over = LessonRun(ONE, LessonState.ENDED, live_at=at("09:00"), ended_at=at("09:42"))
-    assert seats_gone(over, LESSON, around, rules, at("09:43")) == frozenset()
+    assert seats_gone(over, LESSON, WantedRooms(around), rules, at("09:43")) == frozenset()
