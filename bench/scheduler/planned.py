@@ -42,10 +42,13 @@ class Day:
     bells: int = 20
     lessons: int = 250
     seats: int = 3
+    first: datetime = FIRST_BELL
+    length: timedelta = LESSON
+    between: timedelta = BETWEEN_BELLS
 
     def bell(self, number: int) -> datetime:
         """When the lessons of a bell (from 0) begin."""
-        return FIRST_BELL + number * BETWEEN_BELLS
+        return self.first + number * self.between
 
     def roster(self) -> Roster:
         """One room and one teacher for each lesson at a bell, and rooms for its seats."""
@@ -81,7 +84,7 @@ class Day:
             subject="英语",
             date=starts_at.date(),
             starts_at=starts_at,
-            ends_at=starts_at + LESSON,
+            ends_at=starts_at + self.length,
             periods=1,
             host=Host(HOST, ClassroomId(f"h{n}"), TeacherId(f"t{n}")),
             seats=tuple(
