@@ -46,6 +46,7 @@ BENCHES: Final = (
     Bench("bench.relay.recording", "what recording costs the relay"),
     Bench("bench.store.ingest", "facts appended and read"),
     Bench("bench.scheduler.bell", "hundreds of lessons open and end in one second: how late"),
+    Bench("bench.scheduler.day", "a virtual day of 5000 lessons: late, twice, lost"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )
 ALONE: Final = (

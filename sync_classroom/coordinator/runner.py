@@ -429,7 +429,7 @@ class LessonRunner:
 
         A store that is away fails for all of them: ProblemError, and the next sweep tries again.
         """
-        if not events:
+        if not events or not self._lease.leading:
             return {}
         try:
             return await self._life.advance_all(
