@@ -19,10 +19,12 @@ setup-test:
 demo: setup
 	@$(VENV)/bin/sync-classroom demo --rooms $(ROOMS) --port $(PORT) $(if $(LESSON),--lesson "$(LESSON)")
 
-# Everything CI runs: checks first, fast tests in two workers (they mostly wait), then the browser.
+# Everything CI runs: checks first, then fast tests, then the browser. Workers beyond the cores,
+# since most of a test's time is waiting for a deadline of the protocol it tests; browser tests two
+# files at a time, as some of them measure.
 test: check
-	@$(PY) -m pytest -q -n 2 --dist worksteal --ignore=tests/e2e
-	@$(PY) -m pytest -q tests/e2e
+	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/e2e
 
 # Style, types, architecture, page scripts, documents.
 check: setup-test

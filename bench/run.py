@@ -47,6 +47,8 @@ BENCHES: Final = (
     Bench("bench.store.ingest", "facts appended and read"),
     Bench("bench.scheduler.bell", "hundreds of lessons open and end in one second: how late"),
     Bench("bench.scheduler.day", "a virtual day of 5000 lessons: late, twice, lost"),
+    Bench("bench.timetable.editing", "one edit against a full term, with its clashes and places"),
+    Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )
 ALONE: Final = (

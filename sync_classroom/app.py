@@ -9,7 +9,6 @@ unless `stop_relay` is set: a coordinator that restarts must not make a lesson s
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import secrets
 import signal
 import socket
@@ -31,22 +30,30 @@ from . import __version__
 from .coordinator.accounts import AccountService
 from .coordinator.board import TerminalBoard
 from .coordinator.booth import Booth, build_booth
+from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
+from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
 from .coordinator.relay_process import RelayProcess
+from .coordinator.roster import NationalSource
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
 from .coordinator.throttle import Throttle
+from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
-from .domain.problems import ProblemError, ProblemKind
+from .domain.problems import ProblemError
 from .domain.turn import Turn
+from .exchange.importer import TimetableReader
+from .exchange.national_days import NationalTables
+from .exchange.sandbox import Sandbox
+from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .store.bus import open_redis_bus
@@ -55,13 +62,10 @@ from .web.app import build_app
 
 log = structlog.get_logger(__name__)
 
-# Connections that came while the loop was busy; a school's terminals all come at the bell.
-BACKLOG: Final = 512
 # Pages and terminals are told to come back within milliseconds; slower means they are gone.
 SHUTDOWN_S: Final = 3.0
 # A task that fails is started again after a moment, for as long as the coordinator serves.
 AGAIN_S: Final = 1.0
-ID_BYTES: Final = 8
 # In `data_dir`, which the store is told.
 DATABASE_URL: Final = "sqlite:///sync_classroom.db"
 
@@ -76,7 +80,7 @@ class ServeSettings:
     `control`, `journal_dir` and `keys` are filled in here unless set. `ingests` are recording
     hosts by host classroom. Port 0 lets the system choose. `spawn_relay` false: the relay at
     `relay.control` is another's to start; the certificate of an https control is checked by
-    `relay_authority`, or else by the system's.
+    `relay_authority`, or else by the system's. `national`: days off of the country.
     """
 
     host: str = "127.0.0.1"
@@ -93,6 +97,7 @@ class ServeSettings:
     rules: LessonRules = field(default_factory=LessonRules)
     setup_gap_s: int = 0
     ingests: Mapping[ClassroomId, str] = field(default_factory=dict, repr=False)
+    national: NationalSource = field(default_factory=NationalTables)
     sweep_s: float = SWEEP_S
     zone: str = "Asia/Shanghai"
     trusted_proxies: tuple[str, ...] = ()
@@ -152,9 +157,9 @@ async def _open(
     stack: AsyncExitStack, settings: ServeSettings, clock: Callable[[], datetime]
 ) -> Ready:
     """Start everything in the order it is needed; `stack` takes it down again."""
-    coordinator = stack.enter_context(_own_folder(settings.data_dir))
-    tls = None if settings.tls is None else _load_tls(*settings.tls)
-    listener = stack.enter_context(_listen(settings.host, settings.port))
+    coordinator = stack.enter_context(own_folder(settings.data_dir))
+    tls = None if settings.tls is None else load_tls(*settings.tls)
+    listener = stack.enter_context(listen(settings.host, settings.port))
     port = listener.getsockname()[1]
     url = settings.public_url.rstrip("/") or _own_url(settings.host, port, tls is not None)
 
@@ -181,6 +186,7 @@ async def _open(
         turn=Turn(settings.relay.turn_urls, settings.relay.turn_secret),
         sweep_s=settings.sweep_s, setup_gap_s=settings.setup_gap_s, ingests=settings.ingests,
         record=settings.record_lessons if settings.relay.recording_dir else None,
+        national=settings.national,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
     told = _service_settings(settings, url, relay_url)
@@ -292,24 +298,20 @@ def _services(
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
     return Services(
-        settings=service_settings,
-        clock=clock,
-        zone=zone,
-        store=store,
-        bus=bus,
-        roster=booth.roster,
-        lessons=booth.lessons,
-        evidence=booth.evidence,
-        desk=booth.desk,
-        floor=booth.floor,
-        runner=booth.runner,
-        media=booth.media,
+        settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
+        roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
+        lessons=booth.lessons, evidence=booth.evidence, desk=booth.desk,
+        floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
-        hub=hub,
-        board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
-        recordings=booth.recordings,
-    )
+        hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
+        recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
+        notices=NoticeService(store, bus, clock=clock),
+        imports=ImportService(
+            TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
+            zone=zone, gap_s=settings.setup_gap_s,
+        ),
+    )  # fmt: skip
 
 
 async def _open_bus(redis_url: str) -> Bus:
@@ -371,101 +373,7 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-# ---------------------------------------------------------------------------- machine
-
-
-@contextmanager
-def _own_folder(folder: Path) -> Iterator[str]:
-    """Make the data folder and lock it; the coordinator's id, which it keeps over restarts.
-
-    By its id a coordinator that was killed takes its own lease up again at once.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "coordinator.lock").open("a+", encoding="ascii")
-    except OSError as error:
-        raise _folder_problem(folder, error) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ProblemError(
-                "data_dir_in_use",
-                f"另一个 serve 正在使用数据目录 {folder}。请先停止它，或用 server.data_dir"
-                " 指定另一个目录。",
-                f"Another serve uses the data folder {folder}. Stop it first, or choose another"
-                " folder with server.data_dir.",
-                kind=ProblemKind.CONFLICT,
-                field="server.data_dir",
-                value=str(folder),
-            ) from error
-        lock.seek(0)
-        known = lock.read().strip()
-        if not known:
-            known = secrets.token_hex(ID_BYTES)
-            try:
-                lock.write(known)
-                lock.flush()
-            except OSError as error:
-                raise _folder_problem(folder, error) from error
-        yield known
-
-
-def _folder_problem(folder: Path, error: OSError) -> ProblemError:
-    return ProblemError(
-        "data_dir_unusable",
-        f"无法使用数据目录 {folder}：{error.strerror}。请检查权限与磁盘空间，或改"
-        " server.data_dir。",
-        f"The data folder {folder} cannot be used: {error.strerror}. Check permissions and disk"
-        " space, or change server.data_dir.",
-        kind=ProblemKind.UNAVAILABLE,
-        field="server.data_dir",
-        value=str(folder),
-    )
-
-
-@contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    """Bind the pages' address before anything is started, so that a taken port costs nothing."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(
-            address[:2],
-            family=family,
-            backlog=BACKLOG,
-            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-        )
-    except OSError as error:
-        raise ProblemError(
-            "listen_failed",
-            f"无法在 {host}:{port} 上监听：{error.strerror or error}。请用 server.listen 换一个"
-            "地址或端口，或停止占用它的程序。",
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another address or"
-            " port with server.listen, or stop the program that uses it.",
-            kind=ProblemKind.CONFLICT,
-            field="server.listen",
-            value=f"{host}:{port}",
-        ) from error
-    with listener:
-        yield listener
-
-
-def _load_tls(certificate: Path, key: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror or str(error)
-        raise ProblemError(
-            "tls_unusable",
-            f"无法使用证书 {certificate} 与私钥 {key}：{reason}。请检查 server.tls_certificate"
-            " 和 server.tls_key，两者须成对。",
-            f"The certificate {certificate} and key {key} cannot be used: {reason}. Check"
-            " server.tls_certificate and server.tls_key; they must belong together.",
-            field="server.tls_certificate",
-            value=str(certificate),
-        ) from error
-    return context
+# ---------------------------------------------------------------------------- addresses
 
 
 def _relay_settings(settings: ServeSettings, tokens: TokenMinter) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class ProgrammeSettings(Section):
     timezone: Annotated[str, AfterValidator(check_zone)] = Field(
         "Asia/Shanghai", description="Zone of every civil date and clock time."
     )
+    calendar: str = Field(
+        "config/calendar.toml",
+        description="The bureau's own days off and make-up days over the country's; may be absent.",
+    )
 
 
 class ServerSettings(Section):

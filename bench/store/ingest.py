@@ -30,6 +30,7 @@ from sync_classroom.domain.ids import (
 from sync_classroom.domain.roster import Classroom, Roster, School, SchoolRole, Teacher
 from sync_classroom.domain.timetable import Host, Mode, Occurrence, Seat
 from sync_classroom.store.database import Database, open_store
+from tests.support.plan_changes import book
 
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 SAMPLE = timedelta(seconds=10)
@@ -130,7 +131,7 @@ async def read_a_day(store: Database) -> list[Figure]:
     await store.apply_roster(_programme())
     first = datetime(2027, 3, 1, 0, 0, tzinfo=UTC)
     for n in range(14):
-        await store.add_occurrence(_lesson(n, first), key=f"bench-day-{n}", gap_s=0)
+        await book(store, _lesson(n, first), key=f"bench-day-{n}", gap_s=0)
     times = []
     used = time.process_time()
     for _ in range(50):

@@ -21,6 +21,7 @@ from .logs import configure_logs
 MODULES: Final = {
     "audit": "audit",
     "bundle": "audit",
+    "calendar": "calendar",
     "coverage": "plan",
     "demo": "demo",
     "doctor": "doctor",
@@ -32,6 +33,7 @@ MODULES: Final = {
     "serve": "serve",
     "simulate": "simulate",
     "terminal": "people",
+    "timetable": "timetable",
     "tls": "tls",
     "user": "people",
 }

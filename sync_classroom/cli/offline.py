@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from ..app import DATABASE_URL, ServeSettings, relay_client, utc_now
 from ..coordinator.accounts import AccountService
 from ..coordinator.booth import build_booth
+from ..coordinator.calendar import CalendarService
 from ..coordinator.enrolment import EnrolmentService
 from ..coordinator.evidence import EvidenceService
 from ..coordinator.hub import TerminalHub
@@ -34,6 +35,7 @@ class Offline:
 
     store: Store
     roster: RosterService
+    calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
     accounts: AccountService
@@ -67,6 +69,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
                 relay_id=settings.relay.relay,
                 relay_url="",
                 setup_gap_s=settings.setup_gap_s,
+                national=settings.national,
             )
             throttle = Throttle()
             accounts = AccountService(store, utc_now, throttle=throttle)
@@ -74,6 +77,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
                 yield Offline(
                     store,
                     booth.roster,
+                    CalendarService(store, booth.roster, utc_now),
                     booth.lessons,
                     booth.evidence,
                     accounts,

@@ -55,7 +55,8 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 def init(obj: Any, roster_file: Path) -> None:
     """Load schools, classrooms, classes and teachers from ROSTER_FILE (TOML).
 
-    Loading again updates what differs and never deletes.
+    Loading again updates what differs and never deletes. Days, terms and bell sets that somebody
+    has edited on the calendar's page stay as they are.
     """
     try:
         roster = parse_roster(tomllib.loads(roster_file.read_text("utf-8")))
@@ -72,7 +73,10 @@ def init(obj: Any, roster_file: Path) -> None:
         async with open_offline(serve_settings(obj.settings)) as services:
             change = await services.roster.apply(roster)
         table = Table("", box=SIMPLE_HEAD, pad_edge=False)
-        for zh, en in (("新增", "added"), ("更新", "updated"), ("未变", "unchanged")):
+        columns = [("新增", "added"), ("更新", "updated"), ("未变", "unchanged")]
+        if any(change.kept.values()):
+            columns.append(("页面改过，未覆盖", "kept as edited"))
+        for zh, en in columns:
             table.add_column(say(zh, en), justify="right")
         for kind in change.added:
             table.add_row(
@@ -80,6 +84,7 @@ def init(obj: Any, roster_file: Path) -> None:
                 str(change.added[kind]),
                 str(change.updated[kind]),
                 str(change.unchanged[kind]),
+                *([str(change.kept[kind])] if any(change.kept.values()) else []),
             )
         Console().print(table)
 

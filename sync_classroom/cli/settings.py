@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 
+import structlog
+
 from ..app import ServeSettings
-from ..config import Settings, split_address
+from ..config import ProgrammeSettings, Settings, split_address
 from ..domain.lesson import LessonRules
+from ..domain.national_days import parse_national_days
+from ..domain.problems import ProblemError
+from ..domain.roster import NationalDay
+from ..exchange.national_days import NationalTables
 from .relay_settings import ingest_sources, relay_settings
 from .tls import certificate_files, local_names
+
+log = structlog.get_logger(__name__)
 
 
 def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSettings:
@@ -35,6 +46,7 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         ),
         setup_gap_s=settings.lesson.setup_gap_s,
         ingests=ingest_sources(settings),
+        national=NationalTables(_own_days(settings.programme.calendar)),
         sweep_s=settings.lesson.sweep_s,
         zone=settings.programme.timezone,
         trusted_proxies=tuple(settings.server.trusted_proxies),
@@ -42,6 +54,27 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         stop_relay=stop_relay,
         log_level=settings.log.level,
     )
+
+
+def _own_days(name: str) -> Mapping[date, NationalDay | None]:
+    """The bureau's own days off and make-up days; none if there is no such file."""
+    path = Path(name)
+    if not path.exists():
+        # The file is a wish; but whoever named another place than usual means one that is there.
+        if name != ProgrammeSettings().calendar:
+            log.warning("calendar.absent", file=name)
+        return {}
+    try:
+        return parse_national_days(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
+        raise ProblemError(
+            "calendar_invalid",
+            f"放假调休文件 {name} 无法使用：{error}。请改正，或改 programme.calendar。",
+            f"The file of days off and make-up days {name} cannot be used: {error}. Correct it, or"
+            " change programme.calendar.",
+            field="programme.calendar",
+            value=name,
+        ) from error
 
 
 def _authority(settings: Settings) -> Path | None:

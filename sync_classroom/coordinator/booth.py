@@ -14,6 +14,7 @@ from ..domain.turn import Turn
 from .commands import LessonCommands
 from .desk import LessonDesk
 from .evidence import EvidenceService
+from .feeds import FeedService
 from .floor import FloorService
 from .grants import Grants
 from .journal import JournalIngest
@@ -21,12 +22,14 @@ from .lease import LeaseKeeper
 from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
+from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
 from .rooms import Rooms
-from .roster import RosterService
+from .roster import NationalSource, RosterService, no_national_days
 from .runner import SWEEP_S, LessonRunner
 from .services import Clock
+from .timetable import TimetableService
 from .tokens import TokenMinter
 
 log = structlog.get_logger(__name__)
@@ -50,6 +53,8 @@ class Booth:
     desk: LessonDesk
     evidence: EvidenceService
     recordings: RecordingKeeper
+    timetable: TimetableService
+    feeds: FeedService
 
 
 async def build_booth(
@@ -71,9 +76,10 @@ async def build_booth(
     setup_gap_s: int = 0,
     ingests: Mapping[ClassroomId, str] | None = None,
     record: bool | None = None,
+    national: NationalSource = no_national_days,
 ) -> Booth:
     """Make the services and read the roster; starts nothing. `record`: see `RecordingKeeper`."""
-    roster = RosterService(store, bus)
+    roster = RosterService(store, bus, national=national)
     await roster.load()
     media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
     rooms = Rooms(relay, media, presence, ingests)
@@ -82,9 +88,10 @@ async def build_booth(
             log.warning("ingest.unknown_classroom", classroom=classroom)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
+    writer = PlanWriter(store, bus, roster=roster, clock=clock, zone=zone, gap_s=setup_gap_s)
     lessons = LessonService(
-        store, bus, roster=roster, floor=floor, presence=presence, media=media, clock=clock,
-        zone=zone, rules=rules, setup_gap_s=setup_gap_s,
+        store, roster=roster, floor=floor, presence=presence, media=media, clock=clock, zone=zone,
+        rules=rules, writer=writer,
     )  # fmt: skip
     desk = LessonDesk(
         store, bus, life, floor,
@@ -103,6 +110,8 @@ async def build_booth(
         leading=lambda: lease.leading,
     )  # fmt: skip
     evidence = EvidenceService(store, lessons, roster, zone=zone)
+    timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
-        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings
-    )
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings,
+        timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
+    )  # fmt: skip

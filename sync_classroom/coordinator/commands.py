@@ -23,7 +23,8 @@ from .floor import FloorService
 from .lessons import unknown_lesson
 from .life import LessonLife
 from .media_watch import MediaWatch
-from .ports import LessonStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import LessonStore
 from .rooms import Rooms
 from .services import Clock
 

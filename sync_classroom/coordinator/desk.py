@@ -23,7 +23,8 @@ from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
 from .lessons import Presence, unknown_lesson
 from .life import LessonLife, room_free_until, seats_gone
 from .media_watch import MediaWatch
-from .ports import Bus, LessonStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import Bus, LessonStore
 from .rooms import Rooms, breathe, wall
 from .roster import RosterService
 from .services import Clock

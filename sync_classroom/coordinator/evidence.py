@@ -22,7 +22,8 @@ from ..domain.intervals import Spans, instant_of
 from ..domain.rules import DEFAULT, Rules
 from ..domain.timetable import Mode, Occurrence, Plan
 from .lessons import LessonService, check_period
-from .ports import FactStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import FactStore
 from .roster import RosterService
 from .views import Interval, SeatTimeline, Timeline
 

@@ -15,7 +15,8 @@ from ..domain.lesson import LessonRun, wants_room
 from ..domain.timetable import Occurrence
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
 from .life import Known
-from .ports import LessonStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import LessonStore
 
 # A lesson lasts a day at most; what is older is looked for once in a reign.
 LOOK_BACK: Final = timedelta(days=1)

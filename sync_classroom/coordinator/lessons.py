@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -13,19 +14,23 @@ import structlog
 
 from ..domain import lesson
 from ..domain.accounts import Terminal
+from ..domain.bookable import reason_of
 from ..domain.booking import NewLesson, SeatRequest, plan_lesson
-from ..domain.conflicts import ClashError
 from ..domain.floor import Floor
 from ..domain.ids import ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRules, LessonRun
+from ..domain.plan_change import PlanMovedOnError
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
 from ..domain.timetable import Change, ChangeKind, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms
+from ..domain.working_copy import Images
 from .floor import FloorService
 from .life import room_free_until
 from .media_watch import MediaWatch
-from .ports import Bus, LessonStore, PeerStatus, TerminalStore, TimetableStore
+from .plan_ports import TimetableStore
+from .plan_writer import PlanWriter
+from .ports import LessonStore, PeerStatus, TerminalStore
 from .roster import RosterService
 from .services import Clock
 from .views import LessonView, SeatView
@@ -34,9 +39,10 @@ log = structlog.get_logger(__name__)
 
 __all__ = ["LessonService", "Line", "NewLesson", "Presence", "SeatRequest"]
 
+# Others may change the same lesson at the same moment, but not for ever.
+WRITE_TRIES = 5
 # A page asks for a week or a term; more than a school year is a slip of the pen.
 MAX_DAYS = 400
-MAX_REASON = 200
 
 
 class Line(Protocol):
@@ -75,7 +81,6 @@ class LessonService:
     def __init__(
         self,
         store: LessonsStore,
-        bus: Bus,
         *,
         roster: RosterService,
         floor: FloorService,
@@ -84,10 +89,9 @@ class LessonService:
         clock: Clock,
         zone: ZoneInfo,
         rules: LessonRules,
-        setup_gap_s: int = 0,
+        writer: PlanWriter,
     ) -> None:
         self._store = store
-        self._bus = bus
         self._roster = roster
         self._floor = floor
         self._presence = presence
@@ -95,7 +99,7 @@ class LessonService:
         self._clock = clock
         self._zone = zone
         self._rules = rules
-        self._setup_gap_s = setup_gap_s
+        self._writer = writer
 
     async def create(self, new: NewLesson, *, actor: str, key: str) -> Occurrence:
         """Plan a lesson; the same `key` returns the lesson made first.
@@ -107,13 +111,10 @@ class LessonService:
         occurrence = plan_lesson(
             new, roster, now=self._clock(), zone=self._zone, occurrence_id=_new_id
         )
-        try:
-            stored = await self._store.add_occurrence(occurrence, key=key, gap_s=self._setup_gap_s)
-        except ClashError as error:
-            raise ClashError(error.clashes, names=_names(roster), zone=self._zone) from error
-        if stored.id == occurrence.id:
-            log.info("lesson.planned", occurrence=stored.id, by=actor, seats=len(stored.seats))
-        await self._bus.publish("plan", {"type": "changed"})
+        before, after = Images({occurrence.id: None}), Images({occurrence.id: occurrence})
+        await self._writer.write(before, after, actor=actor, key=key)
+        stored = await self._store.occurrence_by_key(key)
+        assert stored is not None, "what was stored a moment ago cannot be gone: nothing is deleted"
         return stored
 
     async def cancel(
@@ -130,16 +131,34 @@ class LessonService:
 
         Withdrawing what is withdrawn already changes nothing.
         """
+        reason = reason_of(reason)
+        for _ in range(WRITE_TRIES):
+            planned = await self._cancellable(occurrence, seat)
+            if planned.seat_withdrawn(seat) if seat is not None else planned.withdrawn:
+                return planned
+            kind = ChangeKind.CANCELLED if seat is None else ChangeKind.SEAT_CANCELLED
+            change = Change(kind, self._clock(), actor, reason, excused=excused, seat=seat)
+            cancelled = replace(planned, changes=(*planned.changes, change))
+            before, after = Images({occurrence: planned}), Images({occurrence: cancelled})
+            try:
+                await self._writer.write(before, after, actor=actor, key=key, reason=reason)
+            except PlanMovedOnError:
+                continue  # somebody else was first: look at what they left
+            changed = await self._store.get_occurrence(occurrence)
+            assert changed is not None, "nothing that is planned is ever deleted"
+            if seat is not None:
+                await self._floor.withdraw(changed, seat)
+            return changed
+        raise plan_busy()
+
+    async def _cancellable(self, occurrence: OccurrenceId, seat: SeatId | None) -> Occurrence:
         planned = await self._store.get_occurrence(occurrence)
         if planned is None:
             raise unknown_lesson(occurrence)
-        reason = _reason(reason)
         if seat is not None and all(s.id != seat for s in planned.seats):
             raise _unknown_seat(seat)
-        if planned.withdrawn or (seat is not None and planned.seat_withdrawn(seat)):
-            return planned
         run = await self._store.get_run(occurrence)
-        if run is not None and run.state in lesson.OVER:
+        if run is not None and run.state in lesson.OVER and not planned.withdrawn:
             raise ProblemError(
                 "lesson_over",
                 "课已结束，不能再取消。证据有误时，请添加更正记录。",
@@ -149,14 +168,7 @@ class LessonService:
                 field="lesson",
                 value=occurrence,
             )
-        kind = ChangeKind.CANCELLED if seat is None else ChangeKind.SEAT_CANCELLED
-        change = Change(kind, self._clock(), actor, reason, excused=excused, seat=seat)
-        changed = await self._store.add_change(occurrence, change, key=key)
-        log.info("lesson.withdrawn", occurrence=occurrence, seat=seat, by=actor, excused=excused)
-        if seat is not None:
-            await self._floor.withdraw(changed, seat)
-        await self._bus.publish("plan", {"type": "changed"})
-        return changed
+        return planned
 
     async def list_views(self, first: date, last: date) -> list[LessonView]:
         """Lessons whose date lies in `[first, last]`, by start then id."""
@@ -317,31 +329,18 @@ def _unknown_seat(seat: str) -> ProblemError:
     )
 
 
-def _reason(reason: str) -> str:
-    text = reason.strip()
-    if not text or len(text) > MAX_REASON:
-        raise ProblemError(
-            "reason_missing",
-            f"请写明原因（最多 {MAX_REASON} 字），它会告知听课学校并写入记录。",
-            f"Give a reason of {MAX_REASON} characters at most; schools are told and it is kept.",
-            field="reason",
-            value=reason[: MAX_REASON + 1],
-        )
-    return text
+def plan_busy() -> ProblemError:
+    """Others kept changing what was to be changed."""
+    return ProblemError(
+        "plan_busy",
+        "课表正被其他人修改，没有存成。请刷新后再试。",
+        "Others are changing the same lessons; nothing was stored. Reload and try again.",
+        kind=ProblemKind.CONFLICT,
+    )
 
 
 def _extended(run: LessonRun | None) -> bool:
     return run is not None and run.extended_s > 0
-
-
-def _names(roster: Roster) -> dict[str, str]:
-    """Every id that may clash, with the name people know it by."""
-    names: dict[str, str] = {t.id: t.name for t in roster.teachers.values()}
-    for school_class in roster.classes.values():
-        names[school_class.id] = f"{roster.schools[school_class.school].name}{school_class.name}"
-    for classroom in roster.classrooms.values():
-        names[classroom.id] = f"{roster.schools[classroom.school].name}{classroom.name}"
-    return names
 
 
 def _new_id(day: date) -> OccurrenceId:

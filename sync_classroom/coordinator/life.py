@@ -24,7 +24,8 @@ from ..domain.ids import ActId, OccurrenceId, SeatId
 from ..domain.lesson import Effect, Event, LessonRules, LessonRun, LessonState, Step
 from ..domain.timetable import Occurrence
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
-from .ports import Bus, LessonStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import Bus, LessonStore
 from .rooms import Rooms
 from .services import Clock
 
@@ -128,6 +129,8 @@ class LessonLife:
             left, runs = [name for name in changed if name not in saved], None
             if not left:
                 break
+            # Somebody was first, who may have known a newer plan.
+            planned = {**planned, **await self._store.occurrences_of(left)}
         else:
             raise RuntimeError(f"runs of {left} lost {SAVE_TRIES} races in a row")
         for step in steps.values():

@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
+from ..domain.calendar_edits import CalendarEdit, Edited, Subject
 from ..domain.facts import Fact
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
-    ClassroomId,
     OccurrenceId,
+    SchoolId,
     TerminalId,
     UserId,
 )
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-from ..domain.timetable import Change, Occurrence
+from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -42,59 +43,36 @@ class RosterStore(Protocol):
         ...
 
 
-class TimetableStore(Protocol):
-    """Occurrences and what was changed about them."""
+class CalendarStore(Protocol):
+    """What people changed of terms, bell sets and days, for ever."""
 
-    async def add_occurrence(self, occurrence: Occurrence, *, key: str, gap_s: int) -> Occurrence:
-        """Store a new occurrence unless a room, teacher or class is already taken.
-
-        The check and the insert are one transaction, safe against simultaneous callers. `gap_s` is
-        the set-up gap in seconds kept between two uses of one resource. `key` is the caller's
-        idempotency key: the same key returns the occurrence stored first. Raises
-        `domain.conflicts.ClashError` listing the clashes, and stores nothing then.
-        """
-        ...
-
-    async def get_occurrence(self, occurrence: OccurrenceId) -> Occurrence | None:
-        """One occurrence with seats and changes, or None."""
-        ...
-
-    async def occurrences_between(self, from_at: datetime, to_at: datetime) -> Sequence[Occurrence]:
-        """Occurrences whose planned window touches `[from_at, to_at)`, by start then id."""
-        ...
-
-    async def occurrences_of(
-        self, wanted: Iterable[OccurrenceId]
-    ) -> Mapping[OccurrenceId, Occurrence]:
-        """Those of these occurrences that there are."""
-        ...
-
-    async def bookings_between(
-        self, from_at: datetime, to_at: datetime, rooms: Iterable[ClassroomId]
-    ) -> Sequence[Occurrence]:
-        """Occurrences that start in `[from_at, to_at)` and want any of these classrooms."""
-        ...
-
-    async def undecided_between(
+    async def edit_calendar(
         self,
-        from_at: datetime,
-        to_at: datetime,
+        subjects: Sequence[Subject],
         *,
-        after: tuple[datetime, OccurrenceId] | None = None,
-        limit: int | None = None,
-    ) -> Sequence[Occurrence]:
-        """Occurrences whose planned window touches `[from_at, to_at)` and whose run is not over.
+        at: datetime,
+        by: str,
+        reason: str,
+        seen: int,
+        key: str,
+    ) -> Sequence[CalendarEdit]:
+        """Make edits, all or none, once for a key.
 
-        By start then id; `after` is the start and id of the last one of the page before.
+        ProblemError `calendar_changed` if a subject was edited after number `seen`, `terms_overlap`
+        against what is stored in that moment.
         """
         ...
 
-    async def occurrences_on(self, first: date, last: date) -> Sequence[Occurrence]:
-        """Occurrences whose civil date lies in `[first, last]`, by start then id."""
-        ...
-
-    async def add_change(self, occurrence: OccurrenceId, change: Change, *, key: str) -> Occurrence:
-        """Append a change record (idempotent by `key`); raises KeyError for an unknown id."""
+    async def calendar_edits(
+        self,
+        *,
+        kind: Edited | None = None,
+        subject: str | None = None,
+        school: SchoolId | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[CalendarEdit]:
+        """The latest edits, newest first; those of a school with those of all schools."""
         ...
 
 
@@ -310,13 +288,17 @@ class RecordingStore(Protocol):
 
 class Store(
     RosterStore,
+    CalendarStore,
     TimetableStore,
+    DraftStore,
+    NoticeStore,
     LessonStore,
     FactStore,
     TerminalStore,
     AccountStore,
     LeaseStore,
     RecordingStore,
+    FeedStore,
     Protocol,
 ):
     """One database behind all of the above."""

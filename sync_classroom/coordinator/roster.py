@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import date
 
 import structlog
 
 from ..domain.accounts import RosterChange
 from ..domain.problems import ProblemError
-from ..domain.roster import Roster
+from ..domain.roster import NationalDay, Roster
 from .ports import Bus, RosterStore
 
 log = structlog.get_logger(__name__)
@@ -19,13 +22,30 @@ CHANNEL = "roster"
 # Whoever loaded it looks at a page next; reading the whole roster takes some 10 ms.
 REREAD_S = 5.0
 
+NationalSource = Callable[[Collection[int]], Mapping[date, NationalDay]]
+"""The national days off and make-up days of calendar years; asked again with every reading."""
+
+
+def no_national_days(years: Collection[int]) -> Mapping[date, NationalDay]:
+    """A country without days off."""
+    del years
+    return {}
+
 
 class RosterService:
     """The current roster, shared by every service. `load` once before use; `run` keeps it fresh."""
 
-    def __init__(self, store: RosterStore, bus: Bus, *, reread_s: float = REREAD_S) -> None:
+    def __init__(
+        self,
+        store: RosterStore,
+        bus: Bus,
+        *,
+        national: NationalSource = no_national_days,
+        reread_s: float = REREAD_S,
+    ) -> None:
         self._store = store
         self._bus = bus
+        self._national = national
         self._reread_s = reread_s
         self._roster: Roster | None = None
         self._listening = asyncio.Event()
@@ -38,16 +58,23 @@ class RosterService:
         return self._roster
 
     async def load(self) -> Roster:
-        """Read the roster from the store now."""
-        self._roster = await self._store.load_roster()
+        """Read the roster from the store now; the national days of its terms go with it."""
+        roster = await self._store.load_roster()
+        terms = roster.terms.values()
+        years = {y for t in terms for y in range(t.first_day.year, t.last_day.year + 1)}
+        self._roster = replace(roster, national=self._national(years))
         return self._roster
 
     async def apply(self, roster: Roster) -> RosterChange:
         """Store a roster (inserting and updating, never deleting) and tell everybody."""
         change = await self._store.apply_roster(roster)
+        await self.changed()
+        return change
+
+    async def changed(self) -> None:
+        """Read what was just stored, and tell everybody."""
         await self.load()
         await self._bus.publish(CHANNEL, {"type": "changed"})
-        return change
 
     async def listening(self) -> None:
         """Wait until `run` hears the bus, so that no change from then on is missed."""

@@ -40,7 +40,8 @@ from .going_on import GoingOn
 from .lease import LeaseKeeper
 from .life import LessonLife, seats_gone
 from .media_watch import MediaWatch
-from .ports import Bus, FactStore, LessonStore, TimetableStore
+from .plan_ports import TimetableStore
+from .ports import Bus, FactStore, LessonStore
 from .recordings import RecordingKeeper
 from .rooms import Rooms, breathe
 from .services import Clock

@@ -12,17 +12,22 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from .accounts import AccountService
     from .board import TerminalBoard
+    from .calendar import CalendarService
     from .desk import LessonDesk
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
+    from .feeds import FeedService
     from .floor import FloorService
     from .hub import TerminalHub
     from .lessons import LessonService
     from .media_watch import MediaWatch
+    from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
     from .roster import RosterService
     from .runner import LessonRunner
+    from .timetable import TimetableService
+    from .timetable_import import ImportService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -58,6 +63,7 @@ class Services:
     store: Store
     bus: Bus
     roster: RosterService
+    calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
     desk: LessonDesk
@@ -69,3 +75,7 @@ class Services:
     hub: TerminalHub
     board: TerminalBoard
     recordings: RecordingKeeper
+    timetable: TimetableService
+    imports: ImportService
+    feeds: FeedService
+    notices: NoticeService

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -79,11 +79,15 @@ class EnrolmentCode:
 
 @dataclass(frozen=True, slots=True)
 class RosterChange:
-    """How many rows a roster load added, changed and left alone, by kind of thing."""
+    """How many rows a roster load added, changed and left alone, by kind of thing.
+
+    `kept` rows differ from the file because a person has edited them since; they stay as they are.
+    """
 
     added: Mapping[str, int]
     updated: Mapping[str, int]
     unchanged: Mapping[str, int]
+    kept: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

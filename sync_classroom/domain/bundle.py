@@ -11,22 +11,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields as fields_of
 from datetime import date, datetime, time
 from enum import StrEnum
+from types import NoneType
 from typing import Any, Final
 
+from .calendar import days_written
 from .facts import Fact, parse_fact
 from .fields import Fields, MalformedError, shown
 from .ids import (
+    ID_PATTERN,
     ClassId,
     ClassroomId,
     OccurrenceId,
     PushId,
     SchoolId,
     SeatId,
+    SeriesId,
     TargetId,
     TeacherId,
     TermId,
 )
-from .roster import Roster
+from .roster import BellSet, DayException, Roster, Term
 from .roster_file import parse_roster, reference
 from .rules import DEFAULT, Rules
 from .timetable import (
@@ -39,6 +43,7 @@ from .timetable import (
     Push,
     PushTarget,
     Seat,
+    Slot,
 )
 
 PLAN_SCHEMA: Final = "sync-classroom/plan/1"
@@ -47,22 +52,45 @@ PLAN_SCHEMA: Final = "sync-classroom/plan/1"
 def parse_plan(values: Mapping[str, Any]) -> Plan:
     """Read a plan; fields nobody knows are passed over, references must lead somewhere."""
     root = Fields(values, "plan")
+    roster = parse_plan_roster(values)
+    return Plan(
+        roster,
+        {o.id: o for o in read_occurrences(root.items("occurrences"), roster)},
+        {p.id: p for p in read_pushes(root.items("pushes"), roster)},
+    )
+
+
+def parse_plan_roster(values: Mapping[str, Any]) -> Roster:
+    """Read the roster of a plan, if it is a plan."""
+    root = Fields(values, "plan")
     if root.values.get("schema") != PLAN_SCHEMA:
         raise root.wrong("schema", f" {PLAN_SCHEMA}", repr(PLAN_SCHEMA))
-    roster = parse_roster(values, strict=False)
-    occurrences: dict[OccurrenceId, Occurrence] = {}
-    for each in root.records("occurrences"):
-        occurrence = _parse_occurrence(each, roster)
-        if occurrence.id in occurrences:
-            raise _twice(each)
-        occurrences[occurrence.id] = occurrence
-    pushes: dict[PushId, Push] = {}
-    for each in root.records("pushes"):
-        push = _parse_push(each, roster)
-        if push.id in pushes:
-            raise _twice(each)
-        pushes[push.id] = push
-    return Plan(roster, occurrences, pushes)
+    return parse_roster(values, strict=False)
+
+
+def read_occurrences(items: Iterable[object], roster: Roster) -> Iterator[Occurrence]:
+    """Read a plan's occurrences one by one, as they stand in its list; an id twice is refused."""
+    root, seen = Fields({}, "plan"), set()
+    for n, item in enumerate(items):
+        occurrence = _well_formed_lesson(item, roster)
+        if occurrence is None:
+            occurrence = parse_occurrence(root.record("occurrences", n, item), roster)
+        if occurrence.id in seen:
+            raise _twice(root.record("occurrences", n, item))
+        seen.add(occurrence.id)
+        yield occurrence
+
+
+def read_pushes(items: Iterable[object], roster: Roster) -> Iterator[Push]:
+    """Read a plan's pushes one by one, as they stand in its list; an id twice is refused."""
+    root, seen = Fields({}, "plan"), set()
+    for n, item in enumerate(items):
+        fields = root.record("pushes", n, item)
+        push = _parse_push(fields, roster)
+        if push.id in seen:
+            raise _twice(fields)
+        seen.add(push.id)
+        yield push
 
 
 def parse_rules(values: Mapping[str, Any]) -> Rules:
@@ -119,30 +147,50 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "schema": PLAN_SCHEMA,
         "timezone": roster.timezone,
         "target_classrooms": roster.target_classrooms,
-        "schools": [_written(s) for s in roster.schools.values()],
-        "classrooms": [_written(c) for c in roster.classrooms.values()],
-        "classes": [_written(c) for c in roster.classes.values()],
-        "teachers": [_written(t) for t in roster.teachers.values()],
-        "terms": [_written(t) for t in roster.terms.values()],
-        "days": [_written(d) for d in roster.days],
-        "bell_sets": [_written(b) for b in roster.bell_sets.values()],
-        "occurrences": [_written(o) for o in plan.occurrences.values()],
-        "pushes": [_written(p) for p in plan.pushes.values()],
+        "schools": [written(s) for s in roster.schools.values()],
+        "classrooms": [written(c) for c in roster.classrooms.values()],
+        "classes": [written(c) for c in roster.classes.values()],
+        "teachers": [written(t) for t in roster.teachers.values()],
+        "terms": [record(t) for t in roster.terms.values()],
+        "days": [record(d) for d in days_written(roster)],
+        "bell_sets": [record(b) for b in roster.bell_sets.values()],
+        "occurrences": [written(o) for o in plan.occurrences.values()],
+        "pushes": [written(p) for p in plan.pushes.values()],
     }
 
 
 # `class` cannot be a name in Python.
 _RENAMED: Final = {"school_class": "class"}
+# Keys the layout did not have from the start: written only where they say something.
+_WHERE_SET: Final = frozenset({"slot", "moved_from", "assistant"})
 
 
-def _written(thing: Any) -> dict[str, Any]:
+def written(thing: Any) -> dict[str, Any]:
     """A domain value as JSON: its fields, in their order, under the names of the file."""
-    return {_RENAMED.get(f.name, f.name): _plain(getattr(thing, f.name)) for f in fields_of(thing)}
+    named = ((f.name, getattr(thing, f.name)) for f in fields_of(thing))
+    return {
+        _RENAMED.get(name, name): plain(value)
+        for name, value in named
+        if value is not None or name not in _WHERE_SET
+    }
 
 
-def _plain(value: Any) -> Any:
+# Fields that came later are written only where they say something, so that a plan without them
+# is the same file as before, with the same SHA-256.
+_LATER: Final = ("reason", "name", "valid_from", "valid_to")
+
+
+def record(thing: DayException | BellSet | Term) -> dict[str, Any]:
+    """One record of the calendar as `plan.json` has it."""
+    return {
+        k: v for k, v in written(thing).items() if v or (k not in _LATER or isinstance(thing, Term))
+    }
+
+
+def plain(value: Any) -> Any:
+    """One field of a domain value as JSON."""
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, datetime | date):
@@ -150,7 +198,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, time):
         return value.isoformat("minutes")
     if hasattr(value, "__dataclass_fields__"):
-        return _written(value)
+        return written(value)
     return value
 
 
@@ -185,7 +233,86 @@ def _school(fields: Fields, roster: Roster) -> SchoolId:
     return SchoolId(reference(fields, "school", roster.schools, "schools"))
 
 
-def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+def _well_formed_lesson(values: Any, roster: Roster) -> Occurrence | None:
+    """An unchanged occurrence that has nothing wrong with it, else None.
+
+    A province's plan has a million of them and several million seats, so they are read without
+    naming what might be wrong; whoever gets None asks the careful reader, which says it. Ids are
+    the roster's own: one text for all that name a thing.
+    """
+    try:
+        # Whatever is rare is left to the careful reader.
+        if (
+            values.get("changes") not in (None, [])
+            or values.get("participants") not in (None, [])
+            or values.get("moved_from") is not None
+        ):
+            return None
+        slot = None if values.get("slot") is None else _slot_or_none(Fields(values, "plan"))
+        host, term, grade = values["host"], values.get("term"), values.get("grade")
+        ident, periods = values["id"], values["periods"]
+        title, subject = values["title"], values["subject"]
+        starts_at = datetime.fromisoformat(values["starts_at"])
+        ends_at = datetime.fromisoformat(values["ends_at"])
+        given = values.get("seats")
+        seats = () if given is None else tuple([_well_formed_seat(s, roster) for s in given])
+        if not (
+            type(given) in (list, NoneType)
+            and ID_PATTERN.fullmatch(ident)
+            and type(title) is type(subject) is str
+            and type(periods) is int
+            and periods >= 0
+            and (grade is None or (type(grade) is int and grade >= 0))
+            and starts_at.tzinfo is not None
+            and starts_at < ends_at  # TypeError when only one of them is aware
+            and (len(seats) < 2 or len({seat.id for seat in seats}) == len(seats))
+        ):
+            return None
+        group = host.get("class")
+        return Occurrence(
+            id=ident,
+            mode=Mode(values["mode"]),
+            title=title,
+            subject=subject,
+            date=date.fromisoformat(values["date"]),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            periods=periods,
+            host=Host(
+                roster.schools[host["school"]].id,
+                roster.classrooms[host["classroom"]].id,
+                roster.teachers[host["teacher"]].id,
+                None if group is None else roster.classes[group].id,
+            ),
+            seats=seats,
+            grade=grade,
+            term=None if term is None else roster.terms[term].id,
+            slot=slot,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _well_formed_seat(values: dict[str, Any], roster: Roster) -> Seat:
+    """One of its seats; ValueError, or what comes of a wrong type or name, for a bad one."""
+    get = values.get
+    ident, group = values["id"], get("class")
+    expected, assistant = get("expected"), get("assistant")
+    if not ID_PATTERN.fullmatch(ident):
+        raise ValueError(ident)
+    if expected is not None and (type(expected) is not int or expected < 0):
+        raise ValueError(expected)
+    return Seat(
+        ident,
+        roster.classrooms[values["classroom"]].id,
+        None if group is None else roster.classes[group].id,
+        expected,
+        None if assistant is None else roster.teachers[assistant].id,
+    )
+
+
+def parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
+    """One occurrence of a plan; what it refers to must be in the roster."""
     starts_at, ends_at = fields.instant("starts_at"), fields.instant("ends_at")
     if ends_at <= starts_at:
         raise fields.wrong("ends_at", "晚于 starts_at 的时刻", "later than starts_at")
@@ -215,7 +342,17 @@ def _parse_occurrence(fields: Fields, roster: Roster) -> Occurrence:
             _parse_change(each, {s.id for s in seats})
             for each in fields.records("changes", named_by=None)
         ),
+        slot=_slot_or_none(fields),
+        moved_from=OccurrenceId(fields.ident("moved_from")) if fields.has("moved_from") else None,
     )
+
+
+def _slot_or_none(fields: Fields) -> Slot | None:
+    if not fields.has("slot"):
+        return None
+    slot = Fields(fields.values["slot"], f"{fields.where}, slot")
+    # A plan has occurrences, not rules: the series lies outside of it.
+    return Slot(SeriesId(slot.ident("series")), slot.day("date"), slot.flag("own", default=False))
 
 
 def _parse_host(fields: Fields, roster: Roster) -> Host:
@@ -228,11 +365,15 @@ def _parse_host(fields: Fields, roster: Roster) -> Host:
 
 
 def _parse_seat(fields: Fields, roster: Roster) -> Seat:
+    assistant = None
+    if fields.has("assistant"):
+        assistant = TeacherId(reference(fields, "assistant", roster.teachers, "teachers"))
     return Seat(
         SeatId(fields.ident("id")),
         _classroom(fields, roster),
         _class_or_none(fields, roster),
         fields.count_or_none("expected"),
+        assistant,
     )
 
 

@@ -1,57 +1,52 @@
-"""Clashes: one room, teacher or class booked twice. Half-open intervals on real dates.
+"""Clashes: one room, teacher or class booked twice, in a whole plan or with one candidate.
 
-A lesson books its host classroom, its teacher, its host class, and the classroom and class of every
-seat that still takes place; a research meeting books its participants as teachers too. Host and
-remote classrooms are one kind of resource. What was cancelled or moved away books nothing, and a
-lesson that ended early books nothing from then on.
+What a lesson books, and for how long, is defined in `bookings`.
 """
 
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Final
 
+from .bookings import (
+    MICROSECONDS,
+    Booking,
+    Clash,
+    Resource,
+    ResourceKind,
+    booked_twice,
+    booking_of,
+    clash_between,
+    in_order,
+    instant,
+    moment,
+    resources,
+)
 from .ids import OccurrenceId
 from .problems import ProblemError, ProblemKind
 from .timetable import Occurrence
 
+__all__ = [
+    "Clash",
+    "ClashError",
+    "ResourceKind",
+    "Sweep",
+    "clashes_in",
+    "clashes_of",
+]
+
 # A sentence that lists more than this is not read; `ClashError.clashes` always has all of them.
 _NAMED_IN_SENTENCE: Final = 3
-
-
-class ResourceKind(StrEnum):
-    """What can be booked once at a time."""
-
-    CLASSROOM = "classroom"
-    TEACHER = "teacher"
-    CLASS = "class"
-
 
 _ZH: Final = {
     ResourceKind.CLASSROOM: "教室",
     ResourceKind.TEACHER: "教师",
     ResourceKind.CLASS: "班级",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """One resource booked by two occurrences, in order of start then id.
-
-    `[from_at, to_at)` is the time both want; where only a set-up gap is violated it is the pause
-    between them, which is too short. Both ids are equal when one lesson books a resource twice.
-    """
-
-    kind: ResourceKind
-    resource: str
-    occurrences: tuple[OccurrenceId, OccurrenceId]
-    from_at: datetime
-    to_at: datetime
 
 
 class ClashError(ProblemError):
@@ -83,17 +78,6 @@ class ClashError(ProblemError):
         self.clashes: tuple[Clash, ...] = tuple(clashes)
 
 
-class _Booking(NamedTuple):
-    """One use of one resource; compares by start, then occurrence id."""
-
-    start: datetime
-    occurrence: OccurrenceId
-    end: datetime
-
-
-_Resource = tuple[ResourceKind, str]
-
-
 def clashes_of(
     candidate: Occurrence,
     others: Iterable[Occurrence],
@@ -106,28 +90,28 @@ def clashes_of(
     `others` may contain an older version of the candidate (same id), which is passed over. `gap_s`
     is the set-up gap in seconds kept between two uses of one resource. `freed` maps occurrences
     that ended early to the instant they did; a later instant than the planned end changes nothing.
+    Whoever asks often keeps a `clash_index.ClashIndex` instead.
     """
-    freed = freed or {}
-    found = _clashes_within(candidate)
-    mine = _booking(candidate, freed)
-    wanted = set(_resources(candidate))
+    booked = resources(candidate)
+    found = booked_twice(candidate, booked)
+    mine = booking_of(candidate, freed)
+    wanted = set(booked)
     if mine is None or not wanted:
         return tuple(found)
-    gap = timedelta(seconds=gap_s)
-    starts = {candidate.id: candidate.starts_at}
+    gap = gap_s * MICROSECONDS
+    starts = {candidate.id: mine.start}
     for other in others:
         if other.id == candidate.id:
             continue
-        starts[other.id] = other.starts_at
-        theirs = _booking(other, freed)
-        if theirs is None or not _too_close(mine, theirs, gap):
+        theirs = booking_of(other, freed)
+        if theirs is None or mine.start >= theirs.end + gap or theirs.start >= mine.end + gap:
             continue
-        first, second = sorted((mine, theirs))
+        starts[other.id] = theirs.start
         found.extend(
-            _clash(kind, resource, first, second)
-            for kind, resource in wanted.intersection(_resources(other))
+            clash_between(resource, mine, theirs)
+            for resource in wanted.intersection(resources(other))
         )
-    return _in_order(found, starts)
+    return in_order(found, starts)
 
 
 def clashes_in(
@@ -136,109 +120,86 @@ def clashes_in(
     gap_s: int = 0,
     freed: Mapping[OccurrenceId, datetime] | None = None,
 ) -> tuple[Clash, ...]:
-    """Every clash of a whole plan, each pair once per resource, by start then id.
-
-    A sweep per resource: O(n log n) beside the number of clashes found.
-    """
-    freed = freed or {}
-    gap = timedelta(seconds=gap_s)
-    found: list[Clash] = []
-    starts: dict[OccurrenceId, datetime] = {}
-    booked: dict[_Resource, list[_Booking]] = defaultdict(list)
+    """Every clash of a whole plan, each pair once per resource, by start then id."""
+    sweep = Sweep(gap_s=gap_s, freed=freed)
     for occurrence in occurrences:
-        starts[occurrence.id] = occurrence.starts_at
-        found.extend(_clashes_within(occurrence))
-        booking = _booking(occurrence, freed)
-        if booking is not None:
-            for resource in set(_resources(occurrence)):
-                booked[resource].append(booking)
-    for (kind, resource_id), bookings in booked.items():
-        found.extend(_sweep(kind, resource_id, sorted(bookings), gap))
-    return _in_order(found, starts)
+        sweep.add(occurrence)
+    return sweep.clashes()
 
 
-def _resources(occurrence: Occurrence) -> list[_Resource]:
-    """What the occurrence books, a room or class as often as it is booked; withdrawn: nothing."""
-    if occurrence.withdrawn:
-        return []
-    host = occurrence.host
-    # A research meeting's leader may well be listed among its participants: one person, once.
-    teachers = {host.teacher, *occurrence.participants}
-    resources: list[_Resource] = [(ResourceKind.TEACHER, str(t)) for t in sorted(teachers)]
-    resources.append((ResourceKind.CLASSROOM, str(host.classroom)))
-    if host.school_class is not None:
-        resources.append((ResourceKind.CLASS, str(host.school_class)))
-    for seat in occurrence.active_seats:
-        resources.append((ResourceKind.CLASSROOM, str(seat.classroom)))
-        if seat.school_class is not None:
-            resources.append((ResourceKind.CLASS, str(seat.school_class)))
-    return resources
+class Sweep:
+    """All clashes of a plan whose occurrences come one by one and need not be kept.
+
+    A sweep per resource: O(n log n) beside the number of clashes found. Twenty bytes are kept of
+    each lesson besides its id, and four of each use of a resource, so that the millions of seats of
+    a province fit. Each occurrence is added once; `gap_s` and `freed` are as in `clashes_of`. The
+    times of the clashes are in UTC.
+    """
+
+    def __init__(
+        self, *, gap_s: int = 0, freed: Mapping[OccurrenceId, datetime] | None = None
+    ) -> None:
+        self._gap = gap_s * MICROSECONDS
+        self._freed = freed
+        self._ids: list[OccurrenceId] = []
+        self._starts = array("q")
+        self._ends = array("q")
+        self._booked: dict[Resource, array[int]] = defaultdict(lambda: array("I"))
+        self._twice: list[Clash] = []
+
+    def add(self, occurrence: Occurrence) -> None:
+        """Take an occurrence in."""
+        booked = resources(occurrence)
+        if not booked:
+            return
+        twice = booked_twice(occurrence, booked)
+        self._twice += twice
+        booking = booking_of(occurrence, self._freed)
+        if booking is None:
+            return
+        number = len(self._ids)
+        self._ids.append(booking.occurrence)
+        self._starts.append(booking.start)
+        self._ends.append(booking.end)
+        for resource in set(booked) if twice else booked:
+            self._booked[resource].append(number)
+
+    def clashes(self) -> tuple[Clash, ...]:
+        """Every clash of what was added, each pair once per resource, by start then id."""
+        order = sorted(range(len(self._ids)), key=lambda n: (self._starts[n], self._ids[n]))
+        rank = array("I", bytes(array("I").itemsize * len(order)))
+        for place, number in enumerate(order):
+            rank[number] = place
+        starts = array("q", (self._starts[number] for number in order))
+        ends = array("q", (self._ends[number] + self._gap for number in order))
+        found = list(self._twice)
+        for resource, numbers in self._booked.items():
+            for places in _overlaps(sorted(rank[n] for n in numbers), starts, ends):
+                first, second = (self._booking(order[place]) for place in places)
+                found.append(clash_between(resource, first, second))
+        named = {ident for clash in found for ident in clash.occurrences}
+        at = {i: s for i, s in zip(self._ids, self._starts, strict=True) if i in named}
+        at |= {c.occurrences[0]: instant(c.from_at) for c in self._twice}
+        return in_order(found, at)
+
+    def _booking(self, number: int) -> Booking:
+        start, end = self._starts[number], self._ends[number]
+        return Booking(start, self._ids[number], end, moment(start), moment(end))
 
 
-def _booking(occurrence: Occurrence, freed: Mapping[OccurrenceId, datetime]) -> _Booking | None:
-    end = min(occurrence.ends_at, freed.get(occurrence.id, occurrence.ends_at))
-    if end <= occurrence.starts_at:
-        return None
-    return _Booking(occurrence.starts_at, occurrence.id, end)
-
-
-def _clashes_within(occurrence: Occurrence) -> list[Clash]:
-    """A room or class that one lesson books twice cannot be in two places either."""
-    seen: set[_Resource] = set()
-    twice: list[_Resource] = []
-    for resource in _resources(occurrence):
-        if resource in seen and resource not in twice:
-            twice.append(resource)
-        seen.add(resource)
-    return [
-        Clash(
-            kind,
-            resource,
-            (occurrence.id, occurrence.id),
-            occurrence.starts_at,
-            occurrence.ends_at,
-        )
-        for kind, resource in sorted(twice)
-    ]
-
-
-def _too_close(a: _Booking, b: _Booking, gap: timedelta) -> bool:
-    return a.start < b.end + gap and b.start < a.end + gap
-
-
-def _sweep(
-    kind: ResourceKind, resource: str, bookings: Sequence[_Booking], gap: timedelta
-) -> Iterable[Clash]:
-    """Pairs of `bookings` (sorted) that overlap: whatever is still running when one starts."""
-    running: list[tuple[datetime, OccurrenceId, _Booking]] = []
-    for booking in bookings:
-        while running and running[0][0] + gap <= booking.start:
+def _overlaps(
+    places: Iterable[int], starts: Sequence[int], ends: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """Pairs of `places` (ascending, as are their starts) that overlap: whatever is still running
+    when one starts."""
+    running: list[tuple[int, int]] = []
+    for place in places:
+        start = starts[place]
+        while running and running[0][0] <= start:
             heapq.heappop(running)
-        for _, _, earlier in running:
-            yield _clash(kind, resource, earlier, booking)
-        heapq.heappush(running, (booking.end, booking.occurrence, booking))
-
-
-def _clash(kind: ResourceKind, resource: str, first: _Booking, second: _Booking) -> Clash:
-    overlap = (max(first.start, second.start), min(first.end, second.end))
-    return Clash(kind, resource, (first.occurrence, second.occurrence), min(overlap), max(overlap))
-
-
-def _in_order(
-    clashes: Iterable[Clash], starts: Mapping[OccurrenceId, datetime]
-) -> tuple[Clash, ...]:
-    def key(clash: Clash) -> tuple[datetime, str, datetime, str, str, str]:
-        a, b = clash.occurrences
-        return (
-            starts[a],
-            a,
-            starts[b],
-            b,
-            clash.kind,
-            clash.resource,
-        )
-
-    return tuple(sorted(clashes, key=key))
+        for _, earlier in running:
+            yield earlier, place
+        heapq.heappush(running, (ends[place], place))
 
 
 def _times(clash: Clash, zone: tzinfo | None) -> str:

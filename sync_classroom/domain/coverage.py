@@ -35,6 +35,9 @@ __all__ = [
     "SeatEvidence",
     "SeatState",
     "compute",
+    "grouped",
+    "school_figures",
+    "summarise",
 ]
 
 K = TypeVar("K")
@@ -185,12 +188,12 @@ def summarise(
         evidence,
         inside.schools,
     )
-    by_school = _by_school(seats, inside, rules)
+    by_school = school_figures(seats, inside, rules)
     matrix = _matrix(inside, by_school, research.by_school, push.by_school)
     classes = dict(roster.classes)
-    rooms = _grouped(seats, lambda s: s.seat.classroom, inside.classrooms)
-    weeks = _grouped(seats, lambda s: iso_week(s.occurrence.date))
-    subjects = _grouped(seats, lambda s: s.occurrence.subject)
+    rooms = grouped(seats, lambda s: s.seat.classroom, inside.classrooms)
+    weeks = grouped(seats, lambda s: iso_week(s.occurrence.date))
+    subjects = grouped(seats, lambda s: s.occurrence.subject)
     return Coverage(
         rules=rules,
         first=first,
@@ -236,7 +239,7 @@ def _period(plan: Plan, first: date | None, last: date | None) -> tuple[date | N
     return first, last
 
 
-def _grouped(
+def grouped(
     seats: Iterable[SeatEvidence],
     key: Callable[[SeatEvidence], K],
     always: Iterable[K] = (),
@@ -250,11 +253,12 @@ def _grouped(
     return dict(groups)
 
 
-def _by_school(
+def school_figures(
     seats: Sequence[SeatEvidence], inside: Programme, rules: Rules
 ) -> dict[SchoolId, SchoolFigures]:
+    """The seats of the period by remote school, with every school of the programme."""
     classes = dict(inside.roster.classes)
-    groups = _grouped(seats, lambda s: inside.school_of(s.seat.classroom), inside.schools)
+    groups = grouped(seats, lambda s: inside.school_of(s.seat.classroom), inside.schools)
     result: dict[SchoolId, SchoolFigures] = {}
     for school, group in groups.items():
         rooms = [r for r, c in inside.classrooms.items() if c.school == school]

@@ -219,6 +219,8 @@ def _judge(
 
 def withdrawn_state(occurrence: Occurrence, seat: Seat | None = None) -> SeatState | None:
     """What cancellations and moves make of a seat (of the whole occurrence if None), or None."""
+    if not occurrence.changes:
+        return None
     starts_at = second_of(occurrence.starts_at)
     withdrawn: set[SeatState] = set()
     for change in occurrence.changes:

@@ -41,6 +41,7 @@ class ChangeSeries:
 
     series: Series
     since: date | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class RemoveSeries:
 
 @dataclass(frozen=True, slots=True)
 class AddLesson:
-    """One lesson outside any series."""
+    """One lesson outside any series. `place.classroom` is needed; `span` goes with its period."""
 
     title: str
     subject: str
@@ -64,6 +65,7 @@ class AddLesson:
     periods: int = 1
     grade: int | None = None
     school_class: ClassId | None = None
+    span: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ class MoveLesson:
 
 @dataclass(frozen=True, slots=True)
 class SwapLessons:
-    """Two lessons take each other's times, each keeping its room and people."""
+    """Two lessons that count for the same periods take each other's times.
+
+    Each keeps its room and people.
+    """
 
     first: OccurrenceId
     second: OccurrenceId
@@ -131,6 +136,17 @@ class AddSeat:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSeat:
+    """Class, expected head count and assistant of one seat become as given, None too."""
+
+    lesson: OccurrenceId
+    seat: SeatId
+    school_class: ClassId | None = None
+    expected: int | None = None
+    assistant: TeacherId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DropSeat:
     """One remote classroom less; withdrawn if the lesson was published with it, else gone."""
 
@@ -150,7 +166,22 @@ class RestoreSeat:
 
 @dataclass(frozen=True, slots=True)
 class FollowCalendar:
-    """Every rule of the term is expanded anew after the calendar or a bell set changed."""
+    """Every rule of the term is expanded anew after the calendar or a bell set changed.
+
+    Lessons edited by themselves are passed over. `reason` is what the lessons that fall out are
+    cancelled or moved with where the calendar gives none.
+    """
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DropOvertaken:
+    """What comes too late is taken out of the draft: see `working_copy.overtaken`.
+
+    Lessons that have begun stand as they are published, with what else the draft made of them;
+    new ones whose time is past go, and what they were moved from takes place where it is published.
+    """
 
 
 Command = (
@@ -165,7 +196,9 @@ Command = (
     | Substitute
     | ChangeLesson
     | AddSeat
+    | ChangeSeat
     | DropSeat
     | RestoreSeat
     | FollowCalendar
+    | DropOvertaken
 )

@@ -204,9 +204,13 @@ class Fields:
     def records(self, field: str, *, named_by: str | None = "id") -> Iterator[Fields]:
         """The records of a list, each called `field 'its id'` or `field[n]`."""
         for n, item in enumerate(self.items(field)):
-            where = f"{field}[{n}]"
-            if named_by is not None and isinstance(item, Mapping):
-                name = item.get(named_by)
-                if isinstance(name, str):
-                    where = f"{field} {shown(name)}"
-            yield Fields(item, where if not self.where else f"{self.where}, {where}")
+            yield self.record(field, n, item, named_by=named_by)
+
+    def record(self, field: str, n: int, item: object, *, named_by: str | None = "id") -> Fields:
+        """The `n`th record of a list, which is `item`; called as by `records`."""
+        where = f"{field}[{n}]"
+        if named_by is not None and isinstance(item, Mapping):
+            name = item.get(named_by)
+            if isinstance(name, str):
+                where = f"{field} {shown(name)}"
+        return Fields(item, where if not self.where else f"{self.where}, {where}")

@@ -33,6 +33,7 @@ WAYS: Final = ("udp", "tcp", "turn-udp", "turn-tcp", "turn-tls")
 PATH_KINDS: Final = frozenset({*WAYS, "none"})
 WAY_STATES: Final = frozenset({"ok", "failed"})
 LINE_STATES: Final = frozenset({"good", "weak", "reconnecting"})
+NOTICE_STATES: Final = frozenset({"shown", "read"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,16 @@ class Line:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What became of a notice here: it is on the screen, or somebody has pressed its button."""
+
+    notice: int
+    read: bool
+
+
 Command = Start | Extend | End | Hand | Call | Mute | Headcount
-Message = Hello | Time | Selfcheck | Command | Line
+Message = Hello | Time | Selfcheck | Command | Line | Noticed
 
 
 class _Fields:
@@ -313,6 +322,9 @@ _PARSERS: Final[Mapping[str, Callable[[_Fields], Message]]] = {
     "mute": lambda f: Mute(*_named(f), f.flag("muted")),
     "headcount": lambda f: Headcount(*_named(f), f.whole("present", MAX_PRESENT)),
     "line": _line,
+    "noticed": lambda f: Noticed(
+        f.whole("notice", MAX_NUMBER), f.word("state", NOTICE_STATES) == "read"
+    ),
 }
 MESSAGE_TYPES: Final = frozenset(_PARSERS)
 

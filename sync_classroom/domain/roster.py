@@ -82,18 +82,26 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class BellSet:
-    """A school's clock times for its numbered periods (作息表)."""
+    """A school's clock times for its numbered periods (作息表).
+
+    It holds from `valid_from` to `valid_to`, both inclusive, None as far as time goes. Of those
+    that hold on a date, the one that began last is used (`Calendar.bell_set`).
+    """
 
     id: BellSetId
     school: SchoolId
     periods: tuple[Period, ...]
+    name: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DayException:
     """What one date is, where it differs from the default; `school` None means every school.
 
-    `follows_weekday` is ISO (1 = Monday … 7 = Sunday); None on a teaching day means unmapped.
+    `follows_weekday` is ISO (1 = Monday … 7 = Sunday); None on a Saturday or Sunday that teaches
+    means unmapped. `reason` is what its writer says of it, perhaps nothing.
     """
 
     school: SchoolId | None
@@ -102,11 +110,37 @@ class DayException:
     follows_weekday: int | None = None
     follows_week: int | None = None
     bell_set: BellSetId | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The same words in Chinese and English."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class NationalDay:
+    """A day off for the whole country, or a weekend day worked instead (`teaching`, 调休).
+
+    `replaces` is the day off that a make-up day stands in for, None if nobody has said.
+    """
+
+    on: date
+    name: Wording
+    teaching: bool = False
+    replaces: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The whole roster, keyed by id. Built by `parse_roster` or read from the store."""
+    """The whole roster, keyed by id. Built by `parse_roster` or read from the store.
+
+    `national` is not part of any roster file: whoever reads the roster adds it. In `plan.json` it
+    has become `days` like any other.
+    """
 
     timezone: str = "Asia/Shanghai"
     target_classrooms: int = 0
@@ -117,3 +151,4 @@ class Roster:
     terms: Mapping[TermId, Term] = field(default_factory=dict)
     bell_sets: Mapping[BellSetId, BellSet] = field(default_factory=dict)
     days: tuple[DayException, ...] = ()
+    national: Mapping[date, NationalDay] = field(default_factory=dict)

@@ -182,7 +182,7 @@ class _Reader:
         )
 
     def bell_set(self, fields: Fields, schools: set[str]) -> BellSet:
-        self._known(fields, "id", "school", "periods")
+        self._known(fields, "id", "school", "periods", "name", "valid_from", "valid_to")
         school = SchoolId(reference(fields, "school", schools, "schools"))
         periods: list[Period] = []
         for each in fields.records("periods", named_by=None):
@@ -201,8 +201,16 @@ class _Reader:
                         " periods of one bell set must not overlap",
                     )
             periods.append(period)
+        valid_from, valid_to = fields.day_or_none("valid_from"), fields.day_or_none("valid_to")
+        if valid_from is not None and valid_to is not None and valid_to < valid_from:
+            raise fields.wrong("valid_to", "不早于 valid_from 的日期", "on or after valid_from")
         return BellSet(
-            BellSetId(fields.ident("id")), school, tuple(sorted(periods, key=lambda p: p.start))
+            BellSetId(fields.ident("id")),
+            school,
+            tuple(sorted(periods, key=lambda p: p.start)),
+            fields.text("name", default=""),
+            valid_from,
+            valid_to,
         )
 
     def days(
@@ -218,6 +226,7 @@ class _Reader:
                 "follows_weekday",
                 "follows_week",
                 "bell_set",
+                "reason",
             )
             day = self._day(fields, schools, bell_sets)
             if (day.school, day.date) in days:
@@ -251,6 +260,7 @@ class _Reader:
             fields.count_or_none("follows_weekday", least=1, most=7),
             fields.count_or_none("follows_week", least=1, most=_LAST_WEEK),
             bell_set,
+            fields.text("reason", default=""),
         )
 
 

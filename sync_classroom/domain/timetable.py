@@ -116,6 +116,8 @@ class Occurrence:
     @property
     def withdrawn(self) -> bool:
         """Whether the whole occurrence was cancelled or moved away."""
+        if not self.changes:
+            return False
         return any(c.kind in (ChangeKind.CANCELLED, ChangeKind.MOVED) for c in self.changes)
 
     def seat_withdrawn(self, seat: SeatId) -> bool:
@@ -127,6 +129,8 @@ class Occurrence:
     @property
     def active_seats(self) -> tuple[Seat, ...]:
         """The seats that still take place."""
+        if not self.changes:
+            return self.seats
         return tuple(s for s in self.seats if not self.seat_withdrawn(s.id))
 
 

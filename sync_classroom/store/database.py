@@ -10,11 +10,16 @@ from sqlalchemy import text
 
 from ..domain.problems import ProblemError
 from .accounts import AccountQueries
+from .calendar import CalendarQueries
+from .drafts import DraftQueries
+from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
+from .feeds import FeedQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
+from .notices import NoticeQueries
 from .recordings import RecordingQueries
 from .roster import RosterQueries
 from .terminals import TerminalQueries
@@ -27,12 +32,17 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    DueQueries,
     LessonQueries,
     FactQueries,
     TerminalQueries,
     AccountQueries,
     LeaseQueries,
     RecordingQueries,
+    CalendarQueries,
+    DraftQueries,
+    NoticeQueries,
+    FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

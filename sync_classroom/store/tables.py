@@ -1,4 +1,7 @@
-"""Every table, as the newest migration leaves it. A test compares the two on both engines."""
+"""The tables, as the newest migration leaves them; those of drafts are in `plan_tables`.
+
+A test compares the two on both engines.
+"""
 
 from __future__ import annotations
 
@@ -118,6 +121,9 @@ bell_sets = Table(
     _key(),
     _ref("school", "schools.id"),
     Column("periods", document(), nullable=False),
+    Column("name", Text),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
 )
 
 # `id` is "school/date" or "*/date": a null school cannot be part of a key that both engines agree
@@ -132,11 +138,42 @@ day_exceptions = Table(
     Column("follows_weekday", Integer),
     Column("follows_week", Integer),
     _ref("bell_set", "bell_sets.id", nullable=True),
+    Column("reason", Text),
+)
+
+# What people changed of terms, bell sets and days, for ever: rows are added and never touched.
+# `subject` is the id of the row; whatever stands here is not overwritten by a roster file.
+calendar_edits = Table(
+    "calendar_edits",
+    metadata,
+    Column("number", row_number(), primary_key=True),
+    Column("key", ordered_text(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kind", ordered_text(), nullable=False),
+    Column("subject", ordered_text(), nullable=False),
+    _ref("school", "schools.id", nullable=True),
+    Column("old", document()),
+    Column("new", document()),
+    UniqueConstraint("key"),
+    Index(None, "kind", "subject"),
 )
 
 # ---------------------------------------------------------------------------- timetable
 
-# `key` is the idempotency key of the request that made the row.
+# A published weekly rule, read and replaced whole.
+series = Table(
+    "series",
+    metadata,
+    _key(),
+    _ref("term", "terms.id"),
+    Column("document", document(), nullable=False),
+    Index(None, "term"),
+)
+
+# `key` is the idempotency key of the request that made the row. `series` outlives its rule, so it
+# refers to none; `moved_from` is the other end of a change record's `to`, which has the key.
 occurrences = Table(
     "occurrences",
     metadata,
@@ -155,11 +192,16 @@ occurrences = Table(
     _ref("host_class", "classes.id", nullable=True),
     Column("grade", Integer),
     _ref("term", "terms.id", nullable=True),
+    Column("series", ordered_text()),
+    Column("slot_date", Date),
+    Column("slot_own", Boolean),
+    Column("moved_from", ordered_text()),
     UniqueConstraint("key"),
     CheckConstraint("ends_at > starts_at", name="ends_after_start"),
     CheckConstraint(f"ends_at - starts_at <= {LONGEST_OCCURRENCE_US}", name="within_a_day"),
     Index(None, "starts_at"),
     Index(None, "date"),
+    Index(None, "series"),
 )
 
 seats = Table(
@@ -171,6 +213,7 @@ seats = Table(
     _ref("classroom", "classrooms.id"),
     _ref("class", "classes.id", nullable=True),
     Column("expected", Integer),
+    _ref("assistant", "teachers.id", nullable=True),
 )
 
 participants = Table(
@@ -181,6 +224,7 @@ participants = Table(
     _ref("teacher", "teachers.id"),
 )
 
+# A change that was annulled (a lesson restored) stays, with who did so and why.
 changes = Table(
     "changes",
     metadata,
@@ -194,6 +238,9 @@ changes = Table(
     Column("excused", Boolean, nullable=False),
     Column("seat", ordered_text()),
     _ref("to", "occurrences.id", nullable=True),
+    Column("annulled_at", Instant),
+    Column("annulled_by", Text),
+    Column("annulled_reason", Text),
     ForeignKeyConstraint(["occurrence", "seat"], ["seats.occurrence", "seats.id"]),
     UniqueConstraint("occurrence", "key"),
 )
@@ -382,6 +429,23 @@ sessions = Table(
     Column("user_agent", Text, nullable=False),
     Index(None, "user"),
     Index(None, "expires_at"),
+)
+
+# A calendar's secret address; `target` is a classroom, teacher or school, whichever `kind` says.
+feeds = Table(
+    "feeds",
+    metadata,
+    _key(),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("target", ordered_text(), nullable=False),
+    Column("language", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    _ref("made_by", "users.id"),
+    Column("made_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+    UniqueConstraint("token_hash"),
 )
 
 # ---------------------------------------------------------------------------- lease

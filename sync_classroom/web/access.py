@@ -48,6 +48,29 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.lessons.read": SIGNED_IN,
     "api.lessons.timeline": SIGNED_IN,
     "api.lessons.cancel": ADMIN,
+    "api.calendar": SIGNED_IN,
+    "api.calendar.edits": SIGNED_IN,
+    "api.calendar.day": ADMIN,
+    "api.calendar.term": ADMIN,
+    "api.calendar.bells": ADMIN,
+    "api.lessons.history": SIGNED_IN,
+    "api.lessons.amend": ADMIN,
+    "api.timetable.versions": SIGNED_IN,
+    "api.timetable.version": SIGNED_IN,
+    "api.timetable.receipts": OFFICE,
+    "api.timetable.draft": SIGNED_IN,
+    "api.timetable.edit": ADMIN,
+    "api.timetable.undo": ADMIN,
+    "api.timetable.redo": ADMIN,
+    "api.timetable.discard": ADMIN,
+    "api.timetable.diff": SIGNED_IN,
+    "api.timetable.check": SIGNED_IN,
+    "api.timetable.targets": SIGNED_IN,
+    "api.timetable.free": SIGNED_IN,
+    "api.timetable.publish": ADMIN,
+    "api.timetable.plan": SIGNED_IN,
+    "api.notices.list": SIGNED_IN,
+    "api.notices.noticed": SIGNED_IN,
     "api.coverage": BUREAU,
     "api.terminals.list": OFFICE,
     "api.terminals.code": OFFICE,
@@ -56,6 +79,9 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminal.self": DEVICE,
     "api.events": SIGNED_IN,
     "api.openapi": ANYBODY,
+    "api.timetable.imports": ADMIN,
+    # The secret in its address is all a calendar program has.
+    "feeds.ics": ANYBODY,
     # The socket identifies the device by its first message, not by a header.
     "ws.terminal": ANYBODY,
     "static": ANYBODY,
@@ -66,7 +92,9 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "metrics": ANYBODY,
 }
 # Files without people in them: no session is looked up.
-_IMPERSONAL: Final = frozenset({"static", "terminal.worker", "healthz", "readyz", "metrics"})
+_IMPERSONAL: Final = frozenset(
+    {"static", "terminal.worker", "healthz", "readyz", "metrics", "feeds.ics"}
+)
 
 
 def access_table(pages: Iterable[PageRoute]) -> dict[str, Roles]:
@@ -149,7 +177,9 @@ async def _identify(request: web.Request, *, devices: bool) -> None:
 
 def wants_page(request: web.Request) -> bool:
     """Whether a person looks at the answer (and not a program)."""
-    return not request.path.startswith(("/api/", "/ws/", "/static/", "/healthz", "/readyz"))
+    return not request.path.startswith(
+        ("/api/", "/ws/", "/static/", "/feeds/", "/healthz", "/readyz")
+    )
 
 
 def _send_to_sign_in(request: web.Request) -> web.StreamResponse:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import api_coverage, api_lessons, api_people, api_terminals
+from . import (
+    api_calendar,
+    api_coverage,
+    api_draft,
+    api_history,
+    api_lessons,
+    api_people,
+    api_terminals,
+    api_timetable,
+)
 from .routes import ApiRoute
 
 ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_people.ROUTES,
     *api_lessons.ROUTES,
+    *api_calendar.ROUTES,
+    *api_history.ROUTES,
+    *api_timetable.ROUTES,
+    *api_draft.ROUTES,
     *api_coverage.ROUTES,
     *api_terminals.ROUTES,
 )

@@ -380,10 +380,11 @@ async def create_lesson(call: Call[LessonIn, None]) -> LessonOut:
         actor=call.user.login,
         key=call.key,
     )
-    return await _view(call, made.id)
+    return await lesson_view(call, made.id)
 
 
-async def _view(call: Call[Any, Any], lesson: str) -> LessonOut:
+async def lesson_view(call: Call[Any, Any], lesson: str) -> LessonOut:
+    """The answer of every operation on one lesson: the lesson as it is now."""
     view = await call.services.lessons.view(OccurrenceId(lesson))
     if view is None:
         raise _unknown_lesson(lesson)
@@ -392,7 +393,7 @@ async def _view(call: Call[Any, Any], lesson: str) -> LessonOut:
 
 async def read_lesson(call: Call[None, None]) -> LessonOut:
     """A lesson as it is now."""
-    return await _view(call, call.path("lesson"))
+    return await lesson_view(call, call.path("lesson"))
 
 
 async def cancel_lesson(call: Call[CancelIn, None]) -> LessonOut:
@@ -405,7 +406,7 @@ async def cancel_lesson(call: Call[CancelIn, None]) -> LessonOut:
         actor=call.user.login,
         key=call.key,
     )
-    return await _view(call, made.id)
+    return await lesson_view(call, made.id)
 
 
 async def read_timeline(call: Call[None, None]) -> TimelineOut:

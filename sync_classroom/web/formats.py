@@ -94,6 +94,14 @@ class Format:
             text = f"{_WEEKDAYS_EN[day.weekday()]} {text}"
         return text if week is None else f"{text} · week {week}"
 
+    def weekday(self, number: int) -> str:
+        """`周三`, `Wed` of an ISO weekday."""
+        return f"周{_WEEKDAYS_ZH[number - 1]}" if self._zh else _WEEKDAYS_EN[number - 1]
+
+    def short_day(self, day: date) -> str:
+        """`11月23日`, `23 Nov`."""
+        return self.day(day, weekday=False)
+
     def date_range(self, first: date, last: date) -> str:
         """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`; one day is written once."""
         if first == last:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
 from ..coordinator.desk import Told
+from ..coordinator.notices import notice_message
 from ..coordinator.rooms import breathe
 from ..coordinator.services import Services
 from ..domain.ids import ClassroomId, OccurrenceId
@@ -49,6 +50,8 @@ class TerminalFeed:
         self._listening = {channel: asyncio.Event() for channel in _CHANNELS}
         # What each classroom of this process was sent last, so that nothing is sent twice.
         self._sent: dict[ClassroomId, list[dict[str, Any]]] = {}
+        # The last notice each of them was sent: what is newer is sent, what waits was sent before.
+        self._noticed: dict[ClassroomId, int] = {}
         self._states: OrderedDict[OccurrenceId, str] = OrderedDict()
 
     async def listening(self) -> None:
@@ -75,6 +78,7 @@ class TerminalFeed:
         Whatever changed since is looked at again, so that no connection begins with old news.
         """
         self._sent[classroom] = plan
+        self._noticed[classroom] = 0
         if heard != self._heard:
             self._stale.add(classroom)
             self._lessons.update(_running(plan))
@@ -89,6 +93,17 @@ class TerminalFeed:
             for lesson in plan
             if lesson["id"] in told
         ]
+
+    async def tell_notices(self, rooms: Iterable[ClassroomId]) -> None:
+        """Send what these rooms have not read and this connection was not sent yet."""
+        for room, waiting in (await self._services.notices.for_classrooms(rooms)).items():
+            fresh = [r for r in waiting if r.id > self._noticed.get(room, 0)]
+            told = []
+            for receipt in fresh:
+                if self._services.hub.tell_here(room, notice_message(receipt)):
+                    self._noticed[room] = receipt.id
+                    told.append(receipt)
+            await self._services.notices.told(room, told)
 
     # ------------------------------------------------------------------ hearing
 
@@ -165,6 +180,7 @@ class TerminalFeed:
         here = self._services.hub.here()
         for gone in self._sent.keys() - here:
             del self._sent[gone]
+            self._noticed.pop(gone, None)
         concerned = lessons | (await self._running_in(rooms) if rooms else set())
         outdated = set(here) if all_plans else set(stale)
         if concerned:
@@ -174,6 +190,8 @@ class TerminalFeed:
                 await breathe(turn)
         for rooms_ in _chunks(sorted(outdated & here)):
             await self._tell_plans(rooms_)
+        if all_plans:
+            await self.tell_notices(here)
 
     async def _running_in(self, rooms: set[ClassroomId]) -> set[OccurrenceId]:
         """Open or live lessons that any of these rooms takes part in, and rooms here too."""

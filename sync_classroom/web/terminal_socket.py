@@ -33,10 +33,12 @@ from ..domain.messages import (
     Hello,
     Line,
     Message,
+    Noticed,
     Selfcheck,
     Time,
     parse_message,
 )
+from ..domain.notices import Audience
 from ..domain.problems import ProblemError
 from .access import cross_site
 from .formats import term_on
@@ -209,6 +211,7 @@ class TerminalSockets:
             for state in await self._feed.states_of(plan):
                 connection.outbox.put(state)
             self._feed.remember(terminal.classroom, plan, heard)
+            await self._feed.tell_notices([terminal.classroom])
             await self._read(socket, connection, writer)
         finally:
             # Whatever ended the reading ends the writing; a farewell on its way is let out.
@@ -280,8 +283,19 @@ class TerminalSockets:
             hub.report_selfcheck(connection, message)
         elif isinstance(message, Line):
             await hub.report_line(connection, message)
+        elif isinstance(message, Noticed):
+            await self._noticed(connection.terminal, message)
         elif not isinstance(message, Hello):
             connection.outbox.put(await self._obey(connection.terminal, message))
+
+    async def _noticed(self, terminal: Terminal, message: Noticed) -> None:
+        """Keep the receipt. A lost one comes again with the notice, after a reconnect."""
+        try:
+            await self._services.notices.noticed(
+                Audience.CLASSROOM, terminal.classroom, message.notice, read=message.read
+            )
+        except ProblemError as problem:
+            log.warning("terminal.receipt_lost", notice=message.notice, code=problem.code)
 
     async def _obey(self, terminal: Terminal, command: Command) -> Mapping[str, Any]:
         """Do a command; the ack or the error. The desk does a repeated id once."""

@@ -16,6 +16,7 @@ from sync_classroom.domain.messages import Call, Command, End, Extend, Hand, Hea
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import Bench, bench
+from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -95,7 +96,7 @@ async def test_only_a_seat_of_the_lesson_may(table: Bench, command: Command) -> 
 @pytest.mark.parametrize("command", [Hand("1", ONE, True), Headcount("1", ONE, 3)])
 async def test_withdrawn_seat_may_nothing(table: Bench, command: Command) -> None:
     gone = Change(ChangeKind.SEAT_CANCELLED, at("09:04"), "u", "停电", seat=A)
-    await table.store.add_change(ONE, gone, key="k")
+    await withdraw(table.store, ONE, gone)
     assert await refused(table, ROOM_A, command) == "seat_withdrawn"
     assert await refused(table, HOST, Call("2", ONE, A)) == "unknown_seat"
 

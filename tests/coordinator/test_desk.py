@@ -14,6 +14,7 @@ from sync_classroom.domain.lesson import ExtendPressed
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import Bench, bench, heard, peer, until
+from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -132,7 +133,7 @@ async def test_lesson_running_over_its_end_past_midnight_is_still_told(table: Be
 
 async def test_withdrawn_seat_is_told_why_and_holds_no_tokens(table: Bench) -> None:
     gone = Change(ChangeKind.SEAT_CANCELLED, at("08:00"), "u", "停电", seat=A)
-    await table.store.add_change(ONE, gone, key="k")
+    await withdraw(table.store, ONE, gone)
     [told] = await plan(table, ROOM_A)
     assert (told["state"], told["change"]) == (
         "cancelled",
@@ -148,7 +149,7 @@ async def test_withdrawn_seat_is_told_why_and_holds_no_tokens(table: Bench) -> N
 
 async def test_cancelled_lesson_is_told_to_everybody_without_tokens(table: Bench) -> None:
     gone = Change(ChangeKind.CANCELLED, at("08:00"), "u", "教师生病")
-    await table.store.add_change(ONE, gone, key="k")
+    await withdraw(table.store, ONE, gone)
     for room in (HOST, ROOM_A):
         [told] = await plan(table, room)
         assert told["state"] == "cancelled"
@@ -229,7 +230,7 @@ async def test_live_state_of_an_unknown_lesson_is_a_problem(table: Bench) -> Non
 async def test_who_must_be_told_of_a_lesson(table: Bench) -> None:
     assert await table.booth.desk.classrooms_of(ONE) == ("host-1-r1", ("far-1-r1", "far-2-r1"))
     gone = Change(ChangeKind.SEAT_CANCELLED, at("08:00"), "u", "停电", seat=A)
-    await table.store.add_change(ONE, gone, key="k")
+    await withdraw(table.store, ONE, gone)
     assert await table.booth.desk.classrooms_of(ONE) == ("host-1-r1", ("far-2-r1",))
 
 

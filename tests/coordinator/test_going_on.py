@@ -16,6 +16,7 @@ from sync_classroom.domain.ids import ClassroomId, OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import Bench, bench
+from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -79,7 +80,7 @@ async def test_the_plan_says_something_new_when_a_lesson_comes_or_changes_but_no
     assert await says_new(at("08:41"))
     assert not await says_new(at("08:42"))
     gone = Change(ChangeKind.CANCELLED, at("08:42"), "u", "停电")
-    await table.store.add_change(ONE, gone, key="k")
+    await withdraw(table.store, ONE, gone, key="k")
     assert await says_new(at("08:43"))
     assert not await says_new(at("08:44"))
 

@@ -34,6 +34,7 @@ from sync_classroom.domain.lesson import (
 from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from tests.support.coordination import Bench, bench, heard, peer, until
+from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -115,7 +116,7 @@ async def test_plan_in_the_past_is_refused_and_nothing_is_stored(table: Bench) -
 
 async def test_setup_gap_of_the_settings_is_kept(tmp_path: Path) -> None:
     async with bench(tmp_path) as table:
-        table.booth.lessons._setup_gap_s = 600
+        table.booth.lessons._writer.gap_s = 600
         await create(table)
         soon = replace(NEW, starts_at=at("09:45"), ends_at=at("10:00"))
         with pytest.raises(ClashError):
@@ -325,7 +326,7 @@ async def test_unfinished_are_lessons_that_are_not_over_whatever_was_planned(tab
     await table.booth.life.advance(early.id, EndPressed())
     await table.booth.life.advance(live.id, ExtendPressed())
     excused = Change(ChangeKind.CANCELLED, at("08:30"), "a", "停电", excused=True)
-    withdrawn = await table.store.add_change(gone.id, excused, key="k")
+    withdrawn = await withdraw(table.store, gone.id, excused)
     table.clock.now = at("08:44")
     everything = (early, live, missed, withdrawn, later)
     assert await table.booth.lessons.unfinished(everything) == {live.id, later.id}

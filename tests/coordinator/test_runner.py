@@ -18,6 +18,7 @@ from sync_classroom.domain.floor import Floor
 from sync_classroom.domain.ids import FactId, OccurrenceId, SeatId
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import Bench, RunningClock, bench, heard, peer, until
+from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -239,7 +240,7 @@ async def test_cancelled_lesson_is_closed_at_once(table: Bench) -> None:
     table.clock.now = at("08:55")
     await table.sweep(first=True)
     gone = Change(ChangeKind.CANCELLED, table.clock(), "u", "停电")
-    await table.store.add_change(ONE, gone, key="k")
+    await withdraw(table.store, ONE, gone)
     await table.sweep()
     assert await table.state_of("o-1") == "cancelled"
     assert table.relay.rooms == {}

@@ -19,6 +19,7 @@ from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRules, LessonState
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from tests.support.coordination import roster
+from tests.support.plan_changes import book, changing, withdraw
 from tests.support.plans import at, lesson
 from tests.support.scheduling import (
     CANCELLED,
@@ -70,7 +71,7 @@ def play(
         async with school(url, folder, loop, rules=RULES, **how) as made:
             await made.store.apply_roster(roster())
             for one in BELL if plan is None else plan:
-                await made.store.add_occurrence(one, key=one.id, gap_s=0)
+                await book(made.store, one, key=one.id, gap_s=0)
             await scene(made)
 
     run_virtual(begin, main)
@@ -324,7 +325,7 @@ def test_a_lesson_created_two_minutes_before_or_after_its_start(
         await made.start()
         await made.until(at("09:02:31"))
         made.bus.silent = bus_is_silent
-        await made.store.add_occurrence(made_now, key="k", gap_s=0)
+        await book(made.store, made_now, key="k", gap_s=0)
         await made.bus.publish("plan", {"type": "changed"})
         made.relay.host_flows(made_now.id)
         await made.until(at("09:02:31") + (SWEEP if bus_is_silent else timedelta(0)) + ON_TIME)
@@ -343,8 +344,8 @@ def test_a_lesson_cancelled_while_open(tmp_path: Path, bus_is_silent: bool) -> N
         await made.start()
         await made.until(at("08:59:22"))
         made.bus.silent = bus_is_silent
-        await made.store.add_change(
-            gone.id, Change(ChangeKind.CANCELLED, made.now(), "u", "停电"), key="k"
+        await withdraw(
+            made.store, gone.id, Change(ChangeKind.CANCELLED, made.now(), "u", "停电"), key="k"
         )
         await made.bus.publish("plan", {"type": "changed"})
         late = (SWEEP if bus_is_silent else timedelta(0)) + ON_TIME
@@ -367,10 +368,10 @@ def test_a_lesson_moved_while_open(tmp_path: Path, bus_is_silent: bool) -> None:
         made.bus.silent = bus_is_silent
         # The room is free for the one only once the other is gone, so the link comes last.
         moved = Change(ChangeKind.MOVED, made.now(), "u", "换时间")
-        await made.store.add_change(before.id, moved, key="k-1")
-        await made.store.add_occurrence(after, key="k-2", gap_s=0)
+        await withdraw(made.store, before.id, moved, key="k-1")
+        await book(made.store, after, key="k-2", gap_s=0)
         linked = replace(moved, to=after.id)
-        await made.store.add_change(before.id, linked, key="k-3")
+        await withdraw(made.store, before.id, linked, key="k-3")
         await made.bus.publish("plan", {"type": "changed"})
         made.relay.host_flows(after.id)
         expected = {
@@ -487,3 +488,31 @@ def test_one_lesson_that_cannot_be_stored_delays_no_other(
         assert CANCELLED not in {state for o in BELL for state in made.stored.states(o.id)}
 
     play(tmp_path, at("08:58"), scene)
+
+
+@pytest.mark.parametrize("cancelled", ["08:58:10", "08:59:10"])
+def test_a_lesson_cancelled_and_restored_before_its_start_is_held(
+    tmp_path: Path, cancelled: str
+) -> None:
+    """The office thinks better of it: before the room was open, and while it was."""
+    one = BELL[0]
+
+    async def scene(made: School) -> None:
+        await made.start()
+        await made.until(at(cancelled))
+        gone = Change(ChangeKind.CANCELLED, made.now(), "u", "停电")
+        withdrawn_ = await withdraw(made.store, one.id, gone)
+        await made.bus.publish("plan", {"type": "changed"})
+        await made.until(at(cancelled) + SWEEP)
+        assert made.stored.states(one.id)[-1] is CANCELLED
+        again = changing(withdrawn_, one, key="again", now=made.now(), reason="来电了")
+        await made.store.change_plan(again, gap_s=0)
+        await made.bus.publish("plan", {"type": "changed"})
+        await made.until(at("08:59:20"))
+        assert made.stored.states(one.id)[-1] is OPEN
+        assert list(made.relay.rooms) == [one.id]
+        made.relay.host_flows(one.id)
+        await made.until(at("09:06"))
+        assert made.stored.states(one.id)[-2:] == [LIVE, ENDED]
+
+    play(tmp_path, at("08:58"), scene, [one])

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from sync_classroom.domain.booking import MAX_SEATS, NewLesson, plan_lesson
+from sync_classroom.domain.bookable import MAX_SEATS
+from sync_classroom.domain.booking import NewLesson, plan_lesson
 from sync_classroom.domain.ids import (
     ClassId,
     ClassroomId,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from sync_classroom.domain.bundle import (
 )
 from sync_classroom.domain.facts import HostMedia, JournalGap
 from sync_classroom.domain.fields import MalformedError
+from sync_classroom.domain.ids import OccurrenceId, SchoolId, SeriesId
+from sync_classroom.domain.programme import Programme
+from sync_classroom.domain.roster import NationalDay, Wording
 from sync_classroom.domain.rules import DEFAULT, Rules
-from sync_classroom.domain.timetable import ChangeKind, Mode
+from sync_classroom.domain.timetable import ChangeKind, Mode, Slot
 from tests.support.plans import at
 
 PLAN: dict[str, Any] = {
@@ -185,6 +189,25 @@ def test_a_plan_is_written_as_it_was_read() -> None:
     assert json.loads(json.dumps(written)) == PLAN
 
 
+def test_slot_other_end_of_a_move_and_assistant_are_read_and_written_where_set() -> None:
+    more = copy.deepcopy(PLAN)
+    first = more["occurrences"][0]
+    first["seats"][0]["assistant"] = "r-t"
+    first["slot"] = {"series": "s1", "date": "2026-11-20", "own": True}
+    first["moved_from"] = "s1-20261120"
+    plan = parse_plan(more)
+    occurrence = plan.occurrences[OccurrenceId("o1")]
+    assert occurrence.slot == Slot(SeriesId("s1"), date(2026, 11, 20), own=True)
+    assert occurrence.moved_from == "s1-20261120"
+    assert occurrence.seats[0].assistant == "r-t"
+    assert plan_to_dict(plan) == more
+    del first["slot"]["own"]
+    first["seats"][0]["assistant"] = None
+    occurrence = parse_plan(more).occurrences[OccurrenceId("o1")]
+    assert occurrence.slot == Slot(SeriesId("s1"), date(2026, 11, 20))
+    assert occurrence.seats[0].assistant is None
+
+
 def test_what_may_be_null_may_be_absent() -> None:
     lean = copy.deepcopy(PLAN)
 
@@ -254,6 +277,44 @@ def _set(plan: dict[str, Any], path: tuple[str | int, ...], value: object) -> di
             "plan, occurrences 'o1'",
             "seats",
         ),
+        (
+            ("occurrences", 0, "seats", 0, "assistant"),
+            "x",
+            "plan, occurrences 'o1', seats 'o1-s0'",
+            "assistant",
+        ),
+        (
+            ("occurrences", 0, "slot"),
+            {"series": "s1", "date": "2026-11"},
+            "plan, occurrences 'o1', slot",
+            "date",
+        ),
+        (("occurrences", 0, "slot"), "s1", "plan, occurrences 'o1', slot", None),
+        (("occurrences", 0, "moved_from"), "not an id", "plan, occurrences 'o1'", "moved_from"),
+        *(
+            (
+                ("occurrences", 0, "seats", 0, field),
+                value,
+                "plan, occurrences 'o1', seats 'o1-s0'",
+                field,
+            )
+            for field, value in [
+                ("classroom", []),
+                ("class", ""),
+                ("class", False),
+                ("assistant", ""),
+                ("expected", -1),
+                ("expected", True),
+                ("expected", "3"),
+            ]
+        ),
+        (
+            ("occurrences", 0, "seats", 0, "id"),
+            "no id",
+            "plan, occurrences 'o1', seats 'no id'",
+            "id",
+        ),
+        (("occurrences", 0, "seats", 0), "r-1", "plan, occurrences 'o1', seats[0]", None),
         (("occurrences", 1, "participants"), ["x"], "plan, occurrences 'o2'", "participants"),
         (("occurrences", 1, "participants"), "x", "plan, occurrences 'o2'", "participants"),
         (
@@ -340,3 +401,43 @@ def test_a_bad_line_is_refused_by_number(line: str | bytes, says: str) -> None:
         next(facts)
     assert str(caught.value).startswith(says)
     assert len(str(caught.value)) < 500
+
+
+def test_a_plan_is_written_with_its_national_days_so_that_coverage_needs_no_tables() -> None:
+    plan = parse_plan(PLAN)
+    week_off = {
+        on: NationalDay(on, Wording("国庆节", "National Day"))
+        for on in (date(2026, 10, d) for d in range(5, 12))
+    }
+    roster = replace(plan.roster, national=week_off)
+    here = replace(plan, roster=roster)
+    written = json.loads(json.dumps(plan_to_dict(here)))
+    days = {(d["school"], d["date"]): d for d in written["days"]}
+    assert days[None, "2026-10-05"] == {
+        "school": None,
+        "date": "2026-10-05",
+        "teaching": False,
+        "follows_weekday": None,
+        "follows_week": None,
+        "bell_set": None,
+        "reason": "国庆节",
+    }
+    # What the roster says of a date for all schools stands over the country's.
+    assert days[None, "2026-10-10"]["teaching"] is True
+    there = parse_plan(written)
+    assert there.roster.national == {}
+    period = (date(2026, 9, 28), date(2026, 10, 18))
+    weeks = [
+        Programme(r, *period).teaching_weeks(r.schools[SchoolId("r")])
+        for r in (roster, there.roster, plan.roster)
+    ]
+    assert weeks[0] == weeks[1] == {"2026-W40", "2026-W41", "2026-W42"}
+    one_week = (date(2026, 10, 5), date(2026, 10, 9))
+    assert Programme(there.roster, *one_week).teaching_weeks(roster.schools[SchoolId("r")]) == set()
+
+
+def test_bell_sets_with_dates_are_written_and_read() -> None:
+    more = copy.deepcopy(PLAN)
+    more["bell_sets"][0] |= {"name": "夏令时", "valid_from": "2027-05-01", "valid_to": "2027-09-30"}
+    plan = parse_plan(more)
+    assert json.loads(json.dumps(plan_to_dict(plan)))["bell_sets"] == more["bell_sets"]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +11,10 @@ from sync_classroom.domain.conflicts import (
     clashes_in,
     clashes_of,
 )
-from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
+from sync_classroom.domain.ids import OccurrenceId, SeatId
 from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.domain.timetable import Change, ChangeKind, Mode, Occurrence
+from tests.support.naive_clashes import naive_clashes, small_plans
 from tests.support.plans import SHANGHAI, at, lesson
 
 
@@ -190,69 +189,12 @@ def test_clash_error_counts_what_it_does_not_list() -> None:
     assert "by the same lesson" in twice.en
 
 
-_MINUTES = st.integers(0, 60)
-_ROOM = st.sampled_from(["x", "y", "z", "w"])
-
-
-@st.composite
-def _plans(draw: st.DrawFn) -> list[Occurrence]:
-    plan = []
-    for n in range(draw(st.integers(0, 7))):
-        start = draw(_MINUTES)
-        length = draw(st.integers(1, 30))
-        seats = draw(st.lists(st.tuples(_ROOM, st.sampled_from([None, "c", "d"])), max_size=3))
-        occurrence = lesson(
-            f"o{n}",
-            room=draw(_ROOM),
-            teacher=draw(st.sampled_from(["t", "u"])),
-            host_class=draw(st.sampled_from([None, "c", "e"])),
-            seats=seats,
-            changes=[
-                change(kind, f"o{n}-s0")
-                for kind in draw(st.lists(st.sampled_from(ChangeKind), max_size=1))
-            ],
-        )
-        values = {f: getattr(occurrence, f) for f in occurrence.__slots__}
-        values["starts_at"] = at("09:00") + timedelta(minutes=start)
-        values["ends_at"] = values["starts_at"] + timedelta(minutes=length)
-        plan.append(Occurrence(**values))
-    return plan
-
-
-def _naive(plan: list[Occurrence], gap: int) -> set[tuple[str, str, str, str]]:
-    """Minute by minute: who holds each resource (a gap lengthens every booking)."""
-    holders: dict[tuple[str, str, object], set[str]] = {}
-    found = set()
-    for o in plan:
-        if o.withdrawn:
-            continue
-        single = [("classroom", o.host.classroom), ("class", o.host.school_class)]
-        for seat in o.seats:
-            if not o.seat_withdrawn(seat.id):
-                single += [("classroom", seat.classroom), ("class", seat.school_class)]
-        single = [s for s in single if s[1] is not None]
-        for s in set(single):
-            if single.count(s) > 1:
-                found.add((s[0], str(s[1]), o.id, o.id))
-        minute = o.starts_at
-        while minute < o.ends_at + timedelta(minutes=gap):
-            for kind, ident in {*single, ("teacher", o.host.teacher)}:
-                holders.setdefault((kind, str(ident), minute), set()).add(o.id)
-            minute += timedelta(minutes=1)
-    by_id = {o.id: o for o in plan}
-    for (kind, ident, _), ids in holders.items():
-        ordered = sorted(ids, key=lambda i: (by_id[OccurrenceId(i)].starts_at, i))
-        for n, a in enumerate(ordered):
-            found.update((kind, ident, a, b) for b in ordered[n + 1 :])
-    return found
-
-
-@given(_plans(), st.sampled_from([0, 5]))
+@given(small_plans(), st.sampled_from([0, 5]))
 def test_clashes_agree_with_counting_minute_by_minute(plan: list[Occurrence], gap: int) -> None:
     found = clashes_in(plan, gap_s=gap * 60)
     as_tuples = [(c.kind.value, c.resource, *c.occurrences) for c in found]
     assert len(set(as_tuples)) == len(as_tuples)
-    assert set(as_tuples) == _naive(plan, gap)
+    assert set(as_tuples) == naive_clashes(plan, gap)
     for o in plan:
         mine = tuple(c for c in found if o.id in c.occurrences)
         assert clashes_of(o, plan, gap_s=gap * 60) == mine

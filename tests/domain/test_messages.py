@@ -23,6 +23,7 @@ from sync_classroom.domain.messages import (
     Hello,
     Line,
     Mute,
+    Noticed,
     Selfcheck,
     Start,
     Time,
@@ -78,6 +79,8 @@ GOOD: list[tuple[dict[str, Any], object]] = [
         },
         Line("o", "weak", 800.5, 0.1, 120, "turn-tcp"),
     ),
+    ({"type": "noticed", "notice": 7, "state": "shown"}, Noticed(7, read=False)),
+    ({"type": "noticed", "notice": 7, "state": "read"}, Noticed(7, read=True)),
 ]
 
 

@@ -213,3 +213,16 @@ def test_taicang_term_contains_the_autumn_of_2026(taicang: Roster) -> None:
         date(2026, 9, 1),
         date(2027, 1, 22),
     )
+
+
+def test_bell_sets_with_dates_and_days_with_a_reason_are_read() -> None:
+    values = copy.deepcopy(SMALL)
+    values["bell_sets"][0] |= {"name": "夏令时", "valid_from": date(2027, 5, 1)}
+    values["days"][0]["reason"] = "台风"
+    roster = parse_roster(values)
+    (bells,) = roster.bell_sets.values()
+    assert (bells.name, bells.valid_from, bells.valid_to) == ("夏令时", date(2027, 5, 1), None)
+    assert [d.reason for d in roster.days][:2] == ["台风", ""]
+    values["bell_sets"][0]["valid_to"] = date(2027, 4, 30)
+    with pytest.raises(MalformedError, match="field 'valid_to' must be on or after valid_from"):
+        parse_roster(values)

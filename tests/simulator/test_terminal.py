@@ -13,6 +13,7 @@ import pytest
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.simulator.terminal import Behaviour, CommandRefusedError, VirtualTerminal
+from tests.support.plan_changes import book
 from tests.support.plans import lesson
 from tests.support.web import Site, site
 
@@ -31,7 +32,7 @@ async def _until(condition: object) -> None:
 async def _planned(served: Site, state: LessonState) -> OccurrenceId:
     """A lesson of host-1-r1 for far-1-r1 and far-1-r2."""
     occurrence = lesson("o-1", "08:00", "08:40", seats=("far-1-r1", "far-1-r2"))
-    await served.store.add_occurrence(occurrence, key="k", gap_s=0)
+    await book(served.store, occurrence, key="k", gap_s=0)
     run = LessonRun(occurrence.id, state=state, opened_at=served.clock(), live_at=served.clock())
     assert await served.store.save_run(run) is not None
     return occurrence.id
@@ -71,7 +72,7 @@ async def test_a_room_stays_in_its_live_lesson_while_the_next_one_opens(tmp_path
     async with site(tmp_path, people=False) as served:
         now = await _planned(served, LessonState.LIVE)
         following = lesson("o-2", "08:40", "09:20", room="host-2-r1", seats=("far-1-r1",))
-        await served.store.add_occurrence(following, key="k2", gap_s=0)
+        await book(served.store, following, key="k2", gap_s=0)
         run = LessonRun(following.id, state=LessonState.OPEN, opened_at=served.clock())
         assert await served.store.save_run(run) is not None
         async with _terminal(served, "far-1-r1") as terminal:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 
 async def test_the_store_has_every_method_of_the_port(store: Database) -> None:
     names = {n for part in Store.__mro__ for n in vars(part) if not n.startswith("_")}
-    assert names > {"load_roster", "add_occurrence", "hold_lease", "close"}
+    assert names > {"load_roster", "occurrences_on", "hold_lease", "close"}
     assert {n for n in names if not callable(getattr(store, n, None))} == set()
 
 

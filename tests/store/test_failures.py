@@ -16,6 +16,7 @@ from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.store import engine as engine_module
 from sync_classroom.store.database import Database, open_store
 from tests.support.databases import LOCKED_PASSWORD, LOCKED_ROLE, Postgres
+from tests.support.plan_changes import book
 from tests.support.plans import lesson
 from tests.support.rosters import programme
 
@@ -192,7 +193,7 @@ async def test_text_that_postgresql_cannot_hold_is_the_value_s_fault(postgres: P
     store = await open_store(postgres.new_database(), data_dir=None)
     await store.apply_roster(programme())
     with pytest.raises(ProblemError) as caught:
-        await store.add_occurrence(lesson("o-1", subject="a\x00b"), key="k", gap_s=0)
+        await book(store, lesson("o-1", subject="a\x00b"), key="k", gap_s=0)
     assert (caught.value.code, caught.value.kind) == ("database_value", ProblemKind.INVALID)
     await store.close()
 

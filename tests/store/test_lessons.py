@@ -14,6 +14,7 @@ from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.queries import IDS_PER_STATEMENT
+from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
 
@@ -26,7 +27,7 @@ async def planned(store: Database) -> None:
     await store.apply_roster(programme())
     for hour, occurrence in enumerate((ONE, TWO, THREE), start=9):
         wanted = lesson(occurrence, f"{hour:02}:00", f"{hour:02}:40", seats=["remote-1-r1"])
-        await store.add_occurrence(wanted, key=occurrence, gap_s=0)
+        await book(store, wanted, key=occurrence, gap_s=0)
 
 
 async def test_nothing_has_happened_to_a_new_occurrence(store: Database) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.engine import Transactions, make_engine, parse_place, prepare_file
 from sync_classroom.store.tables import metadata
+from tests.support.plan_changes import changing
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0003"
+NEWEST = "0006"
 
 
 async def table_names(store: Database) -> set[str]:
@@ -116,8 +119,25 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(new_database
     await store.close()
 
 
-async def test_a_database_of_the_first_version_keeps_its_rows_and_gains_the_rest(
-    new_database_url: str,
+OLD_ROWS = (
+    "INSERT INTO leases VALUES ('alarms', 'a', 7, 0)",
+    "INSERT INTO schools VALUES ('host', '主讲校', 'host', '2020-09-01', NULL),"
+    " ('far', '受援校', 'remote', '2020-09-01', NULL)",
+    "INSERT INTO classrooms VALUES ('host-r', 'host', '1号', '2020-09-01', NULL, 45),"
+    " ('far-r', 'far', '1号', '2020-09-01', NULL, 45)",
+    "INSERT INTO teachers VALUES ('t', 'host', '王老师')",
+    "INSERT INTO occurrences (id, key, mode, title, subject, date, starts_at, ends_at, periods,"
+    " host_school, host_classroom, host_teacher) VALUES ('o-1', 'k', 'live', '课', '英语',"
+    " '2026-11-23', 1795395600000000, 1795398000000000, 1, 'host', 'host-r', 't')",
+    "INSERT INTO seats (occurrence, id, position, classroom) VALUES ('o-1', 's-1', 0, 'far-r')",
+    'INSERT INTO changes (occurrence, key, kind, at, "by", reason, excused) VALUES'
+    " ('o-1', 'c', 'cancelled', 1795395000000000, 'u', '停电', true)",
+)
+
+
+@pytest.mark.parametrize("version", ["0001", "0003", "0004"])
+async def test_an_older_database_keeps_its_rows_and_gains_the_rest(
+    new_database_url: str, version: str
 ) -> None:
     place = parse_place(new_database_url, None)
     if place.file is not None:
@@ -125,16 +145,17 @@ async def test_a_database_of_the_first_version_keeps_its_rows_and_gains_the_rest
     database = Transactions(make_engine(place), place)
     script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
 
-    def first_step(connection: Connection) -> None:
+    def first_steps(connection: Connection) -> None:
         context = MigrationContext.configure(
             connection,
-            opts={"fn": lambda had, _: script._upgrade_revs("0001", had), "script": script},
+            opts={"fn": lambda had, _: script._upgrade_revs(version, had), "script": script},
         )
         context.run_migrations(op=Operations(context))
 
     async with database.write() as connection:
-        await connection.run_sync(first_step)
-        await connection.execute(text("INSERT INTO leases VALUES ('alarms', 'a', 7, 0)"))
+        await connection.run_sync(first_steps)
+        for row in OLD_ROWS:
+            await connection.execute(text(row))
     await database.engine.dispose()
     store = await open_store(new_database_url, data_dir=None)
     assert await versions(store) == [NEWEST]
@@ -142,11 +163,20 @@ async def test_a_database_of_the_first_version_keeps_its_rows_and_gains_the_rest
     async with store._database.read() as connection:
         found = await connection.execute(text("SELECT holder, epoch FROM leases"))
         assert found.all() == [("a", 7)]
+    [old] = await store.occurrences_on(date(2026, 11, 23), date(2026, 11, 23))
+    assert (old.slot, old.moved_from, old.seats[0].assistant) == (None, None, None)
+    assert [(c.kind, c.reason) for c in old.changes] == [("cancelled", "停电")]
+    assert await store.history_of(old.id) == ()
+    # What was there can be changed like anything else.
+    back = replace(old, changes=())
+    await store.change_plan(changing(old, back), gap_s=0)
+    assert (await store.get_occurrence(old.id)) == back
+    assert [h.kind for h in await store.history_of(old.id)] == ["restored"]
     await store.close()
 
 
 async def test_steps_form_one_line_and_are_packaged() -> None:
     script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
     steps = [step.revision for step in script.walk_revisions()]
-    assert steps == [NEWEST, "0002", "0001"]
+    assert steps == [f"{n:04}" for n in range(int(NEWEST), 0, -1)]
     assert script.get_heads() == [NEWEST]

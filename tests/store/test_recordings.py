@@ -10,6 +10,7 @@ import pytest_asyncio
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
 from sync_classroom.store.database import Database
+from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
 
@@ -29,7 +30,7 @@ async def planned(store: Database) -> None:
     await store.apply_roster(programme())
     for hour, occurrence in ((9, ONE), (10, TWO)):
         wanted = lesson(occurrence, f"{hour:02}:00", f"{hour:02}:40", seats=["remote-1-r1"])
-        await store.add_occurrence(wanted, key=occurrence, gap_s=0)
+        await book(store, wanted, key=occurrence, gap_s=0)
 
 
 async def test_nothing_is_known_of_a_new_lesson(store: Database) -> None:

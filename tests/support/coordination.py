@@ -44,6 +44,7 @@ from sync_classroom.domain.roster import (
 )
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.store.database import Database, open_store
+from tests.support.plan_changes import book
 from tests.support.plans import at
 
 # The default draws every local variable of every frame, which takes a second per exception.
@@ -293,7 +294,7 @@ class Bench:
     async def add(self, *occurrences: Occurrence) -> None:
         """Store occurrences as planned."""
         for occurrence in occurrences:
-            await self.store.add_occurrence(occurrence, key=f"k-{occurrence.id}", gap_s=0)
+            await book(self.store, occurrence, key=f"k-{occurrence.id}", gap_s=0)
 
     async def run_of(self, occurrence: str) -> LessonRun | None:
         """The stored run."""

@@ -19,6 +19,7 @@ from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.store.database import open_store
 from tests.support.coordination import TurnedClock
+from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
 from tests.support.web import Site, site
@@ -191,7 +192,7 @@ async def office(
         async with site(folder, store=store, clock=TurnedClock(at(clock)), **changes) as served:
             if not empty:
                 first = english()
-                await store.add_occurrence(first, key="english", gap_s=0)
+                await book(store, first, key="english", gap_s=0)
                 await teach(served, first)
                 later = lesson(
                     "maths",
@@ -203,7 +204,7 @@ async def office(
                     seats=["remote-1-r1", "remote-3-r1"],
                     subject="数学",
                 )
-                await store.add_occurrence(later, key="maths", gap_s=0)
+                await book(store, later, key="maths", gap_s=0)
             yield served
     finally:
         await store.close()

@@ -18,6 +18,7 @@ from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRules
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from tests.support.coordination import ZONE
+from tests.support.plan_changes import withdraw
 from tests.support.scheduling import Coordinator, Expected, School, given, missed, withdrawn
 
 RULES: Final = LessonRules(
@@ -103,7 +104,7 @@ class TroubledDay:
         for at, lesson in sorted(self.script.cancelled, key=lambda one: one[0]):
             await self.school.until(at)
             gone = Change(ChangeKind.CANCELLED, self.school.now(), "u", "停电")
-            await self.school.store.add_change(lesson.id, gone, key="k")
+            await withdraw(self.school.store, lesson.id, gone, key="k")
             await self.school.bus.publish("plan", {"type": "changed"})
 
     async def _troubles(self, number: int) -> None:

@@ -24,6 +24,7 @@ from sync_classroom.web.terminal_socket import (
     Intake,
 )
 from tests.support.coordination import until
+from tests.support.plan_changes import book
 from tests.support.plans import lesson
 from tests.support.web import Site, closed, expect, site
 
@@ -46,7 +47,7 @@ RUBBISH = [
 async def planned(served: Site, state: LessonState = LessonState.LIVE) -> OccurrenceId:
     """A lesson of host-1-r1 for far-1-r1 and far-1-r2, in the given state."""
     occurrence = lesson("o-1", "08:00", "08:40", seats=("far-1-r1", "far-1-r2"))
-    await served.store.add_occurrence(occurrence, key="k", gap_s=0)
+    await book(served.store, occurrence, key="k", gap_s=0)
     run = LessonRun(occurrence.id, state=state, opened_at=served.clock(), live_at=served.clock())
     assert await served.store.save_run(run) is not None
     return occurrence.id

@@ -6,7 +6,27 @@ from aiohttp import web
 
 from ...domain.problems import ProblemError
 from .. import terminal_page
-from . import coverage, door, lesson, lesson_form, people, recording, roster, terminals, today
+from . import (
+    calendar,
+    calendar_day,
+    calendar_forms,
+    coverage,
+    door,
+    lesson,
+    lesson_form,
+    people,
+    recording,
+    roster,
+    terminals,
+    timetable,
+    timetable_editor,
+    timetable_export,
+    timetable_feeds,
+    timetable_import,
+    timetable_panels,
+    timetable_versions,
+    today,
+)
 from .frame import Frame
 from .route import PageRoute
 
@@ -21,10 +41,20 @@ def page_routes() -> tuple[PageRoute, ...]:
         *lesson_form.ROUTES,
         *lesson.ROUTES,
         *recording.ROUTES,
+        *calendar.ROUTES,
+        *calendar_day.ROUTES,
+        *calendar_forms.ROUTES,
+        *timetable.ROUTES,
+        *timetable_editor.ROUTES,
+        *timetable_panels.ROUTES,
+        *timetable_versions.ROUTES,
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
         *coverage.ROUTES,
+        *timetable_import.ROUTES,
+        *timetable_export.ROUTES,
+        *timetable_feeds.ROUTES,
         *terminal_page.ROUTES,
     )
 

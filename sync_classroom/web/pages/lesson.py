@@ -14,17 +14,19 @@ from aiohttp import web
 from ...coordinator.ports import IngestStatus
 from ...coordinator.views import LessonView, SeatView, Timeline
 from ...domain.accounts import Role
+from ...domain.history import HistoryEntry
 from ...domain.ids import OccurrenceId, SeatId
 from ...domain.ingest import ADVICE, REASONS
 from ...domain.lesson import LessonState
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.rules import DEFAULT
-from ...domain.timetable import Change, ChangeKind
 from ..formats import Rate, rate, term_on
 from ..i18n import mark
 from ..timeline_chart import Chart, Gap, SeatRow, draw
 from .forms import Form
 from .frame import Frame, once, posted, see_other
+from .lesson_amend import amendments, blame, read_command
+from .lesson_history import history_rows
 from .recording import recording_view
 from .route import ADMIN, SIGNED_IN, PageRoute
 from .words import (
@@ -39,11 +41,6 @@ from .words import (
     seat_now,
 )
 
-_CHANGE_WORDS = {
-    ChangeKind.CANCELLED: mark("整节取消"),
-    ChangeKind.MOVED: mark("调课"),
-    ChangeKind.SEAT_CANCELLED: mark("取消一间教室"),
-}
 _GAP_WORDS = {
     "host": mark("主讲没有画面和声音"),
     "journal": mark("这段时间的证据已遗失，不能判断"),
@@ -134,6 +131,28 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def amend(request: web.Request) -> web.StreamResponse:
+    """Change the lesson at short notice: a substitute, another time, a room, or back again."""
+    frame = Frame.of(request)
+    form = await posted(request)
+    view = await frame.services.lessons.view(_occurrence(request))
+    command = None if view is None else read_command(frame, form, view)
+    if command is None:
+        return await _page(frame, form, status=422)
+    try:
+        made = await frame.services.timetable.amend(
+            command, actor=frame.user.login, key=once(frame, form)
+        )
+    except ProblemError as problem:
+        blame(form, problem, frame.say(problem))
+        return await _page(frame, form, status=409)
+    return see_other(f"/lessons/{made.id}", done="lesson-amended")
+
+
+async def _history(frame: Frame, view: LessonView) -> tuple[HistoryEntry, ...]:
+    return await frame.services.timetable.history(view.occurrence.id)
+
+
 def _up(frame: Frame, day: date) -> str:
     """Where a lesson's reader comes from: the day's list, or for a reviewer the day's coverage."""
     if frame.user.role is Role.REVIEWER:
@@ -175,7 +194,8 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         up=_up(frame, view.occurrence.date),
         life=_life(frame, view),
         ingest=_ingest(frame, view.ingest),
-        changes=[_change(frame, view, c) for c in view.occurrence.changes],
+        history=history_rows(frame, view.occurrence, await _history(frame, view)),
+        amendments=amendments(frame, view, form) if frame.may(Role.ADMIN) else None,
         chart=chart,
         rows=rows,
         recorded=await recording_view(frame, view),
@@ -272,29 +292,8 @@ def _life(frame: Frame, view: LessonView) -> tuple[LifeStep, ...]:
     return tuple(steps)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeWords:
-    """One change record in words."""
-
-    change: Change
-    what: str
-    seat: str
-    excused: str
-    to: OccurrenceId | None
-
-
-def _change(frame: Frame, view: LessonView, change: Change) -> ChangeWords:
-    names = {s.seat.id: f"{s.school.name} {s.classroom.name}" for s in view.seats}
-    return ChangeWords(
-        change,
-        frame.t(_CHANGE_WORDS[change.kind]),
-        names.get(change.seat, str(change.seat)) if change.seat else "",
-        frame.t("有因") if change.excused else frame.t("无因"),
-        change.to,
-    )
-
-
 ROUTES = (
     PageRoute("lesson", "GET", "/lessons/{occurrence}", show, SIGNED_IN),
     PageRoute("lesson-cancel", "POST", "/lessons/{occurrence}/cancel", cancel, ADMIN),
+    PageRoute("lesson-amend", "POST", "/lessons/{occurrence}/amend", amend, ADMIN),
 )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Final
 
 from aiohttp import web
 
 from ...coordinator.lessons import NewLesson, SeatRequest
 from ...domain.conflicts import Clash, ClashError
-from ...domain.ids import ClassId, ClassroomId, OccurrenceId, TeacherId
+from ...domain.ids import ClassId, ClassroomId, OccurrenceId, SchoolId, TeacherId
 from ...domain.problems import ProblemError
-from ...domain.roster import BellSet, Classroom, Roster, School, SchoolClass, SchoolRole
+from ...domain.roster import Classroom, Roster, School, SchoolClass, SchoolRole
 from .forms import Form, parse_clock, parse_count, parse_day
 from .frame import Frame, once, posted, see_other
 from .route import ADMIN, PageRoute
@@ -24,6 +25,8 @@ SUBJECT_MAX: Final = 40
 # 课时 of one lesson: a double lesson is usual, four is a whole morning.
 MOST_PERIODS: Final = 4
 MOST_EXPECTED: Final = 500
+# Lessons are planned some weeks ahead; on a date further away the times are typed.
+BELLS_AROUND: Final = timedelta(days=180)
 # Subjects are data of a Chinese time-table, so they are the same in every language.
 SUBJECTS: Final = (
     "语文", "数学", "英语", "科学", "道德与法治", "音乐", "美术", "体育", "信息科技", "劳动",
@@ -140,7 +143,7 @@ def _read(frame: Frame, form: Form) -> NewLesson | None:
 def _times(frame: Frame, form: Form, periods: int) -> tuple[time | None, time | None]:
     """The clock times as typed; without them, those of the chosen period of the host school."""
     if form.text("period") and not form.text("starts") and not form.text("ends"):
-        filled = _bell_times(frame.roster, form, periods)
+        filled = _bell_times(frame, form, periods)
         if filled is not None:
             return filled
     starts, ends = parse_clock(form.text("starts")), parse_clock(form.text("ends"))
@@ -160,19 +163,17 @@ def _times(frame: Frame, form: Form, periods: int) -> tuple[time | None, time | 
     return starts, ends
 
 
-def _bell_times(roster: Roster, form: Form, periods: int) -> tuple[time, time] | None:
-    classroom = roster.classrooms.get(ClassroomId(form.text("classroom")))
-    bells = bells_of(roster, classroom) if classroom else None
+def _bell_times(frame: Frame, form: Form, periods: int) -> tuple[time, time] | None:
+    classroom = frame.roster.classrooms.get(ClassroomId(form.text("classroom")))
+    day = parse_day(form.text("date"))
+    if classroom is None or day is None:
+        return None
+    bells = frame.services.calendar.current().day(classroom.school, day).bell_set
     number = parse_count(form.text("period"), least=1, most=99)
     if bells is None or number is None:
         return None
     wanted = [p for p in bells.periods if number <= p.no < number + periods]
     return (wanted[0].start, wanted[-1].end) if len(wanted) == periods else None
-
-
-def bells_of(roster: Roster, classroom: Classroom) -> BellSet | None:
-    """The bell set a classroom's school goes by."""
-    return next((b for b in roster.bell_sets.values() if b.school == classroom.school), None)
 
 
 def _seats(frame: Frame, form: Form) -> tuple[SeatRequest, ...]:
@@ -276,7 +277,7 @@ def _page(frame: Frame, form: Form, found: Mapping[str, str], *, status: int = 2
         ),
         subjects=SUBJECTS,
         schools=_choices(roster, form, day),
-        bells=_bells_json(roster),
+        bells=_bells_json(frame, day),
         grades=[(None, [(str(n), frame.t("%(n)s 年级", n=n)) for n in range(1, 10)])],
         period_numbers=_period_numbers(frame),
         most_periods=MOST_PERIODS,
@@ -330,17 +331,37 @@ def _period_numbers(frame: Frame) -> Options:
     return [(None, [(str(n), frame.t("第 %(n)s 节", n=n)) for n in numbers])]
 
 
-def _bells_json(roster: Roster) -> dict[str, list[dict[str, object]]]:
-    """Clock times by host classroom, for the script that fills them in."""
-    table: dict[str, list[dict[str, object]]] = {}
-    for classroom in roster.classrooms.values():
-        bells = bells_of(roster, classroom)
-        if bells is not None and roster.schools[classroom.school].role is SchoolRole.HOST:
-            table[str(classroom.id)] = [
+def _bells_json(frame: Frame, day: date) -> dict[str, list[dict[str, object]]]:
+    """Clock times by host classroom and dates, for the script that fills them in."""
+    roster = frame.roster
+    by_school = {
+        s.id: _bell_runs(frame, s.id, day)
+        for s in roster.schools.values()
+        if s.role is SchoolRole.HOST
+    }
+    return {
+        str(c.id): by_school[c.school] for c in roster.classrooms.values() if c.school in by_school
+    }
+
+
+def _bell_runs(frame: Frame, school: SchoolId, day: date) -> list[dict[str, object]]:
+    """Which bells a school has from which date to which, around a day: they change in mid-term."""
+    first = max(date.min + BELLS_AROUND, day) - BELLS_AROUND
+    last = min(date.max - BELLS_AROUND, day) + BELLS_AROUND
+    answers = frame.services.calendar.days(school, first, last)
+    runs = [(bells, list(days)) for bells, days in groupby(answers, key=lambda a: a.bell_set)]
+    return [
+        {
+            "from": days[0].date.isoformat(),
+            "to": days[-1].date.isoformat(),
+            "periods": [
                 {"no": p.no, "start": p.start.strftime("%H:%M"), "end": p.end.strftime("%H:%M")}
                 for p in bells.periods
-            ]
-    return table
+            ],
+        }
+        for bells, days in runs
+        if bells is not None
+    ]
 
 
 ROUTES = (

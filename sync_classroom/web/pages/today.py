@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from ...coordinator.views import LessonView, SeatView
 from ...domain.accounts import Role
 from ...domain.ids import SchoolId
 from ...domain.lesson import LessonState
+from ...domain.notices import Audience
 from ..formats import term_on
 from .forms import parse_day
 from .frame import HOME, Frame, see_other
@@ -57,6 +57,16 @@ class LessonRow:
     present: int | None
     running_s: int | None
     period: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherNotice:
+    """What a teacher is told: `(lesson, sentence)` each, and how many more there are."""
+
+    id: int
+    at: datetime
+    items: tuple[tuple[str, str], ...]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,33 @@ async def today(request: web.Request) -> web.StreamResponse:
         may_plan=frame.may(Role.ADMIN),
         clear=frame.link(school=None, part=None),
         legend=tuple(SEAT_NOW[code] for code in _LEGEND),
+        notices=await _notices(frame),
     )
+
+
+async def _notices(frame: Frame) -> tuple[TeacherNotice, ...]:
+    """What changed in the signed-in teacher's lessons and they have not dismissed."""
+    if frame.user.teacher is None:
+        return ()
+    found = await frame.services.notices.for_teacher(frame.user.teacher)
+    return tuple(
+        TeacherNotice(
+            r.id,
+            r.at,
+            tuple((i.lesson, frame.tongue.pick(i.zh, i.en)) for i in r.notice.items),
+            r.notice.more,
+        )
+        for r in found
+    )
+
+
+async def dismiss(request: web.Request) -> web.StreamResponse:
+    """A teacher has read a notice. One that is not theirs, or gone, changes nothing."""
+    frame = Frame.of(request)
+    number, teacher = request.match_info["notice"], frame.user.teacher
+    if teacher is not None and number.isascii() and number.isdigit() and len(number) < 19:
+        await frame.services.notices.noticed(Audience.TEACHER, teacher, int(number), read=True)
+    return see_other("/today")
 
 
 def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
@@ -126,7 +162,7 @@ def lesson_row(view: LessonView, frame: Frame) -> LessonRow:
         over=state in (LessonState.ENDED, LessonState.MISSED, LessonState.CANCELLED),
         present=sum(counted) if counted else None,
         running_s=int((frame.now - live_at).total_seconds()) if live_at else None,
-        period=_period_of(view, frame.services.zone),
+        period=_period_of(view, frame),
     )
 
 
@@ -146,15 +182,13 @@ def _reached(view: LessonView, state: LessonState) -> int:
     return sum(s.online for s in view.due_seats)
 
 
-def _period_of(view: LessonView, zone: ZoneInfo) -> int | None:
-    """Which 节次 of the host school begins with the lesson, if one does."""
-    start = view.occurrence.starts_at.astimezone(zone).time()
-    for bells in view.roster.bell_sets.values():
-        if bells.school == view.occurrence.host.school:
-            for period in bells.periods:
-                if period.start == start:
-                    return period.no
-    return None
+def _period_of(view: LessonView, frame: Frame) -> int | None:
+    """Which 节次 begins with the lesson, by the bells that its host school has that day."""
+    lesson = view.occurrence
+    start = lesson.starts_at.astimezone(frame.services.zone).time()
+    bells = frame.services.calendar.current().day(lesson.host.school, lesson.date).bell_set
+    periods = () if bells is None else bells.periods
+    return next((p.no for p in periods if p.start == start), None)
 
 
 def _concerns(view: LessonView, school: SchoolId) -> bool:
@@ -178,4 +212,5 @@ def _step(frame: Frame, day: date, by: int) -> str:
 ROUTES = (
     PageRoute("home", "GET", "/", home, ANYBODY),
     PageRoute("today", "GET", "/today", today, SCHOOL),
+    PageRoute("notice-read", "POST", "/notices/{notice}/read", dismiss, SCHOOL),
 )

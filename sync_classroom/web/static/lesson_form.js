@@ -1,6 +1,7 @@
 // Planning a lesson: a period fills in the host school's clock times, a class its head count.
 
 /** @typedef {{no: number, start: string, end: string}} Period */
+/** @typedef {{from: string, to: string, periods: Period[]}} Run the bells of a school for some dates */
 
 /**
  * @template {HTMLElement} T
@@ -15,17 +16,19 @@ function byId(id) {
 
 /** @param {HTMLFormElement} form */
 function fillTimes(form) {
-  /** @type {Record<string, Period[]>} */
+  /** @type {Record<string, Run[]>} */
   const bells = JSON.parse(byId("bells").textContent ?? "{}");
   const room = /** @type {HTMLSelectElement} */ (byId("classroom"));
+  const date = /** @type {HTMLInputElement} */ (byId("date"));
   const period = /** @type {HTMLSelectElement} */ (byId("period"));
   const periods = /** @type {HTMLInputElement} */ (byId("periods"));
   const starts = /** @type {HTMLInputElement} */ (byId("starts"));
   const ends = /** @type {HTMLInputElement} */ (byId("ends"));
   const hint = /** @type {HTMLElement | null} */ (form.querySelector("[data-bell-hint]"));
 
+  const bellsNow = () => bells[room.value]?.find((run) => run.from <= date.value && date.value <= run.to)?.periods;
   const fill = () => {
-    const table = bells[room.value];
+    const table = bellsNow();
     label(period, table);
     if (!period.value) return say(hint, "unset");
     const first = Number(period.value);
@@ -38,9 +41,9 @@ function fillTimes(form) {
     ends.value = last.end;
     return say(hint, "unset");
   };
-  for (const input of [room, period, periods]) input.addEventListener("change", fill);
+  for (const input of [room, date, period, periods]) input.addEventListener("change", fill);
   for (const input of [starts, ends]) input.addEventListener("input", () => (period.value = ""));
-  label(period, bells[room.value]);
+  label(period, bellsNow());
 }
 
 /**

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import date, time
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import BellSetId, OccurrenceId, SchoolId
+from sync_classroom.domain.roster import BellSet, Period
 from tests.support.pages import look, office, read, send
 from tests.support.plans import at
 
@@ -79,13 +81,41 @@ async def test_the_page_gives_script_the_bell_times_of_every_studio(tmp_path: Pa
         page = await look(served, "/lessons/new?date=2026-11-24&seat=remote-3-r1")
         text = page.html.partition('id="bells">')[2].partition("</script>")[0]
         bells = json.loads(text)
-        assert bells["host-1-r1"][0] == {"no": 1, "start": "08:10", "end": "08:50"}
+        (run,) = bells["host-1-r1"]
+        assert run["periods"][0] == {"no": 1, "start": "08:10", "end": "08:50"}
+        assert (run["from"], run["to"]) == ("2026-05-28", "2027-05-23")
         assert "remote-1-r1" not in bells
         (box,) = page.all("input", value="remote-3-r1")
         assert "checked" in box
         assert page.all("input", name="date")[0]["value"] == "2026-11-24"
         groups = [g["label"] for g in page.all("optgroup")]
         assert set(groups) == {"学校 host-1", "学校 host-2"}
+
+
+async def test_times_of_a_period_are_of_the_bells_that_hold_on_the_date(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        later = BellSet(
+            BellSetId("later"), SchoolId("host-1"), (Period(1, time(9, 10), time(9, 50)),),
+            "冬令时", date(2026, 12, 1), date(2026, 12, 31),
+        )  # fmt: skip
+        await served.services.calendar.edit(later, reason="冬", seen=0, actor="admin", key="k")
+        page = await look(served, "/lessons/new?date=2026-11-24")
+        text = page.html.partition('id="bells">')[2].partition("</script>")[0]
+        runs = [
+            (r["from"], r["to"], r["periods"][0]["start"]) for r in json.loads(text)["host-1-r1"]
+        ]
+        assert runs == [
+            ("2026-05-28", "2026-11-30", "08:10"),
+            ("2026-12-01", "2026-12-31", "09:10"),
+            ("2027-01-01", "2027-05-23", "08:10"),
+        ]
+        fields = changed(starts="", ends="", period="1", date="2026-12-01")
+        answer = await send(served, "/lessons/new", fields)
+        made = await served.store.get_occurrence(
+            OccurrenceId(answer.headers["Location"].partition("?")[0].rsplit("/", 1)[1])
+        )
+        assert made is not None
+        assert made.starts_at == at("09:10", "2026-12-01")
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,26 @@ QUERIES = {
     "/terminals": ("", "?show=offline", "?show=unenrolled"),
     "/roster": tuple(f"?show={s}" for s in
                      ("schools", "classrooms", "classes", "teachers", "bells", "terms")),
+    "/calendar": ("", "?school=remote-3", *(f"?show={s}" for s in
+                  ("all", "bells", "terms", "edits", "nothing")), "?term=x&school=x"),
+    "/timetable": ("", "?show=published", "?show=pattern", "?by=class&id=remote-1-c1"),
     "/people": ("", "?role=teacher"),
     "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
 }  # fmt: skip
-EXAMPLES = {"occurrence": "english"}
-NO_PAGES = ("/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}")
+EXAMPLES = {
+    "occurrence": "english", "school": "remote-1", "date": "2026-10-01", "term": "2026-autumn",
+    "bells": "remote-1-bells",
+}  # fmt: skip
+NO_PAGES = (
+    "/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}",
+    # Its address needs a school: test_calendar_forms.py.
+    "/calendar/bells/new",
+    # Parts of the timetable's page, and what needs a version: test_timetable_*.py.
+    "/timetable/editor", "/timetable/places", "/timetable/free", "/timetable/publish",
+    "/timetable/coverage", "/timetable/versions/{no}",
+    "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
+    "/timetable/export.xlsx",
+)  # fmt: skip
 
 
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
@@ -51,7 +66,9 @@ async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path
 async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -> None:
     async with office(tmp_path, empty=True) as served:
         for path in ("/today", "/coverage", "/terminals", "/roster", "/people", "/lessons/new",
-                     "/roster?show=terms", "/roster?show=bells", "/account"):  # fmt: skip
+                     "/roster?show=terms", "/roster?show=bells", "/account", "/calendar",
+                     "/calendar?show=all", "/calendar?show=edits",
+                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
             await look(served, path)
 
 
@@ -61,7 +78,12 @@ async def test_every_page_says_its_language_and_english_pages_are_english(tmp_pa
         assert page.all("html")[0]["lang"] == "zh-CN"
         await send(served, "/language", {"language": "en", "back": "/today"})
         for path in ("/today", "/coverage", "/terminals", "/roster?show=bells", "/people",
-                     "/lessons/new", "/lessons/english", "/account"):  # fmt: skip
+                     "/lessons/new", "/lessons/english", "/account", "/calendar",
+                     "/calendar?show=all", "/calendar?show=terms", "/calendar?show=bells",
+                     "/calendar?show=edits", "/calendar/days/remote-1/2026-10-10",
+                     "/calendar/days/all/2026-10-01", "/calendar/terms/2026-autumn",
+                     "/calendar/bells/remote-1-bells",
+                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
             page = await look(served, path)
             assert page.all("html")[0]["lang"] == "en"
             chrome = re.sub(
@@ -90,9 +112,12 @@ PLACES_FOR_RUBBISH = (
     "/coverage?school=",
     "/coverage?from=",
     "/roster?show=",
+    "/calendar?school=",
+    "/calendar?show=edits&before=",
     "/lessons/english?samples=",
     "/lessons/new?date=",
     "/terminals?show=",
+    "/timetable/import?term=",
 )
 HOSTILE = '"><script>alert(1)</script>\u202e'
 

@@ -41,7 +41,9 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
         for path in (
             "/today", "/lessons/new", "/lessons/english?samples=english-s0", "/coverage",
             "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
-            "/account",
+            "/account", "/calendar", "/calendar?show=all", "/calendar/days/remote-1/2026-10-10",
+            "/calendar/bells/remote-1-bells", "/calendar?show=edits",
+            "/timetable/import", "/timetable/feeds",
         ):  # fmt: skip
             answer = await page.goto(served.url + path)
             assert answer is not None
@@ -64,6 +66,29 @@ async def test_arrow_keys_move_from_row_to_row(tmp_path: Path) -> None:
         assert await page.evaluate(focused) == "/lessons/maths"
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/lessons/maths")
+
+
+async def test_arrow_keys_move_from_day_to_day_and_enter_opens_one(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as (served, page):
+        await page.goto(served.url + "/calendar?school=remote-1")
+        await page.focus("#today")
+        focused = "document.activeElement.getAttribute('href')"
+        steps = {
+            "ArrowDown": "2026-11-30", "ArrowLeft": "2026-11-30", "ArrowUp": "2026-11-23",
+            "ArrowRight": "2026-11-24", "End": "2026-11-29", "Home": "2026-11-23",
+        }  # fmt: skip
+        for key, on in steps.items():
+            await page.keyboard.press(key)
+            assert await page.evaluate(focused) == f"/calendar/days/remote-1/{on}", key
+        # What floats over a day by mouse is there by keyboard too.
+        await expect(page.locator("#today .tip")).to_have_css("opacity", "1")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/calendar/days/remote-1/2026-11-23")
+        await page.check("input[value=off]")
+        await page.fill("#reason", "停电")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/calendar?school=remote-1*done=calendar")
+        await expect(page.locator("#today .day-text")).to_have_text("停电")
 
 
 async def test_the_skip_link_leads_to_the_content(tmp_path: Path) -> None:

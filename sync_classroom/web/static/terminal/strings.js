@@ -66,6 +66,10 @@ export const STRINGS = {
   "banner.ended": ["下课了：{title}", "Lesson over: {title}"],
   "banner.dismiss": ["知道了", "OK"],
 
+  "notice.title": ["课表有变动", "The timetable has changed"],
+  "notice.title_of": ["课表有变动（{count} 条）", "The timetable has changed ({count} messages)"],
+  "notice.more": ["另有 {count} 项，请看课表", "{count} more; see the plan"],
+
   "lobby.next": ["下一节", "Next"],
   "lobby.now": ["现在", "Now"],
   "lobby.in": ["还有", "in"],

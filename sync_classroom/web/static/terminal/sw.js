@@ -27,6 +27,7 @@ const FILES = [
   "terminal/media.js",
   "terminal/model.js",
   "terminal/notices.js",
+  "terminal/plan_notices.js",
   "terminal/playout.js",
   "terminal/session.js",
   "terminal/stage.js",

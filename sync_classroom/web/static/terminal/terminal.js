@@ -11,6 +11,7 @@ import { Sounds, show } from "./dom.js";
 import { enrol } from "./enrolment.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
+import { PlanNotices } from "./plan_notices.js";
 import { Stage } from "./stage.js";
 import { mayStart, nextLesson, readCode, screenOf } from "./state.js";
 import { Store } from "./store.js";
@@ -41,6 +42,9 @@ class Terminal {
     this.model = new Model(this.store, config.zone);
     const changed = () => this.changed();
     this.notices = new Notices(changed);
+    this.planNotices = new PlanNotices(
+      (notice, state) => this.connection?.send({ type: "noticed", notice, state }) ?? false,
+    );
     this.devices = new Devices(() => this.store.devices, changed);
     /** @type {Connection | null} */
     this.connection = null;
@@ -194,6 +198,7 @@ class Terminal {
       this.connection?.stop();
       this.connection = null;
       this.model.forget();
+      this.planNotices.forget();
       this.enrolProblem = { key: "enrol.revoked", params: {} };
     }
     this.changed();
@@ -204,6 +209,7 @@ class Terminal {
     if (message.type === "welcome") this.welcome(message);
     else if (message.type === "plan") this.over(this.model.setPlan(message.lessons));
     else if (message.type === "lesson") this.over(this.model.setLive(message));
+    else if (message.type === "notice") this.planNotices.take(message);
     else if (message.type === "relay") this.stage.media?.relayRestarted(String(message.boot));
     this.changed();
   }
@@ -215,6 +221,7 @@ class Terminal {
     for (const lesson of this.model.welcome(message)) {
       if (!this.connection?.unacknowledged("end", lesson)) this.connection?.command("end", { lesson });
     }
+    this.planNotices.welcomed();
     this.checkup.welcomed(first);
     if (!first) void this.lookForNewPage();
   }
@@ -434,6 +441,13 @@ class Terminal {
           actions: { unlock: () => this.sounds.unlock(), screen: () => void this.toggleScreen() },
         }),
         ...this.notices.list(),
+        ...this.planNotices.banners({
+          now: inputs.now,
+          t,
+          language: store.language,
+          inLesson: lesson !== null,
+          changed: () => this.changed(),
+        }),
       ],
       enrolProblem: this.enrolProblem,
       enrolBusy: this.enrolBusy,

@@ -38,6 +38,13 @@
  * @property {{kind: string, reason: string} | null} [change]
  * @property {Grants | null} [grants]
  *
+ * @typedef {object} PlanNotice what changed in this classroom's timetable
+ * @property {number} id
+ * @property {string} at
+ * @property {string} until when the last of the lessons it names is over
+ * @property {{kind: string, lesson: string, zh: string, en: string, until: string}[]} items
+ * @property {number} more changes that are not among the items
+ *
  * @typedef {object} LiveSeat
  * @property {string} id
  * @property {boolean} online

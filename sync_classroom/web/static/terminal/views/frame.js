@@ -30,7 +30,8 @@ import { civil, weekOf } from "../state.js";
  * @typedef {object} Banner
  * @property {string} id
  * @property {"info" | "warn" | "bad"} tone
- * @property {string} text
+ * @property {string} text lines are kept apart
+ * @property {"whole" | "small"} [size]
  * @property {string} [action] label
  * @property {() => void} [press]
  * @property {() => void} [dismiss]
@@ -101,6 +102,7 @@ export class Banners {
   draw(node, banner, t) {
     attr(node, "data-tone", banner.tone);
     attr(node, "data-banner", banner.id);
+    attr(node, "data-size", banner.size ?? null);
     const [words, press, dismiss] = /** @type {HTMLElement[]} */ ([...node.children]);
     if (!words || !press || !dismiss) return;
     text(words, banner.text);

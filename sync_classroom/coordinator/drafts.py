@@ -1,0 +1,411 @@
+"""Working on a term's plan: the shared draft, its edits, and publishing it.
+
+Drafts are kept in memory and brought up to date from the store at every call, so it does not matter
+which coordinator an edit came through. The store decides who was first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from ..domain.bookable import text_of
+from ..domain.bookings import Clash
+from ..domain.conflicts import ClashError
+from ..domain.draft_acts import ActKind, DraftAct, in_the_way
+from ..domain.edit import EditDesk, decide_all
+from ..domain.edit_files import name_of
+from ..domain.edits import Command
+from ..domain.ids import OccurrenceId, SeriesId, TermId
+from ..domain.plan_change import Edition, PlanMovedOnError, Version
+from ..domain.plan_diff import DiffEntry, to_dict
+from ..domain.problems import ProblemError
+from ..domain.roster import Term
+from ..domain.series import Series
+from ..domain.timetable import Occurrence
+from ..domain.warnings import PlanWarning
+from ..domain.working_copy import Images, Step, overtaken, redo_of, undo_of
+from .draft_problems import (
+    draft_changed,
+    draft_empty,
+    draft_overtaken,
+    nothing_to_redo,
+    nothing_to_undo,
+    seen_unknown,
+    turn_blocked,
+    unknown_term,
+)
+from .draft_state import DraftState, DraftView
+from .lessons import WRITE_TRIES, plan_busy
+from .plan_ports import DraftStore, TimetableStore
+from .plan_writer import PlanWriter, resource_names
+from .ports import Bus
+from .roster import RosterService
+from .services import Clock
+
+log = structlog.get_logger(__name__)
+
+CHANNEL: Final = "draft"
+# Drafts kept in memory: this term's and the next one's are worked on, seldom another's.
+MAX_DRAFTS: Final = 4
+# What a step of several commands is called.
+SEVERAL: Final = "several"
+
+
+class PlanStore(TimetableStore, DraftStore, Protocol):
+    """What is published and what is drafted."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditAnswer:
+    """What an act left: the draft's `revision`, the step if there is one, and the clashes and
+    warnings that the lessons it touched have now."""
+
+    revision: int
+    step: Step | None
+    blocks: tuple[Clash, ...] = ()
+    warnings: tuple[PlanWarning, ...] = ()
+
+
+class DraftService:
+    """Every term's draft. One act at a time for each term of this coordinator."""
+
+    def __init__(
+        self,
+        store: PlanStore,
+        bus: Bus,
+        writer: PlanWriter,
+        *,
+        roster: RosterService,
+        clock: Clock,
+        zone: ZoneInfo,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._writer = writer
+        self._roster = roster
+        self._clock = clock
+        self._zone = zone
+        self._states: OrderedDict[TermId, DraftState] = OrderedDict()
+        self._locks: WeakValueDictionary[TermId, asyncio.Lock] = WeakValueDictionary()
+
+    async def draft(self, term: TermId) -> DraftView:
+        """The draft as it is now; ProblemError `unknown_term`."""
+        async with self._lock(term):
+            state = await self._current(term)
+            return await asyncio.to_thread(state.view)
+
+    async def edit(
+        self, term: TermId, command: Command | Sequence[Command], *, seen: int, actor: str, key: str
+    ) -> EditAnswer:
+        """Do what is asked; several commands are one step, all of them or none.
+
+        `seen` is the revision the editor looked at: ProblemError `draft_changed`, if others have
+        touched the same lessons or series since. The same `key` does nothing more. Raises
+        ProblemError as `domain.edit.decide`.
+        """
+        commands = command if isinstance(command, Sequence) else (command,)
+        async with self._lock(term):
+            for _ in range(WRITE_TRIES):
+                state = await self._current(term)
+                done = await self._store.draft_act(term, key)
+                if done is not None:
+                    return self._answer(state, done.seq)
+                try:
+                    step = await self._decided(state, commands, actor=actor, key=key)
+                except ProblemError:
+                    # What others did to it is the better answer than what cannot be done to that.
+                    await self._refuse_unseen(state, seen, named_by(commands), actor)
+                    raise
+                if step is None:
+                    return EditAnswer(state.revision, None)
+                await self._refuse_unseen(state, seen, step.after, actor)
+                revision = await self._store.add_step(term, step, revision=state.revision)
+                if revision is not None:
+                    state.take(step, revision)
+                    await self._tell(state)
+                    return self._answer(state, step.seq)
+        raise plan_busy()
+
+    async def undo(self, term: TermId, *, seen: int, actor: str, key: str) -> EditAnswer:
+        """Take back the actor's own last step, unless somebody touched the same later."""
+        return await self._turn(term, seen=seen, actor=actor, key=key, undone=True)
+
+    async def redo(self, term: TermId, *, seen: int, actor: str, key: str) -> EditAnswer:
+        """Do again what the actor took back last."""
+        return await self._turn(term, seen=seen, actor=actor, key=key, undone=False)
+
+    async def discard(self, term: TermId, *, seen: int, actor: str, key: str) -> EditAnswer:
+        """Throw the whole draft away; ProblemError `draft_changed` if `seen` is not all of it."""
+        async with self._lock(term):
+            for _ in range(WRITE_TRIES):
+                state = await self._current(term)
+                if await self._store.draft_act(term, key) is not None:
+                    return EditAnswer(state.revision, None)
+                await self._refuse_unless_all_seen(state, seen)
+                revision = await self._store.empty_draft(
+                    term, state.touched(), revision=state.revision, by=actor, at=self._clock(),
+                    key=key,
+                )  # fmt: skip
+                if revision is not None:
+                    state.empty(revision)
+                    await self._tell(state)
+                    return EditAnswer(revision, None)
+        raise plan_busy()
+
+    async def publish(self, term: TermId, *, seen: int, note: str, actor: str, key: str) -> Version:
+        """Make the draft the plan, as a version that is never changed, and tell everybody.
+
+        All of it or nothing. ProblemError `draft_changed` if `seen` is not all of it,
+        `draft_empty`, `draft_overtaken` if lessons it changes have begun meanwhile; ClashError if
+        anything it adds or changes is booked twice.
+        """
+        async with self._lock(term):
+            for _ in range(WRITE_TRIES):
+                state = await self._current(term)
+                made = await self._store.version_by_key(key)
+                if made is not None:
+                    return made
+                text = text_of("note", "说明", note)
+                await self._refuse_unless_all_seen(state, seen)
+                try:
+                    version = await self._published(state, note=text, actor=actor, key=key)
+                except PlanMovedOnError:
+                    continue
+                await self._tell(await self._current(term))
+                return version
+        raise plan_busy()
+
+    # ------------------------------------------------------------------ keeping up
+
+    def _lock(self, term: TermId) -> asyncio.Lock:
+        return self._locks.setdefault(term, asyncio.Lock())
+
+    async def _current(self, term: TermId) -> DraftState:
+        """The draft brought up to what is stored now. The caller holds the term's lock."""
+        roster = self._roster.current()
+        known = roster.terms.get(term)
+        if known is None:
+            raise unknown_term(term)
+        state = self._states.get(term)
+        # Other days are other lessons: read them all again.
+        if state is None or (state.term.first_day, state.term.last_day) != (
+            known.first_day, known.last_day,
+        ):  # fmt: skip
+            state = await self._built(known)
+        else:
+            await self._caught_up(state)
+        self._states[term] = state
+        self._states.move_to_end(term)
+        if len(self._states) > MAX_DRAFTS:
+            self._states.popitem(last=False)
+        if state.roster is not roster and state.roster != roster:
+            await asyncio.to_thread(state.use_roster, roster)
+        return state
+
+    async def _built(self, term: Term) -> DraftState:
+        # Steps first: if the plan changes in between, they are found not to fit and caught up with.
+        revision, steps = await self._store.draft_steps(term.id)
+        plan = await self._store.term_plan(term)
+        state = await asyncio.to_thread(
+            DraftState,
+            term,
+            self._roster.current(),
+            plan,
+            revision,
+            steps,
+            gap_s=self._writer.gap_s,
+        )
+        await self._caught_up(state)
+        return state
+
+    async def _caught_up(self, state: DraftState) -> None:
+        revision, position = await self._store.draft_head(state.term.id)
+        if revision != state.revision:
+            await self._replay(state)
+        if position != state.position:
+            changed = await self._store.term_plan_since(state.term, state.position)
+            if changed is not None:
+                await asyncio.to_thread(state.rebase, changed)
+
+    async def _replay(self, state: DraftState) -> None:
+        """Do here what was done elsewhere; from the start if that is not known any more."""
+        acts = await self._store.draft_acts(state.term.id, after=state.revision)
+        made = {a.seq for a in acts if a.kind is ActKind.EDIT and a.seq is not None}
+        revision, fresh = await self._store.draft_steps(state.term.id, only=made)
+        steps = {s.seq: s for s in fresh}
+        if acts and acts[0].revision == state.revision + 1 and acts[-1].revision == revision:
+            await asyncio.to_thread(_replayed, state, acts, steps)
+            return
+        revision, every = await self._store.draft_steps(state.term.id)
+        await asyncio.to_thread(_restarted, state, revision, every)
+
+    async def _tell(self, state: DraftState) -> None:
+        """Whoever has the draft open looks again."""
+        message = {"type": "changed", "term": state.term.id, "revision": state.revision}
+        await self._bus.publish(CHANNEL, message)
+
+    # ------------------------------------------------------------------ deciding
+
+    async def _decided(
+        self, state: DraftState, commands: Sequence[Command], *, actor: str, key: str
+    ) -> Step | None:
+        now = self._clock()
+        desk = EditDesk(
+            roster=state.roster, calendar=state.calendar, zone=self._zone, now=now, by=actor,
+            new_id=new_text, term=state.term.id,
+        )  # fmt: skip
+        # A rule is eighteen lessons, an import a term's: neither may hold up a live lesson.
+        decision = await asyncio.to_thread(decide_all, commands, state.copy, desk)
+        if decision.empty:
+            return None
+        reasons = [str(getattr(c, "reason", "")).strip() for c in commands]
+        return Step(
+            seq=state.next_seq(),
+            key=key,
+            by=actor,
+            at=now,
+            command=name_of(commands[0]) if len(commands) == 1 else SEVERAL,
+            before=decision.before,
+            after=decision.after,
+            reason=next((r for r in reasons if r), ""),
+        )
+
+    async def _turn(
+        self, term: TermId, *, seen: int, actor: str, key: str, undone: bool
+    ) -> EditAnswer:
+        async with self._lock(term):
+            for _ in range(WRITE_TRIES):
+                state = await self._current(term)
+                done = await self._store.draft_act(term, key)
+                if done is not None:
+                    return self._answer(state, done.seq)
+                if seen > state.revision:
+                    raise seen_unknown(seen)
+                turn = (undo_of if undone else redo_of)(state.steps, actor)
+                if turn is None:
+                    raise nothing_to_undo() if undone else nothing_to_redo()
+                if turn.blocked_by:
+                    raise turn_blocked(turn.blocked_by, undone=undone)
+                step = state.marked(turn.step.seq, undone=undone)
+                revision = await self._store.turn_step(
+                    term, step, revision=state.revision, by=actor, at=self._clock(), key=key
+                )
+                if revision is not None:
+                    state.turn(step, revision)
+                    await self._tell(state)
+                    return self._answer(state, step.seq)
+        raise plan_busy()
+
+    async def _refuse_unseen(
+        self, state: DraftState, seen: int, touched: Images, actor: str
+    ) -> None:
+        if seen > state.revision:
+            raise seen_unknown(seen)
+        if seen == state.revision:
+            return
+        acts = await self._store.draft_acts(state.term.id, after=seen)
+        known = bool(acts) and acts[0].revision == seen + 1
+        others = in_the_way(acts, touched, actor)
+        if others or not known:
+            raise draft_changed(others, touched, self._zone)
+
+    async def _refuse_unless_all_seen(self, state: DraftState, seen: int) -> None:
+        """Lessons that were booked or cancelled beside the draft are no part of it."""
+        if seen > state.revision:
+            raise seen_unknown(seen)
+        if seen == state.revision:
+            return
+        acts = await self._store.draft_acts(state.term.id, after=seen)
+        drafted = state.touched()
+        unseen = [a for a in acts if a.kind is not ActKind.AMEND or a.touches(drafted)]
+        if unseen or acts[0].revision != seen + 1:
+            raise draft_changed(unseen, None, self._zone)
+
+    async def _published(self, state: DraftState, *, note: str, actor: str, key: str) -> Version:
+        late = overtaken(state.copy, self._clock())
+        if late:
+            raise draft_overtaken(late)
+        before, after = await asyncio.to_thread(state.to_publish)
+        if not after.occurrences and not after.series:
+            raise draft_empty()
+        changed = after.occurrences.keys()
+        blocks = [c for c in state.index.clashes() if not changed.isdisjoint(c.occurrences)]
+        if blocks:
+            raise ClashError(blocks, names=resource_names(state.roster), zone=self._zone)
+        entries = (await asyncio.to_thread(state.view)).diff
+        edition = Edition(
+            term=state.term.id,
+            revision=state.revision,
+            note=note,
+            counts=counts_of(entries),
+            diff=await asyncio.to_thread(lambda: [to_dict(e) for e in entries]),
+        )
+        version = await self._writer.write(
+            before, after, actor=actor, key=key, authors=state.authors(), edition=edition
+        )
+        assert version is not None, "an edition makes a version"
+        log.info("plan.published", term=version.term, version=version.no, by=actor)
+        return version
+
+    def _answer(self, state: DraftState, seq: int | None) -> EditAnswer:
+        step = next((s for s in state.steps if s.seq == seq), None)
+        ids = step.after.occurrences if step is not None else ()
+        return EditAnswer(state.revision, step, state.blocks_of(ids), state.warnings_of(ids))
+
+
+def counts_of(entries: Sequence[DiffEntry]) -> dict[str, int]:
+    """How many of each kind a diff has, by kind; what concerns nobody is not counted."""
+    return dict(sorted(Counter(e.kind.value for e in entries if not e.silent).items()))
+
+
+def named_by(commands: Sequence[Command]) -> Images:
+    """The lessons and series that commands name, as ids without images."""
+    lessons: dict[OccurrenceId, Occurrence | None] = {}
+    rules: dict[SeriesId, Series | None] = {}
+    for command in commands:
+        for name in ("lesson", "first", "second"):
+            if (lesson := getattr(command, name, None)) is not None:
+                lessons[OccurrenceId(lesson)] = None
+        if (rule := getattr(command, "series", None)) is not None:
+            rules[rule.id if isinstance(rule, Series) else SeriesId(rule)] = None
+    return Images(lessons, rules)
+
+
+def new_text() -> str:
+    """`8 of a-z2-7`: 40 random bits, so that ids are not to be guessed or reused."""
+    return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
+
+
+def _replayed(state: DraftState, acts: Sequence[DraftAct], steps: dict[int, Step]) -> None:
+    for act in acts:
+        match act.kind:
+            case ActKind.EDIT:
+                step = steps.get(act.seq or 0)
+                if step is not None:  # else it was published or thrown away later on
+                    # As it was taken: whether it was undone comes with a later act.
+                    state.take(replace(step, undone=False), act.revision)
+            case ActKind.UNDO | ActKind.REDO:
+                if any(s.seq == act.seq for s in state.steps):
+                    undone = act.kind is ActKind.UNDO
+                    state.turn(state.marked(act.seq or 0, undone=undone), act.revision)
+            case ActKind.DISCARD | ActKind.PUBLISH:
+                state.empty(act.revision)
+            case ActKind.AMEND:
+                pass
+        state.revision = act.revision
+
+
+def _restarted(state: DraftState, revision: int, steps: Sequence[Step]) -> None:
+    state.empty(revision)
+    for step in steps:
+        state.take(step, revision)

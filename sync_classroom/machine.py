@@ -1,0 +1,116 @@
+"""What `serve` needs of the machine: its own folder, its address, its certificate.
+
+Each is refused by a ProblemError that names the setting to change.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from .domain.problems import ProblemError, ProblemKind
+
+# Connections that came while the loop was busy; a school's terminals all come at the bell.
+BACKLOG: Final = 512
+ID_BYTES: Final = 8
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[str]:
+    """Make the data folder and lock it; the coordinator's id, which it keeps over restarts.
+
+    By its id a coordinator that was killed takes its own lease up again at once.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "coordinator.lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise _folder_problem(folder, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ProblemError(
+                "data_dir_in_use",
+                f"另一个 serve 正在使用数据目录 {folder}。请先停止它，或用 server.data_dir"
+                " 指定另一个目录。",
+                f"Another serve uses the data folder {folder}. Stop it first, or choose another"
+                " folder with server.data_dir.",
+                kind=ProblemKind.CONFLICT,
+                field="server.data_dir",
+                value=str(folder),
+            ) from error
+        lock.seek(0)
+        known = lock.read().strip()
+        if not known:
+            known = secrets.token_hex(ID_BYTES)
+            try:
+                lock.write(known)
+                lock.flush()
+            except OSError as error:
+                raise _folder_problem(folder, error) from error
+        yield known
+
+
+def _folder_problem(folder: Path, error: OSError) -> ProblemError:
+    return ProblemError(
+        "data_dir_unusable",
+        f"无法使用数据目录 {folder}：{error.strerror}。请检查权限与磁盘空间，或改"
+        " server.data_dir。",
+        f"The data folder {folder} cannot be used: {error.strerror}. Check permissions and disk"
+        " space, or change server.data_dir.",
+        kind=ProblemKind.UNAVAILABLE,
+        field="server.data_dir",
+        value=str(folder),
+    )
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind the pages' address before anything is started, so that a taken port costs nothing."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(
+            address[:2],
+            family=family,
+            backlog=BACKLOG,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        raise ProblemError(
+            "listen_failed",
+            f"无法在 {host}:{port} 上监听：{error.strerror or error}。请用 server.listen 换一个"
+            "地址或端口，或停止占用它的程序。",
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another address or"
+            " port with server.listen, or stop the program that uses it.",
+            kind=ProblemKind.CONFLICT,
+            field="server.listen",
+            value=f"{host}:{port}",
+        ) from error
+    with listener:
+        yield listener
+
+
+def load_tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    """The pages' certificate chain and key."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or str(error)
+        raise ProblemError(
+            "tls_unusable",
+            f"无法使用证书 {certificate} 与私钥 {key}：{reason}。请检查 server.tls_certificate"
+            " 和 server.tls_key，两者须成对。",
+            f"The certificate {certificate} and key {key} cannot be used: {reason}. Check"
+            " server.tls_certificate and server.tls_key; they must belong together.",
+            field="server.tls_certificate",
+            value=str(certificate),
+        ) from error
+    return context

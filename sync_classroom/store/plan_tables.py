@@ -1,0 +1,109 @@
+"""Tables of how a plan comes about: drafts, versions, the history of lessons, who was told."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from .columns import Instant, document, ordered_text, row_number
+from .tables import metadata
+
+# `revision` counts everything that was done to the draft or, while there is one, to its plan.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("term", ordered_text(), ForeignKey("terms.id"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+# `document` is the step as `domain` writes it.
+draft_steps = Table(
+    "draft_steps",
+    metadata,
+    Column("term", ordered_text(), ForeignKey("drafts.term"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("key", ordered_text(), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("undone", Boolean, nullable=False),
+    Column("document", document(), nullable=False),
+    UniqueConstraint("term", "key"),
+)
+
+# What was done, by the revision it led to. `touched` is {"occurrences": [id], "series": [id]}.
+draft_acts = Table(
+    "draft_acts",
+    metadata,
+    Column("term", ordered_text(), ForeignKey("drafts.term"), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("seq", Integer),
+    Column("key", ordered_text(), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("touched", document(), nullable=False),
+    UniqueConstraint("term", "key"),
+)
+
+# Triggers refuse UPDATE and DELETE of versions and history. `counts` is {kind of change: how many}.
+versions = Table(
+    "versions",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=False),
+    Column("term", ordered_text(), ForeignKey("terms.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("key", ordered_text(), nullable=False),
+    Column("counts", document(), nullable=False),
+    Column("diff", document(), nullable=False),
+    UniqueConstraint("key"),
+)
+
+# `old` and `new` hold what differs. `seq` is also how coordinators learn what changed in the plan:
+# whoever writes here holds the booking lock, so a later row never has a smaller number.
+occurrence_history = Table(
+    "occurrence_history",
+    metadata,
+    Column("seq", row_number(), primary_key=True),
+    Column("occurrence", ordered_text(), ForeignKey("occurrences.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("version", Integer, ForeignKey("versions.no")),
+    Column("key", ordered_text(), nullable=False),
+    Column("old", document()),
+    Column("new", document()),
+    Index(None, "occurrence"),
+    Index(None, "key"),
+)
+
+# What one classroom or teacher (`kind`) is told of one act, and when that was told, shown, read.
+notices = Table(
+    "notices",
+    metadata,
+    Column("seq", row_number(), primary_key=True),
+    Column("act", ordered_text(), nullable=False),
+    Column("version", Integer, ForeignKey("versions.no")),
+    Column("kind", Text, nullable=False),
+    Column("addressee", ordered_text(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("items", document(), nullable=False),
+    Column("more", Integer, nullable=False),
+    Column("told_at", Instant),
+    Column("shown_at", Instant),
+    Column("read_at", Instant),
+    UniqueConstraint("act", "kind", "addressee"),
+    Index(None, "kind", "addressee", "until"),
+    Index(None, "version"),
+)

@@ -1,0 +1,45 @@
+"""Folder, address and certificate of a coordinator: taken once, refused naming the setting."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from sync_classroom.domain.problems import ProblemError
+from sync_classroom.machine import listen, load_tls, own_folder
+
+
+def test_a_folder_keeps_its_coordinators_id_over_restarts(tmp_path: Path) -> None:
+    with own_folder(tmp_path / "var") as first:
+        assert len(first) == 16
+        with pytest.raises(ProblemError) as caught, own_folder(tmp_path / "var"):
+            pass
+        assert (caught.value.code, caught.value.field) == ("data_dir_in_use", "server.data_dir")
+    with own_folder(tmp_path / "var") as second:
+        assert second == first
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("", encoding="ascii")
+    with pytest.raises(ProblemError) as caught, own_folder(tmp_path / "var"):
+        pass
+    assert caught.value.code == "data_dir_unusable"
+
+
+def test_a_port_in_use_is_refused_naming_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ProblemError) as caught, listen("127.0.0.1", port):
+            pass
+        assert (caught.value.code, caught.value.value) == ("listen_failed", f"127.0.0.1:{port}")
+    with listen("127.0.0.1", port) as listener:
+        assert listener.getsockname()[1] == port
+
+
+def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.pem").write_text("no certificate", encoding="ascii")
+    with pytest.raises(ProblemError) as caught:
+        load_tls(tmp_path / "c.pem", tmp_path / "c.pem")
+    assert caught.value.code == "tls_unusable"
