@@ -75,3 +75,8 @@ def length_cell() -> Any:
 def protect_address() -> int:
     """The address of `srtp_protect`, for code of our own that calls it."""
     return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_protect")))
+
+
+def unprotect_address() -> int:
+    """The same of `srtp_unprotect`."""
+    return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_unprotect")))

@@ -163,9 +163,11 @@ class UdpSocket:
         self.family = family
         self.port: int = self._socket.getsockname()[1]
         self.name_length = 16 if family == socket.AF_INET else 28
-        self._key_length = 8 if family == socket.AF_INET else 28
+        self.key_length = 8 if family == socket.AF_INET else 28
         self._rx = _Batch(RECEIVE_BATCH, self.name_length, names=True)
         self._rx_names = memoryview(ffi.buffer(self._rx.names)).cast("B")
+        self.receive_memory = ffi.buffer(self._rx.memory)
+        """All receive buffers, datagram `place` at `place * SLOT`; a slice is a copy."""
         self._tx = _Batch(SEND_BATCH, self.name_length, names=False)
         self._control = ffi.new("char[]", SEND_BATCH * _SEGMENT.size)
         self._control_at = int(ffi.cast("uintptr_t", self._control))
@@ -178,6 +180,7 @@ class UdpSocket:
         self._kept: deque[tuple[bytes, Address]] = deque()
         self._addresses: dict[int, Address] = {}
         self._sendmmsg: Any = _libc.sendmmsg  # a test has it refuse
+        self._recvmmsg: Any = _libc.recvmmsg
         self.used = 0
         self.send_view = self._tx.view
         self.send_pointers = self._tx.pointers
@@ -198,7 +201,7 @@ class UdpSocket:
 
     def receive(self) -> int:
         """Fill the receive buffers; 0 when the socket is empty."""
-        count: int = _libc.recvmmsg(
+        count: int = self._recvmmsg(
             self.fd, self._rx.headers, RECEIVE_BATCH, socket.MSG_DONTWAIT, ffi.NULL
         )
         return max(count, 0)  # errors of earlier sends surface here; they are nobody's news
@@ -211,10 +214,23 @@ class UdpSocket:
             return 0
         return halves[place * 16 + 14]
 
+    def media_length(self, place: int) -> int:
+        """Bytes of datagram `place` if it can be RTP (RFC 7983) and not RTCP (RFC 5761), else 0."""
+        halves, start = self._rx.header_halves, place * SLOT
+        length = halves[place * 16 + 14]
+        if (
+            halves[place * 16 + 12] & _TRUNCATED
+            or length < 12
+            or self._rx.view[start] >> 6 != 2
+            or 192 <= self._rx.view[start + 1] <= 223
+        ):
+            return 0
+        return length
+
     def address(self, place: int) -> bytes:
         """The sender of datagram `place`, as a key."""
         start = place * self.name_length
-        return bytes(self._rx_names[start : start + self._key_length])
+        return bytes(self._rx_names[start : start + self.key_length])
 
     def view(self, place: int, length: int) -> memoryview:
         """Datagram `place` as writable memory."""
@@ -338,6 +354,14 @@ class UdpSocket:
     def sendmmsg_address(self) -> int:
         """The address of what sends, for compiled code."""
         return int(ffi.cast("uintptr_t", self._sendmmsg))
+
+    def recvmmsg_address(self) -> int:
+        """The address of what receives, for compiled code."""
+        return int(ffi.cast("uintptr_t", self._recvmmsg))
+
+    def messages_address(self) -> int:
+        """The address of the receive buffers' `RECEIVE_BATCH` message headers, for the same."""
+        return int(ffi.cast("uintptr_t", self._rx.headers))
 
     def keep(self, datagram: memoryview, address: Address) -> None:
         """Send a datagram later, when the socket can be written again."""

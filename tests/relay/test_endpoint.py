@@ -460,7 +460,7 @@ async def test_churn_leaves_nothing_behind() -> None:
         assert len(endpoint.status()) == 1
         tables = (endpoint._sessions, endpoint._demux, endpoint._owners)
         assert [len(table) for table in tables] == [1, 1, 2]
-        assert (endpoint._outputs, endpoint._dirty) == ({}, {})
+        assert (endpoint._outputs, endpoint._window._waiting) == ({}, {})
         assert (len(endpoint._ice), len(endpoint._schedule)) == (1, 1)
         assert all(track.feed.slots == {} for track in host.session.media.tracks)  # type: ignore[union-attr]
         assert endpoint.rooms() == ("lesson",)
