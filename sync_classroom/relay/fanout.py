@@ -17,7 +17,7 @@ from .counters import Counters
 from .feed import Batch
 from .forwarding import Slot
 from .rtp import HEADER_LENGTH, Packet, extension_block, first_byte
-from .udp import SEND_BATCH, SLOT, Address, Sender
+from .udp import MAX_RUN, SEND_BATCH, SLOT, Address, Sender
 
 _SHIFT: Final = SLOT.bit_length() - 1
 _MASK32: Final = 0xFFFFFFFF
@@ -184,6 +184,10 @@ class PythonFanOut:
             raw, ssrc, payload_type = outgoing.raw, slot.ssrc, slot.payload_type
             seq_shift, ts_shift = slot.seq_shift, slot.ts_shift
             start = place
+            if place + min(len(rows), MAX_RUN) > SEND_BATCH:
+                socket.used = place
+                socket.flush()  # a run that goes as one message is not cut in two
+                place = start = 0
             for row, first, marker, seq, timestamp, body, length in rows:
                 if place == SEND_BATCH:
                     socket.label(start, place, address, output)

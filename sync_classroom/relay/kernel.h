@@ -3,7 +3,7 @@
 enum {
     KERNEL_VERSION = 3,        /* raised with every change of this file: a stale build is not used */
     KERNEL_SLOT = 2048,        /* bytes per datagram, as udp.SLOT */
-    KERNEL_BATCH = 512,        /* datagrams per sendmmsg, as udp.SEND_BATCH */
+    KERNEL_BATCH = 128,        /* datagrams per sendmmsg, as udp.SEND_BATCH */
     KERNEL_EXTENSIONS = 64,    /* bytes of header extensions at most */
     KERNEL_TRAILER = 20,       /* what SRTP adds at most: GCM's tag and room to spare */
     KERNEL_ABSENT = 0xFFFF,    /* an offset that is not there */

@@ -242,6 +242,7 @@ class Subscriber:
         ntp = self._clock.ntp(now)
         for stream in self.streams:
             slot = stream.slot
+            slot.forget_replay()
             clock = slot.feed.clock if slot.feed is not None else None
             ticks = clock.ticks_at(now) if clock is not None else None
             if ticks is None or not slot.sending or not slot.account.sent:
