@@ -64,6 +64,7 @@ _SOL_UDP: Final = 17  # linux/socket.h
 _UDP_SEGMENT: Final = 103  # linux/udp.h
 _SEGMENT: Final = struct.Struct("=QiiHxxxxxx")  # struct cmsghdr, and the size in 16 bits
 _SEGMENT_LENGTH: Final = 18  # CMSG_LEN(2)
+_SEGMENT_HALVES, _SEGMENT_AT = 12, 8  # in 16 bits: its length, and where in it the size is
 
 
 # What the kernel says where it cannot cut a message into datagrams: no such option, a device that
@@ -172,7 +173,12 @@ class UdpSocket:
         self._tx = _Batch(SEND_BATCH, self.name_length, names=False)
         self._control = ffi.new("char[]", SEND_BATCH * _SEGMENT.size)
         self._control_at = int(ffi.cast("uintptr_t", self._control))
-        self._control_view = memoryview(ffi.buffer(self._control)).cast("B")
+        control = memoryview(ffi.buffer(self._control)).cast("B")
+        for place in range(SEND_BATCH):  # what differs is written with each message
+            _SEGMENT.pack_into(
+                control, _SEGMENT.size * place, _SEGMENT_LENGTH, _SOL_UDP, _UDP_SEGMENT, 0
+            )
+        self._segment_sizes = control.cast("H")[_SEGMENT_AT:]
         self._vectors_at = int(ffi.cast("uintptr_t", self._tx.iovecs))
         self._owners: list[Owner | None] = [None] * SEND_BATCH
         self._names = [0] * SEND_BATCH
@@ -315,26 +321,24 @@ class UdpSocket:
 
     def _assemble(self, place: int, count: int) -> int:
         """Make messages of the datagrams `[place, count)`; how many. `_starts` says of which."""
-        names, lengths, starts = self._names, self._tx.lengths, self._starts
+        names, starts = self._names, self._starts
         words, message = self._tx.header_words, 0
+        lengths = self._tx.lengths[1 : 2 * count : 2].tolist()  # a list is read in half the time
         while place < count:
             starts[message] = place
-            name, length = names[place], lengths[2 * place + 1]
+            name, length = names[place], lengths[place]
             end, most = place + 1, min(count, place + self._max_run)
-            while end < most and names[end] == name and lengths[2 * end + 1] == length:
+            while end < most and names[end] == name and lengths[end] == length:
                 end += 1
-            if end < most and names[end] == name and lengths[2 * end + 1] < length:
+            if end < most and names[end] == name and lengths[end] < length:
                 end += 1  # the last of a run may be shorter
             header = _HEADER_WORDS * message
             words[header + _NAME] = name
             words[header + _VECTORS] = self._vectors_at + 16 * place
             words[header + _VECTOR_COUNT] = end - place
             if end - place > 1:
-                offset = _SEGMENT.size * message
-                _SEGMENT.pack_into(
-                    self._control_view, offset, _SEGMENT_LENGTH, _SOL_UDP, _UDP_SEGMENT, length
-                )
-                words[header + _CONTROL] = self._control_at + offset
+                self._segment_sizes[_SEGMENT_HALVES * message] = length
+                words[header + _CONTROL] = self._control_at + _SEGMENT.size * message
                 words[header + _CONTROL_LENGTH] = _SEGMENT.size
             else:
                 words[header + _CONTROL] = words[header + _CONTROL_LENGTH] = 0

@@ -374,7 +374,7 @@ def test_a_receiver_may_leave_in_mid_batch() -> None:
         outputs.append(desk.output(number, blocked=everybody_leaves))
         outputs[-1].slot.route(feed, 0.0)
     desk.forward(feed, outputs, video(10, size=900))
-    # The buffers hold twelve runs of ten; they were refused, and the others stayed valid while their
+    # The buffers hold twelve runs of ten, which were refused; the others stayed valid while their
     # owners left.
     assert len(desk.system.datagrams) == 600 - SEND_BATCH // 10 * 10
     assert sequences(desk.system.datagrams, 1059) == [(65535 + n) & 0xFFFF for n in range(10)]
