@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 from itertools import pairwise
 
@@ -390,6 +392,25 @@ async def test_closing_leaves_no_task_no_timer_and_writes_samples() -> None:
         assert sorted(s.direction for s in samples) == [PUBLISH, SUBSCRIBE]
     # The clients' own tasks take a turn to end.
     await until(lambda: {task for task in asyncio.all_tasks() if not task.done()} == before)
+
+
+async def test_what_a_closed_session_held_is_free_without_the_collector() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(AUDIO, b"one")
+        await until(lambda: len(viewer.received) == 1)
+        session = viewer.session
+        gone = [weakref.ref(one) for one in (session, session.media, session.dtls)]
+        del viewer.session
+        gc.collect()
+        gc.disable()
+        try:
+            session.close("test")
+            del session
+            await until(lambda: [one() for one in gone] == [None] * 3)
+        finally:
+            gc.enable()
 
 
 async def test_a_port_already_taken_is_an_os_error() -> None:
