@@ -132,8 +132,8 @@ class Subscriber:
         if reported:
             self._sampler.report(self.totals(reported=True), now)
             sent = arrived = 0
-            for stream in self.streams:
-                heard = stream.slot.account.heard
+            for each in self.streams:
+                heard = each.slot.account.heard
                 sent, arrived = sent + heard[0], arrived + heard[1]
             self.downlink.acknowledged(sent, arrived, now)
         for ssrc, numbers in feedback.nacks:
