@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Change, ChangeKind, Host, Mode, Occurrence, Seat, Slot
 from . import tables
-from .queries import ROWS_AT_ONCE, insert_rows, missing_reference, rows
+from .queries import insert_rows, missing_reference, rows
 from .tables import LONGEST_OCCURRENCE_H, changes, occurrences, participants, seats
 
 _LONGEST: Final = timedelta(hours=LONGEST_OCCURRENCE_H)
+# Lessons made of their rows before others have their turn; a millisecond or two.
+_MADE_AT_ONCE: Final = 100
 
 
 async def insert_occurrences(
@@ -136,13 +138,13 @@ async def load_occurrences(
             grouped[row[0] if table is not changes else row.occurrence].append(row)
         children.append(grouped)
     made: list[Occurrence] = []
-    for start in range(0, len(found), ROWS_AT_ONCE):
+    for start in range(0, len(found), _MADE_AT_ONCE):
         made += [
             _occurrence(row, *(c.get(row.id, ()) for c in children))
-            for row in found[start : start + ROWS_AT_ONCE]
+            for row in found[start : start + _MADE_AT_ONCE]
         ]
         if len(made) < len(found):
-            await asyncio.sleep(0)  # a term is made of thousands; others have their turn
+            await asyncio.sleep(0)
     return made
 
 
