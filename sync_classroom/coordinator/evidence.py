@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.coverage import Coverage, summarise
-from ..domain.crediting import SeatEvidence, credited_seats
-from ..domain.evidence import Evidence
+from ..domain.crediting import SeatEvidence, SeatState, credited_seats
+from ..domain.evidence import Evidence, SeatKey
 from ..domain.facts import Fact, SeatMedia
 from ..domain.ids import OccurrenceId, SeatId
 from ..domain.intervals import Spans, instant_of
@@ -95,6 +95,24 @@ class EvidenceService:
 
         return await asyncio.to_thread(compute)
 
+    async def seat_states(self, occurrences: Sequence[Occurrence]) -> dict[SeatKey, SeatState]:
+        """What every seat of these lessons counts for so far, by occurrence and seat.
+
+        A classroom's minute that two of them share credits the earlier one; of lessons that are not
+        among them nothing is asked.
+        """
+        if not occurrences:
+            return {}
+        evidence = await self._folded(occurrences)
+        first = min(o.starts_at for o in occurrences)
+        last = max(o.ends_at for o in occurrences)
+        for gap in await self._store.gaps_between(first, last):
+            evidence.add(gap)
+        plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
+        work = partial(credited_seats, plan, evidence, rules=self._rules)
+        credited = await asyncio.to_thread(work)
+        return {key: seat.state for key, seat in credited.items()}
+
     async def coverage(self, first: date, last: date) -> Coverage:
         """Every measure over the civil days `[first, last]`.
 
@@ -102,11 +120,7 @@ class EvidenceService:
         """
         check_period(first, last)
         occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
-        evidence = Evidence(self._rules)
-        for start in range(0, len(occurrences), LESSONS_AT_ONCE):
-            few = occurrences[start : start + LESSONS_AT_ONCE]
-            facts = await self._store.facts_of([o.id for o in few])
-            await asyncio.to_thread(_fold, evidence, facts)
+        evidence = await self._folded(occurrences)
         begins = datetime.combine(first - MARGIN, time(), self._zone)
         ends = datetime.combine(last + MARGIN + timedelta(days=1), time(), self._zone)
         for gap in await self._store.gaps_between(begins, ends):
@@ -114,6 +128,15 @@ class EvidenceService:
         plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
         work = partial(summarise, plan, evidence, rules=self._rules, first=first, last=last)
         return await asyncio.to_thread(work)
+
+    async def _folded(self, occurrences: Sequence[Occurrence]) -> Evidence:
+        """The facts of these lessons, read a few lessons at a time."""
+        evidence = Evidence(self._rules)
+        for start in range(0, len(occurrences), LESSONS_AT_ONCE):
+            few = occurrences[start : start + LESSONS_AT_ONCE]
+            facts = await self._store.facts_of([o.id for o in few])
+            await asyncio.to_thread(_fold, evidence, facts)
+        return evidence
 
 
 def _fold(evidence: Evidence, facts: Sequence[Fact]) -> None:

@@ -101,6 +101,19 @@ class LessonStore(Protocol):
         """
         ...
 
+    async def save_runs(
+        self, wanted: Iterable[LessonRun], *, epoch: int | None = None
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """As `save_run` for many in one transaction; those that were stored.
+
+        With `epoch` only while the scheduler's lease is in that epoch: ProblemError `lease_lost`.
+        """
+        ...
+
+    async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
+        """The floors that somebody has touched, of these occurrences."""
+        ...
+
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
         """The floor, or None if nobody has touched it."""
         ...
@@ -252,12 +265,14 @@ class RecordingStore(Protocol):
         """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
         ...
 
-    async def recording_wish(self, occurrence: OccurrenceId) -> bool | None:
-        """What a person has said, or None."""
+    async def recording_wishes(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, bool]:
+        """What people have said of these lessons; without those of which nobody said anything."""
         ...
 
-    async def save_recording(self, recording: Recording) -> None:
-        """Replace what is known of a recording; KeyError for an unknown lesson."""
+    async def save_recordings(self, wanted: Sequence[Recording]) -> None:
+        """Replace what is known of recordings, all or none; KeyError for an unknown lesson."""
         ...
 
     async def recordings_of(

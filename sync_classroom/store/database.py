@@ -12,6 +12,7 @@ from ..domain.problems import ProblemError
 from .accounts import AccountQueries
 from .calendar import CalendarQueries
 from .drafts import DraftQueries
+from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .feeds import FeedQueries
@@ -31,6 +32,7 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    DueQueries,
     LessonQueries,
     FactQueries,
     TerminalQueries,

@@ -10,10 +10,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from ...domain.accounts import Role
-from ...domain.grid import Column, Entry, EntryState, Grid, Row, RowKind, week_grid
+from ...domain.grid import Column, Entry, EntryState, Grid, Row, RowKind, proven_state, week_grid
 from ...domain.grid_pattern import halves, pattern_grid
 from ...domain.grid_rooms import OverviewCell, rooms_overview
-from ...domain.grid_views import View, ViewKind, school_of
+from ...domain.grid_views import View, ViewKind, audience_of, school_of
 from ...domain.ids import SchoolId
 from ...domain.roster import Roster, SchoolRole
 from ..i18n import mark
@@ -22,8 +22,10 @@ from .route import SIGNED_IN, PageRoute
 from .timetable_choice import Choice, Shown, choice_of, monday_of, weeks_of
 from .timetable_desk import Desk, desk_of
 from .timetable_side import side_of
-from .timetable_words import VIEW_WORDS, Card, Cards, make_up_text, weekday_name
+from .timetable_words import STATE_WORDS, VIEW_WORDS, Card, Cards, make_up_text, weekday_name
 
+#: Lessons of one view whose evidence is read for their chips: a room's week and some more.
+MOST_PROVEN: Final = 60
 SHOWN_WORDS: Final = {
     Shown.DRAFT: mark("草稿"),
     Shown.PUBLISHED: mark("已发布"),
@@ -49,6 +51,11 @@ _SCRIPT_WORDS: Final = {
     "retry": mark("再试一次"),
     "failed": mark("没有连上服务器，刚才的操作可能没有完成。"),
     "nothing": mark("没有改动任何内容。"),
+    "swap": mark("与它对调"),
+    "swapped": mark("两节课已对调，仅这一次。"),
+    "followed": mark("课程已按现在的校历和作息重排。"),
+    "sure": mark("放弃整个草稿？所有人没有发布的改动都会丢掉。"),
+    "discarded": mark("草稿已放弃，与已发布的一致。"),
     "drop": mark("去掉"),
     "back": mark("恢复"),
 }
@@ -92,6 +99,35 @@ async def show(request: web.Request) -> web.StreamResponse:
     part = request.query.get("part") == "work"
     template = "_timetable_work.html" if part else "timetable.html"
     return frame.render(template, **_values(frame, desk, part=part))
+
+
+async def states(request: web.Request) -> web.StreamResponse:
+    """JSON for script: what evidence makes of the lessons of the view that are over.
+
+    Asked for after the page is there, because it reads every sample of them.
+    """
+    frame = Frame.of(request)
+    choice = choice_of(frame)
+    if choice is None or choice.view is None:
+        return web.json_response({}, headers={"Cache-Control": "no-store"})
+    desk = await desk_of(frame, choice, draft=frame.may(Role.ADMIN))
+    over = {
+        o.id: audience
+        for o in desk.week
+        if desk.plan.states.get(o.id) is EntryState.HELD
+        and not o.withdrawn
+        and (audience := audience_of(choice.view, o, frame.roster)) is not None
+    }
+    chosen = [o for o in desk.week if o.id in over][:MOST_PROVEN]
+    proven = await frame.services.evidence.seat_states(chosen)
+    told = {}
+    for lesson in chosen:
+        rooms = {a.classroom for a in over[lesson.id]}
+        seats = (proven.get((lesson.id, s.id)) for s in lesson.seats if s.classroom in rooms)
+        state = proven_state(s for s in seats if s is not None)
+        word = STATE_WORDS[state]
+        told[lesson.id] = {"state": state.value, "shape": word.shape, "word": frame.t(word.text)}
+    return web.json_response(told, headers={"Cache-Control": "no-store"})
 
 
 def _values(frame: Frame, desk: Desk, *, part: bool) -> dict[str, Any]:
@@ -328,4 +364,7 @@ def _views(frame: Frame) -> list[tuple[str, list[tuple[str, str, str]]]]:
     ]
 
 
-ROUTES = (PageRoute("timetable", "GET", "/timetable", show, SIGNED_IN),)
+ROUTES = (
+    PageRoute("timetable", "GET", "/timetable", show, SIGNED_IN),
+    PageRoute("timetable.states", "GET", "/timetable/states", states, SIGNED_IN),
+)

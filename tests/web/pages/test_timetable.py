@@ -15,8 +15,8 @@ from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.roster import Roster
 from sync_classroom.domain.subject_colours import PALETTE
 from sync_classroom.store.database import open_store
-from tests.support.pages import look, office
-from tests.support.timetable_pages import FRIDAY, edit, open_day, timetable
+from tests.support.pages import delivered, look, office
+from tests.support.timetable_pages import FRIDAY, edit, lesson_of, open_day, timetable
 from tests.support.web import site
 
 pytestmark = pytest.mark.asyncio
@@ -201,3 +201,27 @@ async def test_the_style_sheet_has_the_subjects_colours_of_the_domain() -> None:
     css = (STATIC / "timetable.css").read_text("utf-8")
     found = re.findall(r"\.subj-(\d+) \{ --fill: (#\w+); --side: (#\w+); \}", css)
     assert found == [(str(c.no), c.fill, c.edge) for c in PALETTE]
+
+
+async def test_evidence_says_of_each_view_what_a_lesson_was(tmp_path: Path) -> None:
+    async with timetable(tmp_path, clock="12:00") as served:
+        lesson = await lesson_of(served, "english", "2026-11-23")
+        first, second = lesson.seats
+        spans = {first.id: [(0, 2400)], second.id: [(0, 600)]}
+        await served.store.append_facts(
+            delivered(lesson, spans, [(0, 2400)]), received_at=lesson.ends_at
+        )
+        await served.store.save_run(LessonRun(lesson.id, LessonState.ENDED))
+        found = {}
+        for by, ident in [("classroom", "a-r1"), ("classroom", "b-r1"), ("host", "host")]:
+            query = f"week=13&show=published&by={by}&id={ident}"
+            for role in (Role.ADMIN, Role.REVIEWER):
+                answer = await served.ask("GET", f"/timetable/states?{query}", role=role)
+                told = await answer.json()
+                assert list(told) == ["english-20261123"]
+                found[ident] = told["english-20261123"]["state"], told["english-20261123"]["word"]
+        assert found == {
+            "a-r1": ("held", "已完成"), "b-r1": ("partial", "部分"), "host": ("partial", "部分"),
+        }  # fmt: skip
+        rooms = await served.ask("GET", "/timetable/states?week=13&by=rooms", role=Role.ADMIN)
+        assert await rooms.json() == {}

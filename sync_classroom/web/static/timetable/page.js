@@ -1,7 +1,7 @@
 // The timetable page: what keys, pointer and buttons do, and keeping the grid as the draft is.
 
 import { SignedOutError, fetchPart, listen } from "../server.js";
-import { Draft, Refusal, SignedOut, newKey } from "./api.js";
+import { Draft, Refusal, SignedOut, fetchStates, newKey } from "./api.js";
 import { Carrying } from "./carry.js";
 import { ITEM, cellOf, focusOn, moveFocus, openToTab, reveal, stepOf, stops } from "./cells.js";
 import { dragging } from "./drag.js";
@@ -36,6 +36,37 @@ function address(path, extra) {
   query.set("week", page?.dataset.week ?? "");
   for (const [name, value] of Object.entries(extra)) if (value !== undefined) query.set(name, value);
   return `${path}?${query}`;
+}
+
+/**
+ * Ask what evidence makes of the lessons that are over, and say it on their chips.
+ * @param {HTMLElement} root
+ */
+async function prove(root) {
+  if (!root.querySelector("#tt-grid .tt-week .e-held")) return;
+  const query = new URLSearchParams(location.search);
+  query.delete("part");
+  let told;
+  try {
+    told = await fetchStates(`/timetable/states?${query}`);
+  } catch {
+    return; // what the coordinator saw stays on the chips; the lesson's page has the evidence
+  }
+  for (const [lesson, { state, shape, word }] of Object.entries(told)) {
+    for (const entry of root.querySelectorAll(`#tt-grid [data-lesson="${CSS.escape(lesson)}"]`)) {
+      entry.classList.replace("e-held", `e-${state}`);
+      const chip = entry.querySelector(".chip");
+      if (!chip) continue;
+      chip.className = `chip w-${shape}`;
+      chip.querySelector("svg")?.setAttribute("class", `shape s-${shape}`);
+      chip.querySelector("use")?.setAttribute("href", `#s-${shape}`);
+      const before = chip.textContent ?? "";
+      chip.lastChild?.replaceWith(word);
+      for (const name of ["aria-label", "title"]) {
+        entry.setAttribute(name, (entry.getAttribute(name) ?? "").replace(before.trim(), word));
+      }
+    }
+  }
 }
 
 /** Whoever only reads: focus by keyboard, the picker, and no more. @param {HTMLElement} root */
@@ -159,6 +190,7 @@ class Office {
     this.showPanel(sessionStorage.getItem(PANEL_KEY) ?? "", true);
     openToTab(this.root);
     held();
+    void prove(this.root);
   }
 
   /** @returns {() => void} puts the focus back on the same lesson, or the same place */
@@ -252,6 +284,18 @@ class Office {
     await this.refresh();
   }
 
+  async discard() {
+    if (!confirm(words.sure)) return;
+    try {
+      await this.draft.turn("discard", this.revision, newKey());
+      say(words.discarded ?? "");
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    await this.refresh();
+  }
+
   /** @param {unknown} error @param {() => void} [retry] */
   failed(error, retry) {
     if (error instanceof SignedOut || error instanceof SignedOutError) {
@@ -297,6 +341,13 @@ class Office {
       return;
     }
     const actions = drop.place.hard ? [] : [{ label: words.anyway ?? "", run: () => this.put(drop) }];
+    const [first, second] = [drop.carried.lesson, drop.place.swap];
+    if (first && second) {
+      const swap = { do: "swap_lessons", first, second };
+      const undo = { label: words.undo ?? "", run: () => void this.turn("undo") };
+      const done = () => say(words.swapped ?? "", { actions: [undo] });
+      actions.unshift({ label: words.swap ?? "", run: () => void this.perform([swap], done) });
+    }
     say(worded("cannot", { why: drop.place.why }), { bad: true, actions });
     void this.catchUp();
   }
@@ -410,6 +461,8 @@ class Office {
     if ("undo" in data) void this.turn("undo");
     else if ("redo" in data) void this.turn("redo");
     else if ("publish" in data) void this.publishing.open();
+    else if ("follow" in data) void this.perform([{ do: "follow_calendar" }], () => say(words.followed ?? ""));
+    else if ("discard" in data) void this.discard();
     else if (data.open) this.showPanel(data.open);
     else if (data.new) this.openNew(data.new, null);
     else if (data.free) void this.showFree(button, data.free);
@@ -560,5 +613,6 @@ function describe(event) {
 const picker = /** @type {HTMLDetailsElement | null} */ (document.querySelector("[data-picker]"));
 if (picker) narrow(picker);
 page?.addEventListener("pointerover", describe);
+if (page) void prove(page);
 if (page && "editing" in page.dataset) new Office(page).start();
 else if (page) reading(page);
