@@ -169,3 +169,20 @@ async def test_imported_lesson_moves_goes_and_comes_back_as_one_event(tmp_path: 
         assert {k: v for k, v in fifth.items() if k != uid} == {
             k: v for k, v in first.items() if k != uid
         }
+
+
+async def test_address_is_in_no_log_when_it_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(tmp_path) as served:
+        path = await _path(served)
+
+        async def broken(feed: object) -> None:
+            raise RuntimeError("disk on fire")
+
+        monkeypatch.setattr(type(served.services.feeds), "view", lambda self, feed: broken(feed))
+        assert (await served.ask("GET", path)).status == 500
+    printed = "".join(capsys.readouterr())
+    assert "disk on fire" in printed
+    assert "/feeds/{token}.ics" in printed
+    assert path.removeprefix("/feeds/").removesuffix(".ics") not in printed
