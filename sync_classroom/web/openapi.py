@@ -46,6 +46,11 @@ _OTHERS: Final = (
      " `draft` {term}, `receipt` {} (somebody saw a notice), `terminal` {classroom}, `resync` {}"
      " (load again)"),
     ("GET", "/api/openapi.json", "api.openapi", "This API as OpenAPI 3.1"),
+    ("POST", "/api/timetable/{term}/imports", "api.timetable.imports", "A timetable file itself as"
+     " `application/octet-stream`, at most 10 MB, its name in `X-File-Name` (percent-encoded):"
+     " `201` {upload, href} of its preview; else a problem with a code `file_…`"),
+    ("GET", "/feeds/{token}.ics", "feeds.ics", "A calendar as iCalendar, by its secret address;"
+     " `ETag` and `304`"),
     ("GET", "/ws/terminal", "ws.terminal", "A classroom terminal; see terminal-protocol.md"),
     ("GET", "/healthz", "healthz", "200 while the process answers"),
     ("GET", "/readyz", "readyz", "200 while the database answers too, else 503"),

@@ -20,6 +20,9 @@ from . import (
     terminals,
     timetable,
     timetable_editor,
+    timetable_export,
+    timetable_feeds,
+    timetable_import,
     timetable_panels,
     timetable_versions,
     today,
@@ -49,6 +52,9 @@ def page_routes() -> tuple[PageRoute, ...]:
         *roster.ROUTES,
         *people.ROUTES,
         *coverage.ROUTES,
+        *timetable_import.ROUTES,
+        *timetable_export.ROUTES,
+        *timetable_feeds.ROUTES,
         *terminal_page.ROUTES,
     )
 

@@ -48,6 +48,8 @@ DONE: Final = {
     "calendar": mark("校历已改，马上生效；改动已记录。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),
+    "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
+    "feed-revoked": mark("日历地址已停用，用它的日历不会再更新。"),
     "set-up": mark("管理员已经建立，请登录。"),
 }
 
@@ -69,7 +71,8 @@ _NOT_DONE: Final = mark("没有办成")
 # Problems that may be gone when somebody tries again.
 _PASSING: Final = (ProblemKind.UNAVAILABLE, ProblemKind.TOO_MANY)
 # Last parts of addresses that are only posted to.
-_ACTS: Final = ("/password", "/cancel", "/amend", "/state", "/revoke", "/recording")
+_FEEDS: Final = "/timetable/feeds"
+_ACTS: Final = ("/password", "/cancel", "/amend", "/state", "/revoke", "/renew", "/recording")
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",
@@ -228,7 +231,8 @@ def _form_page(path: str) -> str:
     """The page that a posted form belongs to, which can be asked for again."""
     for act in _ACTS:
         path = path.removesuffix(act)
-    return path
+    # A feed has no page of its own, it is a row of the list.
+    return _FEEDS if path.startswith(_FEEDS) else path
 
 
 def _inside(path: str, href: str, role: Role) -> bool:
