@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
+from icalendar import Calendar
 from playwright.async_api import Browser, Locator, Page, expect
 
 from sync_classroom.domain.ids import BellSetId, TermId
@@ -19,6 +20,7 @@ from sync_classroom.domain.roster import BellSet, DayException, Period, Roster, 
 from tests.support.browser import launch, open_page, page_problems
 from tests.support.classrooms import PASSWORD, Town, town
 from tests.support.coordination import roster
+from tests.support.timetable_files import HEADINGS
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 
@@ -190,3 +192,57 @@ async def test_two_administrators_edit_at_once_and_neither_loses_anything(tmp_pa
         await two.keyboard.press("z")
         await expect(two.locator(f"{cell(first, 2)} .entry")).to_be_visible(timeout=SLOW_MS)
         assert [p for p in page_problems(one) + page_problems(two) if "409" not in p] == []
+
+
+async def test_an_imported_file_is_set_right_published_and_followed_by_terminal_and_calendar(
+    tmp_path: Path,
+) -> None:
+    async with planning(tmp_path) as (made, browser, first):
+        terminal = await made.terminal(browser, ROOM)
+        page = await office(made, browser)
+        # A spreadsheet of the office, in the encoding its program writes.
+        row = "{subject},,host-1老师1,1号教室,,1,1,,,受援校一1号教室,,"
+        sheet = tmp_path / "课表.csv"
+        lines = [",".join(HEADINGS), row.format(subject="英语"), row.format(subject="科学")]
+        sheet.write_bytes("\r\n".join(lines).encode("gbk"))
+        await page.goto(f"{made.url}/timetable/import?term=now")
+        await page.set_input_files("#file", sheet)
+        await page.press("[data-send]", "Enter")
+        await page.wait_for_url("**/timetable/import/*")
+        await page.focus("form:has([name=seen]) button")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/timetable?show=draft**")
+
+        # Each week's pair clashes; the rule is moved as a whole, where the check says it is.
+        await page.goto(f"{made.url}/timetable?week=2&show=pattern&by=host&id=host-1")
+        await page.locator("#tt-grid [data-series]", has_text="科学").focus()
+        await page.keyboard.press("m")
+        await page.wait_for_selector("td.can")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#messages [data-said]")).to_contain_text("每周一第 2 节")
+        await expect(page.locator("#tt-status .danger")).to_have_count(0)
+        await publish(page, "新学期", 1)
+        await expect(terminal.get_by_text("课表有变动").first).to_be_visible(timeout=SLOW_MS)
+
+        # A calendar program subscribes to the room, then one lesson is cancelled.
+        await page.goto(f"{made.url}/timetable/feeds")
+        await page.select_option("[name='target']", f"classroom:{ROOM}")
+        await page.click("form[action='/timetable/feeds'] .main")
+        address = await page.input_value("#address")
+        await page.goto(f"{made.url}/timetable?week=2&by=classroom&id={ROOM}")
+        await lesson(page, first, 2, "科学").focus()
+        await page.keyboard.press("Delete")
+        await page.wait_for_selector("[data-cancel-form] [name='reason']:focus")
+        await page.keyboard.type("停电检修")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(f"{cell(first, 2)} .e-cancelled")).to_be_visible(timeout=SLOW_MS)
+        await publish(page, "停一节", 2)
+        async with made.http.get(address) as answer:
+            feed = Calendar.from_ical(await answer.read())
+        cancelled = [
+            e["DTSTART"].dt.date() for e in feed.walk("VEVENT") if e.get("STATUS") == "CANCELLED"
+        ]
+        assert cancelled == [first]
+        assert page_problems(page) == []
+        assert page_problems(terminal) == []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -18,7 +19,7 @@ from ...domain.ids import SchoolId
 from ...domain.roster import Roster, SchoolRole
 from ..i18n import mark
 from .frame import Frame, environment
-from .route import SIGNED_IN, PageRoute
+from .route import SCHOOL, SIGNED_IN, PageRoute
 from .timetable_choice import Choice, Shown, choice_of, monday_of, weeks_of
 from .timetable_desk import Desk, desk_of
 from .timetable_side import side_of
@@ -329,6 +330,9 @@ def _controls(frame: Frame, choice: Choice) -> dict[str, Any]:
             for s in shown
         ],
         "kept": {k: v for k, v in frame.request.query.items() if k in ("by", "id", "show")},
+        "export": f"/timetable/export.xlsx?{urlencode(_exported(choice))}",
+        "may_subscribe": frame.may(*SCHOOL),
+        "may_import": frame.may(Role.ADMIN),
         "everything": frame.link(**now, by="rooms", id=None),
         "views": _views(frame),
         "words": {
@@ -336,6 +340,14 @@ def _controls(frame: Frame, choice: Choice) -> dict[str, Any]:
             **{f"day{n}": weekday_name(frame, n) for n in range(1, 8)},
         },
     }
+
+
+def _exported(choice: Choice) -> dict[str, str]:
+    """What the workbook of this very grid is asked for by; all rooms are a sheet each."""
+    asked = {"term": choice.term.id, "week": str(choice.week), "show": choice.shown.value}
+    if choice.view is None:
+        return asked | {"by": ViewKind.CLASSROOM.value}
+    return asked | {"by": choice.view.kind.value, "id": choice.view.id}
 
 
 def _views(frame: Frame) -> list[tuple[str, list[tuple[str, str, str]]]]:
