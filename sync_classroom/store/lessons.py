@@ -56,18 +56,19 @@ class LessonQueries(Queries):
         if another writer was first or the act was done already. A lesson that is over forgets its
         acts: nothing can be done in it any more. Raises KeyError for an unknown occurrence.
         """
-        values = {
-            "state": run.state.value,
-            "opened_at": run.opened_at,
-            "live_at": run.live_at,
-            "ended_at": run.ended_at,
-            "end_reason": None if run.end_reason is None else run.end_reason.value,
-            "extended_s": run.extended_s,
-            "host_lost_at": run.host_lost_at,
-        }
+        values = _run_values(run)
         over = run.state in OVER
         saved = await self._save(runs, run.occurrence, run.version, values, act, forget=over)
         return replace(run, version=run.version + 1) if saved else None
+
+    async def add_runs(self, new: Sequence[LessonRun]) -> None:
+        """Store runs of lessons that have none yet; those that have one keep it."""
+        if not new:
+            return
+        statement = self._insert(runs).on_conflict_do_nothing(index_elements=["occurrence"])
+        values = [{"occurrence": r.occurrence, **_run_values(r), "version": 1} for r in new]
+        async with self._database.write() as connection:
+            await connection.execute(statement, values)
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
         """The floor, or None if nobody has touched it."""
@@ -153,6 +154,18 @@ class LessonQueries(Queries):
         )
         if written.rowcount != 1:
             raise _ActDoneError
+
+
+def _run_values(run: LessonRun) -> dict[str, Any]:
+    return {
+        "state": run.state.value,
+        "opened_at": run.opened_at,
+        "live_at": run.live_at,
+        "ended_at": run.ended_at,
+        "end_reason": None if run.end_reason is None else run.end_reason.value,
+        "extended_s": run.extended_s,
+        "host_lost_at": run.host_lost_at,
+    }
 
 
 def _run(row: Any) -> LessonRun:

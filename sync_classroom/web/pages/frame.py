@@ -100,6 +100,7 @@ class PageInfo:
     problem: str | None
     zone: str
     version: str
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ class Frame:
             problem=problem,
             zone=str(self.services.zone),
             version=self.services.settings.version,
+            simulated=self.services.settings.simulated,
         )
 
 
