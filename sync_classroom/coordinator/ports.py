@@ -27,12 +27,8 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-<<<<<<< HEAD
 from ..domain.timetable import Push
-from .plan_ports import DraftStore, NoticeStore, TimetableStore
-=======
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
->>>>>>> timetable
 
 # ---------------------------------------------------------------------------- store
 
@@ -321,12 +317,9 @@ class Store(
     AccountStore,
     LeaseStore,
     RecordingStore,
-<<<<<<< HEAD
     PushStore,
     SimulationStore,
-=======
     FeedStore,
->>>>>>> timetable
     Protocol,
 ):
     """One database behind all of the above."""

@@ -42,12 +42,9 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
-<<<<<<< HEAD
     PushQueries,
     SimulationQueries,
-=======
     FeedQueries,
->>>>>>> timetable
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 
