@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
@@ -19,6 +19,7 @@ from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
     OccurrenceId,
+    PushId,
     SchoolId,
     TerminalId,
     UserId,
@@ -26,6 +27,7 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
+from ..domain.timetable import Push
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
@@ -101,6 +103,7 @@ class LessonStore(Protocol):
         """
         ...
 
+<<<<<<< HEAD
     async def save_runs(
         self, wanted: Iterable[LessonRun], *, epoch: int | None = None
     ) -> Mapping[OccurrenceId, LessonRun]:
@@ -112,6 +115,10 @@ class LessonStore(Protocol):
 
     async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
         """The floors that somebody has touched, of these occurrences."""
+=======
+    async def add_runs(self, runs: Sequence[LessonRun]) -> None:
+        """Store runs of lessons that have none yet; those that have one keep it."""
+>>>>>>> part-term
         ...
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
@@ -286,6 +293,34 @@ class RecordingStore(Protocol):
         ...
 
 
+class PushStore(Protocol):
+    """Push orders; how far they got is facts."""
+
+    async def add_pushes(self, orders: Sequence[Push], *, key: str) -> int:
+        """Store new orders, all or none; how many were stored, 0 if the `key` was used before."""
+        ...
+
+    async def pushes_between(self, from_at: datetime, to_at: datetime) -> Sequence[Push]:
+        """Orders given in `[from_at, to_at)`, by instant then id."""
+        ...
+
+    async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
+        """Every fact about these orders."""
+        ...
+
+
+class SimulationStore(Protocol):
+    """Whether all of it is made up."""
+
+    async def is_simulated(self) -> bool:
+        """Whether everything in this database is simulated."""
+        ...
+
+    async def mark_simulated(self, *, seed: int, until: date, at: datetime) -> bool:
+        """Mark an empty database for good; False, and nothing done, if it has a roster already."""
+        ...
+
+
 class Store(
     RosterStore,
     CalendarStore,
@@ -298,6 +333,8 @@ class Store(
     AccountStore,
     LeaseStore,
     RecordingStore,
+    PushStore,
+    SimulationStore,
     FeedStore,
     Protocol,
 ):

@@ -20,8 +20,10 @@ from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .roster import RosterQueries
+from .simulation import SimulationQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
 
@@ -42,6 +44,8 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
+    PushQueries,
+    SimulationQueries,
     FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
