@@ -1,4 +1,4 @@
-"""A day of thousands of lessons and many troubles: none late for longer, none twice, none lost."""
+"""A day of bells and many troubles: none late for longer than they last, none twice, none lost."""
 
 from __future__ import annotations
 
@@ -42,21 +42,22 @@ def play(
     return run_virtual(day.bell(0) - timedelta(minutes=6), main)
 
 
-def test_5000_lessons_in_a_day_without_trouble_are_all_on_time(tmp_path: Path) -> None:
+def test_a_day_without_trouble_is_all_on_time(tmp_path: Path) -> None:
+    """Some hundred lessons; `bench.scheduler.day` plays the same day with 5000."""
     url = f"sqlite:///{tmp_path / 'store.db'}"
     on_time = timedelta(milliseconds=200)
-    played = play(tmp_path, url, 20, 250, 1, 0, on_time, sweep_s=20)
-    assert len(played.script.expected) == 5000
+    played = play(tmp_path, url, 3, 100, 1, 0, on_time, sweep_s=60)
+    assert len(played.script.expected) == 300
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_whatever_happens_none_is_twice_none_is_lost(tmp_path: Path, seed: int) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    played = play(tmp_path, url, 6, 20, seed, 18, OVER_WITHIN)
-    assert len(played.happened) > 3
+    played = play(tmp_path, url, 5, 8, seed, 15, OVER_WITHIN)
+    assert len(played.happened) >= 3
 
 
 def test_two_coordinators_over_one_server_are_no_different(
     tmp_path: Path, database_url: str
 ) -> None:
-    play(tmp_path, database_url, 3, 20, 7, 9, OVER_WITHIN)
+    play(tmp_path, database_url, 2, 8, 7, 6, OVER_WITHIN)

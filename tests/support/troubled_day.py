@@ -46,7 +46,7 @@ class Script:
 
     expected: dict[OccurrenceId, Expected] = field(default_factory=dict)
     given: dict[datetime, list[Occurrence]] = field(default_factory=dict)
-    cancelled: list[tuple[datetime, Occurrence]] = field(default_factory=list)
+    cancelled: dict[datetime, list[Occurrence]] = field(default_factory=dict)
 
 
 def script_of(day: Day, random: Random) -> Script:
@@ -65,7 +65,7 @@ def script_of(day: Day, random: Random) -> Script:
                 made.expected[lesson.id] = missed(lesson, RULES)
             else:
                 aside = timedelta(seconds=90 if choice == "cancelled open" else -90)
-                made.cancelled.append((opens_at + aside, lesson))
+                made.cancelled.setdefault(opens_at + aside, []).append(lesson)
                 made.expected[lesson.id] = withdrawn(lesson, RULES, opens_at + aside)
     return made
 
@@ -101,10 +101,11 @@ class TroubledDay:
                 self.school.relay.host_flows(lesson.id)
 
     async def _office(self) -> None:
-        for at, lesson in sorted(self.script.cancelled, key=lambda one: one[0]):
+        for at, lessons in sorted(self.script.cancelled.items()):
             await self.school.until(at)
-            gone = Change(ChangeKind.CANCELLED, self.school.now(), "u", "停电")
-            await withdraw(self.school.store, lesson.id, gone, key="k")
+            for lesson in lessons:
+                gone = Change(ChangeKind.CANCELLED, self.school.now(), "u", "停电")
+                await withdraw(self.school.store, lesson.id, gone, key=f"k-{lesson.id}")
             await self.school.bus.publish("plan", {"type": "changed"})
 
     async def _troubles(self, number: int) -> None:
