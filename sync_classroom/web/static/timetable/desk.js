@@ -120,7 +120,6 @@ export class Office {
 
   /** What was done between the page's making and the first moment one hears of changes. */
   async catchUpIfBehind() {
-    if (!this.inDraft) return;
     try {
       if ((await this.draft.revision()) !== this.revision) this.stale = true;
     } catch {
