@@ -189,7 +189,7 @@ async def _open(
         national=settings.national,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
-    told = _service_settings(settings, url, relay_url)
+    told = _service_settings(settings, url, relay_url, simulated=await store.is_simulated())
     services = _services(told, settings, store, bus, booth, hub, clock)
     stack.callback(services.accounts.close)
     await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay)))
@@ -274,7 +274,9 @@ def _check_reachable(settings: ServeSettings) -> None:
     )
 
 
-def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> ServiceSettings:
+def _service_settings(
+    settings: ServeSettings, url: str, relay_url: str, *, simulated: bool
+) -> ServiceSettings:
     return ServiceSettings(
         public_url=url,
         relay_url=relay_url,
@@ -283,6 +285,7 @@ def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> Serv
         boot=secrets.token_hex(ID_BYTES),
         trusted_proxies=settings.trusted_proxies,
         recordings=settings.relay.recording_dir,
+        simulated=simulated,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -195,7 +195,11 @@ async def _export(services: Offline, file: Path, first: date, last: date) -> int
     # days belong to the evidence.
     day = timedelta(days=1)
     occurrences = await services.store.occurrences_on(first - day, last + day)
-    plan = Plan(services.roster.current(), {o.id: o for o in occurrences})
+    begins, ends = (
+        datetime.combine(d, time(), services.zone) for d in (first - day, last + 2 * day)
+    )
+    pushes = {p.id: p for p in await services.store.pushes_between(begins, ends)}
+    plan = Plan(services.roster.current(), {o.id: o for o in occurrences}, pushes)
     try:
         writer = BundleWriter(file)
     except OSError as error:
@@ -214,6 +218,7 @@ async def _export(services: Offline, file: Path, first: date, last: date) -> int
             for at in range(0, len(occurrences), _BATCH):
                 ids = [o.id for o in occurrences[at : at + _BATCH]]
                 count += add(await services.store.facts_of(ids))
+            count += add(await services.store.push_facts(list(pushes)))
             if occurrences:
                 ends_at = max(o.ends_at for o in occurrences)
                 count += add(await services.store.gaps_between(occurrences[0].starts_at, ends_at))

@@ -23,7 +23,7 @@ from ..domain.rules import DEFAULT, Rules
 from ..domain.timetable import Mode, Occurrence, Plan
 from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
-from .ports import FactStore
+from .ports import FactStore, PushStore
 from .roster import RosterService
 from .views import Interval, SeatTimeline, Timeline
 
@@ -33,8 +33,8 @@ LESSONS_AT_ONCE: Final = 4
 MARGIN: Final = timedelta(days=1)
 
 
-class EvidenceStore(TimetableStore, FactStore, Protocol):
-    """Plan and facts."""
+class EvidenceStore(TimetableStore, FactStore, PushStore, Protocol):
+    """Plan, orders and facts."""
 
 
 class EvidenceService:
@@ -125,7 +125,9 @@ class EvidenceService:
         ends = datetime.combine(last + MARGIN + timedelta(days=1), time(), self._zone)
         for gap in await self._store.gaps_between(begins, ends):
             evidence.add(gap)
-        plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
+        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
+        await asyncio.to_thread(_fold, evidence, await self._store.push_facts(list(pushes)))
+        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
         work = partial(summarise, plan, evidence, rules=self._rules, first=first, last=last)
         return await asyncio.to_thread(work)
 

@@ -41,7 +41,7 @@ class ServiceSettings:
     WHEP (both without a trailing slash). `secure`: browsers come by HTTPS, so cookies carry
     `Secure` and the `__Host-` prefix. `trusted_proxies` are addresses or networks whose
     `X-Forwarded-For` is believed. `recordings` is the folder the relay keeps recordings in, None
-    if it keeps none.
+    if it keeps none. `simulated`: everything in the database is made up, and every page says so.
     """
 
     public_url: str
@@ -51,6 +51,7 @@ class ServiceSettings:
     boot: str
     trusted_proxies: tuple[str, ...] = ()
     recordings: Path | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ..domain.problems import ProblemError
 from .accounts import AccountQueries
 from .calendar import CalendarQueries
 from .drafts import DraftQueries
+from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .feeds import FeedQueries
@@ -19,8 +20,10 @@ from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .roster import RosterQueries
+from .simulation import SimulationQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
 
@@ -31,6 +34,7 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    DueQueries,
     LessonQueries,
     FactQueries,
     TerminalQueries,
@@ -40,6 +44,8 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
+    PushQueries,
+    SimulationQueries,
     FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""

@@ -64,6 +64,17 @@ programme = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
+# One row in a database of simulated data and none in any other; it is never taken away again.
+simulation = Table(
+    "simulation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("until", Date, nullable=False),
+    Column("marked_at", Instant, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
 schools = Table(
     "schools",
     metadata,
@@ -245,6 +256,33 @@ changes = Table(
     UniqueConstraint("occurrence", "key"),
 )
 
+# A push order with everyone it goes to, as it was given; its progress is facts.
+pushes = Table(
+    "pushes",
+    metadata,
+    _key(),
+    Column("key", ordered_text(), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("grade", Integer),
+    Column("reason", Text, nullable=False),
+    Column("ordered_at", Instant, nullable=False),
+    UniqueConstraint("key"),
+    Index(None, "ordered_at"),
+)
+
+push_targets = Table(
+    "push_targets",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("pushes.id"), primary_key=True),
+    _key(),
+    Column("position", Integer, nullable=False),
+    _ref("school", "schools.id"),
+    _ref("classroom", "classrooms.id", nullable=True),
+    _ref("class", "classes.id", nullable=True),
+    _ref("teacher", "teachers.id", nullable=True),
+)
+
 # ---------------------------------------------------------------------------- lessons
 
 runs = Table(
@@ -348,6 +386,12 @@ facts = Table(
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("id"),
     Index(None, "occurrence", "kind", "to_at"),
+    Index(
+        "ix_facts_push",
+        "push",
+        sqlite_where=text("push IS NOT NULL"),
+        postgresql_where=text("push IS NOT NULL"),
+    ),
     Index(
         "ix_facts_gap",
         "from_at",

@@ -106,6 +106,7 @@ class PageInfo:
     problem: str | None
     zone: str
     version: str
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,7 @@ class Frame:
             problem=problem,
             zone=str(self.services.zone),
             version=self.services.settings.version,
+            simulated=self.services.settings.simulated,
         )
 
 
