@@ -214,7 +214,7 @@ async def _write_days(
     count = 0
     for day in term.days():
         await services.store.add_pushes(day.pushes, key=f"simulated-pushes-{day.date}")
-        await services.store.add_runs(day.runs)
+        await services.store.save_runs(day.runs)
         if day.facts:
             count += await services.store.append_facts(day.facts, received_at=day.received_at)
         progress.update(task, advance=1, note=f"{day.date} · {count:,}")

@@ -103,7 +103,6 @@ class LessonStore(Protocol):
         """
         ...
 
-<<<<<<< HEAD
     async def save_runs(
         self, wanted: Iterable[LessonRun], *, epoch: int | None = None
     ) -> Mapping[OccurrenceId, LessonRun]:
@@ -115,10 +114,6 @@ class LessonStore(Protocol):
 
     async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
         """The floors that somebody has touched, of these occurrences."""
-=======
-    async def add_runs(self, runs: Sequence[LessonRun]) -> None:
-        """Store runs of lessons that have none yet; those that have one keep it."""
->>>>>>> part-term
         ...
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:

@@ -57,15 +57,10 @@ class LessonQueries(Queries):
         if another writer was first or the act was done already. A lesson that is over forgets its
         acts: nothing can be done in it any more. Raises KeyError for an unknown occurrence.
         """
-<<<<<<< HEAD
-=======
-        values = _run_values(run)
->>>>>>> part-term
         over = run.state in OVER
         saved = await self._save(runs, run.occurrence, run.version, _values(run), act, forget=over)
         return replace(run, version=run.version + 1) if saved else None
 
-<<<<<<< HEAD
     async def save_runs(
         self, wanted: Iterable[LessonRun], *, epoch: int | None = None
     ) -> Mapping[OccurrenceId, LessonRun]:
@@ -147,16 +142,6 @@ class LessonQueries(Queries):
                 for row in await rows(connection, statement):
                     found[row.occurrence] = _floor(row)
         return found
-=======
-    async def add_runs(self, new: Sequence[LessonRun]) -> None:
-        """Store runs of lessons that have none yet; those that have one keep it."""
-        if not new:
-            return
-        statement = self._insert(runs).on_conflict_do_nothing(index_elements=["occurrence"])
-        values = [{"occurrence": r.occurrence, **_run_values(r), "version": 1} for r in new]
-        async with self._database.write() as connection:
-            await connection.execute(statement, values)
->>>>>>> part-term
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
         """The floor, or None if nobody has touched it."""
@@ -244,7 +229,6 @@ class LessonQueries(Queries):
             raise _ActDoneError
 
 
-<<<<<<< HEAD
 _UPDATE_RUN: Final = (
     update(runs)
     .where(runs.c.occurrence == bindparam("its_id"))
@@ -254,9 +238,6 @@ _UPDATE_RUN: Final = (
 
 def _values(run: LessonRun) -> dict[str, Any]:
     """Everything of a run but its id and version."""
-=======
-def _run_values(run: LessonRun) -> dict[str, Any]:
->>>>>>> part-term
     return {
         "state": run.state.value,
         "opened_at": run.opened_at,
@@ -268,14 +249,11 @@ def _run_values(run: LessonRun) -> dict[str, Any]:
     }
 
 
-<<<<<<< HEAD
 def _row(run: LessonRun, *, key: str = "occurrence") -> dict[str, Any]:
     """A run's row with the next version."""
     return {key: run.occurrence, "version": run.version + 1, **_values(run)}
 
 
-=======
->>>>>>> part-term
 def _run(row: Any) -> LessonRun:
     return LessonRun(
         occurrence=row.occurrence,
