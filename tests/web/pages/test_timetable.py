@@ -162,6 +162,18 @@ async def test_whatever_an_address_says_a_timetable_is_shown(tmp_path: Path, que
         assert page.all("table", role="grid") != []
 
 
+@pytest.mark.parametrize("query", ["", "&by=classroom&id=a-r1", "&by=host&id=host"])
+async def test_the_very_grid_can_be_had_as_a_workbook(tmp_path: Path, query: str) -> None:
+    async with timetable(tmp_path) as served:
+        for shown in ("draft", "published", "pattern"):
+            page = await look(served, f"/timetable?week=13&show={shown}{query}")
+            href = next(h for h in page.links() if h.startswith("/timetable/export.xlsx"))
+            assert f"show={shown}" in href
+            answer = await served.ask("GET", href, role=Role.ADMIN)
+            assert answer.status == 200
+            assert "spreadsheetml" in answer.headers["Content-Type"]
+
+
 async def test_the_part_that_changes_comes_alone(tmp_path: Path) -> None:
     async with timetable(tmp_path) as served:
         page = await look(served, ROOM + "&part=work")

@@ -523,3 +523,30 @@ async def test_the_draft_is_thrown_away_only_after_a_question(tmp_path: Path) ->
         await expect(page.locator("#messages [data-said]")).to_contain_text("草稿已放弃")
         assert (await draft(served)).steps == ()
         await expect(page.locator("#tt-status")).to_contain_text("与已发布的一致")
+
+
+async def test_who_reads_sees_a_lesson_go_live_and_stays_where_he_was(tmp_path: Path) -> None:
+    async with editing(tmp_path, HOST + "&show=published") as (served, page):
+        await page.focus("#tt-grid [data-lesson='maths-20261124']")
+        lesson = OccurrenceId("english-20261123")
+        await served.store.save_run(LessonRun(lesson, LessonState.LIVE))
+        await served.bus.publish("lesson", {"type": "state", "occurrence": lesson})
+        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("直播中")
+        assert await page.evaluate(FOCUSED) == "maths-20261124"
+
+
+async def test_a_rule_is_opened_and_moved_where_the_terms_rules_stand(tmp_path: Path) -> None:
+    async with editing(tmp_path, "/timetable?week=13&show=pattern&by=host&id=host") as (
+        served, page,
+    ):  # fmt: skip
+        await page.click("[data-series='maths']")
+        await page.wait_for_selector("[data-editor]")
+        assert await page.input_value("#tt-number") == "3"
+        await page.keyboard.press("Escape")
+        await page.focus("[data-series='maths']")
+        await page.keyboard.press(" ")
+        await page.wait_for_selector("td.can")
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#messages [data-said]")).to_contain_text("每周二第 2 节")
+        assert await where(served, "maths-20261201") == (date(2026, 12, 1), "09:00")

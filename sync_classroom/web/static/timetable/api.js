@@ -64,6 +64,11 @@ export class Draft {
     this.base = `/api/timetable/${encodeURIComponent(term)}`;
   }
 
+  /** @returns {Promise<number>} the revision the draft has now */
+  async revision() {
+    return (await fetchJson(`${this.base}/draft`)).revision;
+  }
+
   /**
    * One step made of some commands: all of them or none.
    * @param {Command[]} commands @param {number} seen @param {string} key
