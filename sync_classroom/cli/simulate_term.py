@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,17 +14,18 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..app import Ready, ServeSettings, utc_now
 from ..app import serve as run_coordinator
 from ..config import ENV_PREFIX
+from ..coordinator.ports import Store
 from ..domain.accounts import Role
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster, Term
 from ..domain.roster_file import parse_roster
 from ..machine import own_folder
-from ..simulator.term.term import PlanEdit, SimulatedTerm
+from ..simulator.term.term import Day, PlanEdit, SimulatedTerm
 from ..store.simulation import is_marked_file
 from .demo import ROSTER_FILE, check_ports
 from .language import say
@@ -169,21 +170,59 @@ async def _write(settings: ServeSettings, term: SimulatedTerm, console: Console)
         TimeElapsedColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Progress(*columns, console=console) as progress:
+        plan = progress.add_task(say("课表", "timetable"), total=len(term.edits), note="")
+        days = (term.until - term.term.first_day).days + 1
+        evidence = progress.add_task(say("记录", "evidence"), total=days, note="")
+
+        def tell(step: PlanEdit | Day, facts: int) -> None:
+            if isinstance(step, PlanEdit):
+                progress.advance(plan)
+            else:
+                progress.update(evidence, advance=1, note=f"{step.date} · {facts:,}")
+
         async with open_offline(settings) as services:
-            marked = await services.store.mark_simulated(
-                seed=term.seed, until=term.until, at=services.clock()
-            )
-            assert marked, "the file was just made"
-            await services.roster.apply(term.roster)
+            facts = await write_term(services.store, term, at=services.clock(), tell=tell)
             logins = await _accounts(services)
-            task = progress.add_task(say("课表", "timetable"), total=len(term.edits), note="")
-            for edit in term.edits:
-                await _change_plan(services, edit)
-                progress.advance(task)
-            days = (term.until - term.term.first_day).days + 1
-            task = progress.add_task(say("记录", "evidence"), total=days, note="")
-            facts = await _write_days(services, term, progress, task)
-        return Written(len(term.occurrences), facts, logins)
+    return Written(len(term.occurrences), facts, logins)
+
+
+async def write_term(
+    store: Store,
+    term: SimulatedTerm,
+    *,
+    at: datetime,
+    tell: Callable[[PlanEdit | Day, int], None] = lambda _step, _facts: None,
+) -> int:
+    """Write a term into an empty database and mark that as simulated; how many facts it has.
+
+    `tell` hears of every change and every day that is written, with the facts so far.
+    """
+    if not await store.mark_simulated(seed=term.seed, until=term.until, at=at):
+        raise ValueError("the database is not empty")
+    await store.apply_roster(term.roster)
+    count = 0
+    for edit in term.edits:
+        await _change_plan(store, edit)
+        tell(edit, count)
+    for day in term.days():
+        await store.add_pushes(day.pushes, key=f"simulated-pushes-{day.date}")
+        await store.save_runs(day.runs)
+        if day.facts:
+            count += await store.append_facts(day.facts, received_at=day.received_at)
+        tell(day, count)
+    return count
+
+
+async def _change_plan(store: Store, edit: PlanEdit) -> None:
+    """Store one change as the server would have: by way of a draft, if it was published."""
+    change, step = edit.change, edit.step
+    if step is not None and change.edition is not None:
+        term = change.edition.term
+        head, _ = await store.draft_head(term)
+        revision = await store.add_step(term, step, revision=head)
+        assert revision is not None, "nobody else edits here"
+        change = replace(change, edition=replace(change.edition, revision=revision))
+    await store.change_plan(change, gap_s=0)
 
 
 async def _accounts(services: Offline) -> tuple[tuple[str, str], ...]:
@@ -194,31 +233,6 @@ async def _accounts(services: Offline) -> tuple[tuple[str, str], ...]:
         await services.accounts.add_user(login=role.value, name=name, role=role, password=password)
         logins.append((role.value, password))
     return tuple(logins)
-
-
-async def _change_plan(services: Offline, edit: PlanEdit) -> None:
-    """Store one change as the server would have: by way of a draft, if it was published."""
-    change, step = edit.change, edit.step
-    if step is not None and change.edition is not None:
-        term = change.edition.term
-        head, _ = await services.store.draft_head(term)
-        revision = await services.store.add_step(term, step, revision=head)
-        assert revision is not None, "nobody else edits here"
-        change = replace(change, edition=replace(change.edition, revision=revision))
-    await services.store.change_plan(change, gap_s=0)
-
-
-async def _write_days(
-    services: Offline, term: SimulatedTerm, progress: Progress, task: TaskID
-) -> int:
-    count = 0
-    for day in term.days():
-        await services.store.add_pushes(day.pushes, key=f"simulated-pushes-{day.date}")
-        await services.store.save_runs(day.runs)
-        if day.facts:
-            count += await services.store.append_facts(day.facts, received_at=day.received_at)
-        progress.update(task, advance=1, note=f"{day.date} · {count:,}")
-    return count
 
 
 def _print(

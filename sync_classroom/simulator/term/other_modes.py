@@ -100,7 +100,7 @@ def meeting_facts(seed: int, meeting: Occurrence, journal: Journal) -> Iterator[
     length = int((meeting.ends_at - meeting.starts_at).total_seconds())
     yield from host_samples(meeting, HostFate(False, -60, length), journal, None)
     draw = rng(seed, "attendance", meeting.id)
-    failed = draw.random() < FAILS
+    failed = rng(seed, "nobody", meeting.id).random() < FAILS
     for teacher in meeting.participants:
         comes = draw.random() < ATTENDS
         joins, leaves = draw.randint(-120, 600), length - draw.randint(0, 1500)

@@ -191,7 +191,9 @@ class SimulatedTerm:
             facts, runs = self._taught(on, planned, journal)
             seats = self._judged(planned, facts)
             week += seats
-            facts += self._vouched(on, yesterday)
+            if planned:  # who vouches for a Friday does so on Monday
+                facts += self._vouched(on, yesterday)
+                yesterday = seats
             pushes: list[Push] = []
             if on.isoweekday() == _FRIDAY:
                 pushes = self._pushed(on, week)
@@ -203,7 +205,6 @@ class SimulatedTerm:
             facts += steps
             received_at = datetime.combine(on, _EVENING, self._zone)
             yield Day(on, received_at, tuple(facts), tuple(runs), tuple(pushes), seats)
-            yesterday = seats or yesterday
 
     def _taught(
         self, on: date, planned: list[Occurrence], journal: Journal
