@@ -282,7 +282,8 @@ def heat_map(
         return None
     rows = tuple(
         (school, _school(roster, school),
-         tuple(_heat(held[school, m], due[school, m], _periods(later[school, m]), _days(coverage, m))
+         tuple(_heat(held[school, m], due[school, m], _periods(later[school, m]),
+                     _days(coverage, m))
                for m in mondays))
         for school in coverage.by_school
     )  # fmt: skip
