@@ -303,7 +303,7 @@ def _services(
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
-        lessons=booth.lessons, evidence=booth.evidence, desk=booth.desk,
+        lessons=booth.lessons, evidence=booth.evidence, coverage=booth.coverage, desk=booth.desk,
         floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
@@ -335,6 +335,7 @@ def _runs(
         "lease": lease.run,
         "runner": booth.runner.run,
         "journal": booth.ingest.run,
+        "rollups": booth.rollups.run,
     }
 
 

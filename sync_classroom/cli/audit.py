@@ -213,7 +213,7 @@ async def _export(services: Offline, file: Path, first: date, last: date) -> int
     count = 0
     try:
         writer.whole(PLAN, plan_to_dict(plan))
-        writer.whole(RULES, services.evidence.rules.to_dict())
+        writer.whole(RULES, (await services.coverage.rules()).to_dict())
         with writer.open_facts() as add:
             for at in range(0, len(occurrences), _BATCH):
                 ids = [o.id for o in occurrences[at : at + _BATCH]]

@@ -14,6 +14,7 @@ from ..app import DATABASE_URL, ServeSettings, relay_client, utc_now
 from ..coordinator.accounts import AccountService
 from ..coordinator.booth import build_booth
 from ..coordinator.calendar import CalendarService
+from ..coordinator.coverage import CoverageService
 from ..coordinator.enrolment import EnrolmentService
 from ..coordinator.evidence import EvidenceService
 from ..coordinator.hub import TerminalHub
@@ -38,6 +39,7 @@ class Offline:
     calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
+    coverage: CoverageService
     accounts: AccountService
     enrolment: EnrolmentService
     clock: Clock
@@ -80,6 +82,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
                     CalendarService(store, booth.roster, utc_now),
                     booth.lessons,
                     booth.evidence,
+                    booth.coverage,
                     accounts,
                     EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
                     utc_now,

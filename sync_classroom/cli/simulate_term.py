@@ -182,6 +182,9 @@ async def _write(settings: ServeSettings, term: SimulatedTerm, console: Console)
 
         async with open_offline(settings) as services:
             facts = await write_term(services.store, term, at=services.clock(), tell=tell)
+            sums = progress.add_task(say("汇总", "sums"), total=1, note="")
+            await services.coverage.settle()
+            progress.advance(sums)
             logins = await _accounts(services)
     return Written(len(term.occurrences), facts, logins)
 

@@ -28,6 +28,7 @@ from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
 from ..domain.timetable import Push
+from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
@@ -324,6 +325,10 @@ class Store(
     NoticeStore,
     LessonStore,
     FactStore,
+    ChainStore,
+    RollupStore,
+    RulesStore,
+    AccessLogStore,
     TerminalStore,
     AccountStore,
     LeaseStore,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .accounts import AccountService
     from .board import TerminalBoard
     from .calendar import CalendarService
+    from .coverage import CoverageService
     from .desk import LessonDesk
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
@@ -67,6 +68,7 @@ class Services:
     calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
+    coverage: CoverageService
     desk: LessonDesk
     floor: FloorService
     runner: LessonRunner

@@ -9,20 +9,25 @@ from typing import Final
 from sqlalchemy import text
 
 from ..domain.problems import ProblemError
+from .access_log import AccessLogQueries
 from .accounts import AccountQueries
 from .calendar import CalendarQueries
+from .chain import ChainQueries
 from .drafts import DraftQueries
 from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .feeds import FeedQueries
+from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
+from .rollups import RollupQueries
 from .roster import RosterQueries
+from .rules import RulesQueries
 from .simulation import SimulationQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
@@ -37,6 +42,11 @@ class Database(
     DueQueries,
     LessonQueries,
     FactQueries,
+    ChainQueries,
+    RollupQueries,
+    FigureQueries,
+    RulesQueries,
+    AccessLogQueries,
     TerminalQueries,
     AccountQueries,
     LeaseQueries,

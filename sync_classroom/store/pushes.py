@@ -13,8 +13,9 @@ from ..domain.facts import Fact
 from ..domain.ids import PushId
 from ..domain.timetable import Push, PushTarget
 from .facts import SELECT_FACTS, decode_fact
+from .plan_tables import push_targets, pushes
 from .queries import Queries, in_chunks, rows
-from .tables import facts, push_targets, pushes
+from .tables import facts
 
 
 class PushQueries(Queries):

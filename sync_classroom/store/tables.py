@@ -255,33 +255,6 @@ changes = Table(
     UniqueConstraint("occurrence", "key"),
 )
 
-# A push order with everyone it goes to, as it was given; its progress is facts.
-pushes = Table(
-    "pushes",
-    metadata,
-    _key(),
-    Column("key", ordered_text(), nullable=False),
-    Column("resource", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("grade", Integer),
-    Column("reason", Text, nullable=False),
-    Column("ordered_at", Instant, nullable=False),
-    UniqueConstraint("key"),
-    Index(None, "ordered_at"),
-)
-
-push_targets = Table(
-    "push_targets",
-    metadata,
-    Column("push", ordered_text(), ForeignKey("pushes.id"), primary_key=True),
-    _key(),
-    Column("position", Integer, nullable=False),
-    _ref("school", "schools.id"),
-    _ref("classroom", "classrooms.id", nullable=True),
-    _ref("class", "classes.id", nullable=True),
-    _ref("teacher", "teachers.id", nullable=True),
-)
-
 # ---------------------------------------------------------------------------- lessons
 
 runs = Table(

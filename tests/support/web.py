@@ -213,7 +213,7 @@ async def site(
             roster=booth.roster,
             calendar=CalendarService(store, booth.roster, clock),
             lessons=booth.lessons,
-            evidence=booth.evidence,
+            evidence=booth.evidence, coverage=booth.coverage,
             desk=booth.desk,
             floor=booth.floor,
             runner=booth.runner,
