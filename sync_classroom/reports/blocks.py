@@ -52,15 +52,19 @@ class Writer:
     # ------------------------------------------------------------------ words
 
     def w(self, key: str, *values: object) -> str:
+        """A text of `words` in the language of the report."""
         return word(key, self.language, *values)
 
     def clean(self, text: object, most: int = MOST_TEXT) -> str:
+        """Text of others as the fonts can write it, cut to a length."""
         return self.typeface.clean(str(text), most)
 
     def name(self, row: Mapping[str, Any]) -> str:
+        """The name of a row."""
         return self.clean(row["name"], MOST_NAME)
 
     def instant(self, text: str) -> str:
+        """`2026-11-30 09:40` in the programme's zone."""
         return datetime.fromisoformat(text).astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
 
     def measure(self, code: str, value: Any, *, narrow: bool = False) -> Cell:
@@ -84,6 +88,7 @@ class Writer:
         return name.partition("（")[0].partition(" (")[0]
 
     def period(self) -> str:
+        """The period in words."""
         period = self.figures["period"]
         first, last = (date.fromisoformat(period[k]) for k in ("from", "to"))
         return date_range(first, last, self.language)
@@ -91,9 +96,11 @@ class Writer:
     # ------------------------------------------------------------------ blocks
 
     def heading(self, text: str, level: int = 1, *, on_new_page: bool = False) -> Block:
+        """A heading; those of level 1 are in the list of contents."""
         return {"type": "heading", "level": level, "text": text, "break": on_new_page}
 
     def para(self, text: str, *, soft: bool = True) -> Block:
+        """A paragraph; `soft` ones explain and stand back."""
         return {"type": "para", "text": text, "soft": soft}
 
     def table(
@@ -114,6 +121,7 @@ class Writer:
         }
 
     def chart(self, name: str, alt: str) -> list[Block]:
+        """A chart with what it shows in words, if there was anything to draw."""
         return [{"type": "chart", "name": name, "alt": alt}] if name in self.charts else []
 
     def groups(
