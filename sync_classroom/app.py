@@ -44,12 +44,15 @@ from .coordinator.roster import NationalSource
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
 from .coordinator.throttle import Throttle
+from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError
 from .domain.turn import Turn
+from .exchange.importer import TimetableReader
 from .exchange.national_days import NationalTables
+from .exchange.sandbox import Sandbox
 from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
@@ -295,27 +298,20 @@ def _services(
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
     return Services(
-        settings=service_settings,
-        clock=clock,
-        zone=zone,
-        store=store,
-        bus=bus,
-        roster=booth.roster,
-        calendar=CalendarService(store, booth.roster, clock),
-        lessons=booth.lessons,
-        evidence=booth.evidence,
-        desk=booth.desk,
-        floor=booth.floor,
-        runner=booth.runner,
-        media=booth.media,
+        settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
+        roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
+        lessons=booth.lessons, evidence=booth.evidence, desk=booth.desk,
+        floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
-        hub=hub,
-        board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
-        recordings=booth.recordings,
-        timetable=booth.timetable,
+        hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
+        recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock),
-    )
+        imports=ImportService(
+            TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
+            zone=zone, gap_s=settings.setup_gap_s,
+        ),
+    )  # fmt: skip
 
 
 async def _open_bus(redis_url: str) -> Bus:

@@ -8,8 +8,10 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 
+import structlog
+
 from ..app import ServeSettings
-from ..config import Settings, split_address
+from ..config import ProgrammeSettings, Settings, split_address
 from ..domain.lesson import LessonRules
 from ..domain.national_days import parse_national_days
 from ..domain.problems import ProblemError
@@ -17,6 +19,8 @@ from ..domain.roster import NationalDay
 from ..exchange.national_days import NationalTables
 from .relay_settings import ingest_sources, relay_settings
 from .tls import certificate_files, local_names
+
+log = structlog.get_logger(__name__)
 
 
 def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSettings:
@@ -56,6 +60,9 @@ def _own_days(name: str) -> Mapping[date, NationalDay | None]:
     """The bureau's own days off and make-up days; none if there is no such file."""
     path = Path(name)
     if not path.exists():
+        # The file is a wish; but whoever named another place than usual means one that is there.
+        if name != ProgrammeSettings().calendar:
+            log.warning("calendar.absent", file=name)
         return {}
     try:
         return parse_national_days(tomllib.loads(path.read_text("utf-8")))

@@ -14,6 +14,7 @@ from ..domain.turn import Turn
 from .commands import LessonCommands
 from .desk import LessonDesk
 from .evidence import EvidenceService
+from .feeds import FeedService
 from .floor import FloorService
 from .grants import Grants
 from .journal import JournalIngest
@@ -53,6 +54,7 @@ class Booth:
     evidence: EvidenceService
     recordings: RecordingKeeper
     timetable: TimetableService
+    feeds: FeedService
 
 
 async def build_booth(
@@ -111,5 +113,5 @@ async def build_booth(
     timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
         roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings,
-        timetable,
+        timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
     )  # fmt: skip

@@ -32,6 +32,11 @@ _EN: Final = {
 }
 
 
+class DraftChangedError(ProblemError):
+    """Others were here since the editor looked. `value` is a bounded list of what they did:
+    `{"kind", "by", "at", "revision", "lessons", "series"}`, the last two only what is shared."""
+
+
 def unknown_term(term: str) -> ProblemError:
     """There is no such term."""
     return ProblemError(
@@ -55,8 +60,10 @@ def seen_unknown(seen: int) -> ProblemError:
     )
 
 
-def draft_changed(acts: Sequence[DraftAct], touched: Images | None, zone: tzinfo) -> ProblemError:
-    """Others were here since the editor looked. `value` lists who did what to which lessons.
+def draft_changed(
+    acts: Sequence[DraftAct], touched: Images | None, zone: tzinfo
+) -> DraftChangedError:
+    """The refusal of what was asked upon old news.
 
     `touched` is what the editor wanted to change, None if it was the whole draft.
     """
@@ -64,7 +71,7 @@ def draft_changed(acts: Sequence[DraftAct], touched: Images | None, zone: tzinfo
     shown = acts[-_NAMED:]
     zh = "、".join(f"{a.by} {a.at.astimezone(zone):%H:%M} {_ZH[a.kind]}" for a in shown)
     en = ", ".join(f"{a.by} at {a.at.astimezone(zone):%H:%M} by {_EN[a.kind]}" for a in shown)
-    return ProblemError(
+    return DraftChangedError(
         "draft_changed",
         f"您打开之后，草稿已有变动（{zh or '较早'}）。您的操作没有执行，也没有丢失别人的修改；"
         "请看过最新草稿后再做。",

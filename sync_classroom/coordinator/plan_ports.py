@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
 from ..domain.draft_acts import DraftAct
+from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import HistoryEntry
 from ..domain.ids import OccurrenceId, TermId
 from ..domain.notices import Audience, Receipt
@@ -56,6 +57,10 @@ class TimetableStore(Protocol):
 
     async def history_of(self, occurrence: OccurrenceId) -> Sequence[HistoryEntry]:
         """Everything that happened to one lesson, oldest first."""
+        ...
+
+    async def direct_changes(self, first: date, last: date, limit: int) -> Sequence[HistoryEntry]:
+        """What was done without a draft to lessons of `[first, last]`, newest first."""
         ...
 
     async def versions(self, term: TermId | None, limit: int) -> Sequence[Version]:
@@ -127,4 +132,45 @@ class NoticeStore(Protocol):
         self, ids: Sequence[int], mark: str, *, audience: Audience, addressee: str, at: datetime
     ) -> int:
         """Set `told`, `shown` or `read` of notices of this addressee; how many are theirs."""
+        ...
+
+
+class FeedStore(Protocol):
+    """Secret addresses of calendars, and the lessons they show."""
+
+    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
+        """Store a new feed."""
+        ...
+
+    async def feeds(self) -> Sequence[Feed]:
+        """Every feed that was not revoked, the newest first."""
+        ...
+
+    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
+        """The feed with this token, revoked or not, or None."""
+        ...
+
+    async def change_feed(
+        self,
+        feed: str,
+        *,
+        token_hash: bytes | None = None,
+        used_at: datetime | None = None,
+        revoked_at: datetime | None = None,
+    ) -> bool:
+        """Set what is given of a feed that was not revoked; whether there is such a feed."""
+        ...
+
+    async def feed_lessons(
+        self, kind: FeedKind, target: str, first: date, last: date
+    ) -> Sequence[Occurrence]:
+        """Lessons of `[first, last]` the feed is about, withdrawn ones too, by start then id."""
+        ...
+
+    async def lessons_by_id(self, ids: Iterable[OccurrenceId]) -> Sequence[Occurrence]:
+        """Those of these lessons there are."""
+        ...
+
+    async def marks_of(self, ids: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Marks]:
+        """What the history of each of these lessons says; nothing of those without one."""
         ...

@@ -26,7 +26,7 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-from .plan_ports import DraftStore, NoticeStore, TimetableStore
+from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -283,6 +283,7 @@ class Store(
     AccountStore,
     LeaseStore,
     RecordingStore,
+    FeedStore,
     Protocol,
 ):
     """One database behind all of the above."""

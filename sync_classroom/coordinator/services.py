@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .desk import LessonDesk
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
+    from .feeds import FeedService
     from .floor import FloorService
     from .hub import TerminalHub
     from .lessons import LessonService
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .roster import RosterService
     from .runner import LessonRunner
     from .timetable import TimetableService
+    from .timetable_import import ImportService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -74,4 +76,6 @@ class Services:
     board: TerminalBoard
     recordings: RecordingKeeper
     timetable: TimetableService
+    imports: ImportService
+    feeds: FeedService
     notices: NoticeService

@@ -37,6 +37,10 @@ ENROL_BY_ADDRESS: Final = Rate(burst=10, every_s=30.0)
 # Unknown terminal tokens; a room whose token was revoked asks once.
 HELLO_BY_ADDRESS: Final = Rate(burst=60, every_s=5.0)
 SETUP_BY_ADDRESS: Final = Rate(burst=5, every_s=60.0)
+# Calendars nobody was given: 256 random bits are not to be guessed, this only saves the queries.
+FEED_BY_ADDRESS: Final = Rate(burst=60, every_s=5.0)
+# One calendar: the busiest programs ask every five minutes, and a person presses "refresh" often.
+FEED_USE: Final = Rate(burst=30, every_s=60.0)
 
 RATES: Final[Mapping[str, Rate]] = {
     "sign_in": SIGN_IN_BY_ADDRESS,
@@ -44,6 +48,8 @@ RATES: Final[Mapping[str, Rate]] = {
     "enrol": ENROL_BY_ADDRESS,
     "hello": HELLO_BY_ADDRESS,
     "setup": SETUP_BY_ADDRESS,
+    "feed": FEED_BY_ADDRESS,
+    "feed_use": FEED_USE,
 }
 
 

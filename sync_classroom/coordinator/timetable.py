@@ -117,6 +117,15 @@ class TimetableService(DraftService):
             raise unknown_lesson(occurrence)
         return tuple(await self._store.history_of(occurrence))
 
+    async def direct_changes(self, term: TermId) -> tuple[HistoryEntry, ...]:
+        """The latest changes at short notice of a term's lessons, newest first."""
+        known = self._roster.current().terms.get(term)
+        if known is None:
+            raise unknown_term(term)
+        return tuple(
+            await self._store.direct_changes(known.first_day, known.last_day, MAX_VERSIONS)
+        )
+
     async def versions(self, term: TermId | None = None) -> tuple[Version, ...]:
         """The latest `MAX_VERSIONS` versions, of one term or of all, newest first, without diff."""
         return tuple(await self._store.versions(term, MAX_VERSIONS))

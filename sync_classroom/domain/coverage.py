@@ -6,43 +6,55 @@ at the whole plan, so that a shorter period never changes a credit.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import reduce
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from .calendar import iso_week
 from .crediting import Cause, SeatEvidence, SeatState, credited_seats
 from .evidence import Evidence
 from .facts import Fact
-from .ids import ClassroomId, OccurrenceId, SchoolId
-from .measures import Figures, Ratio, causes, figures, measured
-from .modes import PushFigures, ResearchFigures, pushes_of, research_of
+from .ids import ClassId, ClassroomId, OccurrenceId, SchoolId, TeacherId
+from .measures import Figures, Ratio, figures_of, measured
+from .modes import (
+    Meeting,
+    Pushes,
+    PushFigures,
+    ResearchFigures,
+    meetings_of,
+    pushes_of,
+    research_of,
+)
 from .programme import Programme
+from .rollup import Groups, Tally, WeekCell, groups_of, result_of
 from .rules import DEFAULT, Rules
-from .timetable import Mode, Plan
+from .timetable import Plan
 
 __all__ = [
     "Cause",
     "Coverage",
+    "CoverageFigures",
     "Figures",
     "Ratio",
     "Reach",
     "SchoolFigures",
     "SeatEvidence",
     "SeatState",
+    "assemble",
     "compute",
-    "grouped",
     "school_figures",
     "summarise",
 ]
 
 K = TypeVar("K")
+V = TypeVar("V")
+S = TypeVar("S", bound=str)
 
 _NONE = Ratio(0, 0)
+_NO_SEATS = Tally()
+_NO_CELL = WeekCell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +92,12 @@ class SchoolFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class CoverageFigures:
     """Every figure of a period. `first`, `last` are None for a plan without any date.
 
-    `seats` are those of the period in the order of the plan. `by_school` has every remote school of
-    the programme, `by_classroom` every remote classroom in commission, also without any seat: what
-    was not reached is what a reader looks for.
+    `by_school` has every remote school of the programme, `by_classroom` every remote classroom in
+    commission, also without any seat: what was not reached is what a reader looks for. The other
+    groups have what had a seat. `by_teacher` and `by_host_school` are those who gave the lesson.
     """
 
     rules: Rules
@@ -98,17 +110,15 @@ class Coverage:
     by_school: Mapping[SchoolId, SchoolFigures]
     by_classroom: Mapping[ClassroomId, Figures]
     by_subject: Mapping[str, Figures]
+    by_teacher: Mapping[TeacherId, Figures]
+    by_host_school: Mapping[SchoolId, Figures]
     by_week: Mapping[str, Figures]
+    by_week_school: Mapping[str, Mapping[SchoolId, WeekCell]]
     causes: Mapping[Cause, int]
     mode_matrix: Mapping[SchoolId, Mapping[str, int]]
-    seats: tuple[SeatEvidence, ...]
-
-    def pending(self, unfinished: Collection[OccurrenceId]) -> tuple[SeatEvidence, ...]:
-        """Due seats of lessons that are not over, which the figures count as not held so far."""
-        return tuple(s for s in self.seats if s.pending(unfinished))
 
     def to_dict(self) -> dict[str, Any]:
-        """What `sync-classroom audit --format json` prints."""
+        """What `sync-classroom audit --format json` prints, but for single seats."""
         return {
             "rules": self.rules.to_dict(),
             "period": {
@@ -124,9 +134,33 @@ class Coverage:
             "by_school": {k: v.to_dict() for k, v in self.by_school.items()},
             "by_classroom": {k: measured(v) for k, v in self.by_classroom.items()},
             "by_subject": {k: measured(v) for k, v in self.by_subject.items()},
+            "by_teacher": {k: measured(v) for k, v in self.by_teacher.items()},
+            "by_host_school": {k: measured(v) for k, v in self.by_host_school.items()},
             "by_week": {k: measured(v) for k, v in self.by_week.items()},
+            "by_week_school": {
+                week: {school: measured(cell) for school, cell in row.items()}
+                for week, row in self.by_week_school.items()
+            },
             "causes": {k.value: n for k, n in self.causes.items()},
             "mode_matrix": {k: dict(v) for k, v in self.mode_matrix.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage(CoverageFigures):
+    """Every figure of a period, and the seats of the period in the order of the plan."""
+
+    seats: tuple[SeatEvidence, ...]
+
+    def pending(self, unfinished: Collection[OccurrenceId]) -> tuple[SeatEvidence, ...]:
+        """Due seats of lessons that are not over, which the figures count as not held so far."""
+        return tuple(s for s in self.seats if s.pending(unfinished))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `sync-classroom audit --format json` prints."""
+        # Without arguments super() does not work in a class that was made anew for its slots.
+        return {
+            **CoverageFigures.to_dict(self),
             "seats": [
                 {
                     "seat": s.seat.id,
@@ -175,41 +209,59 @@ def summarise(
         for s in credited_seats(plan, evidence, rules=rules).values()
         if inside.has(s.occurrence.date)
     )
-    research = research_of(
-        (o for o in plan.occurrences.values() if o.mode is Mode.RESEARCH and inside.has(o.date)),
-        evidence,
-        roster.teachers,
-        inside.schools,
-        rules,
-    )
     zone = ZoneInfo(roster.timezone)
     push = pushes_of(
         (p for p in plan.pushes.values() if inside.has(p.ordered_at.astimezone(zone).date())),
         evidence,
         inside.schools,
     )
-    by_school = school_figures(seats, inside, rules)
-    matrix = _matrix(inside, by_school, research.by_school, push.by_school)
-    classes = dict(roster.classes)
-    rooms = grouped(seats, lambda s: s.seat.classroom, inside.classrooms)
-    weeks = grouped(seats, lambda s: iso_week(s.occurrence.date))
-    subjects = grouped(seats, lambda s: s.occurrence.subject)
+    results = (result_of(s, inside.school_of(s.seat.classroom)) for s in seats)
+    meetings = (m for m in meetings_of(plan, evidence) if inside.has(m.date))
+    found = assemble(groups_of(results, roster.classes), inside, rules, meetings, push)
     return Coverage(
+        **{f.name: getattr(found, f.name) for f in fields(found)},
+        seats=seats,
+    )
+
+
+def assemble(
+    groups: Groups,
+    inside: Programme,
+    rules: Rules,
+    meetings: Iterable[Meeting],
+    push: Pushes,
+) -> CoverageFigures:
+    """The figures that the sums of a period come to, with everything the programme has in it."""
+    research = research_of(meetings, inside.roster.teachers, inside.schools, rules)
+    by_school = school_figures(groups, inside, rules)
+    matrix = _matrix(inside, by_school, research.by_school, push.by_school)
+    rooms = {**dict.fromkeys(inside.classrooms, _NO_SEATS), **groups.by_classroom}
+    return CoverageFigures(
         rules=rules,
-        first=first,
-        last=last,
-        totals=figures(seats, classes),
-        reach=_reach(seats, inside, by_school, matrix),
+        first=inside.first,
+        last=inside.last,
+        totals=figures_of(groups.total),
+        reach=_reach(groups, inside, by_school, matrix),
         research=research.figures,
         push=push.figures,
         by_school=by_school,
-        by_classroom={k: figures(v, classes) for k, v in rooms.items()},
-        by_subject={k: figures(subjects[k], classes) for k in sorted(subjects)},
-        by_week={k: figures(weeks[k], classes) for k in sorted(weeks)},
-        causes=causes(seats),
+        by_classroom=_all_figures(rooms),
+        by_subject=_all_figures(_sorted(groups.by_subject)),
+        by_teacher=_all_figures(_sorted(groups.by_teacher)),
+        by_host_school=_all_figures(_sorted(groups.by_host_school)),
+        by_week=_all_figures(_sorted(groups.by_week)),
+        by_week_school={w: _sorted(row) for w, row in _sorted(groups.by_week_school).items()},
+        causes=groups.total.causes(),
         mode_matrix=matrix,
-        seats=seats,
     )
+
+
+def _all_figures(groups: Mapping[K, Tally]) -> dict[K, Figures]:
+    return {key: figures_of(sums) for key, sums in groups.items()}
+
+
+def _sorted(groups: Mapping[S, V]) -> dict[S, V]:
+    return {key: groups[key] for key in sorted(groups)}
 
 
 def _matrix(
@@ -239,78 +291,68 @@ def _period(plan: Plan, first: date | None, last: date | None) -> tuple[date | N
     return first, last
 
 
-def grouped(
-    seats: Iterable[SeatEvidence],
-    key: Callable[[SeatEvidence], K],
-    always: Iterable[K] = (),
-) -> dict[K, list[SeatEvidence]]:
-    """Seats by a key, with an empty group for every key of `always`."""
-    groups: dict[K, list[SeatEvidence]] = defaultdict(list)
-    for each in always:
-        groups[each] = []
-    for seat in seats:
-        groups[key(seat)].append(seat)
-    return dict(groups)
-
-
 def school_figures(
-    seats: Sequence[SeatEvidence], inside: Programme, rules: Rules
+    groups: Groups, inside: Programme, rules: Rules
 ) -> dict[SchoolId, SchoolFigures]:
     """The seats of the period by remote school, with every school of the programme."""
-    classes = dict(inside.roster.classes)
-    groups = grouped(seats, lambda s: inside.school_of(s.seat.classroom), inside.schools)
-    result: dict[SchoolId, SchoolFigures] = {}
-    for school, group in groups.items():
-        rooms = [r for r, c in inside.classrooms.items() if c.school == school]
-        own = [c for c, s in inside.classes.items() if s == school]
-        result[school] = SchoolFigures(
-            figures=figures(group, classes),
-            classroom_coverage=_reached(group, rooms, lambda s: s.seat.classroom),
-            class_coverage=_reached(group, own, lambda s: s.seat.school_class),
-            regular_rate=_regular_rate(group, school, inside, rules),
+    rooms: dict[SchoolId, list[ClassroomId]] = {}
+    for room, classroom in inside.classrooms.items():
+        rooms.setdefault(classroom.school, []).append(room)
+    own: dict[SchoolId, list[ClassId]] = {}
+    for school_class, school in inside.classes.items():
+        own.setdefault(school, []).append(school_class)
+    held_rooms = _held(groups.by_classroom)
+    schools = {**dict.fromkeys(inside.schools, _NO_SEATS), **groups.by_school}
+    return {
+        school: SchoolFigures(
+            figures=figures_of(sums),
+            classroom_coverage=_reached(held_rooms, rooms.get(school, ())),
+            class_coverage=_reached(
+                groups.school_classes.get(school, frozenset()), own.get(school, ())
+            ),
+            regular_rate=_regular_rate(groups.by_week_school, school, inside, rules),
         )
-    return result
+        for school, sums in schools.items()
+    }
 
 
 def _regular_rate(
-    seats: Iterable[SeatEvidence], school: SchoolId, inside: Programme, rules: Rules
+    cells: Mapping[str, Mapping[SchoolId, WeekCell]],
+    school: SchoolId,
+    inside: Programme,
+    rules: Rules,
 ) -> Ratio:
     """常态化率: teaching weeks with enough held periods of all teaching weeks."""
     member = inside.schools.get(school)
     if member is None:
         return _NONE
     weeks = inside.teaching_weeks(member)
-    held: dict[str, int] = defaultdict(int)
-    for seat in seats:
-        if seat.held:
-            held[iso_week(seat.occurrence.date)] += seat.occurrence.periods
-    return Ratio(sum(held[week] >= rules.weekly_norm for week in weeks), len(weeks))
+    held = (cells.get(week, {}).get(school, _NO_CELL).held_periods for week in weeks)
+    return Ratio(sum(periods >= rules.weekly_norm for periods in held), len(weeks))
 
 
-def _reached(
-    seats: Iterable[SeatEvidence],
-    members: Collection[K],
-    key: Callable[[SeatEvidence], K | None],
-) -> Ratio:
-    """Members with at least one held seat of all members."""
-    held = {key(s) for s in seats if s.held}
+def _held(groups: Mapping[K, Tally]) -> frozenset[K]:
+    """The groups with at least one held seat."""
+    return frozenset(key for key, sums in groups.items() if sums.held_seats)
+
+
+def _reached(held: Container[K], members: Collection[K]) -> Ratio:
+    """Members that were reached of all members."""
     return Ratio(sum(m in held for m in members), len(members))
 
 
 def _reach(
-    seats: Sequence[SeatEvidence],
+    groups: Groups,
     inside: Programme,
     by_school: Mapping[SchoolId, SchoolFigures],
     matrix: Mapping[SchoolId, Mapping[str, int]],
 ) -> Reach:
     cells = [n for row in matrix.values() for n in row.values()]
     return Reach(
-        school_coverage=_reached(
-            seats, inside.schools, lambda s: inside.school_of(s.seat.classroom)
-        ),
-        classroom_coverage=_reached(seats, inside.classrooms, lambda s: s.seat.classroom),
+        school_coverage=_reached(_held(groups.by_school), inside.schools),
+        classroom_coverage=_reached(_held(groups.by_classroom), inside.classrooms),
         build_progress=Ratio(inside.commissioned(), inside.roster.target_classrooms),
-        class_coverage=_reached(seats, inside.classes, lambda s: s.seat.school_class),
+        class_coverage=_reached(groups.classes, inside.classes),
         regular_rate=reduce(Ratio.__add__, (f.regular_rate for f in by_school.values()), _NONE),
         mode_coverage=Ratio(sum(n > 0 for n in cells), len(cells)),
     )

@@ -42,7 +42,9 @@ class SeatState(StrEnum):
 
 
 # What a seat that has not received enough counts as so far.
-_MAY_CHANGE: Final = frozenset({SeatState.UNKNOWN, SeatState.PARTIAL, SeatState.MISSED})
+MAY_CHANGE: Final = frozenset({SeatState.UNKNOWN, SeatState.PARTIAL, SeatState.MISSED})
+# Excused in time, or moved in time: nobody owes such a seat.
+NOT_DUE: Final = frozenset({SeatState.CANCELLED_EXCUSED, SeatState.MOVED})
 
 
 class Cause(StrEnum):
@@ -104,7 +106,7 @@ class SeatEvidence:
     @property
     def due(self) -> bool:
         """Whether the seat ought to have been held: not excused in time, not moved in time."""
-        return self.state not in (SeatState.CANCELLED_EXCUSED, SeatState.MOVED)
+        return self.state not in NOT_DUE
 
     @property
     def held(self) -> bool:
@@ -113,7 +115,7 @@ class SeatEvidence:
 
     def pending(self, unfinished: Collection[OccurrenceId]) -> bool:
         """Whether it may still be held, as its lesson is one of those that are not over."""
-        return self.occurrence.id in unfinished and self.state in _MAY_CHANGE
+        return self.occurrence.id in unfinished and self.state in MAY_CHANGE
 
 
 def seats_of(

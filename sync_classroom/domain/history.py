@@ -30,6 +30,8 @@ class Happening(StrEnum):
     SEAT_CHANGED = "seat_changed"
     SEAT_CANCELLED = "seat_cancelled"
     SEAT_RESTORED = "seat_restored"
+    # It goes by another rule, or by none any more, and is else as it was.
+    REASSIGNED = "reassigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,21 @@ _GONE: Final = {
 def differences(old: Occurrence | None, new: Occurrence) -> tuple[Difference, ...]:
     """Everything that happened between `old` (None: there was no such lesson) and `new`.
 
-    Empty only if nothing that a person can see differs.
+    Empty only if both are the same: a change that leaves no trace here would be noticed by nobody.
     """
     if old is None:
         if new.moved_from is not None:
             return (Difference(Happening.MOVED_HERE, old={"from": new.moved_from}),)
         return (Difference(Happening.CREATED),)
-    return (*_particulars(old, new), *_seats(old, new), *_changes(old, new))
+    found = (*_particulars(old, new), *_seats(old, new), *_changes(old, new))
+    if not found and old != new:
+        found = (Difference(Happening.REASSIGNED, _slot(old), _slot(new)),)
+    return found
+
+
+def _slot(occurrence: Occurrence) -> dict[str, Any]:
+    slot = occurrence.slot
+    return {} if slot is None else {"series": slot.series, "own": slot.own}
 
 
 def _particulars(old: Occurrence, new: Occurrence) -> Iterator[Difference]:

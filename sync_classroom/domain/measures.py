@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .crediting import Cause, SeatEvidence, SeatState
-from .ids import ClassId, OccurrenceId
+from .ids import ClassId
+from .rollup import SeatResult, Tally, tally
 from .roster import SchoolClass
 
 
@@ -75,78 +75,37 @@ class Figures:
     moved_seats: int
 
 
+def figures_of(sums: Tally) -> Figures:
+    """The measures that these sums come to."""
+    due = sums.due_seats
+    return Figures(
+        due_periods=sums.due_periods,
+        held_periods=sums.held_periods,
+        held_rate=Ratio(sums.held_periods, sums.due_periods),
+        credited_s=sums.credited_s,
+        # Over due seats only: a room that was excused did not receive its host badly.
+        fidelity=Ratio(sums.due_credited_s, sums.due_host_s),
+        host_s=sums.host_s,
+        host_rate=Ratio(sums.host_s, sums.host_window_s),
+        host_periods=sums.host_periods,
+        pupils_reached=sums.pupils_reached,
+        pupil_attendances=sums.attendances,
+        interaction_rate=Ratio(sums.interacted, sums.held_seats),
+        evidence_complete=Ratio(due - sums.unknown_seats, due),
+        adjusted_share=Ratio(sums.adjusted_s, sums.credited_s),
+        due_seats=due,
+        held_seats=sums.held_seats,
+        partial_seats=sums.partial_seats,
+        missed_seats=sums.missed_seats,
+        unknown_seats=sums.unknown_seats,
+        cancelled_unexcused_seats=sums.cancelled_unexcused_seats,
+        cancelled_excused_seats=sums.cancelled_excused_seats,
+        moved_seats=sums.moved_seats,
+    )
+
+
 def figures(
-    seats: Sequence[SeatEvidence], classes: dict[ClassId, SchoolClass] | None = None
+    seats: Iterable[SeatResult], classes: Mapping[ClassId, SchoolClass] | None = None
 ) -> Figures:
     """The measures of a group of seats. `classes` gives enrolments for `pupils_reached`."""
-    due = [s for s in seats if s.due]
-    held = [s for s in due if s.held]
-    count = dict.fromkeys(SeatState, 0)
-    for seat in seats:
-        count[seat.state] += 1
-    due_lessons = _lessons(due)
-    due_periods = sum(s.occurrence.periods for s in due)
-    held_periods = sum(s.occurrence.periods for s in held)
-    credited_s = sum(s.credited_s for s in seats)
-    host_s = sum(s.host_s for s in due_lessons)
-    return Figures(
-        due_periods=due_periods,
-        held_periods=held_periods,
-        held_rate=Ratio(held_periods, due_periods),
-        credited_s=credited_s,
-        # Over due seats only: a room that was excused did not receive its host badly.
-        fidelity=Ratio(sum(s.credited_s for s in due), sum(s.host_s for s in due)),
-        host_s=host_s,
-        host_rate=Ratio(host_s, sum(s.window_s for s in due_lessons)),
-        host_periods=sum(s.occurrence.periods for s in _lessons(held)),
-        pupils_reached=_pupils_reached(held, classes or {}),
-        pupil_attendances=sum(
-            s.present if s.present is not None else s.seat.expected or 0 for s in held
-        ),
-        interaction_rate=Ratio(sum(s.interacted for s in held), len(held)),
-        evidence_complete=Ratio(len(due) - count[SeatState.UNKNOWN], len(due)),
-        adjusted_share=Ratio(sum(s.adjusted_s for s in seats), credited_s),
-        due_seats=len(due),
-        held_seats=count[SeatState.HELD],
-        partial_seats=count[SeatState.PARTIAL],
-        missed_seats=count[SeatState.MISSED],
-        unknown_seats=count[SeatState.UNKNOWN],
-        cancelled_unexcused_seats=count[SeatState.CANCELLED_UNEXCUSED],
-        cancelled_excused_seats=count[SeatState.CANCELLED_EXCUSED],
-        moved_seats=count[SeatState.MOVED],
-    )
-
-
-def causes(seats: Iterable[SeatEvidence]) -> dict[Cause, int]:
-    """How many seats were not held for each cause; every cause is named, also with 0."""
-    count = dict.fromkeys(Cause, 0)
-    for seat in seats:
-        if seat.cause is not None:
-            count[seat.cause] += 1
-    return count
-
-
-def _lessons(seats: Iterable[SeatEvidence]) -> list[SeatEvidence]:
-    """One seat of each occurrence: what is counted once per occurrence is read from it."""
-    first: dict[OccurrenceId, SeatEvidence] = {}
-    for seat in seats:
-        first.setdefault(seat.occurrence.id, seat)
-    return list(first.values())
-
-
-def _pupils_reached(held: Iterable[SeatEvidence], classes: dict[ClassId, SchoolClass]) -> int:
-    """Each class once, with the most pupils ever counted in it; uncounted, with its enrolment."""
-    most: dict[ClassId, int | None] = {}
-    for seat in held:
-        school_class = seat.seat.school_class
-        if school_class is None:
-            continue
-        before = most.get(school_class)
-        if seat.present is not None and (before is None or seat.present > before):
-            most[school_class] = seat.present
-        else:
-            most.setdefault(school_class, None)
-    return sum(
-        present if present is not None else (classes[c].enrolment if c in classes else 0)
-        for c, present in most.items()
-    )
+    return figures_of(tally(seats, classes or {}))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from .crediting import SeatState, host_of, window_of, withdrawn_state
+from .crediting import NOT_DUE, host_of, window_of, withdrawn_state
 from .evidence import Evidence
 from .facts import PushStep
-from .ids import SchoolId, TeacherId
+from .ids import OccurrenceId, SchoolId, TeacherId
 from .intervals import EMPTY, Spans, intersection, length, union
 from .measures import Ratio
 from .roster import Teacher
 from .rules import Rules
-from .timetable import Occurrence, Push
+from .timetable import Mode, Occurrence, Plan, Push
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,27 @@ class Pushes(ModeCounts):
     figures: PushFigures
 
 
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A planned research meeting: when each teacher's media arrived in its window.
+
+    `presence` also names whoever is in no roster.
+    """
+
+    occurrence: OccurrenceId
+    date: date
+    presence: Mapping[TeacherId, Spans]
+
+
+def meetings_of(plan: Plan, evidence: Evidence) -> Iterator[Meeting]:
+    """The research meetings of a plan that were not excused or moved in time."""
+    for meeting in plan.occurrences.values():
+        if meeting.mode is Mode.RESEARCH and withdrawn_state(meeting) not in NOT_DUE:
+            yield Meeting(meeting.id, meeting.date, _presence(meeting, evidence))
+
+
 def research_of(
-    meetings: Iterable[Occurrence],
-    evidence: Evidence,
+    meetings: Iterable[Meeting],
     teachers: Mapping[TeacherId, Teacher],
     programme: Collection[SchoolId],
     rules: Rules,
@@ -83,13 +102,14 @@ def research_of(
     present: dict[TeacherId, Spans] = defaultdict(lambda: EMPTY)
     by_school: dict[SchoolId, int] = defaultdict(int)
     for meeting in meetings:
-        if withdrawn_state(meeting) in (SeatState.CANCELLED_EXCUSED, SeatState.MOVED):
-            continue
         planned += 1
-        presence = _presence(meeting, evidence, teachers)
-        for teacher, spans in presence.items():
-            present[teacher] = union(present[teacher], spans)
-        here = {t for t, spans in presence.items() if length(spans) >= rules.research_min_s}
+        here: set[TeacherId] = set()
+        for teacher, spans in meeting.presence.items():
+            # Anyone who spoke attended, invited or not; but a name nobody knows has no school.
+            if teacher in teachers:
+                present[teacher] = union(present[teacher], spans)
+                if length(spans) >= rules.research_min_s:
+                    here.add(teacher)
         attended |= here
         schools = {teachers[t].school for t in here}
         if len(schools) >= rules.research_min_schools:
@@ -108,21 +128,15 @@ def research_of(
     )
 
 
-def _presence(
-    meeting: Occurrence, evidence: Evidence, teachers: Mapping[TeacherId, Teacher]
-) -> dict[TeacherId, Spans]:
-    """When each known teacher's media arrived, within the window. The leader's is host media."""
+def _presence(meeting: Occurrence, evidence: Evidence) -> dict[TeacherId, Spans]:
+    """When each teacher's media arrived, within the window. The leader's is host media."""
     window = (window_of(meeting),)
-    # Anyone who spoke attended, invited or not; but a name nobody knows belongs to no school.
     presence = {
         teacher: intersection(builder.spans(), window)
         for teacher, builder in evidence.teachers_of(meeting.id)
-        if teacher in teachers
     }
     leader = meeting.host.teacher
-    if leader in teachers:
-        led = host_of(meeting, evidence)
-        presence[leader] = union(presence.get(leader, EMPTY), led)
+    presence[leader] = union(presence.get(leader, EMPTY), host_of(meeting, evidence))
     return presence
 
 

@@ -92,8 +92,9 @@ def notices_of(
     Lessons that are over at `now` concern nobody any more. `reasons` are those that the lessons
     themselves do not tell.
     """
-    words = _Words(roster, zone, reasons or {})
     changed = [(old, new) for old, new in pairs if old != new]
+    moved = {c.to: c.reason for _, new in changed for c in new.changes if c.to is not None}
+    words = _Words(roster, zone, dict(reasons or {}) | {i: why for i, why in moved.items() if why})
     origins = {new.id: old for old, new in changed if old is not None}
     replaced = {new.moved_from for old, new in changed if old is None and new.moved_from}
     told: dict[Addressee, list[NoticeItem]] = defaultdict(list)
@@ -180,10 +181,10 @@ class _Words:
 
     def _moved(self, old: Occurrence, new: Occurrence) -> NoticeItem:
         until = max(old.ends_at, new.ends_at)
-        why = next((c.reason for c in old.changes if c.to == new.id), self.reasons.get(new.id, ""))
+        why = self.reasons.get(new.id) or self.reasons.get(old.id, "")
         zh = f"调到 {self._when_zh(new)} {self._room(new.host.classroom)}"
         en = f"is moved to {self._when_en(new)}, {self._room(new.host.classroom)}"
-        return self._item("moved", old, zh, en, until, why or self.reasons.get(old.id, ""))
+        return self._item("moved", old, zh, en, until, why)
 
     def _changed(
         self, addressee: Addressee, old: Occurrence, new: Occurrence
@@ -220,8 +221,8 @@ class _Words:
             if not self._hears(addressee, new, seat, known):
                 continue
             room = self._room(seat.classroom)
-            took_part = known is not None and not old.seat_withdrawn(seat.id)
-            takes_part = not new.seat_withdrawn(seat.id)
+            took_part = known is not None and not _dropped(old, seat)
+            takes_part = not _dropped(new, seat)
             why = next((c.reason for c in new.changes if c.seat == seat.id), "")
             if takes_part and not took_part:
                 kind = "seat_added" if known is None else "seat_restored"
@@ -270,6 +271,11 @@ class _Words:
         if found is None:
             return str(classroom)
         return f"{self.roster.schools[found.school].name}{found.name}"
+
+
+def _dropped(lesson: Occurrence, seat: Seat) -> bool:
+    """Whether the seat was withdrawn alone; what happens to the whole lesson is told as such."""
+    return any(c.seat == seat.id for c in lesson.changes)
 
 
 def _particulars(o: Occurrence) -> tuple[object, ...]:

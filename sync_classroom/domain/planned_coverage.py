@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from .calendar import iso_week
-from .coverage import grouped, school_figures
-from .crediting import SeatEvidence, SeatState, window_of, withdrawn_state
+from .coverage import school_figures
+from .crediting import SeatState, window_of, withdrawn_state
 from .ids import ClassId, SchoolId
-from .intervals import EMPTY
-from .measures import Figures, Ratio, figures, measured
+from .measures import Figures, Ratio, figures, figures_of, measured
 from .programme import Programme
+from .rollup import Groups, SeatResult, Tally, groups_of
 from .roster import Roster, SchoolClass
 from .rules import DEFAULT, Rules
 from .timetable import Mode, Occurrence, Seat
@@ -134,54 +133,65 @@ def planned(
     last = last or max(dates, default=first)
     inside = Programme(roster, first, last)
     seats = tuple(
-        _held(occurrence, seat)
+        _held(occurrence, seat, inside.school_of(seat.classroom))
         for occurrence in occurrences
         if occurrence.mode is Mode.LIVE and inside.has(occurrence.date)
         for seat in occurrence.seats
     )
     classes = dict(roster.classes)
-    by_school = _by_school(seats, inside, rules)
-    by_class: dict[ClassId, list[SeatEvidence]] = {c: [] for c in inside.classes}
+    groups = groups_of(seats, classes)
+    by_school = _by_school(groups, inside, rules)
+    by_class: dict[ClassId, list[SeatResult]] = {c: [] for c in inside.classes}
     for seat in seats:
-        if seat.seat.school_class in by_class:
-            by_class[seat.seat.school_class].append(seat)
-    subjects = grouped(seats, lambda s: s.occurrence.subject)
-    weeks = grouped(seats, lambda s: iso_week(s.occurrence.date))
+        if seat.school_class in by_class:
+            by_class[seat.school_class].append(seat)
     return PlannedCoverage(
         rules=rules,
         first=first,
         last=last,
-        totals=_figures(seats, classes),
+        totals=_summed(groups.total),
         by_school=by_school,
         by_class={k: _figures(v, classes) for k, v in by_class.items()},
-        by_subject={k: _figures(subjects[k], classes) for k in sorted(subjects)},
-        by_week={k: _figures(weeks[k], classes) for k in sorted(weeks)},
+        by_subject={k: _summed(groups.by_subject[k]) for k in sorted(groups.by_subject)},
+        by_week={k: _summed(groups.by_week[k]) for k in sorted(groups.by_week)},
         gaps=_gaps(by_school, inside, rules),
     )
 
 
-def _held(occurrence: Occurrence, seat: Seat) -> SeatEvidence:
+def _held(occurrence: Occurrence, seat: Seat, school: SchoolId) -> SeatResult:
     """The seat as if its whole window had been received; nothing of one that is withdrawn."""
-    window = window_of(occurrence)
+    first, last = window_of(occurrence)
     withdrawn = withdrawn_state(occurrence, seat)
-    received = (window,) if withdrawn is None else EMPTY
-    return SeatEvidence(
-        occurrence=occurrence,
-        seat=seat,
-        window=window,
-        host=received,
-        delivered=received,
-        credited=received,
-        adjusted_s=0,
+    received_s = last - first if withdrawn is None else 0
+    return SeatResult(
+        occurrence=occurrence.id,
+        seat=seat.id,
+        date=occurrence.date,
+        school=school,
+        classroom=seat.classroom,
+        school_class=seat.school_class,
+        subject=occurrence.subject,
+        host_school=occurrence.host.school,
+        teacher=occurrence.host.teacher,
+        periods=occurrence.periods,
         state=withdrawn or SeatState.HELD,
         cause=None,
+        credited_s=received_s,
+        adjusted_s=0,
+        window_s=last - first,
+        host_s=received_s,
         present=None,
+        expected=seat.expected,
         interacted=False,
     )
 
 
-def _figures(seats: Sequence[SeatEvidence], classes: dict[ClassId, SchoolClass]) -> PlannedFigures:
+def _figures(seats: Sequence[SeatResult], classes: dict[ClassId, SchoolClass]) -> PlannedFigures:
     return _part_of(figures(seats, classes))
+
+
+def _summed(sums: Tally) -> PlannedFigures:
+    return _part_of(figures_of(sums))
 
 
 def _part_of(found: Figures) -> PlannedFigures:
@@ -195,16 +205,14 @@ def _part_of(found: Figures) -> PlannedFigures:
     )
 
 
-def _by_school(
-    seats: Sequence[SeatEvidence], inside: Programme, rules: Rules
-) -> dict[SchoolId, PlannedSchool]:
-    held: dict[SchoolId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+def _by_school(groups: Groups, inside: Programme, rules: Rules) -> dict[SchoolId, PlannedSchool]:
+    held: dict[SchoolId, dict[str, int]] = defaultdict(dict)
     for school in inside.schools.values():
         held[school.id] |= dict.fromkeys(inside.teaching_weeks(school), 0)
-    for seat in seats:
-        if seat.held:
-            weeks = held[inside.school_of(seat.seat.classroom)]
-            weeks[iso_week(seat.occurrence.date)] += seat.occurrence.periods
+    for week, row in groups.by_week_school.items():
+        for school_id, cell in row.items():
+            if cell.held_seats:
+                held[school_id][week] = cell.held_periods
     return {
         school: PlannedSchool(
             _part_of(found.figures),
@@ -213,7 +221,7 @@ def _by_school(
             found.regular_rate,
             {week: held[school][week] for week in sorted(held[school])},
         )
-        for school, found in school_figures(seats, inside, rules).items()
+        for school, found in school_figures(groups, inside, rules).items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..domain.import_rows import FileKind
 from .container import kind_of
@@ -13,6 +13,9 @@ from .refusals import refusal
 from .tables import MAX_ROWS, Table
 from .texts import read_text
 from .workbooks import read_workbook
+
+# A term of a city is a third of a million characters; what is read is kept until it is taken.
+MAX_TEXT: Final = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def read(data: bytes) -> Content:
             raise refusal("file_no_rows")
         return Content(foreign.kind, records=foreign.records)
     tables = read_workbook(data) if kind == "xlsx" else [read_text(data)]
+    if sum(len(cell) for t in tables for row in t.rows for cell in row) > MAX_TEXT:
+        raise refusal("file_too_much_text")
     return Content(FileKind.SHEET, tables=tuple(t for t in tables if any(t.rows)))
 
 

@@ -35,6 +35,10 @@ _SENTENCES: Final = {
         "有单元格超过 2000 个字。请缩短后再上传。",
         "A cell has more than 2000 characters. Shorten it and upload again.",
     ),
+    "file_too_much_text": (
+        "文件里的文字超过 300 万字，不像课表。请只保留模板里的列。",
+        "The file holds more than 3 million characters. Keep the columns of the template only.",
+    ),
     "file_macros": (
         "文件含有宏，不予读取。请另存为不含宏的 .xlsx 再上传。",
         "The file contains macros and is not read. Save it as .xlsx without macros.",

@@ -19,7 +19,7 @@ from ..domain.import_rows import (
     Unmatched,
     WeeklyPlace,
 )
-from ..domain.roster import Roster, Term
+from ..domain.roster import Roster, SchoolRole, Term
 from ..domain.series import SeriesSeat, WeekRule
 from ..domain.timetable import Host
 from . import cells
@@ -92,12 +92,11 @@ class _Row:
             return read(text)
         except (ValueError, KeyError):
             shown = text[:40]
-            heading = COLUMNS[name]
             self.wrong(
                 name,
                 "cell_unreadable",
-                f"{heading[0]}“{shown}”看不懂，应为{zh}。",
-                f"{heading[1]} “{shown}” is not understood; write {en}.",
+                f"“{shown}”看不懂，应为{zh}。",
+                f"“{shown}” is not understood; write {en}.",
             )
             return None
 
@@ -148,7 +147,7 @@ class _Reader:
     def _split_foreign(self, texts: dict[str, str]) -> bool:
         """Sort a lesson's rooms and classes into the host's and the listeners'.
 
-        False for a lesson none of whose rooms is in the roster: an ordinary one of that school.
+        False for a lesson without two rooms of the roster: an ordinary one of that school.
         """
         rooms = cells.split(texts.pop("rooms", ""))
         classes = cells.split(texts.pop("classes", ""))
@@ -161,11 +160,9 @@ class _Reader:
                 self._miss("classroom", name, match.candidates or match.near)
             else:
                 known[name] = self._book.school_of("classroom", match.ident)
-        if not known:
+        host = self._host_school(teacher, known.values())
+        if len(known) < 2 or host is None:
             return False
-        host = next(iter(known.values()))
-        if teacher is not None and self._book.school_of("teacher", teacher) in known.values():
-            host = self._book.school_of("teacher", teacher)
         hosting = [n for n, school in known.items() if school == host]
         texts["room"] = hosting[0]
         texts["seats"] = "、".join(n for n in known if n != hosting[0])
@@ -180,6 +177,15 @@ class _Reader:
         for name in [n for n, text in texts.items() if not text]:
             del texts[name]
         return True
+
+    def _host_school(self, teacher: str | None, schools: Collection[str]) -> str | None:
+        """Whose lesson it is: the teacher's school, if one of the rooms is there."""
+        if teacher is not None:
+            own = self._book.school_of("teacher", teacher)
+            return own if own in schools else None
+        known = self._roster.schools
+        hosts = [s for s in schools if known[SchoolId(s)].role is SchoolRole.HOST]
+        return next(iter([*hosts, *schools]), None)
 
     def _miss(self, kind: str, name: str, near: tuple[str, ...]) -> None:
         lines, _ = self._unmatched.setdefault((kind, name), ([], near))
@@ -307,16 +313,14 @@ class _Reader:
             elif room is not None:
                 rooms.append(room)
         if not names:
-            row.wrong(
-                "seats", "no_seats", "没有听课教室；可以先导入，以后再添加。",
-                "No remote classroom; it can be imported now and given some later.", grave=False,
-            )  # fmt: skip
+            zh, en, _ = COLUMNS["seats"]
+            row.wrong("seats", "cell_missing", f"缺少{zh}，请填写。", f"{en} is missing.")
+        expected = self._expected(row, len(names))
         if len(rooms) < len(names):
             return ()
         schools = [self._book.school_of("classroom", r) for r in rooms]
         classes = self._each(row, "seat_classes", "class", schools)
         assistants = self._each(row, "assistants", "teacher", schools)
-        expected = self._expected(row, len(rooms))
         return tuple(
             SeriesSeat(
                 ClassroomId(room),

@@ -25,6 +25,7 @@ from .refusals import refusal
 from .tables import MAX_COLUMNS, MAX_ROWS, MAX_SHEETS, Table, table
 
 _CELL: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
+_ROW: Final = re.compile(r"[0-9]{1,7}")
 
 
 def read_workbook(data: bytes) -> list[Table]:
@@ -68,23 +69,28 @@ class _Extent(ContentHandler):
         """Follow rows and cells; ProblemError for a value too far away."""
         local = name.rpartition(":")[2]
         if local == "row":
-            given = attrs.get("r", "")
-            self._row = (
-                int(given)
-                if given.isascii() and given.isdigit() and len(given) < 9
-                else self._row + 1
-            )
+            self._row = self._given(attrs, self._row + 1)
             self._column = 0
         elif local == "c":
             self._column += 1
-            if match := _CELL.fullmatch(attrs.get("r", "")):
-                self._column = _column_number(match[1])
-                self._row = int(match[2])
+            if "r" in attrs:
+                match = _CELL.fullmatch(attrs["r"])
+                if match is None:  # calamine would make of it what it likes
+                    raise refusal("file_damaged")
+                self._column, self._row = _column_number(match[1]), int(match[2])
         elif local in ("v", "is"):
             if self._row > MAX_ROWS:
                 raise refusal("file_too_many_rows", self._row)
             if self._column > MAX_COLUMNS:
                 raise refusal("file_too_many_columns", self._column)
+
+    @staticmethod
+    def _given(attrs: AttributesImpl, default: int) -> int:
+        if "r" not in attrs:
+            return default
+        if not _ROW.fullmatch(attrs["r"]):
+            raise refusal("file_damaged")
+        return int(attrs["r"])
 
 
 def _column_number(letters: str) -> int:
@@ -107,5 +113,5 @@ def _check_extent(data: bytes) -> None:
                     defusedxml.sax.parse(stream, handler, forbid_dtd=True)
             except DefusedXmlException:
                 raise refusal("file_entities") from None
-            except (SAXException, ValueError):
+            except (SAXException, ValueError, LookupError):
                 raise refusal("file_damaged") from None

@@ -14,6 +14,7 @@ from .calendar import CalendarQueries
 from .drafts import DraftQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
+from .feeds import FeedQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
@@ -39,6 +40,7 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
+    FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

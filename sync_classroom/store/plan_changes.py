@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -209,9 +209,14 @@ async def _add_version(
 ) -> Version:
     last = await connection.scalar(select(func.coalesce(func.max(versions.c.no), 0)))
     version = Version(
-        (last or 0) + 1, edition.term, change.at, change.by, edition.note, dict(edition.counts),
-        tuple(edition.diff),
-    )  # fmt: skip
+        no=(last or 0) + 1,
+        term=edition.term,
+        at=change.at.astimezone(UTC),
+        by=change.by,
+        note=edition.note,
+        counts=dict(edition.counts),
+        diff=tuple(edition.diff),
+    )
     await connection.execute(
         insert(versions).values(
             no=version.no,

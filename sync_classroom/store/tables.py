@@ -431,6 +431,23 @@ sessions = Table(
     Index(None, "expires_at"),
 )
 
+# A calendar's secret address; `target` is a classroom, teacher or school, whichever `kind` says.
+feeds = Table(
+    "feeds",
+    metadata,
+    _key(),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("target", ordered_text(), nullable=False),
+    Column("language", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    _ref("made_by", "users.id"),
+    Column("made_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+    UniqueConstraint("token_hash"),
+)
+
 # ---------------------------------------------------------------------------- lease
 
 leases = Table(

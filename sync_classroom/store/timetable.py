@@ -139,6 +139,18 @@ class TimetableQueries(Queries):
         async with self._database.read() as connection:
             return tuple(_entry(row) for row in await rows(connection, statement))
 
+    async def direct_changes(self, first: date, last: date, limit: int) -> tuple[HistoryEntry, ...]:
+        """What was done without a draft to lessons of `[first, last]`, newest first."""
+        statement = (
+            select(occurrence_history)
+            .join(occurrences, occurrences.c.id == occurrence_history.c.occurrence)
+            .where(occurrence_history.c.version.is_(None), occurrences.c.date.between(first, last))
+            .order_by(occurrence_history.c.seq.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return tuple(_entry(row) for row in await rows(connection, statement))
+
     async def versions(self, term: TermId | None, limit: int) -> tuple[Version, ...]:
         """The latest published versions, of one term or of all, newest first, without `diff`."""
         wanted = [c for c in versions.c if c.name not in ("diff", "key")]

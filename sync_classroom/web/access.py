@@ -79,6 +79,9 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminal.self": DEVICE,
     "api.events": SIGNED_IN,
     "api.openapi": ANYBODY,
+    "api.timetable.imports": ADMIN,
+    # The secret in its address is all a calendar program has.
+    "feeds.ics": ANYBODY,
     # The socket identifies the device by its first message, not by a header.
     "ws.terminal": ANYBODY,
     "static": ANYBODY,
@@ -89,7 +92,9 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "metrics": ANYBODY,
 }
 # Files without people in them: no session is looked up.
-_IMPERSONAL: Final = frozenset({"static", "terminal.worker", "healthz", "readyz", "metrics"})
+_IMPERSONAL: Final = frozenset(
+    {"static", "terminal.worker", "healthz", "readyz", "metrics", "feeds.ics"}
+)
 
 
 def access_table(pages: Iterable[PageRoute]) -> dict[str, Roles]:
@@ -172,7 +177,9 @@ async def _identify(request: web.Request, *, devices: bool) -> None:
 
 def wants_page(request: web.Request) -> bool:
     """Whether a person looks at the answer (and not a program)."""
-    return not request.path.startswith(("/api/", "/ws/", "/static/", "/healthz", "/readyz"))
+    return not request.path.startswith(
+        ("/api/", "/ws/", "/static/", "/feeds/", "/healthz", "/readyz")
+    )
 
 
 def _send_to_sign_in(request: web.Request) -> web.StreamResponse:

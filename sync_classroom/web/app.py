@@ -14,6 +14,7 @@ from ..coordinator.throttle import Throttle
 from . import api
 from .access import TABLE, access_table, check_routes, guard
 from .events import EVENTS, EventFan, serve_events
+from .feed_file import FEED_PATH, FEED_ROUTE, FEED_THROTTLE, serve_feed
 from .keys import SERVICES
 from .metrics import METRICS, METRICS_TOKEN, WebMetrics, serve_metrics
 from .middleware import MAX_BODY, add_headers, explain, measure
@@ -24,6 +25,7 @@ from .routes import mount
 from .static import serve_static, serve_worker
 from .terminal_feed import TerminalFeed
 from .terminal_socket import SOCKETS, TerminalSockets, serve_terminal
+from .uploads import UPLOAD_PATH, UPLOAD_ROUTE, take_upload
 
 # A health check is asked every few seconds by whatever watches the process.
 _READY_S: Final = 3.0
@@ -67,6 +69,7 @@ def build_app(services: Services, *, metrics_token: str = "") -> web.Application
     app[EVENTS] = fan = EventFan(services.bus)
     feed = TerminalFeed(services)
     app[SOCKETS] = TerminalSockets(services, feed, Throttle(), metrics)
+    app[FEED_THROTTLE] = Throttle()
     pages = page_routes()
     app[TABLE] = table = access_table(pages)
     _add_routes(app, pages)
@@ -84,6 +87,8 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
     router.add_get("/api/events", serve_events, name="api.events", allow_head=False)
     router.add_get("/api/openapi.json", serve_openapi, name="api.openapi")
     router.add_get("/ws/terminal", serve_terminal, name="ws.terminal", allow_head=False)
+    router.add_post(UPLOAD_PATH, take_upload, name=UPLOAD_ROUTE)
+    router.add_get(FEED_PATH, serve_feed, name=FEED_ROUTE)
     router.add_get("/static/{version}/{name:.+}", serve_static, name="static")
     router.add_get("/terminal-sw.js", serve_worker, name="terminal.worker")
     router.add_get("/healthz", healthz, name="healthz")

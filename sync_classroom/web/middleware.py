@@ -18,6 +18,7 @@ from .metrics import METRICS
 from .origin import host_of, is_local, is_secure
 from .pages.frame import Frame
 from .problems import STATUS_OF, by_status, problem_response
+from .uploads import UPLOAD_ROUTE
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +71,14 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refusal(request, by_status(500), 500)
 
 
+# These read their body themselves, piece by piece, and bound its size and time.
+_READS_ITSELF: Final = frozenset({UPLOAD_ROUTE})
+
+
 async def _receive(request: web.Request) -> None:
     """Read the body, bounded in size and time, so that no handler waits for a slow client."""
+    if request.match_info.route.name in _READS_ITSELF:
+        return
     if (request.content_length or 0) > MAX_BODY:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
     if not request.can_read_body:

@@ -46,6 +46,11 @@ _OTHERS: Final = (
      " `draft` {term}, `receipt` {} (somebody saw a notice), `terminal` {classroom}, `resync` {}"
      " (load again)"),
     ("GET", "/api/openapi.json", "api.openapi", "This API as OpenAPI 3.1"),
+    ("POST", "/api/timetable/{term}/imports", "api.timetable.imports", "A timetable file itself as"
+     " `application/octet-stream`, at most 10 MB, its name in `X-File-Name` (percent-encoded):"
+     " `201` {upload, href} of its preview; else a problem with a code `file_…`"),
+    ("GET", "/feeds/{token}.ics", "feeds.ics", "A calendar as iCalendar, by its secret address;"
+     " `ETag` and `304`"),
     ("GET", "/ws/terminal", "ws.terminal", "A classroom terminal; see terminal-protocol.md"),
     ("GET", "/healthz", "healthz", "200 while the process answers"),
     ("GET", "/readyz", "readyz", "200 while the database answers too, else 503"),
@@ -199,10 +204,10 @@ it ends. A request that changes something must come from the system's own pages 
 repeated request do its work once.
 
 A refusal is `application/problem+json`: `{"code", "zh", "en", "field", "value", "clashes"}`.
-`code` is stable, `zh` and `en` say what to do, `clashes` lists what is booked twice. `400`
-malformed, `401` not signed in, `403` not this role or another site, `404`, `405`, `409` conflict,
-`413` too large, `415` not JSON, `422` a value, `429` too many tries and `503` busy (both with
-`Retry-After`).
+`code` is stable, `zh` and `en` say what to do, `clashes` lists what is booked twice; of
+`draft_changed`, `value` lists who did what meanwhile. `400` malformed, `401` not signed in, `403`
+not this role or another site, `404`, `405`, `409` conflict, `413` too large, `415` not JSON, `422`
+a value, `429` too many tries and `503` busy (both with `Retry-After`).
 """
 
 

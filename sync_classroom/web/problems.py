@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..coordinator.draft_problems import DraftChangedError
 from ..domain.conflicts import ClashError
 from ..domain.problems import ProblemError, ProblemKind
 
@@ -108,7 +109,8 @@ def problem_of(error: ProblemError) -> Problem:
         zh=error.zh,
         en=error.en,
         field=error.field,
-        value=shown(error.value),
+        # Who was first is no value somebody typed: a list of ours, bounded where it is made.
+        value=error.value if isinstance(error, DraftChangedError) else shown(error.value),
         clashes=clashes,
     )
 

@@ -68,6 +68,16 @@ def test_a_bureaus_own_file_corrects_the_country(
     assert "calendar.toml" in refused.output
 
 
+def test_a_file_that_was_named_and_is_not_there_is_warned_of(
+    loaded: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNC_CLASSROOM_PROGRAMME__CALENDAR", str(tmp_path / "calender.toml"))
+    done = loaded("calendar", "--school", "remote-1", "--from", "2026-10-10")
+    assert done.exit_code == 0
+    assert "calendar.absent" in done.output
+    assert "calender.toml" in done.output
+
+
 def test_a_school_that_is_not_there_is_named(loaded: Command) -> None:
     done = loaded("calendar", "--school", "nowhere")
     assert done.exit_code == 2

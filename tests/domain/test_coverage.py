@@ -144,7 +144,14 @@ def _ratios(thing: Any) -> list[Json]:
 def test_the_identities(bundle: tuple[Json, list[Json]], period: tuple[str, str]) -> None:
     plan, facts = bundle
     found = _computed(plan, facts, RULES, *period).to_dict()
-    groups = ("by_school", "by_classroom", "by_subject", "by_week")
+    groups = (
+        "by_school",
+        "by_classroom",
+        "by_subject",
+        "by_teacher",
+        "by_host_school",
+        "by_week",
+    )
     for figures in [found["totals"], *(f for g in groups for f in found[g].values())]:
         assert figures["due_seats"] == sum(figures[f"{s}_seats"] for s in _STATES)
         assert figures["held_rate"]["numerator"] == figures["held_periods"]
@@ -153,6 +160,10 @@ def test_the_identities(bundle: tuple[Json, list[Json]], period: tuple[str, str]
         for name in _ADDITIVE:
             total = sum(f[name] for f in found[group].values())
             assert total == found["totals"][name], (group, name)
+    for week, cells in found["by_week_school"].items():
+        for name in ("due_periods", "held_periods", "due_seats", "held_seats"):
+            total = sum(cell[name] for cell in cells.values())
+            assert total == found["by_week"][week][name], (week, name)
     for ratio in _ratios(found):
         assert 0 <= ratio["numerator"] <= ratio["denominator"]
     assert sum(found["causes"].values()) == sum(

@@ -1,31 +1,49 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from sync_classroom.domain.crediting import Cause, SeatEvidence, SeatState
-from sync_classroom.domain.ids import ClassId, SchoolId
-from sync_classroom.domain.measures import Figures, Ratio, causes, figures, measured
+from sync_classroom.domain.crediting import SeatState
+from sync_classroom.domain.ids import (
+    ClassId,
+    ClassroomId,
+    OccurrenceId,
+    SchoolId,
+    SeatId,
+    TeacherId,
+)
+from sync_classroom.domain.measures import Figures, Ratio, figures, measured
+from sync_classroom.domain.rollup import SeatResult
 from sync_classroom.domain.roster import SchoolClass
-from tests.support.plans import lesson
 
 
-def seat(occurrence: str = "a", n: int = 0, **more: Any) -> SeatEvidence:
+def seat(occurrence: str = "a", n: int = 0, **more: Any) -> SeatResult:
     """A seat of a 100-second window, held by default; `n` chooses the seat of the lesson."""
-    whole = lesson(occurrence, periods=2, seats=[("x", "c1"), ("y", "c2"), "z"], expected=33)
-    values: dict[str, Any] = {
-        "occurrence": whole,
-        "seat": whole.seats[n],
-        "window": (0, 100),
-        "host": ((0, 90),),
-        "delivered": ((0, 80),),
-        "credited": ((0, 80),),
-        "adjusted_s": 0,
-        "state": SeatState.HELD,
-        "cause": None,
-        "present": None,
-        "interacted": False,
-    }
-    return SeatEvidence(**{**values, **more})
+    return replace(
+        SeatResult(
+            occurrence=OccurrenceId(occurrence),
+            seat=SeatId(f"{occurrence}-s{n}"),
+            date=date(2026, 9, 7),
+            school=SchoolId("r"),
+            classroom=ClassroomId("xyz"[n]),
+            school_class=(ClassId("c1"), ClassId("c2"), None)[n],
+            subject="英语",
+            host_school=SchoolId("h"),
+            teacher=TeacherId("t"),
+            periods=2,
+            state=SeatState.HELD,
+            cause=None,
+            credited_s=80,
+            adjusted_s=0,
+            window_s=100,
+            host_s=90,
+            present=None,
+            expected=33,
+            interacted=False,
+        ),
+        **more,
+    )
 
 
 CLASSES = {
@@ -50,7 +68,7 @@ def test_host_figures_count_once_per_occurrence_and_seats_each() -> None:
 
 
 def test_only_due_seats_bind_the_host() -> None:
-    excused = seat(state=SeatState.CANCELLED_EXCUSED, credited=((0, 10),))
+    excused = seat(state=SeatState.CANCELLED_EXCUSED, credited_s=10)
     found = figures([excused, seat("b", state=SeatState.MOVED)])
     assert (found.due_periods, found.host_s, found.held_rate) == (0, 0, Ratio(0, 0))
     assert (found.fidelity, found.credited_s) == (Ratio(0, 0), 90)
@@ -58,7 +76,7 @@ def test_only_due_seats_bind_the_host() -> None:
 
 
 def test_partial_seats_are_credited_but_not_held() -> None:
-    found = figures([seat(state=SeatState.PARTIAL, credited=((0, 30),), present=40)])
+    found = figures([seat(state=SeatState.PARTIAL, credited_s=30, present=40)])
     assert (found.credited_s, found.held_periods, found.host_periods) == (30, 0, 0)
     assert (found.pupil_attendances, found.pupils_reached) == (0, 0)
 
@@ -79,17 +97,6 @@ def test_unknown_seats_and_adjustments_are_shown() -> None:
     assert found.evidence_complete == Ratio(1, 2)
     assert found.adjusted_share == Ratio(20, 160)
     assert found.interaction_rate == Ratio(1, 1)
-
-
-def test_causes_name_every_cause_also_with_0() -> None:
-    missed = seat(state=SeatState.MISSED, cause=Cause.NETWORK)
-    assert causes([missed, missed, seat()]) == {
-        Cause.HOST_ABSENT: 0,
-        Cause.TERMINAL_OFFLINE: 0,
-        Cause.NETWORK: 2,
-        Cause.CANCELLED: 0,
-        Cause.UNEXPLAINED: 0,
-    }
 
 
 def test_measures_are_written_under_their_code_names() -> None:

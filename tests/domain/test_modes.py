@@ -23,7 +23,7 @@ from sync_classroom.domain.ids import (
     TeacherId,
 )
 from sync_classroom.domain.measures import Ratio
-from sync_classroom.domain.modes import Research, pushes_of, research_of
+from sync_classroom.domain.modes import Research, meetings_of, pushes_of, research_of
 from sync_classroom.domain.roster import Teacher
 from sync_classroom.domain.rules import DEFAULT
 from sync_classroom.domain.timetable import (
@@ -31,6 +31,7 @@ from sync_classroom.domain.timetable import (
     ChangeKind,
     Mode,
     Occurrence,
+    Plan,
     Push,
     PushTarget,
 )
@@ -64,7 +65,9 @@ def leads(first: int, last: int) -> Fact:
 
 
 def held(*facts: Fact, meetings: tuple[Occurrence, ...] = (MEETING,)) -> Research:
-    return research_of(meetings, Evidence.of(facts), TEACHERS, (R1, R2), DEFAULT)
+    plan = Plan(occurrences={o.id: o for o in meetings})
+    found = meetings_of(plan, Evidence.of(facts))
+    return research_of(found, TEACHERS, (R1, R2), DEFAULT)
 
 
 def test_a_meeting_is_held_by_two_schools_with_twenty_minutes_each() -> None:

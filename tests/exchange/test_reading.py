@@ -31,6 +31,14 @@ def test_export_without_lessons_is_refused() -> None:
     assert caught.value.code == "file_no_rows"
 
 
+def test_file_of_text_alone_is_refused_before_it_is_kept() -> None:
+    row = ",".join(["长" * 1000] * 10).encode()
+    with pytest.raises(ProblemError) as caught:
+        read(b"\n".join([row] * 301))
+    assert caught.value.code == "file_too_much_text"
+    assert len(read(b"\n".join([row] * 300)).tables[0].rows) == 300
+
+
 @pytest.mark.parametrize("data", [*FILES.values(), csv_text([HEADINGS, ENGLISH]).encode("gbk")])
 def test_damage_anywhere_is_a_sentence_and_nothing_else(data: bytes) -> None:
     draw = random.Random(4)

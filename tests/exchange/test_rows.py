@@ -124,7 +124,7 @@ def test_head_counts_are_one_for_all_or_one_each() -> None:
         ({"日期": "2026-11-23", "节次": "", "星期": ""}, [("period", "place_incomplete")]),
         ({"日期": "2026-11-23", "开始时间": "9:00", "结束时间": "8:00"},
          [("end", "end_before_start")]),
-        ({"听课教室": ""}, [("seats", "no_seats")]),
+        ({"听课教室": ""}, [("seats", "cell_missing")]),
         ({"听课教室": "remote-1-r1、remote-1-r1"}, [("seats", "seat_twice")]),
         ({"听课教室": "host-1-r1"}, [("seats", "seat_twice")]),
         ({"听课教室": "、".join(["remote-1-r1"] * 101)}, [("seats", "too_many_seats")]),
@@ -189,14 +189,26 @@ def test_asc_lessons_of_ordinary_rooms_are_no_shared_lessons() -> None:
     ]  # fmt: skip
 
 
+def test_asc_lesson_whose_host_room_is_unknown_is_nobody_elses() -> None:
+    file = interpret(read(ASC.replace("host-1-r1", "多媒体一").encode()), SETTING)
+    assert file.rows == ()
+    assert [u.name for u in file.unmatched] == ["多媒体一", "三(1)班教室"]
+
+
+def test_asc_lesson_of_an_unknown_teacher_is_the_host_schools() -> None:
+    file = interpret(read(ASC.replace("host-1-t1", "谁").encode()), SETTING)
+    assert [(p.field, p.code) for p in file.rows[0].problems] == [("teacher", "name_unknown")]
+    assert file.rows[0].cells["room"] == "host-1-r1"
+
+
 def test_fet_lessons_find_their_rooms_and_classes() -> None:
     file = interpret(read(FET.encode()), SETTING)
-    first, second = (r.row for r in file.rows)
+    (first,) = (r.row for r in file.rows)
     assert first is not None
-    assert second is not None
-    assert (first.place, second.place) == (WeeklyPlace(1, 2), WeeklyPlace(2, 1, 2))
+    assert first.place == WeeklyPlace(1, 2)
+    assert first.host.school_class == "host-1-c3"
     assert first.seats == (SeriesSeat(ClassroomId("remote-1-r1"), ClassId("remote-1-c3")),)
-    assert second.host.school_class == "host-1-c3"
+    assert file.skipped == ("英语 host-1-t1",)
 
 
 @pytest.mark.parametrize(

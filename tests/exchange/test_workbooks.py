@@ -55,7 +55,9 @@ def test_hidden_sheets_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("reference", "code"),
     [(b"A1048576", "file_too_many_rows"), (b"XFD1", "file_too_many_columns"),
-     (b"XFD1048576", "file_too_many_rows"), (b"&#88;FD1048576", "file_too_many_rows")],
+     (b"XFD1048576", "file_too_many_rows"), (b"&#88;FD1048576", "file_too_many_rows"),
+     (b"ZZZZZZ1", "file_damaged"), (b"A99999999999", "file_damaged"), (b"1", "file_damaged"),
+     (b"", "file_damaged")],
 )  # fmt: skip
 def test_one_cell_at_the_far_corner_costs_no_memory(reference: bytes, code: str) -> None:
     with pytest.raises(ProblemError) as caught:
@@ -66,6 +68,20 @@ def test_one_cell_at_the_far_corner_costs_no_memory(reference: bytes, code: str)
 def test_empty_cells_with_a_border_far_away_are_no_data() -> None:
     content = _cell(b"A1") + b'<row r="1048576"><c r="XFD1048576" s="0"/></row>'
     assert read_workbook(_with_sheet(content))[0].rows == (("x",),)
+
+
+@pytest.mark.parametrize("row", [b"99999999999", b"x", b""])
+def test_rows_with_a_number_that_is_none_are_refused(row: bytes) -> None:
+    with pytest.raises(ProblemError) as caught:
+        read_workbook(_with_sheet(b'<row r="%b"><c><v>1</v></c></row>' % row))
+    assert caught.value.code == "file_damaged"
+
+
+def test_part_in_an_encoding_nobody_knows_is_damaged() -> None:
+    sheet = b'<?xml version="1.0" encoding="U"?><worksheet/>'
+    with pytest.raises(ProblemError) as caught:
+        read_workbook(repacked(workbook([HEADINGS]), xl__worksheets__sheet1_dot_xml=sheet))
+    assert caught.value.code == "file_damaged"
 
 
 def test_entities_in_a_sheet_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""One fuzz target under libFuzzer, with the coverage of the relay's own code (atheris).
+"""One fuzz target under libFuzzer, with the coverage of our own code (atheris).
 
     python -m tests.fuzz.run_target sdp --seconds 60
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["sync_classroom.relay"]):
+with atheris.instrument_imports(include=["sync_classroom.relay", "sync_classroom.exchange"]):
     from tests.fuzz.targets import TARGETS, found
 
 #: Far more than any input takes; slower is a hang, and libFuzzer says so.

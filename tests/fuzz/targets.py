@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.fuzz import files, media, network, plans, signalling
+from tests.fuzz import files, media, network, plans, signalling, timetables
 
 Run = Callable[[bytes], None]
 #: Inputs that once failed, by target: found by fuzzing, fixed, kept.
@@ -36,6 +36,9 @@ TARGETS: Final = {
     "whip": Target(signalling.whip_target, signalling.whip_seeds, 16384),
     "control": Target(signalling.control_target, signalling.control_seeds, 8192),
     "journal": Target(files.journal_target, files.journal_seeds, 4096),
+    "workbook": Target(timetables.workbook_target, timetables.workbook_seeds, 8192),
+    "table": Target(timetables.text_target, timetables.text_seeds, 4096),
+    "exports": Target(timetables.xml_target, timetables.xml_seeds, 8192),
     "plan": Target(plans.plan_target, plans.plan_seeds, 8192),
 }
 

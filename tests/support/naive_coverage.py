@@ -336,6 +336,11 @@ class Naive:
             "push_schools": _rate(len([s for s in remote if s in reached]), len(remote)),
         }, reached
 
+    def _cell(self, seats: list[Json]) -> Json:
+        figures = self._figures(seats)
+        names = ("due_periods", "held_periods", "due_seats", "held_seats")
+        return {name: figures[name] for name in names}
+
     def result(self) -> Json:
         """Everything, as `Coverage.to_dict()` has it."""
         remote = self._remote()
@@ -396,8 +401,21 @@ class Naive:
                 for k, v in by(lambda s: s["q"]["classroom"], self._open_rooms()).items()
             },
             "by_subject": {k: self._figures(v) for k, v in by(lambda s: s["o"]["subject"]).items()},
+            "by_teacher": {
+                k: self._figures(v) for k, v in by(lambda s: s["o"]["host"]["teacher"]).items()
+            },
+            "by_host_school": {
+                k: self._figures(v) for k, v in by(lambda s: s["o"]["host"]["school"]).items()
+            },
             "by_week": {
                 k: self._figures(v) for k, v in by(lambda s: _week(s["o"]["date"])).items()
+            },
+            "by_week_school": {
+                week: {
+                    school: self._cell([s for s in seats if s["school"] == school])
+                    for school in {s["school"] for s in seats}
+                }
+                for week, seats in by(lambda s: _week(s["o"]["date"])).items()
             },
             "causes": {
                 c: sum(s["cause"] == c for s in self.seats)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync_classroom.coordinator.plan_ports import TimetableStore
-from sync_classroom.domain.ids import OccurrenceId
-from sync_classroom.domain.plan_change import PlanChange
+from sync_classroom.domain.ids import OccurrenceId, TermId
+from sync_classroom.domain.plan_change import Edition, PlanChange
+from sync_classroom.domain.series import Series
 from sync_classroom.domain.timetable import Change, Occurrence
 from sync_classroom.domain.working_copy import Images
+from sync_classroom.store.database import Database
 from tests.support.plans import at
 
 
@@ -30,6 +32,27 @@ def changing(
         by=by,
         key=key,
         reason=reason,
+    )
+
+
+async def first_version(
+    store: Database, term: TermId, *series: Series, key: str = "v", by: str = "u-1"
+) -> PlanChange:
+    """The rules of a term published from an empty draft; their lessons are left to others."""
+    revision, _ = await store.draft_head(term)
+    if revision == 0:
+        opened = await store.empty_draft(
+            term, Images(), revision=0, by=by, at=at("07:00"), key="opened"
+        )
+        assert opened == 1
+        revision = 1
+    return PlanChange(
+        before=Images(series={s.id: None for s in series}),
+        after=Images(series={s.id: s for s in series}),
+        at=at("07:00"),
+        by=by,
+        key=key,
+        edition=Edition(term, revision, "开学", {"series_new": len(series)}, [{"kind": "x"}]),
     )
 
 

@@ -29,9 +29,12 @@ from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.throttle import Throttle
+from sync_classroom.coordinator.timetable_import import ImportService
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.exchange.importer import TimetableReader
+from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
@@ -107,6 +110,13 @@ class Site:
         return await expect(socket, "welcome")
 
 
+def body_of(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer of `Site.ask`, which has been read already."""
+    body = response._body
+    assert body is not None
+    return body
+
+
 async def expect(
     socket: aiohttp.ClientWebSocketResponse, kind: str, **fields: Any
 ) -> dict[str, Any]:
@@ -141,9 +151,9 @@ def settings(**changes: Any) -> ServiceSettings:
     return ServiceSettings(**(values | changes))
 
 
-def stored_bytes(folder: Path) -> bytes:
+def stored_bytes(folder: Path, name: str = "test.db*") -> bytes:
     """Everything the database has on disk, to look for what must not be there."""
-    return b"".join(path.read_bytes() for path in folder.glob("test.db*"))
+    return b"".join(path.read_bytes() for path in folder.glob(name))
 
 
 @asynccontextmanager
@@ -213,8 +223,13 @@ async def site(
             board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
             recordings=booth.recordings,
             timetable=booth.timetable,
+            feeds=booth.feeds,
             notices=NoticeService(store, bus, clock=clock),
-        )
+            imports=ImportService(
+                TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
+                zone=ZONE,
+            ),
+        )  # fmt: skip
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()

@@ -10,6 +10,8 @@ import pytest
 from sync_classroom.coordinator.lessons import NewLesson
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, TeacherId
 from sync_classroom.domain.lesson import LessonRun, LessonState
+from sync_classroom.domain.notices import Receipt
+from tests.support.coordination import until
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.web import Site, expect, site
@@ -214,3 +216,100 @@ async def test_a_round_the_store_broke_is_made_up_for(
             (entry,) = (await expect(socket, "plan"))["lessons"]
             assert entry["id"] == "o-1"
         assert len(broken) == 2
+
+
+async def cancelled(served: Site, lesson_id: str = "o-1", key: str = "c") -> None:
+    await served.services.lessons.cancel(
+        OccurrenceId(lesson_id), excused=True, reason="停电", actor="admin", key=key
+    )
+
+
+async def receipt_of(served: Site, room: str, act: str = "c") -> Receipt:
+    told = await served.services.timetable.notices(act=act)
+    [mine] = [r for r in told if r.notice.addressee == room]
+    return mine
+
+
+async def planned(served: Site) -> None:
+    occurrence = lesson("o-1", "09:00", "09:40", seats=("far-1-r1", "far-1-r2"))
+    await book(served.store, occurrence, key="k", gap_s=0)
+
+
+async def test_a_terminal_hears_at_once_what_changed_and_says_that_it_was_seen(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, people=False) as served:
+        await planned(served)
+        token = (await served.device("far-1-r1"))[1]
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            await cancelled(served)
+            told = await expect(socket, "notice")
+            assert [i["zh"] for i in told["items"]] == [
+                "11月23日 周一 09:00–09:40 英语（host-1老师1）停课：停电"
+            ]
+            receipt = await receipt_of(served, "far-1-r1")
+            assert told["id"] == receipt.id
+            for state in ("shown", "read"):
+                await socket.send_json({"type": "noticed", "notice": told["id"], "state": state})
+
+            async def has_read() -> bool:
+                return (await receipt_of(served, "far-1-r1")).read_at is not None
+
+            await until(has_read)
+            receipt = await receipt_of(served, "far-1-r1")
+            assert None not in (receipt.told_at, receipt.shown_at)
+        # The other room was off and has been told nothing yet.
+        assert (await receipt_of(served, "far-1-r2")).told_at is None
+
+
+async def test_a_terminal_that_was_off_hears_when_it_is_back_until_somebody_read_it(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, people=False) as served:
+        await planned(served)
+        await cancelled(served)
+        token = (await served.device("far-1-r1"))[1]
+        for state in ("shown", "read"):
+            async with served.connect() as socket:
+                await served.hello(socket, token)
+                told = await expect(socket, "notice")
+                await socket.send_json({"type": "noticed", "notice": told["id"], "state": state})
+                await socket.send_json({"type": "time", "sent": 7})
+                await expect(socket, "time")  # what was said before it has been heard
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            await socket.send_json({"type": "time", "sent": 7})
+            assert (await socket.receive_json(timeout=5))["type"] == "time"
+
+
+async def test_a_notice_is_sent_once_over_one_connection(tmp_path: Path) -> None:
+    async with site(tmp_path, people=False) as served:
+        await planned(served)
+        later = lesson("o-2", "10:00", "10:40", seats=("far-1-r1",))
+        await book(served.store, later, key="k2", gap_s=0)
+        token = (await served.device("far-1-r1"))[1]
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            await cancelled(served)
+            first = await expect(socket, "notice")
+            await cancelled(served, "o-2", "c2")
+            second = await expect(socket, "notice")
+            assert first["id"] < second["id"]
+
+
+async def test_a_notice_of_another_room_is_not_marked_and_nobody_falls_over(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, people=False) as served:
+        await planned(served)
+        await cancelled(served)
+        other = await receipt_of(served, "far-1-r2")
+        token = (await served.device("far-1-r1"))[1]
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            for number in (other.id, 10**9):
+                await socket.send_json({"type": "noticed", "notice": number, "state": "read"})
+            await socket.send_json({"type": "time", "sent": 7})
+            await expect(socket, "time")
+        assert (await receipt_of(served, "far-1-r2")).read_at is None

@@ -18,6 +18,13 @@ from . import (
     recording,
     roster,
     terminals,
+    timetable,
+    timetable_editor,
+    timetable_export,
+    timetable_feeds,
+    timetable_import,
+    timetable_panels,
+    timetable_versions,
     today,
 )
 from .frame import Frame
@@ -37,10 +44,17 @@ def page_routes() -> tuple[PageRoute, ...]:
         *calendar.ROUTES,
         *calendar_day.ROUTES,
         *calendar_forms.ROUTES,
+        *timetable.ROUTES,
+        *timetable_editor.ROUTES,
+        *timetable_panels.ROUTES,
+        *timetable_versions.ROUTES,
         *terminals.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
         *coverage.ROUTES,
+        *timetable_import.ROUTES,
+        *timetable_export.ROUTES,
+        *timetable_feeds.ROUTES,
         *terminal_page.ROUTES,
     )
 

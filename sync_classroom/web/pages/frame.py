@@ -24,6 +24,7 @@ from ..keys import SERVICES, USER
 from ..problems import STATUS_OF
 from ..static import static_url
 from .forms import Form
+from .route import SIGNED_IN
 from .words import ROLE_WORDS
 
 LANGUAGE_COOKIE: Final = "language"
@@ -46,11 +47,15 @@ DONE: Final = {
     "saved": mark("已保存。"),
     "calendar": mark("校历已改，马上生效；改动已记录。"),
     "signed-out": mark("已退出。"),
+    "published": mark("课表已发布，相关教室和教师正在收到通知。"),
+    "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
+    "feed-revoked": mark("日历地址已停用，用它的日历不会再更新。"),
     "set-up": mark("管理员已经建立，请登录。"),
 }
 
 _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
+    ("/timetable", mark("课表"), SIGNED_IN),
     ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),
@@ -66,7 +71,8 @@ _NOT_DONE: Final = mark("没有办成")
 # Problems that may be gone when somebody tries again.
 _PASSING: Final = (ProblemKind.UNAVAILABLE, ProblemKind.TOO_MANY)
 # Last parts of addresses that are only posted to.
-_ACTS: Final = ("/password", "/cancel", "/amend", "/state", "/revoke", "/recording")
+_FEEDS: Final = "/timetable/feeds"
+_ACTS: Final = ("/password", "/cancel", "/amend", "/state", "/revoke", "/renew", "/recording")
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",
@@ -225,7 +231,8 @@ def _form_page(path: str) -> str:
     """The page that a posted form belongs to, which can be asked for again."""
     for act in _ACTS:
         path = path.removesuffix(act)
-    return path
+    # A feed has no page of its own, it is a row of the list.
+    return _FEEDS if path.startswith(_FEEDS) else path
 
 
 def _inside(path: str, href: str, role: Role) -> bool:

@@ -25,6 +25,7 @@ WORDS: Final = {
     Happening.SEAT_CHANGED: mark("听课教室有改动"),
     Happening.SEAT_CANCELLED: mark("取消一间教室"),
     Happening.SEAT_RESTORED: mark("恢复听课教室"),
+    Happening.REASSIGNED: mark("归入另一条课程安排"),
 }
 _OF_CHANGE: Final = {
     ChangeKind.CANCELLED: Happening.CANCELLED,

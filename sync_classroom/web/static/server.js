@@ -35,9 +35,10 @@ export async function fetchPart(url, signal) {
  * the connection is (re)made, because anything may have happened in between.
  * @param {string} url
  * @param {{changed: () => void, connected: (on: boolean) => void}} listener
+ * @param {string[]} [kinds] the changes to hear of
  * @returns {() => void} stop
  */
-export function listen(url, listener) {
+export function listen(url, listener, kinds = ["lesson", "plan", "terminal", "resync"]) {
   /** @type {EventSource | null} */
   let source = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -62,7 +63,7 @@ export function listen(url, listener) {
       if (source?.readyState === EventSource.CLOSED) retry = setTimeout(open, RECONNECT_MS);
     };
     source.onmessage = soon;
-    for (const name of ["lesson", "plan", "terminal", "resync"]) {
+    for (const name of kinds) {
       source.addEventListener(name, soon);
     }
   };

@@ -25,6 +25,7 @@ QUERIES = {
                      ("schools", "classrooms", "classes", "teachers", "bells", "terms")),
     "/calendar": ("", "?school=remote-3", *(f"?show={s}" for s in
                   ("all", "bells", "terms", "edits", "nothing")), "?term=x&school=x"),
+    "/timetable": ("", "?show=published", "?show=pattern", "?by=class&id=remote-1-c1"),
     "/people": ("", "?role=teacher"),
     "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
 }  # fmt: skip
@@ -36,6 +37,11 @@ NO_PAGES = (
     "/", "/sign-in", "/setup", "/terminal", "/lessons/{occurrence}/recording/{name}",
     # Its address needs a school: test_calendar_forms.py.
     "/calendar/bells/new",
+    # Parts of the timetable's page, and what needs a version: test_timetable_*.py.
+    "/timetable/editor", "/timetable/places", "/timetable/free", "/timetable/publish",
+    "/timetable/coverage", "/timetable/versions/{no}",
+    "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
+    "/timetable/export.xlsx",
 )  # fmt: skip
 
 
@@ -61,7 +67,8 @@ async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -
     async with office(tmp_path, empty=True) as served:
         for path in ("/today", "/coverage", "/terminals", "/roster", "/people", "/lessons/new",
                      "/roster?show=terms", "/roster?show=bells", "/account", "/calendar",
-                     "/calendar?show=all", "/calendar?show=edits"):  # fmt: skip
+                     "/calendar?show=all", "/calendar?show=edits",
+                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
             await look(served, path)
 
 
@@ -75,7 +82,8 @@ async def test_every_page_says_its_language_and_english_pages_are_english(tmp_pa
                      "/calendar?show=all", "/calendar?show=terms", "/calendar?show=bells",
                      "/calendar?show=edits", "/calendar/days/remote-1/2026-10-10",
                      "/calendar/days/all/2026-10-01", "/calendar/terms/2026-autumn",
-                     "/calendar/bells/remote-1-bells"):  # fmt: skip
+                     "/calendar/bells/remote-1-bells",
+                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
             page = await look(served, path)
             assert page.all("html")[0]["lang"] == "en"
             chrome = re.sub(
@@ -109,6 +117,7 @@ PLACES_FOR_RUBBISH = (
     "/lessons/english?samples=",
     "/lessons/new?date=",
     "/terminals?show=",
+    "/timetable/import?term=",
 )
 HOSTILE = '"><script>alert(1)</script>\u202e'
 

@@ -43,6 +43,7 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
             "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
             "/account", "/calendar", "/calendar?show=all", "/calendar/days/remote-1/2026-10-10",
             "/calendar/bells/remote-1-bells", "/calendar?show=edits",
+            "/timetable/import", "/timetable/feeds",
         ):  # fmt: skip
             answer = await page.goto(served.url + path)
             assert answer is not None

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import OccurrenceId, TeacherId
 from sync_classroom.domain.lesson import LessonRun, LessonState
-from tests.support.pages import look, office
+from tests.support.pages import look, office, send
 
 pytestmark = pytest.mark.asyncio
 
@@ -112,3 +112,28 @@ async def test_a_run_of_a_former_version_is_replaced(tmp_path: Path) -> None:
         await served.store.save_run(replace(run, state=LessonState.MISSED))
         page = await look(served, "/today")
         assert "未上" in page.text
+
+
+async def test_a_teacher_is_told_what_changed_until_it_is_dismissed(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        teacher = served.users[Role.TEACHER]
+        await served.store.update_user(
+            teacher.id, lambda u: replace(u, teacher=TeacherId("host-2-t1"))
+        )
+        await served.services.lessons.cancel(
+            OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="c"
+        )
+        sentence = "11月23日 周一 14:00–14:40 数学（1老师）停课：停电"
+        page = await look(served, "/today", role=Role.TEACHER)
+        assert sentence in page.text
+        assert sentence not in (await look(served, "/today")).text
+        # The live part alone brings it to a page that is open already.
+        assert sentence in (await look(served, "/today?part=live", role=Role.TEACHER)).text
+        [form] = [f for f in page.all("form") if str(f.get("action", "")).startswith("/notices/")]
+        action = str(form["action"])
+        for role in (Role.ADMIN, Role.TEACHER):  # nobody else's button dismisses it
+            assert sentence in (await look(served, "/today", role=Role.TEACHER)).text
+            answer = await send(served, action, {}, role=role)
+            assert (answer.status, answer.headers["Location"]) == (303, "/today")
+        assert sentence not in (await look(served, "/today", role=Role.TEACHER)).text
+        assert (await send(served, "/notices/x/read", {}, role=Role.TEACHER)).status == 303

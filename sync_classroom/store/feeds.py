@@ -1,0 +1,151 @@
+"""Calendar feeds: their secret addresses, and the lessons one of them shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..domain.feeds import Feed, FeedKind, Marks
+from ..domain.history import Happening
+from ..domain.ids import OccurrenceId, TeacherId
+from ..domain.timetable import Occurrence
+from .plan_rows import load_occurrences
+from .plan_tables import occurrence_history
+from .queries import Queries, in_chunks, rows
+from .tables import classrooms, feeds, occurrences, participants, seats
+
+_COLUMNS = tuple(c for c in feeds.columns if c.name != "token_hash")
+
+
+class FeedQueries(Queries):
+    """`FeedStore` of the coordinator's ports."""
+
+    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
+        """Store a new feed."""
+        values = {c.name: getattr(feed, c.name) for c in _COLUMNS}
+        values |= {"kind": feed.kind.value, "token_hash": token_hash}
+        async with self._database.write() as connection:
+            await connection.execute(insert(feeds).values(**values))
+
+    async def feeds(self) -> Sequence[Feed]:
+        """Every feed that was not revoked, the newest first."""
+        statement = (
+            select(*_COLUMNS)
+            .where(feeds.c.revoked_at.is_(None))
+            .order_by(feeds.c.made_at.desc(), feeds.c.id)
+        )
+        async with self._database.read() as connection:
+            return [_feed(row) for row in await rows(connection, statement)]
+
+    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
+        """The feed with this token, revoked or not, or None."""
+        statement = select(*_COLUMNS).where(feeds.c.token_hash == token_hash)
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        return _feed(found[0]) if found else None
+
+    async def change_feed(
+        self,
+        feed: str,
+        *,
+        token_hash: bytes | None = None,
+        used_at: datetime | None = None,
+        revoked_at: datetime | None = None,
+    ) -> bool:
+        """Set what is given of a feed that was not revoked; whether there is such a feed."""
+        given = {"token_hash": token_hash, "used_at": used_at, "revoked_at": revoked_at}
+        values = {name: value for name, value in given.items() if value is not None}
+        statement = (
+            update(feeds).where(feeds.c.id == feed, feeds.c.revoked_at.is_(None)).values(**values)
+        )
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount > 0
+
+    async def feed_lessons(
+        self, kind: FeedKind, target: str, first: date, last: date
+    ) -> Sequence[Occurrence]:
+        """Lessons of `[first, last]` the feed is about, withdrawn ones too, by start then id."""
+        where = occurrences.c.date.between(first, last) & _about(kind, target)
+        async with self._database.read() as connection:
+            found = await load_occurrences(connection, where)
+            if kind is FeedKind.TEACHER:
+                given_away = await self._given_away(connection, target, first, last)
+                missing = given_away - {o.id for o in found}
+                for chunk in in_chunks(sorted(missing)):
+                    found += await load_occurrences(connection, occurrences.c.id.in_(chunk))
+        return found
+
+    async def lessons_by_id(self, ids: Iterable[OccurrenceId]) -> Sequence[Occurrence]:
+        """Those of these lessons there are."""
+        found: list[Occurrence] = []
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(ids)):
+                found += await load_occurrences(connection, occurrences.c.id.in_(chunk))
+        return found
+
+    async def marks_of(self, ids: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Marks]:
+        """What the history of each of these lessons says; nothing of those without one."""
+        history = occurrence_history
+        marks: dict[OccurrenceId, Marks] = {}
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(ids)):
+                here = history.c.occurrence.in_(chunk)
+                former: dict[str, list[TeacherId]] = defaultdict(list)
+                substituted = (
+                    select(history.c.occurrence, history.c.old)
+                    .where(here, history.c.kind == Happening.SUBSTITUTED.value)
+                    .order_by(history.c.seq)
+                )
+                for row in await rows(connection, substituted):
+                    former[row.occurrence].append(row.old["teacher"])
+                changed = func.sum(case((history.c.kind == Happening.CREATED.value, 0), else_=1))
+                counted = (
+                    select(
+                        history.c.occurrence, changed.label("n"), func.max(history.c.at).label("at")
+                    )
+                    .where(here)
+                    .group_by(history.c.occurrence)
+                )
+                for row in await rows(connection, counted):
+                    people = tuple(dict.fromkeys(former[row.occurrence]))
+                    marks[row.occurrence] = Marks(int(row.n), row.at, people)
+        return marks
+
+    async def _given_away(
+        self, connection: AsyncConnection, teacher: str, first: date, last: date
+    ) -> set[OccurrenceId]:
+        """Lessons this teacher would give had nobody stood in."""
+        statement = (
+            select(occurrence_history.c.occurrence, occurrence_history.c.old)
+            .join_from(occurrence_history, occurrences)
+            .where(
+                occurrence_history.c.kind == Happening.SUBSTITUTED.value,
+                occurrences.c.date.between(first, last),
+            )
+        )
+        found = await rows(connection, statement)
+        return {row.occurrence for row in found if row.old["teacher"] == teacher}
+
+
+def _about(kind: FeedKind, target: str) -> ColumnElement[bool]:
+    lesson = occurrences.c
+    if kind is FeedKind.CLASSROOM:
+        seated = select(seats.c.occurrence).where(seats.c.classroom == target)
+        return or_(lesson.host_classroom == target, lesson.id.in_(seated))
+    if kind is FeedKind.SCHOOL:
+        rooms = select(classrooms.c.id).where(classrooms.c.school == target)
+        seated = select(seats.c.occurrence).where(seats.c.classroom.in_(rooms))
+        return or_(lesson.host_school == target, lesson.id.in_(seated))
+    helped = select(seats.c.occurrence).where(seats.c.assistant == target)
+    meets = select(participants.c.occurrence).where(participants.c.teacher == target)
+    return or_(lesson.host_teacher == target, lesson.id.in_(helped), lesson.id.in_(meets))
+
+
+def _feed(row: Any) -> Feed:
+    values = dict(row._mapping)
+    return Feed(**(values | {"kind": FeedKind(values["kind"])}))
