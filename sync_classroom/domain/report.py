@@ -16,11 +16,11 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from .calendar import iso_week, week_number
-from .coverage import Coverage, grouped
-from .crediting import SeatEvidence
+from .coverage import Coverage
+from .crediting import Cause, SeatEvidence
 from .facts import Adjustment
 from .intervals import second_of
-from .measures import causes, figures, measured
+from .measures import measured
 from .programme import Programme
 from .roster import Roster, Term
 
@@ -120,8 +120,6 @@ class _Tables:
         self._roster = roster
         self._inside = Programme(roster, coverage.first, coverage.last)
         seats = coverage.seats
-        self._teachers = grouped(seats, lambda s: s.occurrence.host.teacher)
-        self._hosts = grouped(seats, lambda s: s.occurrence.host.school)
         # As the roster has them: numbers in Chinese names do not sort as numbers.
         ranks = {k: n for n, k in enumerate(roster.schools)}
         rooms = {k: n for n, k in enumerate(roster.classrooms)}
@@ -132,16 +130,15 @@ class _Tables:
         )
         self._subjects = _numbered(coverage.by_subject, str)
         self._weeks = _numbered(coverage.by_week, str)
-        self._host_schools = _numbered(self._hosts, lambda k: ranks[k])
+        self._host_schools = _numbered(coverage.by_host_school, lambda k: ranks[k])
         self._teacher_numbers = _numbered(
-            self._teachers, lambda k: (ranks[roster.teachers[k].school], people[k])
+            coverage.by_teacher, lambda k: (ranks[roster.teachers[k].school], people[k])
         )
         self.by_seat = {(s.occurrence.id, s.seat.id): s for s in seats}
 
     def written(self) -> dict[str, list[dict[str, Any]]]:
         """Every table with its rows in the order of their numbers."""
         roster, coverage = self._roster, self._coverage
-        classes = dict(roster.classes)
         return {
             "school": [
                 {"no": n, "id": k, "name": roster.schools[k].name, "member": k in
@@ -165,33 +162,32 @@ class _Tables:
             "teacher": [
                 {"no": n, "id": k, "name": roster.teachers[k].name,
                  "school": roster.schools[roster.teachers[k].school].name,
-                 **measured(figures(self._teachers[k], classes))}
+                 **measured(coverage.by_teacher[k])}
                 for k, n in self._teacher_numbers.items()
             ],
             "host_school": [
                 {"no": n, "id": k, "name": roster.schools[k].name,
-                 **measured(figures(self._hosts[k], classes))}
+                 **measured(coverage.by_host_school[k])}
                 for k, n in self._host_schools.items()
             ],
         }  # fmt: skip
 
     def week_school(self) -> list[list[Any]]:
         """`[week no, school no, held periods, due periods]` of every cell that has a due seat."""
-        cells: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
-        for s in self._coverage.seats:
-            if s.due:
-                cell = cells[self._weeks[iso_week(s.occurrence.date)], self._school_of(s)]
-                cell[1] += s.occurrence.periods
-                cell[0] += s.occurrence.periods * s.held
-        return [[week, school, *cells[week, school]] for week, school in sorted(cells)]
+        return sorted(
+            [self._weeks[week], self._schools[school], cell.held_periods, cell.due_periods]
+            for week, row in self._coverage.by_week_school.items()
+            for school, cell in row.items()
+            if cell.due_periods
+        )
 
     def causes_by_school(self) -> list[dict[str, Any]]:
         """Per school in the order of its table, how many seats were not held for each cause."""
-        groups = grouped(self._coverage.seats, self._school_of, self._schools.values())
-        return [
-            {"school_no": n, **{c.value: found for c, found in causes(groups[n]).items()}}
-            for n in self._schools.values()
-        ]
+        count = {n: dict.fromkeys(Cause, 0) for n in self._schools.values()}
+        for seat in self._coverage.seats:
+            if seat.cause is not None:
+                count[self._school_of(seat)][seat.cause] += 1
+        return [{"school_no": n, **{c.value: k for c, k in of.items()}} for n, of in count.items()]
 
     def seats(self) -> list[list[Any]]:
         """Every seat as a row of `SEAT_COLUMNS`, by date, start and id."""
