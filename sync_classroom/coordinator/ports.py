@@ -27,6 +27,7 @@ from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
+from .report_ports import ReportStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -284,6 +285,7 @@ class Store(
     LeaseStore,
     RecordingStore,
     FeedStore,
+    ReportStore,
     Protocol,
 ):
     """One database behind all of the above."""

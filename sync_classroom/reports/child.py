@@ -48,7 +48,7 @@ def _made(
         from .pdf import make_pdf
 
         tell({"step": "charts"})
-        typeface = load_typeface(fonts)
+        typeface = load_typeface(fonts) if fonts else load_typeface()
         charts = draw_charts(content, typeface)
         tell({"step": "pdf"})
         return make_pdf(content, typeface, charts)

@@ -16,14 +16,8 @@ from typing import Final
 import typst
 from pylopdf_fonts_zh_cn import sans_path
 
-#: Families by preference: the package's first, then what Chinese systems have.
-FAMILIES: Final = (
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "WenQuanYi Zen Hei",
-)
+#: The family that is installed along with us.
+OWN_FAMILY: Final = "Noto Sans SC"
 UNWRITABLE: Final = "□"
 
 
@@ -50,7 +44,7 @@ class Typeface:
         return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def load_typeface(wanted: Sequence[str] = FAMILIES) -> Typeface:
+def load_typeface(wanted: Sequence[str] = (OWN_FAMILY,)) -> Typeface:
     """The typeface of the families there are; ours if there is none of those wanted.
 
     The system's fonts are looked at only if something before the package's is wanted: a report
@@ -67,8 +61,8 @@ def load_typeface(wanted: Sequence[str] = FAMILIES) -> Typeface:
         )
     there = set(fonts.families())
     families = [f for f in wanted if f in there]
-    if FAMILIES[0] not in families:
-        families.append(FAMILIES[0])
+    if OWN_FAMILY not in families:
+        families.append(OWN_FAMILY)
     files = {f.path for f in fonts.fonts() if f.family in families and f.path}
     characters = frozenset().union(*(characters_of(Path(f).read_bytes()) for f in files))
     return Typeface(tuple(families), fonts, folder, characters)

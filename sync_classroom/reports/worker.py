@@ -14,7 +14,6 @@ import structlog
 
 from ..domain.problems import ProblemError, ProblemKind
 from .child import FILES
-from .fonts import FAMILIES
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +44,7 @@ class Renderer:
     def __init__(
         self,
         *,
-        fonts: Sequence[str] = FAMILIES,
+        fonts: Sequence[str] = (),
         timeout_s: float = TIMEOUT_S,
         command: tuple[str, ...] = _COMMAND,
     ) -> None:

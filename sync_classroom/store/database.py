@@ -20,6 +20,7 @@ from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .recordings import RecordingQueries
+from .reports import ReportQueries
 from .roster import RosterQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
@@ -40,6 +41,7 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
+    ReportQueries,
     FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
