@@ -12,7 +12,7 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -45,7 +45,7 @@ from .lease import LeaseKeeper
 from .lessons import check_period
 from .plan_ports import TimetableStore
 from .ports import Bus
-from .report_ports import Drawing, ReportStore
+from .report_ports import Drawing, Drawn, ReportStore
 from .roster import RosterService
 from .services import Clock
 
@@ -57,8 +57,8 @@ BUNDLE_FILE: Final = "bundle.zip"
 # The queue is worked off in minutes; whoever asks for more than this is a program gone wrong.
 MAX_WAITING: Final = 20
 MAX_LISTED: Final = 200
-# Two people who restate at once are a coincidence; each reads a period's facts.
-MAX_RESTATING: Final = 2
+# Publications that are computed again every night: facts of a year ago do not arrive any more.
+RESTATED_DAYS: Final = 400
 # Facts arrive for hours after a lesson: a month is reported in the night after it.
 SCHEDULED_AT: Final = time(3, 0)
 MAX_NOTE: Final = 500
@@ -118,7 +118,7 @@ class ReportService:
         self._version = version
         self._clock = clock
         self._wake = asyncio.Event()
-        self._restating = asyncio.Semaphore(MAX_RESTATING)
+        self._restating: dict[int, str] = {}
         self._alarms = Alarms(clock, self._ring)
 
     # ------------------------------------------------------------------ asking
@@ -136,10 +136,11 @@ class ReportService:
     ) -> Report:
         """Ask for a report of the civil days `[first, last]`; a key asks once.
 
-        ProblemError for a period that is none, or while too many wait.
+        Without formats it is the evidence bundle alone, which every report has. ProblemError for a
+        period that is none, or while too many wait.
         """
         check_period(first, last)
-        if language not in LANGUAGES or not formats or not set(formats) <= set(FORMATS):
+        if language not in LANGUAGES or not set(formats) <= set(FORMATS):
             raise problems.bad_form(language, formats)
         known = await self._store.report_by_key(key)
         if known is not None:
@@ -227,16 +228,34 @@ class ReportService:
         """What was computed again, of one publication or of all, newest first."""
         return await self._store.restatements(no)
 
+    def restating(self) -> frozenset[int]:
+        """The publications that wait to be computed again."""
+        return frozenset(self._restating)
+
+    async def ask_restatement(self, no: int, *, actor: str) -> None:
+        """Have a published period computed again soon, after the reports that wait."""
+        await self.publication(no)
+        self._restating.setdefault(no, actor)
+        self._wake.set()
+        await self._bus.publish(CHANNEL, {"type": "restating", "publication": no})
+
     async def restate(self, no: int, *, actor: str) -> Restatement:
-        """Compute a published period now, and keep how it differs and why."""
-        async with self._restating:
-            publication = await self.publication(no)
-            assert publication.basis is not None
-            published = Rules(**publication.basis.figures["rules"])
-            gathered = await self._bundles.gather(
-                publication.first, publication.last, rules=(published, self._bundles.rules)
-            )
-            found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
+        """Compute a published period now, and keep how it differs and why.
+
+        What the calendar had computed and found as the last time is not kept again.
+        """
+        publication = await self.publication(no)
+        assert publication.basis is not None
+        published = Rules(**publication.basis.figures["rules"])
+        gathered = await self._bundles.gather(
+            publication.first, publication.last, rules=(published, self._bundles.rules)
+        )
+        found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
+        last = next(iter(await self._store.restatements(no)), None)
+        if actor == SCHEDULE and (
+            last.differences == found[:MOST_DIFFERENCES] if last is not None else not found
+        ):
+            return last or Restatement(no, self._clock(), actor, 0, (), why)
         made = await self._store.add_restatement(
             Restatement(no, self._clock(), actor, len(found), found[:MOST_DIFFERENCES], why)
         )
@@ -261,9 +280,19 @@ class ReportService:
             self._wake.clear()
             for report in await self._store.unfinished_reports(self._place):
                 await self.make(report)
+            for no in list(self._restating):
+                await self._again(no)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_AGAIN_S):
                     await self._wake.wait()
+
+    async def _again(self, no: int) -> None:
+        try:
+            await self.restate(no, actor=self._restating[no])
+        except Exception:
+            log.exception("report.restatement_failed", no=no)
+        finally:
+            del self._restating[no]
 
     async def make(self, report: Report) -> Report:
         """Make one report now; what goes wrong is written down with it."""
@@ -300,7 +329,9 @@ class ReportService:
             self._content, report, gathered, coverage, restated
         )
         await asyncio.to_thread(_write_json, folder / _BASIS_FILE, basis.to_dict())
-        drawn = await self._drawing.render(content, report.formats, folder, drawing)
+        drawn: Mapping[str, Drawn] = {}
+        if report.formats:
+            drawn = await self._drawing.render(content, report.formats, folder, drawing)
         files: dict[str, dict[str, Any]] = {
             d.path.name: {"bytes": d.bytes, "sha256": d.sha256} for d in drawn.values()
         }
@@ -393,18 +424,26 @@ class ReportService:
         reigns = 0
         while True:
             reigns = await self._lease.reign_after(reigns)
-            await self._ring(SCHEDULE)
+            await self._ring("reign")
 
     async def _ring(self, name: str) -> None:
-        del name
         if self._lease.leading:
             await self.ask_for_due()
+            if name == SCHEDULE:
+                await self._restate_all()
         self._alarms.put(SCHEDULE, self._next_night())
 
     def _next_night(self) -> datetime:
         now = self._clock().astimezone(self._bundles.zone)
         night = datetime.combine(now.date(), SCHEDULED_AT, self._bundles.zone)
         return night if night > now else night + timedelta(days=1)
+
+    async def _restate_all(self) -> None:
+        """Every night, so that a restatement is known before somebody asks."""
+        since = self._clock() - timedelta(days=RESTATED_DAYS)
+        for publication in await self._store.publications():
+            if publication.at >= since:
+                await self.ask_restatement(publication.no, actor=SCHEDULE)
 
     async def ask_for_due(self) -> list[Report]:
         """Ask for the reports of months and terms that are over and that nobody made."""
