@@ -126,7 +126,7 @@ class _Tables:
         people = {k: n for n, k in enumerate(roster.teachers)}
         self._schools = _numbered(coverage.by_school, lambda k: ranks[k])
         self._rooms = _numbered(
-            coverage.by_classroom, lambda k: (self._schools[roster.classrooms[k].school], rooms[k])
+            coverage.by_classroom, lambda k: (ranks[roster.classrooms[k].school], rooms[k])
         )
         self._subjects = _numbered(coverage.by_subject, str)
         self._weeks = _numbered(coverage.by_week, str)
@@ -147,7 +147,7 @@ class _Tables:
             ],
             "classroom": [
                 {"no": n, "id": k, "name": roster.classrooms[k].name,
-                 "school_no": self._schools[roster.classrooms[k].school],
+                 "school": roster.schools[roster.classrooms[k].school].name,
                  "member": k in self._inside.classrooms, **measured(coverage.by_classroom[k])}
                 for k, n in self._rooms.items()
             ],

@@ -38,7 +38,11 @@ _DARK: Final = 0.62
 def draw(content: Mapping[str, Any], typeface: Typeface) -> dict[str, str]:
     """Every chart there is data for, as SVG by name."""
     vl_convert.register_font_directory(str(typeface.folder))
-    specs = specifications(content)
+    tables = {
+        name: [{**row, "name": typeface.clean(row["name"], NAME_CHARS)} for row in rows]
+        for name, rows in content["tables"].items()
+    }
+    specs = specifications({**content, "tables": tables})
     config = _config(typeface)
     return {
         name: vl_convert.vegalite_to_svg({**spec, "config": config}, allowed_base_urls=[])
@@ -77,11 +81,6 @@ def _config(typeface: Typeface) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def short(name: str) -> str:
-    """A name as charts have it."""
-    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
-
-
 def week_label(week: Mapping[str, Any], language: str) -> str:
     """`11/23` of the Monday and the teaching week, on one short line."""
     monday = date.fromisoformat(week["monday"])
@@ -92,11 +91,11 @@ def week_label(week: Mapping[str, Any], language: str) -> str:
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """Short names by number; equal ones get their number so that none is drawn over another."""
+    """Names by number; equal ones get their number so that none is drawn over another."""
     taken: dict[str, int] = {}
     labels = {}
     for row in rows:
-        text = short(row["name"])
+        text = row["name"]
         taken[text] = taken.get(text, 0) + 1
         labels[row["no"]] = text if taken[text] == 1 else f"{text} ({row['no']})"
     return labels

@@ -55,7 +55,7 @@ def _tables(content: Mapping[str, Any]) -> dict[str, list[Row]]:
     schools = {r["no"]: r["name"] for r in tables["school"]}
     matrix = content["figures"]["mode_matrix"]
     made: dict[str, list[Row]] = {"totals": _totals(content)}
-    made |= {name: _group(name, tables[name], schools, language) for name in GROUPS}
+    made |= {name: _group(name, tables[name], language) for name in GROUPS}
     made["week_school"] = [
         [word("week", language), word("school", language), *_heads("held_rate", language)],
         *(
@@ -110,9 +110,7 @@ def _totals(content: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _group(
-    name: str, rows: Sequence[Mapping[str, Any]], schools: Mapping[int, str], language: str
-) -> list[Row]:
+def _group(name: str, rows: Sequence[Mapping[str, Any]], language: str) -> list[Row]:
     """Every measure that the rows have, in the order of the definitions."""
     codes = [c for c in DEFINITIONS if rows and c in rows[0]]
     heads: list[object] = [word("identifier", language), word(name, language)]
@@ -127,6 +125,6 @@ def _group(
     for row in rows:
         leads: list[object] = [row["id"], row["name"]]
         if name == "classroom":
-            leads.append(schools[row["school_no"]])
+            leads.append(row["school"])
         made.append([*leads, *(v for code in codes for v in _values(row[code]))])
     return made

@@ -233,10 +233,8 @@ class _Document(Writer):
         )  # fmt: skip
 
     def _rooms(self) -> list[Block]:
-        schools = {r["no"]: self.name(r) for r in self.tables["school"]}
-
         def named(row: Mapping[str, Any]) -> str:
-            return f"{schools[row['school_no']]} · {self.name(row)}"
+            return f"{self.clean(row['school'], MOST_NAME)} · {self.name(row)}"
 
         return [
             self.heading(self.w("classrooms"), on_new_page=True),

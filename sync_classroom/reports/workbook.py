@@ -197,14 +197,13 @@ class _Workbook:
 
     def _leads(self, name: str) -> list[tuple[str, Callable[[Mapping[str, Any]], str]]]:
         """The columns before the figures: number, names, id."""
-        schools = {r["no"]: r["name"] for r in self._tables["school"]}
 
         def field(key: str) -> Callable[[Mapping[str, Any]], str]:
             return lambda row: str(row[key])
 
         leads = [(self._w("number"), field("no"))]
         if name == "classroom":
-            leads.append((self._w("school"), lambda row: str(schools[row["school_no"]])))
+            leads.append((self._w("school"), field("school")))
         if name == "teacher":
             leads.append((self._w("host_school"), field("school")))
         if name == "week":
