@@ -12,9 +12,11 @@ import structlog
 
 from ..app import ServeSettings
 from ..config import ProgrammeSettings, Settings, load_settings, split_address
+from ..coordinator.reports import ReportOptions
 from ..domain.lesson import LessonRules
 from ..domain.national_days import parse_national_days
 from ..domain.problems import ProblemError
+from ..domain.report import Target
 from ..domain.roster import NationalDay
 from ..exchange.national_days import NationalTables
 from .relay_settings import ingest_sources, relay_settings
@@ -51,6 +53,8 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         zone=settings.programme.timezone,
         trusted_proxies=tuple(settings.server.trusted_proxies),
         record_lessons=settings.recording.lessons,
+        reports=report_options(settings),
+        report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
         log_level=settings.log.level,
     )
@@ -76,6 +80,20 @@ def local_settings(folder: Path, port: int) -> Settings:
                 }
             ),
         }
+    )
+
+
+def report_options(settings: Settings) -> ReportOptions:
+    """How reports are made."""
+    scheduled = settings.reports.scheduled
+    return ReportOptions(
+        programme=settings.programme.name,
+        keep=settings.reports.keep,
+        scheduled=None if scheduled == "none" else scheduled,
+        targets=tuple(
+            Target(date.fromisoformat(day), count)
+            for day, count in sorted(settings.programme.targets.items())
+        ),
     )
 
 

@@ -30,6 +30,7 @@ from ..domain.roster import Roster
 from ..domain.timetable import Push
 from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
+from .report_ports import ReportStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -336,6 +337,7 @@ class Store(
     PushStore,
     SimulationStore,
     FeedStore,
+    ReportStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from .accounts import AccountService
     from .board import TerminalBoard
+    from .bundles import BundleService
     from .calendar import CalendarService
     from .coverage import CoverageService
     from .desk import LessonDesk
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
+    from .reports import ReportService
     from .roster import RosterService
     from .runner import LessonRunner
     from .timetable import TimetableService
@@ -82,3 +84,5 @@ class Services:
     imports: ImportService
     feeds: FeedService
     notices: NoticeService
+    bundles: BundleService
+    reports: ReportService

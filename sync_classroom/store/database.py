@@ -25,6 +25,7 @@ from .migrate import migrate
 from .notices import NoticeQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
+from .reports import ReportQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
@@ -56,6 +57,7 @@ class Database(
     NoticeQueries,
     PushQueries,
     SimulationQueries,
+    ReportQueries,
     FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""

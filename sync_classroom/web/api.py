@@ -11,6 +11,7 @@ from . import (
     api_history,
     api_lessons,
     api_people,
+    api_reports,
     api_terminals,
     api_timetable,
 )
@@ -24,5 +25,6 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_timetable.ROUTES,
     *api_draft.ROUTES,
     *api_coverage.ROUTES,
+    *api_reports.ROUTES,
     *api_terminals.ROUTES,
 )
