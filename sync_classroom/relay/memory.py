@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import cffi
 
-FEWER: Final = 16
-"""So many sessions must have ended: less is a megabyte or two, and the next one takes it again."""
+FEWER: Final = 4
+"""So many sessions must have ended: less is half a megabyte, and the next one takes it again."""
 REST_S: Final = 10.0
 """Between two times: giving back 40 MB takes some milliseconds, in which others wait for memory."""
 
