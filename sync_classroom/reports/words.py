@@ -152,19 +152,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "alt_matrix": ("各校三种模式的次数，数值见 XLSX 文件。", "Counts of each mode by school."),
 }
 
-FACT_KINDS: Final[dict[str, tuple[str, str]]] = {
-    "host_media": ("主讲媒体", "Host media"),
-    "seat_media": ("听讲媒体", "Seat media"),
-    "participant_media": ("教研媒体", "Research media"),
-    "headcount": ("到课人数", "Head counts"),
-    "interaction": ("互动", "Interactions"),
-    "journal_gap": ("日志缺失", "Journal gaps"),
-    "push_delivered": ("推送送达", "Push delivered"),
-    "push_opened": ("推送打开", "Push opened"),
-    "push_completed": ("推送完成", "Push completed"),
-    "adjustment": ("人工认定", "Adjustments"),
-}
-
 RULES: Final[dict[str, tuple[str, str]]] = {
     "delivered_ratio": ("送达：确认 ÷ 发送的包", "Delivered: acknowledged ÷ sent packets"),
     "held": ("已开：有效听讲 ÷ 计划时长", "Held: credited ÷ planned time"),

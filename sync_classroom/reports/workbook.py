@@ -19,12 +19,12 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from ..domain.crediting import Cause
-from ..domain.definitions import CAUSES, DEFINITIONS, MODES, Unit
+from ..domain.definitions import CAUSES, DEFINITIONS, MODES, Unit, kind_name
 from ..domain.rules import Rules
 from ..domain.writing import NOTHING
 from .charts import week_label
 from .seat_sheet import SeatSheet, text
-from .words import FACT_KINDS, RULES, pick, word
+from .words import RULES, pick, word
 
 A4: Final = 9
 _HEAD_ROW: Final = 2
@@ -367,7 +367,7 @@ class _Workbook:
         )  # fmt: skip
         after = self._write_pairs(
             after + 1, self._w("facts_by_kind"),
-            [(pick(FACT_KINDS.get(k, (k, k)), self._language), k, n)
+            [(kind_name(k, self._language), k, n)
              for k, n in sorted(content["facts"].items())],
         )  # fmt: skip
         self._charts(after + 1)

@@ -91,11 +91,11 @@ async def test_a_late_fact_is_shown_as_a_restatement_with_its_reason(tmp_path: P
         await served.services.reports.restate(1, actor="chief")
         page = await look(served, HOME)
         assert "有重述" in page.text
-        assert "seat_media +1 条" in page.text
+        assert "听讲媒体 +1 条" in page.text
         page = await look(served, "/coverage/publications/1")
         assert "合计 · 实开课时（受援课时）" in page.text
         other = await _english(served, "/coverage/publications/1")
-        assert "+1 facts of seat_media" in other.text
+        assert "facts after the cut-off: Seat media +1" in other.text
 
 
 async def test_wrong_dates_and_no_format_are_said_beside_the_form(tmp_path: Path) -> None:
