@@ -45,7 +45,11 @@ BENCHES: Final = (
     Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.relay.recording", "what recording costs the relay"),
     Bench("bench.store.ingest", "facts appended and read"),
+    Bench("bench.scheduler.bell", "hundreds of lessons open and end in one second: how late"),
+    Bench("bench.scheduler.day", "a virtual day of 5000 lessons: late, twice, lost"),
     Bench("bench.timetable.editing", "one edit against a full term, with its clashes and places"),
+    Bench("bench.timetable.publishing", "a full term drafted, published, edited and amended"),
+    Bench("bench.timetable.page", "the timetable's page of a full term, as the server renders it"),
     Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
 )

@@ -195,7 +195,7 @@ async def _open(
         national=settings.national,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
-    told = _service_settings(settings, url, relay_url)
+    told = _service_settings(settings, url, relay_url, simulated=await store.is_simulated())
     bundles = bundle_service(store, booth, clock, ZoneInfo(settings.zone))
     reports = report_service(
         settings, store, bus, booth, bundles, lease, place=coordinator, clock=clock
@@ -284,7 +284,9 @@ def _check_reachable(settings: ServeSettings) -> None:
     )
 
 
-def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> ServiceSettings:
+def _service_settings(
+    settings: ServeSettings, url: str, relay_url: str, *, simulated: bool
+) -> ServiceSettings:
     return ServiceSettings(
         public_url=url,
         relay_url=relay_url,
@@ -293,6 +295,7 @@ def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> Serv
         boot=secrets.token_hex(ID_BYTES),
         trusted_proxies=settings.trusted_proxies,
         recordings=settings.relay.recording_dir,
+        simulated=simulated,
     )
 
 
@@ -312,7 +315,7 @@ def _services(
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
-        lessons=booth.lessons, evidence=booth.evidence, desk=booth.desk,
+        lessons=booth.lessons, evidence=booth.evidence, coverage=booth.coverage, desk=booth.desk,
         floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
@@ -331,7 +334,7 @@ def bundle_service(
 ) -> BundleService:
     """Who reads plan and facts into bundles and reports, under the rules in force."""
     return BundleService(
-        store, booth.roster, BundleWriter, rules=lambda: booth.evidence.rules, clock=clock,
+        store, booth.roster, BundleWriter, rules=booth.evidence.rules, clock=clock,
         zone=zone,
     )  # fmt: skip
 
@@ -377,6 +380,7 @@ def _runs(
         "lease": lease.run,
         "runner": booth.runner.run,
         "journal": booth.ingest.run,
+        "rollups": booth.rollups.run,
         "reports": reports.run,
     }
 

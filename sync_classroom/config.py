@@ -177,7 +177,7 @@ class RelayTableSettings(Section):
         2.0,
         ge=0,
         le=20,
-        description="How long packets may wait for others, milliseconds; 0: never.",
+        description="How long part of a frame may wait for the rest, milliseconds; 0: never.",
     )
     fanout: Literal["auto", "kernel", "python"] = Field(
         "auto",

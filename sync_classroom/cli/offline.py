@@ -15,6 +15,7 @@ from ..coordinator.accounts import AccountService
 from ..coordinator.booth import build_booth
 from ..coordinator.bundles import BundleService
 from ..coordinator.calendar import CalendarService
+from ..coordinator.coverage import CoverageService
 from ..coordinator.enrolment import EnrolmentService
 from ..coordinator.evidence import EvidenceService
 from ..coordinator.hub import TerminalHub
@@ -39,6 +40,7 @@ class Offline:
     calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
+    coverage: CoverageService
     accounts: AccountService
     enrolment: EnrolmentService
     bundles: BundleService
@@ -82,6 +84,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
                     CalendarService(store, booth.roster, utc_now),
                     booth.lessons,
                     booth.evidence,
+                    booth.coverage,
                     accounts,
                     EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
                     bundle_service(store, booth, utc_now, zone),

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from ..app import ServeSettings
-from ..config import ProgrammeSettings, Settings, split_address
+from ..config import ProgrammeSettings, Settings, load_settings, split_address
 from ..coordinator.reports import ReportOptions
 from ..domain.lesson import LessonRules
 from ..domain.national_days import parse_national_days
@@ -57,6 +57,29 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
         log_level=settings.log.level,
+    )
+
+
+def local_settings(folder: Path, port: int) -> Settings:
+    """Settings for this machine only, for demos: files in `folder`, pages on `port`, the relay on
+    the next two, SQLite and no Redis."""
+    base = load_settings()
+    return base.model_copy(
+        update={
+            "server": base.server.model_copy(
+                update={"listen": f"127.0.0.1:{port}", "data_dir": str(folder), "public_url": ""}
+            ),
+            "store": base.store.model_copy(update={"url": "", "redis_url": ""}),
+            "relay": base.relay.model_copy(
+                update={
+                    "http": f"127.0.0.1:{port + 1}",
+                    "media": f"0.0.0.0:{port + 2}",
+                    "public_url": "",
+                    "spawn": True,
+                    "control": "",
+                }
+            ),
+        }
     )
 
 

@@ -12,6 +12,7 @@ from ..domain.ids import ClassroomId
 from ..domain.lesson import LessonRules
 from ..domain.turn import Turn
 from .commands import LessonCommands
+from .coverage import CoverageService
 from .desk import LessonDesk
 from .evidence import EvidenceService
 from .feeds import FeedService
@@ -25,6 +26,7 @@ from .media_watch import BUSY_S, MediaWatch
 from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
+from .rollups import RollupKeeper
 from .rooms import Rooms
 from .roster import NationalSource, RosterService, no_national_days
 from .runner import SWEEP_S, LessonRunner
@@ -40,7 +42,8 @@ IDLE_POLLS = 5
 
 @dataclass(frozen=True, slots=True)
 class Booth:
-    """Services that are called, and those whose `run` is a task: roster, media, runner, ingest."""
+    """Services that are called, and those whose `run` is a task: roster, media, runner, ingest,
+    rollups."""
 
     roster: RosterService
     media: MediaWatch
@@ -52,6 +55,8 @@ class Booth:
     lessons: LessonService
     desk: LessonDesk
     evidence: EvidenceService
+    rollups: RollupKeeper
+    coverage: CoverageService
     recordings: RecordingKeeper
     timetable: TimetableService
     feeds: FeedService
@@ -110,8 +115,12 @@ async def build_booth(
         leading=lambda: lease.leading,
     )  # fmt: skip
     evidence = EvidenceService(store, lessons, roster, zone=zone)
+    rollups = RollupKeeper(store, clock=clock, zone=zone, leading=lambda: lease.leading)
+    coverage = CoverageService(
+        store, bus, evidence, lessons, roster, rollups, clock=clock, zone=zone
+    )
     timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
-        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, recordings,
-        timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, rollups,
+        coverage, recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
     )  # fmt: skip

@@ -80,7 +80,7 @@ class BundleService:
         roster: RosterService,
         open_bundle: OpenBundle,
         *,
-        rules: Callable[[], Rules],
+        rules: Callable[[], Awaitable[Rules]],
         clock: Clock,
         zone: ZoneInfo,
     ) -> None:
@@ -91,10 +91,9 @@ class BundleService:
         self._clock = clock
         self.zone = zone
 
-    @property
-    def rules(self) -> Rules:
+    async def rules(self) -> Rules:
         """The rules in force."""
-        return self._rules()
+        return await self._rules()
 
     async def gather(
         self,
@@ -157,8 +156,10 @@ class BundleService:
         # A minute of a room is credited to the first of the lessons that share it: the neighbours'
         # days belong to the evidence.
         occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
-        plan = Plan(self._roster.current(), {o.id: o for o in occurrences})
-        chosen = rules or (self._rules(),)
+        begins, ends = self._bounds(first, last)
+        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
+        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
+        chosen = rules or (await self._rules(),)
         evidence = [Evidence(r) for r in chosen]
         return Gathered(plan, evidence, chosen, first, last, cut_off)
 
@@ -176,11 +177,18 @@ class BundleService:
             facts = await self._store.facts_of(few)
             await asyncio.to_thread(_take, gathered, facts, add, inside)
             await progress((start + len(few)) / len(lessons))
+        pushed = await self._store.push_facts(list(gathered.plan.pushes))
+        await asyncio.to_thread(_take, gathered, pushed, add, inside)
         if lessons:
-            begins = datetime.combine(gathered.first - MARGIN, time(), self.zone)
-            ends = datetime.combine(gathered.last + MARGIN + _DAY, time(), self.zone)
-            gaps = await self._store.gaps_between(begins, ends)
+            gaps = await self._store.gaps_between(*self._bounds(gathered.first, gathered.last))
             await asyncio.to_thread(_take, gathered, gaps, add, inside)
+
+    def _bounds(self, first: date, last: date) -> tuple[datetime, datetime]:
+        """The instants of a period with its neighbouring days."""
+        return (
+            datetime.combine(first - MARGIN, time(), self.zone),
+            datetime.combine(last + MARGIN + _DAY, time(), self.zone),
+        )
 
 
 def _take(

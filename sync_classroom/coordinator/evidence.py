@@ -1,7 +1,8 @@
-"""What the stored facts prove: one lesson's timeline, a period's coverage.
+"""What the stored facts prove: one lesson's timeline, and a period's coverage from raw facts.
 
-Figures are computed again whenever they are asked for and never stored. Facts are read a few
-lessons at a time and folded in a thread, so that a bureau's year does not make a terminal wait.
+People read their figures from what is kept of them (`coverage`); what is computed here is what
+those must equal. Facts are read a few lessons at a time and folded in a thread, so that a bureau's
+year does not make a terminal wait.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.coverage import Coverage, summarise
-from ..domain.crediting import SeatEvidence, credited_seats
-from ..domain.evidence import Evidence
+from ..domain.crediting import SeatEvidence, SeatState, credited_seats
+from ..domain.evidence import Evidence, SeatKey
 from ..domain.facts import Fact, SeatMedia
 from ..domain.ids import OccurrenceId, SeatId
 from ..domain.intervals import Spans, instant_of
-from ..domain.rules import DEFAULT, Rules
+from ..domain.rules import Rules
 from ..domain.timetable import Mode, Occurrence, Plan
+from .evidence_ports import RulesStore
 from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
-from .ports import FactStore
+from .ports import FactStore, PushStore
 from .roster import RosterService
 from .views import Interval, SeatTimeline, Timeline
 
@@ -33,12 +35,12 @@ LESSONS_AT_ONCE: Final = 4
 MARGIN: Final = timedelta(days=1)
 
 
-class EvidenceStore(TimetableStore, FactStore, Protocol):
-    """Plan and facts."""
+class EvidenceStore(TimetableStore, FactStore, PushStore, RulesStore, Protocol):
+    """Plan, orders, facts and rules."""
 
 
 class EvidenceService:
-    """Figures computed from plan and facts, always again, never stored."""
+    """What is computed from plan and facts, always again."""
 
     def __init__(
         self,
@@ -47,18 +49,16 @@ class EvidenceService:
         roster: RosterService,
         *,
         zone: ZoneInfo,
-        rules: Rules = DEFAULT,
     ) -> None:
         self._store = store
         self._lessons = lessons
         self._roster = roster
         self._zone = zone
-        self._rules = rules
 
-    @property
-    def rules(self) -> Rules:
-        """The thresholds every figure is computed with."""
-        return self._rules
+    async def rules(self) -> Rules:
+        """The thresholds that are in force."""
+        number = (await self._store.rules_state()).number
+        return next(v.rules for v in await self._store.rules_versions() if v.number == number)
 
     async def timeline(self, occurrence: OccurrenceId) -> Timeline | None:
         """What each seat of a lesson received and what that counts for; None if unknown."""
@@ -73,10 +73,11 @@ class EvidenceService:
         facts = await self._store.facts_of([o.id for o in related])
         gaps = await self._store.gaps_between(planned.starts_at, planned.ends_at)
         plan = Plan(roster=view.roster, occurrences={o.id: o for o in related})
+        rules = await self.rules()
 
         def compute() -> Timeline:
-            evidence = Evidence.of((*facts, *gaps), self._rules)
-            credited = credited_seats(plan, evidence, rules=self._rules)
+            evidence = Evidence.of((*facts, *gaps), rules)
+            credited = credited_seats(plan, evidence, rules=rules)
             samples: dict[SeatId, list[SeatMedia]] = {}
             for fact in facts:
                 if isinstance(fact, SeatMedia) and fact.occurrence == occurrence:
@@ -95,25 +96,52 @@ class EvidenceService:
 
         return await asyncio.to_thread(compute)
 
-    async def coverage(self, first: date, last: date) -> Coverage:
-        """Every measure over the civil days `[first, last]`.
+    async def seat_states(self, occurrences: Sequence[Occurrence]) -> dict[SeatKey, SeatState]:
+        """What every seat of these lessons counts for so far, by occurrence and seat.
+
+        A classroom's minute that two of them share credits the earlier one; of lessons that are not
+        among them nothing is asked.
+        """
+        if not occurrences:
+            return {}
+        rules = await self.rules()
+        evidence = await self._folded(occurrences, rules)
+        first = min(o.starts_at for o in occurrences)
+        last = max(o.ends_at for o in occurrences)
+        for gap in await self._store.gaps_between(first, last):
+            evidence.add(gap)
+        plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
+        work = partial(credited_seats, plan, evidence, rules=rules)
+        credited = await asyncio.to_thread(work)
+        return {key: seat.state for key, seat in credited.items()}
+
+    async def coverage(self, first: date, last: date, *, rules: Rules | None = None) -> Coverage:
+        """Every measure over the civil days `[first, last]`, by default under the rules in force.
 
         ProblemError for a period that runs backwards or is longer than `lessons.MAX_DAYS`.
         """
         check_period(first, last)
         occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
-        evidence = Evidence(self._rules)
-        for start in range(0, len(occurrences), LESSONS_AT_ONCE):
-            few = occurrences[start : start + LESSONS_AT_ONCE]
-            facts = await self._store.facts_of([o.id for o in few])
-            await asyncio.to_thread(_fold, evidence, facts)
+        rules = rules or await self.rules()
+        evidence = await self._folded(occurrences, rules)
         begins = datetime.combine(first - MARGIN, time(), self._zone)
         ends = datetime.combine(last + MARGIN + timedelta(days=1), time(), self._zone)
         for gap in await self._store.gaps_between(begins, ends):
             evidence.add(gap)
-        plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
-        work = partial(summarise, plan, evidence, rules=self._rules, first=first, last=last)
+        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
+        await asyncio.to_thread(_fold, evidence, await self._store.push_facts(list(pushes)))
+        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
+        work = partial(summarise, plan, evidence, rules=rules, first=first, last=last)
         return await asyncio.to_thread(work)
+
+    async def _folded(self, occurrences: Sequence[Occurrence], rules: Rules) -> Evidence:
+        """The facts of these lessons, read a few lessons at a time."""
+        evidence = Evidence(rules)
+        for start in range(0, len(occurrences), LESSONS_AT_ONCE):
+            few = occurrences[start : start + LESSONS_AT_ONCE]
+            facts = await self._store.facts_of([o.id for o in few])
+            await asyncio.to_thread(_fold, evidence, facts)
+        return evidence
 
 
 def _fold(evidence: Evidence, facts: Sequence[Fact]) -> None:

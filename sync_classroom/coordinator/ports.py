@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
@@ -19,6 +19,7 @@ from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
     OccurrenceId,
+    PushId,
     SchoolId,
     TerminalId,
     UserId,
@@ -26,6 +27,8 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
+from ..domain.timetable import Push
+from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore
 
@@ -100,6 +103,19 @@ class LessonStore(Protocol):
         `act` is what a person did to cause the change; it is remembered in the same transaction.
         Returns None if another writer was first or `act` was done already: ask and read again.
         """
+        ...
+
+    async def save_runs(
+        self, wanted: Iterable[LessonRun], *, epoch: int | None = None
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """As `save_run` for many in one transaction; those that were stored.
+
+        With `epoch` only while the scheduler's lease is in that epoch: ProblemError `lease_lost`.
+        """
+        ...
+
+    async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
+        """The floors that somebody has touched, of these occurrences."""
         ...
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
@@ -253,12 +269,14 @@ class RecordingStore(Protocol):
         """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
         ...
 
-    async def recording_wish(self, occurrence: OccurrenceId) -> bool | None:
-        """What a person has said, or None."""
+    async def recording_wishes(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, bool]:
+        """What people have said of these lessons; without those of which nobody said anything."""
         ...
 
-    async def save_recording(self, recording: Recording) -> None:
-        """Replace what is known of a recording; KeyError for an unknown lesson."""
+    async def save_recordings(self, wanted: Sequence[Recording]) -> None:
+        """Replace what is known of recordings, all or none; KeyError for an unknown lesson."""
         ...
 
     async def recordings_of(
@@ -272,6 +290,34 @@ class RecordingStore(Protocol):
         ...
 
 
+class PushStore(Protocol):
+    """Push orders; how far they got is facts."""
+
+    async def add_pushes(self, orders: Sequence[Push], *, key: str) -> int:
+        """Store new orders, all or none; how many were stored, 0 if the `key` was used before."""
+        ...
+
+    async def pushes_between(self, from_at: datetime, to_at: datetime) -> Sequence[Push]:
+        """Orders given in `[from_at, to_at)`, by instant then id."""
+        ...
+
+    async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
+        """Every fact about these orders."""
+        ...
+
+
+class SimulationStore(Protocol):
+    """Whether all of it is made up."""
+
+    async def is_simulated(self) -> bool:
+        """Whether everything in this database is simulated."""
+        ...
+
+    async def mark_simulated(self, *, seed: int, until: date, at: datetime) -> bool:
+        """Mark an empty database for good; False, and nothing done, if it has a roster already."""
+        ...
+
+
 class Store(
     RosterStore,
     CalendarStore,
@@ -280,10 +326,16 @@ class Store(
     NoticeStore,
     LessonStore,
     FactStore,
+    ChainStore,
+    RollupStore,
+    RulesStore,
+    AccessLogStore,
     TerminalStore,
     AccountStore,
     LeaseStore,
     RecordingStore,
+    PushStore,
+    SimulationStore,
     FeedStore,
     ReportStore,
     Protocol,

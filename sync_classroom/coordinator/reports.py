@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import structlog
@@ -119,7 +120,7 @@ class ReportService:
         self._clock = clock
         self._wake = asyncio.Event()
         self._restating: dict[int, str] = {}
-        self._alarms = Alarms(clock, self._ring)
+        self._alarms = Alarms(clock, self._ring, monotonic=monotonic)
 
     # ------------------------------------------------------------------ asking
 
@@ -248,7 +249,7 @@ class ReportService:
         assert publication.basis is not None
         published = Rules(**publication.basis.figures["rules"])
         gathered = await self._bundles.gather(
-            publication.first, publication.last, rules=(published, self._bundles.rules)
+            publication.first, publication.last, rules=(published, await self._bundles.rules())
         )
         found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
         last = next(iter(await self._store.restatements(no)), None)
@@ -424,12 +425,12 @@ class ReportService:
         reigns = 0
         while True:
             reigns = await self._lease.reign_after(reigns)
-            await self._ring("reign")
+            await self._ring(frozenset())
 
-    async def _ring(self, name: str) -> None:
+    async def _ring(self, names: frozenset[str]) -> None:
         if self._lease.leading:
             await self.ask_for_due()
-            if name == SCHEDULE:
+            if SCHEDULE in names:
                 await self._restate_all()
         self._alarms.put(SCHEDULE, self._next_night())
 

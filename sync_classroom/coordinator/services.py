@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .board import TerminalBoard
     from .bundles import BundleService
     from .calendar import CalendarService
+    from .coverage import CoverageService
     from .desk import LessonDesk
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
@@ -43,7 +44,7 @@ class ServiceSettings:
     WHEP (both without a trailing slash). `secure`: browsers come by HTTPS, so cookies carry
     `Secure` and the `__Host-` prefix. `trusted_proxies` are addresses or networks whose
     `X-Forwarded-For` is believed. `recordings` is the folder the relay keeps recordings in, None
-    if it keeps none.
+    if it keeps none. `simulated`: everything in the database is made up, and every page says so.
     """
 
     public_url: str
@@ -53,6 +54,7 @@ class ServiceSettings:
     boot: str
     trusted_proxies: tuple[str, ...] = ()
     recordings: Path | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Services:
     calendar: CalendarService
     lessons: LessonService
     evidence: EvidenceService
+    coverage: CoverageService
     desk: LessonDesk
     floor: FloorService
     runner: LessonRunner

@@ -97,3 +97,14 @@ class Lease:
     holder: str
     epoch: int
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEntry:
+    """Somebody looked at or took away something: `what` is a kind, `target` which of it."""
+
+    seq: int
+    at: datetime
+    actor: str
+    what: str
+    target: str

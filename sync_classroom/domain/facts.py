@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Final
 
@@ -164,8 +164,11 @@ def kind_of(fact: Fact) -> str:
     return fact.step.value if isinstance(fact, PushProgress) else _KINDS[type(fact)]
 
 
-def fact_to_dict(fact: Fact) -> dict[str, object]:
-    """The fact as a JSON-able object, with the field names of `facts.ndjson`."""
+def fact_to_dict(fact: Fact, zone: tzinfo | None = None) -> dict[str, object]:
+    """The fact as a JSON-able object, with the field names of `facts.ndjson`.
+
+    Instants are written in `zone`, by default each in its own.
+    """
     written: dict[str, object] = {"id": fact.id, "kind": kind_of(fact)}
     for name in fact.__slots__:
         if name in ("id", "step"):
@@ -173,7 +176,7 @@ def fact_to_dict(fact: Fact) -> dict[str, object]:
         value = getattr(fact, name)
         key = {"from_at": "from", "to_at": "to"}.get(name, name)
         if isinstance(value, datetime):
-            value = value.isoformat()
+            value = value.isoformat() if zone is None else value.astimezone(zone).isoformat()
         written[key] = value.value if isinstance(value, StrEnum) else value
     return written
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Final
 
@@ -35,6 +36,34 @@ class Rules:
 
 
 DEFAULT: Final = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesVersion:
+    """One version of the rules: in force from a civil day on, until a later one is.
+
+    Version 1 are the rules the program came with; nobody made it (`at` is None, `by` empty).
+    """
+
+    number: int
+    rules: Rules
+    valid_from: date | None = None
+    at: datetime | None = None
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesState:
+    """The version whose results are read, and the one that everything is being counted under."""
+
+    number: int = 1
+    building: int | None = None
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The versions that results are kept under."""
+        return (self.number,) if self.building is None else (self.number, self.building)
 
 
 def exact(ratio: float) -> Fraction:

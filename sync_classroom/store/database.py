@@ -9,19 +9,27 @@ from typing import Final
 from sqlalchemy import text
 
 from ..domain.problems import ProblemError
+from .access_log import AccessLogQueries
 from .accounts import AccountQueries
 from .calendar import CalendarQueries
+from .chain import ChainQueries
 from .drafts import DraftQueries
+from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .feeds import FeedQueries
+from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
+from .rollups import RollupQueries
 from .roster import RosterQueries
+from .rules import RulesQueries
+from .simulation import SimulationQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
 
@@ -32,8 +40,14 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    DueQueries,
     LessonQueries,
     FactQueries,
+    ChainQueries,
+    RollupQueries,
+    FigureQueries,
+    RulesQueries,
+    AccessLogQueries,
     TerminalQueries,
     AccountQueries,
     LeaseQueries,
@@ -41,6 +55,8 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
+    PushQueries,
+    SimulationQueries,
     ReportQueries,
     FeedQueries,
 ):

@@ -14,11 +14,12 @@ Which columns a kind fills, beside `id`, `kind` and `received_at`:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, select, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.facts import (
     Adjustment,
@@ -34,8 +35,10 @@ from ..domain.facts import (
     SeatMedia,
 )
 from ..domain.ids import OccurrenceId
+from .chain import CHAIN_LOCK, extend
 from .columns import Instant, from_us
 from .queries import Queries, in_chunks, rows
+from .rollups import mark_around, mark_lessons
 from .tables import facts, journal_cursors
 
 # Facts written by one transaction; more are split so that other tasks and writers get their turn.
@@ -64,19 +67,24 @@ class FactQueries(Queries):
         """Append facts whose id is new; returns how many were.
 
         `cursor` (`(relay id, opaque position)`) is remembered in the same transaction as the last
-        fact, so that it never runs ahead of them.
+        fact, so that it never runs ahead of them. So are the new facts' place in the chain, and the
+        lessons whose results they may change.
         """
         added = 0
         for part, is_last in _transactions(facts):
             rows_ = [{**_encode(fact), "received_at": received_at} for fact in part]
             async with self._database.write() as connection:
                 if rows_:
+                    # Those who append come one after the other: the chain has one end.
+                    await self._alone(connection, CHAIN_LOCK)
                     statement = (
                         self._insert(_TABLE)
                         .on_conflict_do_nothing(index_elements=["id"])
-                        .returning(_TABLE.c.seq)
+                        .returning(_TABLE.c.seq, _TABLE.c.id)
                     )
-                    added += len((await connection.execute(statement, rows_)).all())
+                    new = (await connection.execute(statement, rows_)).all()
+                    added += len(new)
+                    await _note(connection, part, {row.id: row.seq for row in new}, received_at)
                 if is_last and cursor is not None:
                     await connection.execute(self._remember(cursor, received_at))
         return added
@@ -93,16 +101,16 @@ class FactQueries(Queries):
         found: list[Fact] = []
         async with self._database.read() as connection:
             for chunk in in_chunks(sorted(set(occurrences))):
-                wanted = _SELECT.where(_TABLE.c.occurrence.in_(chunk)).order_by(*_ORDER)
+                wanted = SELECT_FACTS.where(_TABLE.c.occurrence.in_(chunk)).order_by(*_ORDER)
                 async with connection.stream(wanted) as result:
                     async for part in result.partitions(ROWS_AT_ONCE):
-                        found.extend(map(_decode, part))
+                        found.extend(map(decode_fact, part))
         return found
 
     async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
         """`journal_gap` facts that touch `[from_at, to_at)`, by start."""
         return await self._facts(
-            _SELECT.where(
+            SELECT_FACTS.where(
                 _TABLE.c.kind == "journal_gap",
                 _TABLE.c.from_at < to_at,
                 _TABLE.c.to_at > from_at,
@@ -112,16 +120,25 @@ class FactQueries(Queries):
     async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
         """`host_media` facts of one occurrence that end after `from_at`, by start."""
         return await self._facts(
-            _SELECT.where(
+            SELECT_FACTS.where(
                 _TABLE.c.occurrence == occurrence,
                 _TABLE.c.kind == "host_media",
                 _TABLE.c.to_at > from_at,
             ).order_by(*_ORDER)
         )
 
+    async def arrived(self, first: int, last: int) -> AsyncIterator[Sequence[Fact]]:
+        """The facts with these numbers in order of arrival, some at a time; for the chain."""
+        number = first
+        while number <= last:
+            end = min(number + ROWS_AT_ONCE - 1, last)
+            wanted = SELECT_FACTS.where(_TABLE.c.seq.between(number, end)).order_by(_TABLE.c.seq)
+            yield await self._facts(wanted)
+            number = end + 1
+
     async def _facts(self, statement: Select[Any]) -> list[Fact]:
         async with self._database.read() as connection:
-            return [_decode(row) for row in await rows(connection, statement)]
+            return [decode_fact(row) for row in await rows(connection, statement)]
 
     def _remember(self, cursor: tuple[str, str], received_at: datetime) -> Any:
         relay, position = cursor
@@ -133,10 +150,32 @@ class FactQueries(Queries):
         )
 
 
+async def _note(
+    connection: AsyncConnection,
+    part: Sequence[Fact],
+    new: Mapping[str, int],
+    received_at: datetime,
+) -> None:
+    """Chain the new facts in the order they took, and have their lessons counted again."""
+    # An id twice in one call is stored once, as it came first.
+    came = {fact.id: fact for fact in reversed(part) if fact.id in new}
+    order = sorted(came.values(), key=lambda fact: new[fact.id])
+    if not order:
+        return
+    await extend(connection, order, min(new.values()), max(new.values()), received_at)
+    lessons: set[OccurrenceId] = set()
+    for fact in order:
+        if isinstance(fact, JournalGap):
+            await mark_around(connection, fact.from_at, fact.to_at)
+        elif not isinstance(fact, PushProgress):
+            lessons.add(fact.occurrence)
+    await mark_lessons(connection, lessons)
+
+
 _TABLE: Final = facts
-# Instants stay numbers until `_decode`: a column type that converts costs more per row than all
+# Instants stay numbers until `decode_fact`: a column type that converts costs more per row than all
 # the rest.
-_SELECT: Final = select(
+SELECT_FACTS: Final = select(
     *(
         type_coerce(facts.c[name], BigInteger)
         if isinstance(facts.c[name].type, Instant)
@@ -194,8 +233,8 @@ def _window(from_at: datetime, to_at: datetime) -> Values:
     return {"from_at": from_at, "to_at": to_at}
 
 
-def _decode(row: Any) -> Fact:
-    """The fact of a row of `_SELECT`; ValueError for a kind this version does not know.
+def decode_fact(row: Any) -> Fact:
+    """The fact of a row of `SELECT_FACTS`; ValueError for a kind this version does not know.
 
     A term has millions of rows: they are unpacked by position, the most frequent kind first.
     """

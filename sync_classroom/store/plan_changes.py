@@ -35,7 +35,8 @@ from .plan_rows import (
     touches,
 )
 from .plan_tables import draft_acts, draft_steps, drafts, notices, occurrence_history, versions
-from .queries import Insert, in_chunks, rows
+from .queries import Insert, in_chunks, insert_rows, rows
+from .rollups import mark_lessons, mark_where
 from .tables import changes, occurrences, participants, runs, seats, series
 
 # Lessons further apart than this are looked around for by themselves; a change of more such groups
@@ -80,6 +81,7 @@ async def store(
     version = None if edition is None else await _add_version(connection, change, edition)
     await _write_series(connection, inserter, change)
     await _write_occurrences(connection, change)
+    await _mark_results(connection, change)
     await _write_history(connection, change, version)
     await _write_notices(connection, inserter, change, version)
     if edition is not None:
@@ -346,6 +348,28 @@ async def _rewrite_changes(
         await connection.execute(insert(changes), added)
 
 
+async def _mark_results(connection: AsyncConnection, change: PlanChange) -> None:
+    """Have what changed counted again, and whatever shared a room with it as it was before.
+
+    What shares one with it as it is now is found from the lesson itself.
+    """
+    changed = [
+        i for i, o in change.after.occurrences.items() if o != change.before.occurrences.get(i)
+    ]
+    await mark_lessons(connection, changed)
+    for ident in changed:
+        old, new = change.before.occurrences.get(ident), change.after.occurrences[ident]
+        if old is None or new is None:
+            continue
+        rooms = {s.classroom for s in old.seats}
+        if (old.starts_at, old.ends_at) != (new.starts_at, new.ends_at) or rooms - {
+            s.classroom for s in new.seats
+        }:
+            inside = select(seats.c.occurrence).where(seats.c.classroom.in_(sorted(rooms)))
+            near = touches(old.starts_at, old.ends_at) & occurrences.c.id.in_(inside)
+            await mark_where(connection, near)
+
+
 def _same_change(occurrence: OccurrenceId, change: Change) -> ColumnElement[bool]:
     return and_(
         changes.c.occurrence == occurrence,
@@ -385,8 +409,7 @@ async def _write_history(
             }
             for each in differences(before, after)
         ]
-    if entries:
-        await connection.execute(insert(occurrence_history), entries)
+    await insert_rows(connection, insert(occurrence_history), entries)
 
 
 async def _write_notices(

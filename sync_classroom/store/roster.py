@@ -27,7 +27,8 @@ from ..domain.roster import (
     Term,
 )
 from . import tables
-from .queries import Queries, rows
+from .queries import Queries, in_chunks, rows
+from .rollups import mark_where
 
 Values = dict[str, Any]
 
@@ -91,6 +92,8 @@ class RosterQueries(Queries):
                 await self._alone(connection, ROSTER_LOCK)
                 for kind, table in _KINDS:
                     edited = await _edited(connection, kind)
+                    if table is tables.classrooms:
+                        await _mark_moved_rooms(connection, wanted[kind])
                     counts = await _apply(connection, table, wanted[kind], edited)
                     added[kind], updated[kind], unchanged[kind], kept[kind] = counts
         except IntegrityError as error:
@@ -101,6 +104,17 @@ class RosterQueries(Queries):
                 " check the roster and correct the id it refers to",
             ) from error
         return RosterChange(added=added, updated=updated, unchanged=unchanged, kept=kept)
+
+
+async def _mark_moved_rooms(connection: AsyncConnection, wanted: Iterable[Values]) -> None:
+    """A classroom's seats count for its school: of another school now, they are counted again."""
+    schools = {
+        i: v["school"] for i, v in (await stored_rows(connection, tables.classrooms)).items()
+    }
+    moved = [v["id"] for v in wanted if schools.get(v["id"], v["school"]) != v["school"]]
+    for chunk in in_chunks(moved):
+        of_rooms = select(tables.seats.c.occurrence).where(tables.seats.c.classroom.in_(chunk))
+        await mark_where(connection, tables.occurrences.c.id.in_(of_rooms))
 
 
 async def stored_rows(

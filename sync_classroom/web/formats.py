@@ -28,6 +28,11 @@ class Rate:
     fraction: str
     share: float | None
 
+    @property
+    def exact(self) -> str:
+        """`241/250`, as pages carry it for whoever checks them."""
+        return self.fraction.strip("()")
+
 
 def rate(numerator: int, denominator: int) -> Rate:
     """Write `numerator / denominator`; an empty denominator is "—", never 0 or 100 %."""

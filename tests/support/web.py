@@ -29,6 +29,7 @@ from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
+from sync_classroom.coordinator.roster import NationalSource, no_national_days
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.throttle import Throttle
 from sync_classroom.coordinator.timetable_import import ImportService
@@ -169,6 +170,7 @@ async def site(
     store: Database | None = None,
     hub: TerminalHub | None = None,
     metrics_token: str = "",
+    national: NationalSource = no_national_days,
     **changes: Any,
 ) -> AsyncIterator[Site]:
     """A served coordinator with one user of every role, signed in; 08:00 of the test day."""
@@ -194,6 +196,7 @@ async def site(
             rules=RULES,
             relay_id="relay-1",
             relay_url="https://relay.example",
+            national=national,
             record=True if changes.get("recordings") else None,
         )
         accounts = AccountService(
@@ -214,7 +217,7 @@ async def site(
             roster=booth.roster,
             calendar=CalendarService(store, booth.roster, clock),
             lessons=booth.lessons,
-            evidence=booth.evidence,
+            evidence=booth.evidence, coverage=booth.coverage,
             desk=booth.desk,
             floor=booth.floor,
             runner=booth.runner,

@@ -29,7 +29,17 @@ from .words import ROLE_WORDS
 
 LANGUAGE_COOKIE: Final = "language"
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
-_MACROS: Final = ("shape", "chip", "rate", "input", "select", "error", "described", "empty")
+_MACROS: Final = (
+    "shape",
+    "chip",
+    "rate",
+    "measure",
+    "input",
+    "select",
+    "error",
+    "described",
+    "empty",
+)
 
 # A page that has done something says so once, by a code in the address (`?done=`): no state is
 # kept between the redirect and the page, and a reload does nothing twice.
@@ -121,6 +131,7 @@ class PageInfo:
     problem: str | None
     zone: str
     version: str
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +250,7 @@ class Frame:
             problem=problem,
             zone=str(self.services.zone),
             version=self.services.settings.version,
+            simulated=self.services.settings.simulated,
         )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0020"
-down_revision = "0006"
+revision = "0010"
+down_revision = "0009"
 
 # Tables whose rows stay as they were written.
 _KEPT = {

@@ -1,0 +1,168 @@
+"""What the coordinator needs of a store for figures: results, sums, rules, the chain, the log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from ..domain.accounts import AccessEntry
+from ..domain.chain import ChainLink
+from ..domain.crediting import SeatState
+from ..domain.facts import Fact
+from ..domain.ids import ClassroomId, OccurrenceId, SchoolId
+from ..domain.judging import Judged, Rolled
+from ..domain.rollup import SeatResult
+from ..domain.rules import RulesState, RulesVersion
+from ..domain.timetable import Occurrence
+
+
+class RollupStore(Protocol):
+    """What the facts came to: seats' results, and their sums by day, week and month."""
+
+    async def stale_lessons(self, limit: int) -> Sequence[tuple[int, OccurrenceId]]:
+        """The first lessons to be counted again, each with the number of its mark."""
+        ...
+
+    async def stale_count(self) -> int:
+        """How many lessons are to be counted again."""
+        ...
+
+    async def mark_stale(self, lessons: Iterable[OccurrenceId]) -> None:
+        """Have lessons counted again."""
+        ...
+
+    async def sharing_rooms(self, lessons: Collection[OccurrenceId]) -> Sequence[Occurrence]:
+        """These lessons and every one that may take credit from one of them."""
+        ...
+
+    async def plan_dates(self) -> tuple[date, date] | None:
+        """The first and the last date of any lesson, None without one."""
+        ...
+
+    async def schools_of(
+        self, classrooms: Collection[ClassroomId]
+    ) -> Mapping[ClassroomId, SchoolId]:
+        """The schools of classrooms, as they are stored now."""
+        ...
+
+    async def store_results(self, marks: Sequence[int], judged: Judged) -> bool:
+        """Replace lessons' results and their days' sums, and take `marks` away, all or nothing.
+
+        False, and nothing is stored, if a mark is gone already.
+        """
+        ...
+
+    async def spans_to_roll(self, rules: Collection[int]) -> Sequence[tuple[int, str, date]]:
+        """Weeks and months whose sums are not those of their days: rules, span, first day."""
+        ...
+
+    async def roll_span(self, rules: int, span: str, start: date) -> None:
+        """Sum a week or a month from its days."""
+        ...
+
+    async def rolled(self, first: date, last: date) -> Rolled:
+        """The sums of `[first, last]` under the rules in force, all of one moment."""
+        ...
+
+    async def seat_results(
+        self,
+        first: date,
+        last: date,
+        *,
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+        states: Collection[SeatState] = (),
+        after: tuple[date, OccurrenceId, str] | None = None,
+        limit: int,
+    ) -> Sequence[SeatResult]:
+        """Single seats by date, lesson and seat, from after the one named."""
+        ...
+
+    async def results_of(self, lessons: Collection[OccurrenceId]) -> Sequence[SeatResult]:
+        """The seats of these lessons, by lesson and seat."""
+        ...
+
+
+class RulesStore(Protocol):
+    """Versions of the rules."""
+
+    async def rules_versions(self) -> Sequence[RulesVersion]:
+        """Every version, the first one first."""
+        ...
+
+    async def rules_by_key(self, key: str) -> RulesVersion | None:
+        """The version a key made, or None."""
+        ...
+
+    async def add_rules(
+        self,
+        changes: Mapping[str, Any],
+        *,
+        valid_from: date,
+        at: datetime,
+        by: str,
+        reason: str,
+        key: str,
+    ) -> RulesVersion:
+        """A new version: the latest with some changes; the same `key` again is the same version."""
+        ...
+
+    async def rules_state(self) -> RulesState:
+        """Which version's results are read, and which are being made."""
+        ...
+
+    async def begin_rules(self, number: int) -> None:
+        """Have every lesson counted under a version, too."""
+        ...
+
+    async def finish_rules(self) -> bool:
+        """Read the results of the version being made, once every lesson has them."""
+        ...
+
+    async def forget_results(self, kept: Sequence[int]) -> bool:
+        """Delete some results of versions that are not kept; whether there were any."""
+        ...
+
+
+class ChainStore(Protocol):
+    """The chain that seals the facts in order of arrival."""
+
+    async def chain(
+        self, first: date | None = None, last: date | None = None
+    ) -> Sequence[ChainLink]:
+        """The chain's days (UTC), in order; by default all there are."""
+        ...
+
+    async def chain_places(
+        self, first: date | None = None, last: date | None = None
+    ) -> Sequence[tuple[ChainLink, int, int]]:
+        """The chain's days, each with the numbers of its first and last fact."""
+        ...
+
+    def arrived(self, first: int, last: int) -> AsyncIterator[Sequence[Fact]]:
+        """The facts with these numbers in order of arrival, some at a time."""
+        ...
+
+    async def count_facts(self) -> int:
+        """How many facts there are, chained or from before there was a chain."""
+        ...
+
+
+class AccessLogStore(Protocol):
+    """Who looked at or took away what."""
+
+    async def log_access(self, actor: str, what: str, target: str, *, at: datetime) -> None:
+        """Remember that somebody looked at or took away something."""
+        ...
+
+    async def accesses(
+        self,
+        *,
+        actor: str | None = None,
+        what: str | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[AccessEntry]:
+        """The latest entries, newest first: of one person, of one kind, before a number."""
+        ...

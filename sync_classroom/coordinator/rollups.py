@@ -1,0 +1,156 @@
+"""Keeps the stored results what plan and facts say: counts marked lessons again, a few at a time.
+
+One coordinator does it, the one that leads. Facts show up in the figures within seconds; whatever
+is cut off halfway is marked still and is counted again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from ..domain.facts import Fact
+from ..domain.judging import judge
+from ..domain.problems import ProblemError
+from ..domain.rules import Rules, RulesState
+from ..domain.timetable import Plan
+from .evidence_ports import RollupStore, RulesStore
+from .plan_ports import TimetableStore
+from .ports import FactStore
+from .services import Clock
+
+log = structlog.get_logger(__name__)
+
+# Well within the fifteen seconds in which facts are to show up.
+EVERY_S: Final = 4.0
+# Weeks and months are summed from their days this often; until then the days are read.
+SPANS_EVERY: Final = timedelta(seconds=60)
+# Lessons judged together. A lesson of 16 seats has some 5000 facts, folded in a tenth of a second.
+LESSONS_AT_ONCE: Final = 8
+# Marks looked at together: a lesson that is live is marked by every page of the journal.
+MARKS_AT_ONCE: Final = 400
+
+
+class RollupKeeperStore(RollupStore, RulesStore, TimetableStore, FactStore, Protocol):
+    """Plan, facts, and what they came to."""
+
+
+class RollupKeeper:
+    """Counts marked lessons again. `leading` says whether this coordinator is to do it at all."""
+
+    def __init__(
+        self,
+        store: RollupKeeperStore,
+        *,
+        clock: Clock,
+        zone: ZoneInfo,
+        leading: Callable[[], bool],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._zone = zone
+        self._leading = leading
+        self._every_s = every_s
+        self._kept: tuple[int, ...] = ()
+
+    async def run(self) -> None:
+        """Count for ever; whatever goes wrong is tried again, since the marks are still there."""
+        rolled_at = self._clock() - SPANS_EVERY
+        while True:
+            try:
+                if self._leading():
+                    await self._rules_of_today()
+                    while await self.count_some():
+                        pass
+                    if not timedelta(0) <= self._clock() - rolled_at < SPANS_EVERY:
+                        rolled_at = self._clock()
+                        await self.roll_spans()
+                        await self._forget()
+            except ProblemError as problem:  # a store that is away
+                log.error("rollups.failed", code=problem.code, problem=problem.en)
+            except Exception:
+                log.exception("rollups.failed")
+            await asyncio.sleep(self._every_s)
+
+    async def settle(self) -> int:
+        """Count everything that is marked now, whoever leads; how many lessons that were."""
+        total = 0
+        while True:
+            await self._rules_of_today()
+            while counted := await self.count_some():
+                total += counted
+            # Several versions may have become valid since anybody last looked.
+            if (await self._state()).number == await self._valid():
+                break
+        await self.roll_spans()
+        await self._forget()
+        return total
+
+    async def count_some(self) -> int:
+        """Count the first marked lessons again; how many, 0 when there are none left."""
+        marks = await self._store.stale_lessons(MARKS_AT_ONCE)
+        if not marks:
+            await self._store.finish_rules()
+            return 0
+        chosen = set(list(dict.fromkeys(lesson for _, lesson in marks))[:LESSONS_AT_ONCE])
+        seen = [number for number, lesson in marks if lesson in chosen]
+        # Plan and facts are read after the marks: what comes later brings a mark of its own.
+        rules = await self._rules()
+        occurrences = await self._store.sharing_rooms(chosen)
+        facts: list[Fact] = list(await self._store.facts_of([o.id for o in occurrences]))
+        if occurrences:
+            begins = min(o.starts_at for o in occurrences)
+            ends = max(o.ends_at for o in occurrences)
+            facts += await self._store.gaps_between(begins, ends)
+        rooms = {seat.classroom for o in occurrences for seat in o.seats}
+        schools = await self._store.schools_of(rooms)
+        plan = Plan(occurrences={o.id: o for o in occurrences})
+        work = partial(judge, chosen, plan, facts, schools.__getitem__, rules)
+        judged = await asyncio.to_thread(work)
+        if not await self._store.store_results(seen, judged):
+            log.info("rollups.overtaken", lessons=len(chosen))
+        return len(chosen)
+
+    async def roll_spans(self) -> None:
+        """Sum weeks and months from their days where those have changed."""
+        for number, span, start in await self._store.spans_to_roll((await self._state()).kept):
+            await self._store.roll_span(number, span, start)
+
+    async def _state(self) -> RulesState:
+        return await self._store.rules_state()
+
+    async def _rules(self) -> dict[int, Rules]:
+        """The rules to count under: those in force, and those that are to be."""
+        versions = {v.number: v.rules for v in await self._store.rules_versions()}
+        return {number: versions[number] for number in (await self._state()).kept}
+
+    async def _rules_of_today(self) -> None:
+        """Begin to count under the version that is valid today, if another one is in force."""
+        valid, state = await self._valid(), await self._state()
+        if valid not in state.kept and state.building is None:
+            log.info("rollups.rules", number=valid)
+            await self._store.begin_rules(valid)
+
+    async def _valid(self) -> int:
+        """The latest version that is valid today; a later one is never valid before it."""
+        today = self._clock().astimezone(self._zone).date()
+        return max(
+            v.number
+            for v in await self._store.rules_versions()
+            if v.valid_from is None or v.valid_from <= today
+        )
+
+    async def _forget(self) -> None:
+        """Delete the results of versions that were in force before."""
+        kept = (await self._state()).kept
+        if kept != self._kept:
+            while await self._store.forget_results(kept):
+                pass
+            self._kept = kept

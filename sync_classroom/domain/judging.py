@@ -1,0 +1,60 @@
+"""Some lessons judged from everything that is known of them, as it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from .crediting import credited_seats
+from .evidence import Evidence
+from .facts import Fact
+from .ids import ClassroomId, OccurrenceId, SchoolId
+from .modes import Meeting, meetings_of
+from .rollup import Groups, SeatResult, result_of
+from .rules import DEFAULT, Rules
+from .timetable import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What `lessons` came to: their seats by version of the rules, and which are meetings.
+
+    A lesson without any result has none (any more): it is not in the plan, or has no seat.
+    """
+
+    lessons: frozenset[OccurrenceId]
+    results: Mapping[int, tuple[SeatResult, ...]]
+    meetings: tuple[Meeting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """The sums of a period as they are kept, with the version of the rules they were made under."""
+
+    rules: int
+    groups: Groups
+    meetings: tuple[Meeting, ...]
+
+
+def judge(
+    lessons: Collection[OccurrenceId],
+    plan: Plan,
+    facts: Iterable[Fact],
+    school_of: Callable[[ClassroomId], SchoolId],
+    rules: Mapping[int, Rules],
+) -> Judged:
+    """Judge every lesson of `plan`, and say so of `lessons` that are not in it.
+
+    `plan` has to have every lesson that shares a room with another of it; `facts` are all there
+    are about them, with the gaps that touch their windows. `rules` are versions by number.
+    """
+    facts = list(facts)
+    results: dict[int, tuple[SeatResult, ...]] = {}
+    for number, each in rules.items():
+        judged = credited_seats(plan, Evidence.of(facts, each), rules=each)
+        results[number] = tuple(
+            result_of(seat, school_of(seat.seat.classroom)) for seat in judged.values()
+        )
+    # Who was present in a meeting, and when, does not depend on any rule.
+    meetings = tuple(meetings_of(plan, Evidence.of(facts, DEFAULT)))
+    return Judged(frozenset(lessons) | plan.occurrences.keys(), results, meetings)

@@ -1,0 +1,379 @@
+"""What the facts came to, kept up to date: lessons to be counted again, seats' results, their sums.
+
+A lesson's results are replaced in one transaction with the sums of its day; the sums of weeks and
+months follow later from those of the days, and are not read before they do. Whatever is cut off
+halfway leaves its rows in `stale_results` and is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Integer,
+    Table,
+    Text,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..domain.crediting import NOT_DUE, Cause, SeatState
+from ..domain.ids import ClassroomId, OccurrenceId, SchoolId
+from ..domain.judging import Judged
+from ..domain.modes import Meeting
+from ..domain.rollup import ADDITIVE, PER_LESSON, SeatResult
+from ..domain.spans import monday_of, month_of, next_month
+from ..domain.timetable import Occurrence
+from . import tables
+from .plan_rows import load_occurrences, touches
+from .queries import Insert, Queries, in_chunks, rows
+from .rollup_tables import (
+    meeting_results,
+    rolled_spans,
+    rollup_classes,
+    rollups,
+    seat_results,
+    stale_results,
+)
+from .tables import occurrences, seats
+
+# Any constant of our own: results are replaced by one coordinator after the other.
+ROLLUP_LOCK: Final = 0x5C_1A55_0010
+
+DAY, WEEK, MONTH = "day", "week", "month"
+TOTAL: Final = "total"
+# What a group's key is taken from, by dimension.
+_KEYS: Final[dict[str, ColumnElement[str]]] = {
+    TOTAL: literal("", Text),
+    "school": seat_results.c.school,
+    "classroom": seat_results.c.classroom,
+    "subject": seat_results.c.subject,
+    "teacher": seat_results.c.teacher,
+    "host_school": seat_results.c.host_school,
+}
+# Whole weeks are read of the programme and of schools only.
+_WEEKLY: Final = (TOTAL, "school")
+_FIELDS: Final = tuple(f.name for f in fields(SeatResult))
+_COLUMNS: Final = {"school_class": "class"}
+
+
+class OvertakenError(Exception):
+    """Somebody else has counted these lessons in the meantime."""
+
+
+class RollupQueries(Queries):
+    """`RollupStore` of the coordinator's ports."""
+
+    async def stale_lessons(self, limit: int) -> Sequence[tuple[int, OccurrenceId]]:
+        """The first lessons to be counted again, each with the number of its mark."""
+        statement = select(stale_results).order_by(stale_results.c.seq).limit(limit)
+        async with self._database.read() as connection:
+            return [(row.seq, row.occurrence) for row in await rows(connection, statement)]
+
+    async def stale_count(self) -> int:
+        """How many lessons are to be counted again."""
+        statement = select(func.count(stale_results.c.occurrence.distinct()))
+        async with self._database.read() as connection:
+            found: int = (await connection.execute(statement)).scalar_one()
+            return found
+
+    async def sharing_rooms(self, lessons: Collection[OccurrenceId]) -> Sequence[Occurrence]:
+        """These lessons and every one that may take credit from one of them, by start then id.
+
+        Those are the ones whose windows overlap in a common classroom, and so on from lesson to
+        lesson.
+        """
+        found: dict[OccurrenceId, Occurrence] = {}
+        waiting: Sequence[Occurrence] = []
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(lessons)):
+                waiting = [
+                    *waiting,
+                    *await load_occurrences(connection, occurrences.c.id.in_(chunk)),
+                ]
+            while waiting:
+                found |= {o.id: o for o in waiting}
+                near: set[OccurrenceId] = set()
+                for lesson in waiting:
+                    near |= set(await _overlapping(connection, lesson))
+                waiting = []
+                for chunk in in_chunks(sorted(near - found.keys())):
+                    more = await load_occurrences(connection, occurrences.c.id.in_(chunk))
+                    waiting = [*waiting, *more]
+        return sorted(found.values(), key=lambda o: (o.starts_at, o.id))
+
+    async def plan_dates(self) -> tuple[date, date] | None:
+        """The first and the last date of any lesson, None without one."""
+        statement = select(func.min(occurrences.c.date), func.max(occurrences.c.date))
+        async with self._database.read() as connection:
+            first, last = (await connection.execute(statement)).one()
+        return None if first is None else (first, last)
+
+    async def schools_of(
+        self, classrooms: Collection[ClassroomId]
+    ) -> Mapping[ClassroomId, SchoolId]:
+        """The schools of classrooms, as they are stored now."""
+        found: dict[ClassroomId, SchoolId] = {}
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(classrooms)):
+                statement = select(tables.classrooms.c.id, tables.classrooms.c.school).where(
+                    tables.classrooms.c.id.in_(chunk)
+                )
+                found |= {row.id: row.school for row in await rows(connection, statement)}
+        return found
+
+    async def store_results(self, marks: Sequence[int], judged: Judged) -> bool:
+        """Replace the results of lessons, with the sums of their days; take `marks` away.
+
+        False, and nothing is stored, if a mark is gone: somebody else has counted them then, maybe
+        from later facts.
+        """
+        try:
+            async with self._database.write() as connection:
+                await self._alone(connection, ROLLUP_LOCK)
+                await _take_marks(connection, marks)
+                touched = await _replace(connection, judged)
+                for number, day in sorted(touched):
+                    await _sum_day(connection, self._insert, number, day)
+        except OvertakenError:
+            return False
+        return True
+
+    async def spans_to_roll(self, rules: Collection[int]) -> Sequence[tuple[int, str, date]]:
+        """Weeks and months whose sums are not those of their days: rules, span, first day."""
+        statement = select(rolled_spans).where(rolled_spans.c.rules.in_(list(rules)))
+        async with self._database.read() as connection:
+            done = {(r.rules, r.span, r.start) for r in await rows(connection, statement)}
+        days = [(number, day) for number, span, day in done if span == DAY]
+        weeks = {(number, WEEK, monday_of(day)) for number, day in days}
+        months = {(number, MONTH, month_of(day)) for number, day in days}
+        return sorted((weeks | months) - done)
+
+    async def roll_span(self, rules: int, span: str, start: date) -> None:
+        """Sum a week or a month from its days."""
+        end = start + timedelta(days=7) if span == WEEK else next_month(start)
+        async with self._database.write() as connection:
+            await self._alone(connection, ROLLUP_LOCK)
+            for table in (rollups, rollup_classes, rolled_spans):
+                await connection.execute(
+                    delete(table).where(
+                        table.c.rules == rules, table.c.span == span, table.c.start == start
+                    )
+                )
+            head: list[Any] = _head(rules, span, start)
+            sums: list[Any] = [func.sum(rollups.c[name]) for name in ADDITIVE]
+            for table, values, group in (
+                (rollups, sums, ("dim", "key")),
+                (rollup_classes, [func.max(rollup_classes.c.present)], ("dim", "key", "class")),
+            ):
+                keys = [table.c[name] for name in group]
+                wanted = (
+                    select(*head, *keys, *values)
+                    .where(
+                        table.c.rules == rules,
+                        table.c.span == DAY,
+                        table.c.start >= start,
+                        table.c.start < end,
+                    )
+                    .group_by(*keys)
+                )
+                if span == WEEK:
+                    wanted = wanted.where(table.c.dim.in_(_WEEKLY))
+                await connection.execute(insert(table).from_select(list(table.c), wanted))
+            await connection.execute(
+                insert(rolled_spans).values(rules=rules, span=span, start=start)
+            )
+
+    async def mark_stale(self, lessons: Iterable[OccurrenceId]) -> None:
+        """Have lessons counted again."""
+        async with self._database.write() as connection:
+            await mark_lessons(connection, lessons)
+
+
+async def mark_lessons(connection: AsyncConnection, lessons: Iterable[OccurrenceId]) -> None:
+    """Have lessons counted again, whether the plan knows them or not (yet)."""
+    found = [{"occurrence": o} for o in sorted(set(lessons))]
+    if found:
+        await connection.execute(insert(stale_results), found)
+
+
+async def mark_where(connection: AsyncConnection, where: ColumnElement[bool]) -> None:
+    """Have the lessons counted again that meet a condition."""
+    wanted = select(occurrences.c.id).where(where)
+    await connection.execute(insert(stale_results).from_select(["occurrence"], wanted))
+
+
+async def mark_around(connection: AsyncConnection, from_at: datetime, to_at: datetime) -> None:
+    """Have the lessons counted again whose windows touch `[from_at, to_at)`."""
+    await mark_where(connection, touches(from_at, to_at))
+
+
+async def _overlapping(connection: AsyncConnection, lesson: Occurrence) -> list[OccurrenceId]:
+    """Ids of the lessons that overlap one in a room of its own seats."""
+    rooms = sorted({s.classroom for s in lesson.seats})
+    found: list[OccurrenceId] = []
+    for chunk in in_chunks(rooms):
+        statement = (
+            select(occurrences.c.id)
+            .join(seats, seats.c.occurrence == occurrences.c.id)
+            .where(touches(lesson.starts_at, lesson.ends_at), seats.c.classroom.in_(chunk))
+            .distinct()
+        )
+        found += [row.id for row in await rows(connection, statement)]
+    return found
+
+
+async def _take_marks(connection: AsyncConnection, marks: Sequence[int]) -> None:
+    gone = 0
+    for start in range(0, len(marks), 500):
+        chunk = marks[start : start + 500]
+        done = await connection.execute(delete(stale_results).where(stale_results.c.seq.in_(chunk)))
+        gone += done.rowcount
+    if gone != len(marks):
+        raise OvertakenError
+
+
+async def _replace(connection: AsyncConnection, judged: Judged) -> set[tuple[int, date]]:
+    """The new results for the old ones; by version of the rules, the days that may differ."""
+    touched: set[tuple[int, date]] = set()
+    for chunk in in_chunks(sorted(judged.lessons)):
+        ours = seat_results.c.occurrence.in_(chunk), seat_results.c.rules.in_(list(judged.results))
+        before = select(seat_results.c.rules, seat_results.c.date).where(*ours).distinct()
+        touched |= {(row.rules, row.date) for row in await rows(connection, before)}
+        await connection.execute(delete(seat_results).where(*ours))
+        await connection.execute(
+            delete(meeting_results).where(meeting_results.c.occurrence.in_(chunk))
+        )
+    for number, results in judged.results.items():
+        touched |= {(number, r.date) for r in results}
+        if results:
+            await connection.execute(
+                insert(seat_results), [{"rules": number, **_row(r)} for r in results]
+            )
+    if judged.meetings:
+        await connection.execute(insert(meeting_results), [_meeting(m) for m in judged.meetings])
+    return touched
+
+
+def _row(result: SeatResult) -> dict[str, Any]:
+    row = {_COLUMNS.get(name, name): getattr(result, name) for name in _FIELDS}
+    row["state"] = result.state.value
+    row["cause"] = result.cause and result.cause.value
+    return row
+
+
+def result_from(row: Any) -> SeatResult:
+    """A row of `seat_results` as the domain has it."""
+    values = {name: row._mapping[_COLUMNS.get(name, name)] for name in _FIELDS}
+    values["state"] = SeatState(values["state"])
+    values["cause"] = values["cause"] and Cause(values["cause"])
+    return SeatResult(**values)
+
+
+def _meeting(meeting: Meeting) -> dict[str, Any]:
+    return {
+        "occurrence": meeting.occurrence,
+        "date": meeting.date,
+        "presence": {t: [list(s) for s in spans] for t, spans in meeting.presence.items()},
+    }
+
+
+# ---------------------------------------------------------------------------- a day's sums
+
+
+def _head(rules: int, span: str, start: date) -> list[Any]:
+    """The first columns of a row of sums, as values."""
+    return [literal(rules, Integer), literal(span, Text), literal(start, Date)]
+
+
+def _when(condition: ColumnElement[bool], value: Any = 1) -> ColumnElement[int]:
+    return case((condition, value), else_=0)
+
+
+def _measures() -> dict[str, ColumnElement[int]]:
+    """What one seat adds to each sum; those once a lesson are the same in all its seats."""
+    r = seat_results.c
+    due, held = r.state.not_in(sorted(s.value for s in NOT_DUE)), r.state == SeatState.HELD.value
+    return {
+        "due_periods": _when(due, r.periods),
+        "held_periods": _when(held, r.periods),
+        "credited_s": r.credited_s,
+        "adjusted_s": r.adjusted_s,
+        "due_credited_s": _when(due, r.credited_s),
+        "due_host_s": _when(due, r.host_s),
+        "attendances": _when(held, func.coalesce(r.present, r.expected, 0)),
+        "interacted": _when(held, cast(r.interacted, Integer)),
+        **{f"{s.value}_seats": _when(r.state == s.value) for s in SeatState},
+        **{f"cause_{c.value}": _when(func.coalesce(r.cause, "") == c.value) for c in Cause},
+        "host_s": _when(due, r.host_s),
+        "host_window_s": _when(due, r.window_s),
+        "host_periods": _when(held, r.periods),
+    }
+
+
+async def _sum_day(
+    connection: AsyncConnection, inserter: Callable[[Table], Insert], rules: int, day: date
+) -> None:
+    """Make a day's sums again; its week and month are not those of their days any more."""
+    for table in (rollups, rollup_classes):
+        await connection.execute(
+            delete(table).where(table.c.rules == rules, table.c.span == DAY, table.c.start == day)
+        )
+    await connection.execute(
+        delete(rolled_spans).where(
+            rolled_spans.c.rules == rules,
+            or_(
+                (rolled_spans.c.span == WEEK) & (rolled_spans.c.start == monday_of(day)),
+                (rolled_spans.c.span == MONTH) & (rolled_spans.c.start == month_of(day)),
+            ),
+        )
+    )
+    await connection.execute(
+        inserter(rolled_spans)
+        .values(rules=rules, span=DAY, start=day)
+        .on_conflict_do_nothing(index_elements=["rules", "span", "start"])
+    )
+    r = seat_results.c
+    here = (r.rules == rules) & (r.date == day)
+    head: list[Any] = _head(rules, DAY, day)
+    measures = _measures()
+    sums: list[Any] = []
+    classes: list[Any] = []
+    for dim, key in _KEYS.items():
+        lessons = (
+            select(
+                key.label("key"),
+                *(
+                    (func.max if name in PER_LESSON else func.sum)(value).label(name)
+                    for name, value in measures.items()
+                ),
+            )
+            .where(here)
+            .group_by(*([] if dim == TOTAL else [key]), r.occurrence)
+            .subquery()
+        )
+        of_lessons: list[Any] = [func.sum(lessons.c[name]) for name in ADDITIVE]
+        sums.append(
+            select(*head, literal(dim, Text), lessons.c.key, *of_lessons).group_by(lessons.c.key)
+        )
+        held = here & (r.state == SeatState.HELD.value) & r["class"].is_not(None)
+        classes.append(
+            select(*head, literal(dim, Text), key, r["class"], func.max(r.present))
+            .where(held)
+            .group_by(*([] if dim == TOTAL else [key]), r["class"])
+        )
+    for table, parts in ((rollups, sums), (rollup_classes, classes)):
+        await connection.execute(insert(table).from_select(list(table.c), union_all(*parts)))
