@@ -66,7 +66,8 @@ class _Document(Writer):
                     ("plan", "plan.json"), ("facts", "facts.ndjson"), ("rules", "rules.json")
                 )
                 if file in content["sha256"]
-            ],
+            ]
+            + ([[self.w("hash_chain"), content["chain"]]] if content["chain"] else []),
             "note": self.w("cover_note"),
             "blocks": [
                 *self._headlines(), *self._schools(), *self._weeks(), *self._not_held(),

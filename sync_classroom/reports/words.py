@@ -23,6 +23,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "hash_plan": ("计划 SHA-256", "SHA-256 of plan"),
     "hash_facts": ("事实 SHA-256", "SHA-256 of facts"),
     "hash_rules": ("规则 SHA-256", "SHA-256 of rules"),
+    "hash_chain": ("事实链头", "Head of the facts' chain"),
     "facts_read": ("所用事实", "Facts used"),
     "facts_count": ("{} 条", "{}"),
     "cover_note": (

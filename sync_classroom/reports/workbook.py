@@ -351,6 +351,8 @@ class _Workbook:
             (self._w("made_by"), f"sync-classroom {content['version']}"),
             *((f"SHA-256 {name}", digest) for name, digest in sorted(content["sha256"].items())),
         ]  # fmt: skip
+        if content["chain"]:
+            about.append((self._w("hash_chain"), content["chain"]))
         for at, (label, value) in enumerate(about, start=1):
             sheet.write_string(at, 0, label, self._soft)
             sheet.write_string(at, 1, text(value), self._plain)

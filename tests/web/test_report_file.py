@@ -30,6 +30,9 @@ async def test_files_are_attachments_that_nobody_else_keeps(tmp_path: Path, path
         assert answer.headers["Content-Disposition"] == (
             'attachment; filename="month-2026-11-23-2026-11-23-en-report.xlsx"'
         )
+        (entry,) = await served.services.coverage.accesses()
+        assert (entry.actor, entry.what) == ("reviewer", "report.fetch")
+        assert entry.target == f"{asked.id}/report.xlsx"
         for name in ("basis.json", "report.pdf", "%2e%2e%2ftest.db"):
             gone = await served.ask("GET", f"{path}/{asked.id}/{name}", role=Role.REVIEWER)
             assert gone.status == 404
