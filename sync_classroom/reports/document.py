@@ -145,7 +145,7 @@ class _Document(Writer):
         rows = self.tables["week"]
 
         def named(row: Mapping[str, Any]) -> str:
-            return f"{week_label(row, self.language)} ({row['id']})"
+            return f"{week_label(row, self.language)} ({row['id'][5:]})"
 
         return [
             self.heading(self.w("weeks")),
