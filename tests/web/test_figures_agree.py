@@ -19,8 +19,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -30,14 +28,10 @@ import pytest
 from click.testing import CliRunner
 
 from sync_classroom.cli import main
-from sync_classroom.cli.simulate_term import write_term
 from sync_classroom.domain.accounts import Role
-from sync_classroom.store.database import open_store
-from tests.support.coordination import TurnedClock
 from tests.support.pages import VOID, Page, look
-from tests.support.plans import at
-from tests.support.simulated import NATIONAL, simulated
-from tests.support.web import Site, site
+from tests.support.simulated import simulated_site
+from tests.support.web import site
 
 pytestmark = pytest.mark.asyncio
 
@@ -106,21 +100,6 @@ class Figures(HTMLParser):
         for _, shown in self._open:
             if shown is not None:
                 shown.text += data
-
-
-@asynccontextmanager
-async def simulated_site(folder: Path) -> AsyncIterator[Site]:
-    """Three simulated weeks behind real pages, on the Monday after."""
-    store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
-    try:
-        await write_term(store, simulated(), at=at("08:00", "2026-09-21"))
-        clock = TurnedClock(at("08:00", "2026-09-21"))
-        async with site(
-            folder, store=store, clock=clock, national=NATIONAL, simulated=True
-        ) as served:
-            yield served
-    finally:
-        await store.close()
 
 
 class Audits:
