@@ -334,7 +334,8 @@ def bundle_service(
 ) -> BundleService:
     """Who reads plan and facts into bundles and reports, under the rules in force."""
     return BundleService(
-        store, booth.roster, BundleWriter, rules=booth.evidence.rules, clock=clock,
+        store, booth.roster, BundleWriter, rules=booth.evidence.rules,
+        chain=booth.coverage.chain_head, clock=clock,
         zone=zone,
     )  # fmt: skip
 

@@ -118,7 +118,7 @@ async def _content(
     options = report_options(obj.settings)
     about = About(
         ReportKind.PERIOD, language, options.programme, gathered.cut_off, __version__,
-        gathered.sha256, gathered.facts, options.targets,
+        gathered.sha256, gathered.facts, options.targets, gathered.chain,
     )  # fmt: skip
     content = report_content(
         coverage, gathered.plan.roster, about, adjustments=gathered.adjustments

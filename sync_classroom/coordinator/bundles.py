@@ -45,7 +45,8 @@ class Gathered:
     """What was read: everything a figure of the period rests on.
 
     `facts` are counts by kind, of the period's lessons and of those beside it; `adjustments` those
-    of the period's lessons. `sha256` is empty unless a bundle was written.
+    of the period's lessons. `chain` is the head of the facts' chain when reading began. `sha256` is
+    empty unless a bundle was written.
     """
 
     plan: Plan
@@ -54,6 +55,7 @@ class Gathered:
     first: date
     last: date
     cut_off: datetime
+    chain: str
     facts: Counter[str] = field(default_factory=Counter)
     adjustments: list[Adjustment] = field(default_factory=list)
     sha256: dict[str, str] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class BundleService:
         open_bundle: OpenBundle,
         *,
         rules: Callable[[], Awaitable[Rules]],
+        chain: Callable[[], Awaitable[str]],
         clock: Clock,
         zone: ZoneInfo,
     ) -> None:
@@ -88,6 +91,7 @@ class BundleService:
         self._roster = roster
         self._open = open_bundle
         self._rules = rules
+        self._chain = chain
         self._clock = clock
         self.zone = zone
 
@@ -161,7 +165,7 @@ class BundleService:
         plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
         chosen = rules or (await self._rules(),)
         evidence = [Evidence(r) for r in chosen]
-        return Gathered(plan, evidence, chosen, first, last, cut_off)
+        return Gathered(plan, evidence, chosen, first, last, cut_off, await self._chain())
 
     async def _read(
         self,

@@ -358,6 +358,7 @@ class ReportService:
         about = About(
             report.kind, report.language, self._options.programme, gathered.cut_off, self._version,
             gathered.sha256, gathered.facts, self._options.targets,
+            gathered.chain,
         )  # fmt: skip
         content = report_content(
             coverage, gathered.plan.roster, about, adjustments=gathered.adjustments,

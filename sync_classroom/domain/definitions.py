@@ -350,3 +350,23 @@ MODES: Final[Mapping[str, Named]] = {
     "research": Named("在线帮扶教研", "Research", "参加的已开展教研", "held meetings attended"),
     "push": Named("精准帮扶推送", "Push", "打开的推送对象", "targets opened"),
 }
+
+#: The kinds of facts, by their code names.
+FACT_KINDS: Final[Mapping[str, Named]] = {
+    "host_media": Named("主讲媒体", "Host media"),
+    "seat_media": Named("听讲媒体", "Seat media"),
+    "participant_media": Named("教研媒体", "Research media"),
+    "headcount": Named("到课人数", "Head counts"),
+    "interaction": Named("互动", "Interactions"),
+    "journal_gap": Named("日志缺失", "Journal gaps"),
+    "push_delivered": Named("推送送达", "Push delivered"),
+    "push_opened": Named("推送打开", "Push opened"),
+    "push_completed": Named("推送完成", "Push completed"),
+    "adjustment": Named("人工认定", "Adjustments"),
+}
+
+
+def kind_name(kind: str, language: str) -> str:
+    """What a kind of facts is called; a kind that is new here is called by its code."""
+    named = FACT_KINDS.get(kind)
+    return kind if named is None else named.name(language)

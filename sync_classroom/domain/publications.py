@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from .bundle import plan_to_dict
+from .definitions import kind_name
 from .report import ReportKind
 from .roster import Term
 from .snapshot import differences
@@ -209,8 +210,19 @@ def compare(published: Basis, same_rules: Basis, now: Basis) -> tuple[list[dict[
         for d in differences(same_rules.figures, now.figures)
         if not d.path.startswith("rules.")
     ]
-    found.sort(key=lambda d: d["path"].startswith("seats"))
+    found.sort(key=lambda d: _rank(d["path"]))
     return found, _why(published, now)
+
+
+#: Which differences a reader wants first; single seats last, what is not named before them.
+_ORDER: Final = ("totals", "by_school", "causes", "by_subject", "by_week", "by_classroom")
+
+
+def _rank(path: str) -> int:
+    group = path.partition(".")[0]
+    if group == "seats":
+        return len(_ORDER) + 1
+    return _ORDER.index(group) if group in _ORDER else len(_ORDER)
 
 
 def _why(published: Basis, now: Basis) -> Why:
@@ -244,7 +256,10 @@ def why_in_words(why: Why, language: str) -> str:
     zh = language == "zh"
     parts = []
     for kind, n in why.facts.items():
-        parts.append(f"截止后到达的事实 {kind} {n:+} 条" if zh else f"{n:+} facts of {kind}")
+        name = kind_name(kind, language)
+        parts.append(
+            f"截止后到达的事实：{name} {n:+} 条" if zh else f"facts after the cut-off: {name} {n:+}"
+        )
     parts += [f"人工认定：{text}" if zh else f"adjustment: {text}" for text in why.adjustments]
     words = {"added": "新增", "removed": "去掉", "changed": "改动"}
     for what, n in why.lessons.items():

@@ -60,7 +60,8 @@ class About:
     """What a report says of itself, beside its figures.
 
     `cut_off` is when the facts were read, `sha256` the hashes of the bundle's files, `facts` how
-    many of each kind were read. `programme` is the name people know.
+    many of each kind were read, `chain` the head of their chain. `programme` is the name people
+    know.
     """
 
     kind: ReportKind
@@ -71,6 +72,7 @@ class About:
     sha256: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, int] = field(default_factory=dict)
     targets: Sequence[Target] = ()
+    chain: str = ""
 
 
 def report_content(
@@ -101,6 +103,7 @@ def report_content(
         "version": about.version,
         "sha256": dict(about.sha256),
         "facts": dict(about.facts),
+        "chain": about.chain,
         "figures": whole,
         "tables": tables.written(),
         "week_school": tables.week_school(),

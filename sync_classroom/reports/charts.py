@@ -12,7 +12,7 @@ from typing import Any, Final
 import vl_convert
 
 from ..domain.crediting import Cause, SeatState
-from ..domain.definitions import CAUSES, DEFINITIONS, MODES, STATES
+from ..domain.definitions import CAUSES, MODES, STATES
 from ..domain.writing import percent
 from .fonts import Typeface
 from .words import word
@@ -270,7 +270,7 @@ def _causes(content: Mapping[str, Any]) -> dict[str, Any] | None:
         "encoding": {
             "y": y,
             "x": {"field": "seats", "type": "quantitative", "title": None,
-                  "axis": {"tickMinStep": 1, "tickCount": 6}},
+                  "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d"}},
         },
         "layer": [
             {"mark": {"type": "bar", "height": 14, "color": "#9b2c2c"}},
@@ -305,15 +305,14 @@ def _build(content: Mapping[str, Any]) -> dict[str, Any] | None:
     steps = [{"day": day, "rooms": n} for day, n in build["steps"]]
     if not steps:
         return None
-    language = content["language"]
     steps.append({"day": last, "rooms": steps[-1]["rooms"]})
     targets = [{"day": day, "rooms": n} for day, n in build["targets"]]
     top = max([s["rooms"] for s in steps] + [t["rooms"] for t in targets] + [build["target"]])
-    x = {"field": "day", "type": "temporal", "title": None,
+    x = {"field": "day", "type": "temporal", "title": None, "scale": {"padding": 24},
          "axis": {"format": "%Y", "tickCount": "year", "grid": False}}  # fmt: skip
     y = {"field": "rooms", "type": "quantitative", "scale": {"domain": [0, top * 1.15]},
-         "title": DEFINITIONS["build_progress"].name(language),
-         "axis": {"tickMinStep": 1, "tickCount": 6}}  # fmt: skip
+         "title": None,
+         "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d"}}  # fmt: skip
     at = {"x": x, "y": y}
     return {
         "width": WIDTH - 70,

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from ..domain.crediting import Cause
-from ..domain.definitions import CAUSES, DEFINITIONS, MODES
+from ..domain.definitions import CAUSES, DEFINITIONS, MODES, kind_name
 from ..domain.writing import duration, percent
 from .blocks import MOST_NAME, Block, Cell, Writer
 from .charts import week_label
 from .fonts import Typeface
-from .words import FACT_KINDS, RULES, pick, word
+from .words import RULES, pick, word
 
 # More rows than these are in the XLSX only: a report is read, not searched.
 MOST_ADJUSTMENTS: Final = 30
@@ -66,7 +66,8 @@ class _Document(Writer):
                     ("plan", "plan.json"), ("facts", "facts.ndjson"), ("rules", "rules.json")
                 )
                 if file in content["sha256"]
-            ],
+            ]
+            + ([[self.w("hash_chain"), content["chain"]]] if content["chain"] else []),
             "note": self.w("cover_note"),
             "blocks": [
                 *self._headlines(), *self._schools(), *self._weeks(), *self._not_held(),
@@ -144,7 +145,7 @@ class _Document(Writer):
         rows = self.tables["week"]
 
         def named(row: Mapping[str, Any]) -> str:
-            return f"{week_label(row, self.language)} ({row['id']})"
+            return f"{week_label(row, self.language)} ({row['id'][5:]})"
 
         return [
             self.heading(self.w("weeks")),
@@ -264,7 +265,7 @@ class _Document(Writer):
         n, d = share["numerator"], share["denominator"]
         language = self.language
         kinds: list[list[Cell]] = [
-            [pick(FACT_KINDS.get(kind, (kind, kind)), language), kind, str(count)]
+            [kind_name(kind, language), kind, str(count)]
             for kind, count in sorted(self.content["facts"].items())
         ]
         return [

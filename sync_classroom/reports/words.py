@@ -23,6 +23,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "hash_plan": ("计划 SHA-256", "SHA-256 of plan"),
     "hash_facts": ("事实 SHA-256", "SHA-256 of facts"),
     "hash_rules": ("规则 SHA-256", "SHA-256 of rules"),
+    "hash_chain": ("事实链头", "Head of the facts' chain"),
     "facts_read": ("所用事实", "Facts used"),
     "facts_count": ("{} 条", "{}"),
     "cover_note": (
@@ -150,19 +151,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "not_periods": ("课时", "periods"),
     "alt_matrix": ("各校三种模式的次数，数值见 XLSX 文件。", "Counts of each mode by school."),
-}
-
-FACT_KINDS: Final[dict[str, tuple[str, str]]] = {
-    "host_media": ("主讲媒体", "Host media"),
-    "seat_media": ("听讲媒体", "Seat media"),
-    "participant_media": ("教研媒体", "Research media"),
-    "headcount": ("到课人数", "Head counts"),
-    "interaction": ("互动", "Interactions"),
-    "journal_gap": ("日志缺失", "Journal gaps"),
-    "push_delivered": ("推送送达", "Push delivered"),
-    "push_opened": ("推送打开", "Push opened"),
-    "push_completed": ("推送完成", "Push completed"),
-    "adjustment": ("人工认定", "Adjustments"),
 }
 
 RULES: Final[dict[str, tuple[str, str]]] = {

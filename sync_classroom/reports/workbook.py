@@ -19,12 +19,12 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from ..domain.crediting import Cause
-from ..domain.definitions import CAUSES, DEFINITIONS, MODES, Unit
+from ..domain.definitions import CAUSES, DEFINITIONS, MODES, Unit, kind_name
 from ..domain.rules import Rules
 from ..domain.writing import NOTHING
 from .charts import week_label
 from .seat_sheet import SeatSheet, text
-from .words import FACT_KINDS, RULES, pick, word
+from .words import RULES, pick, word
 
 A4: Final = 9
 _HEAD_ROW: Final = 2
@@ -351,6 +351,8 @@ class _Workbook:
             (self._w("made_by"), f"sync-classroom {content['version']}"),
             *((f"SHA-256 {name}", digest) for name, digest in sorted(content["sha256"].items())),
         ]  # fmt: skip
+        if content["chain"]:
+            about.append((self._w("hash_chain"), content["chain"]))
         for at, (label, value) in enumerate(about, start=1):
             sheet.write_string(at, 0, label, self._soft)
             sheet.write_string(at, 1, text(value), self._plain)
@@ -367,7 +369,7 @@ class _Workbook:
         )  # fmt: skip
         after = self._write_pairs(
             after + 1, self._w("facts_by_kind"),
-            [(pick(FACT_KINDS.get(k, (k, k)), self._language), k, n)
+            [(kind_name(k, self._language), k, n)
              for k, n in sorted(content["facts"].items())],
         )  # fmt: skip
         self._charts(after + 1)

@@ -25,7 +25,7 @@ class ReportIn(In):
     formats: list[Literal["pdf", "xlsx", "csv"]] = Field(list(FORMATS), max_length=3)
 
 
-class PublishIn(In):
+class PublishReportIn(In):
     """Publish a report that is done."""
 
     note: str = Field("", max_length=MAX_NOTE)
@@ -127,7 +127,7 @@ async def remove(call: Call[None, None]) -> None:
     await call.services.reports.remove(call.path("report"), actor=call.user.login)
 
 
-async def publish(call: Call[PublishIn, None]) -> PublicationOut:
+async def publish(call: Call[PublishReportIn, None]) -> PublicationOut:
     """Publish a report as it is, for ever."""
     made = await call.services.reports.publish(
         call.path("report"), call.body.note, actor=call.user.login, key=call.key
@@ -186,7 +186,7 @@ def _publication(made: Publication, restated: Any) -> PublicationOut:
 ROUTES: Final = (
     ApiRoute(
         "api.reports.ask", "POST", "/api/reports", ask, "Ask for a report",
-        body=ReportIn, answer=ReportOut, status=202, problems=(429,), idempotent=True,
+        body=ReportIn, answer=ReportOut, status=201, problems=(429,), idempotent=True,
     ),
     ApiRoute("api.reports.list", "GET", "/api/reports", listed, "The latest reports",
              answer=ReportsOut),
@@ -198,7 +198,7 @@ ROUTES: Final = (
              "Remove a report's files", status=204, problems=(404, 409)),
     ApiRoute(
         "api.reports.publish", "POST", "/api/reports/{report}/publish", publish,
-        "Publish a report", body=PublishIn, answer=PublicationOut, status=201,
+        "Publish a report", body=PublishReportIn, answer=PublicationOut, status=201,
         problems=(404, 409), idempotent=True,
     ),
     ApiRoute("api.publications", "GET", "/api/publications", publications,

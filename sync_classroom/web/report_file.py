@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-import structlog
 from aiohttp import web
 
 from .keys import SERVICES, USER
-
-log = structlog.get_logger(__name__)
 
 _TYPES: Final = {
     "pdf": "application/pdf",
@@ -25,7 +22,7 @@ async def report_file(request: web.Request, report: str, name: str) -> web.Strea
     path = await services.reports.file(report, name)
     found = await services.reports.report(report)
     user = request[USER]
-    log.info("report.fetched", report=report, file=name, by=user.login)
+    await services.coverage.log_access(user.login, "report.fetch", f"{report}/{name}")
     shown = f"{found.kind.value}-{found.first}-{found.last}-{found.language}-{name}"
     response = web.FileResponse(path)
     response.content_type = _TYPES[name.rpartition(".")[2]]

@@ -245,7 +245,7 @@ async def test_a_late_journal_is_a_restatement_and_never_changes_what_was_publis
         # The next report of these days names the restatement.
         await desk.made("k2")
         (restated,) = desk.notes.contents[-1]["restatements"]
-        assert "seat_media +1" in restated["why_zh"]
+        assert "听讲媒体 +1" in restated["why_zh"]
 
 
 async def test_the_calendar_does_not_keep_what_it_found_before(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sync_classroom.domain.writing import clock_length, percent
 from sync_classroom.reports.charts import draw
 from sync_classroom.reports.fonts import load_typeface
 from sync_classroom.reports.pdf import make_pdf
-from tests.support.reports import CASE, HASHES, content
+from tests.support.reports import CASE, CHAIN, HASHES, content
 
 FACE = load_typeface()
 
@@ -71,7 +71,7 @@ def test_every_figure_of_the_audit_can_be_read_back(reader: PdfReader) -> None:
 
 def test_cover_names_hashes_rules_and_cut_off(reader: PdfReader) -> None:
     text = squeezed(reader.pages[0].extract_text())
-    for digest in HASHES.values():
+    for digest in (*HASHES.values(), CHAIN):
         assert digest in text
     assert "2026-12-0111:00(Asia/Shanghai)" in text
 

@@ -19,6 +19,7 @@ from sync_classroom.domain.timetable import Plan
 CASE = Path(__file__).parent.parent / "domain" / "cases" / "three-weeks"
 CUT_OFF = datetime(2026, 12, 1, 3, tzinfo=UTC)
 HASHES = {"plan.json": "a1" * 32, "facts.ndjson": "b2" * 32, "rules.json": "c3" * 32}
+CHAIN = "d4" * 32
 TARGETS = (Target(date(2020, 12, 31), 16), Target(date(2022, 12, 31), 48))
 HOSTILE = (
     '=cmd|"/c calc"!A1',
@@ -47,7 +48,7 @@ def content(language: str = "zh", *, hostile: bool = False, **changes: Any) -> d
         coverage = summarise(plan, Evidence.of(facts, coverage.rules), rules=coverage.rules)
     about = About(
         ReportKind.MONTH, language, HOSTILE[1] if hostile else "同步课堂帮扶", CUT_OFF, "1.2.3",
-        HASHES, Counter(kind_of(f) for f in facts), TARGETS,
+        HASHES, Counter(kind_of(f) for f in facts), TARGETS, CHAIN,
     )  # fmt: skip
     vouched = [f for f in facts if isinstance(f, Adjustment)]
     if hostile:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from ...coordinator.reports import BUNDLE_FILE, MAX_NOTE, SCHEDULE
-from ...domain.definitions import DEFINITIONS
+from ...domain.crediting import SeatState
+from ...domain.definitions import CAUSES, DEFINITIONS, MODES, STATES
 from ...domain.problems import ProblemError
 from ...domain.publications import (
     FORMATS,
@@ -342,7 +343,12 @@ def _shown(frame: Frame, restated: Restatement) -> Sequence[tuple[str, str, str,
     """`(what, published, found, because)` of the first differences, measures by their names."""
     because = {"evidence": frame.t("事实、认定或计划"), "rules": frame.t("规则")}
     return [
-        (_path(frame, d["path"]), _plain(d["published"]), _plain(d["found"]), because[d["because"]])
+        (
+            _path(frame, d["path"]),
+            _plain(frame, d["published"]),
+            _plain(frame, d["found"]),
+            because[d["because"]],
+        )
         for d in restated.differences[:MOST_SHOWN]
     ]
 
@@ -351,7 +357,11 @@ def _path(frame: Frame, path: str) -> str:
     """`by_school.remote-6.held_rate.numerator` with names instead of codes."""
     roster = frame.roster
     names: dict[str, str] = {d.code: d.name(frame.tongue.code) for d in DEFINITIONS.values()}
-    names |= {"totals": frame.t("合计"), "seats": frame.t("听课席")}
+    code = frame.tongue.code
+    names |= {cause.value: named.name(code) for cause, named in CAUSES.items()}
+    names |= {mode: named.name(code) for mode, named in MODES.items()}
+    names |= {"totals": frame.t("合计"), "seats": frame.t("听课席"), "state": frame.t("状态")}
+    names |= {"causes": frame.t("未开原因"), "mode_matrix": frame.t("三种帮扶模式")}
     names |= {"numerator": frame.t("分子"), "denominator": frame.t("分母")}
     for things in (roster.schools, roster.classrooms, roster.teachers):
         names |= {str(k): thing.name for k, thing in things.items()}
@@ -359,7 +369,10 @@ def _path(frame: Frame, path: str) -> str:
     return " · ".join(names.get(p, p) for p in parts)
 
 
-def _plain(value: Any) -> str:
+def _plain(frame: Frame, value: Any) -> str:
+    """A value in words: a seat's state by its name."""
+    if value in list(SeatState):
+        return STATES[SeatState(value)].name(frame.tongue.code)
     return "—" if value is None else str(value)
 
 
