@@ -24,6 +24,7 @@ WITHOUT_TESTS = {
     "domain/timetable.py",
     "relay/session.py",
     "relay/settings.py",
+    "coordinator/evidence_ports.py",
     "coordinator/plan_ports.py",
     "coordinator/ports.py",
     "coordinator/report_ports.py",

@@ -22,7 +22,7 @@ MODULES: Final = {
     "audit": "audit",
     "bundle": "audit",
     "calendar": "calendar",
-    "coverage": "plan",
+    "coverage": "coverage",
     "demo": "demo",
     "doctor": "doctor",
     "drain": "drain",

@@ -41,10 +41,10 @@ from ..simulator.swarm import (
     open_http,
 )
 from ..simulator.terminal import CommandRefusedError, VirtualTerminal
+from .coverage import print_coverage
 from .doctor import in_use
 from .language import say
 from .offline import Offline, open_offline
-from .plan import print_coverage
 from .settings import local_settings, serve_settings
 from .watch import watch
 
@@ -364,7 +364,8 @@ def _print_addresses(console: Console, url: str, planned: Planned, recording: Re
 async def _print_coverage(settings: Settings, console: Console) -> None:
     async with open_offline(serve_settings(settings)) as services:
         today = services.clock().astimezone(services.zone).date()
-        figures = await services.evidence.coverage(today, today)
+        await services.coverage.settle()
+        figures = await services.coverage.figures(today, today)
         await print_coverage(services, figures, console)
     share = f"{figures.rules.held:.0%}"
     console.print(

@@ -1,9 +1,8 @@
-"""`init`, `lesson` and `coverage`: roster, plan and figures at the server's own console."""
+"""`init` and `lesson`: roster and plan at the server's own console."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import tomllib
 from datetime import date, datetime, timedelta
@@ -13,10 +12,9 @@ from typing import Any, Final
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from ..domain.booking import NewLesson, SeatRequest
-from ..domain.coverage import Coverage
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId, TeacherId
 from ..domain.lesson import LessonState
 from ..domain.problems import ProblemError
@@ -200,7 +198,7 @@ def lesson_list(obj: Any, first: datetime | None, last: datetime | None) -> None
 
     async def work() -> None:
         async with open_offline(serve_settings(obj.settings)) as services:
-            begin = first.date() if first else _today(services)
+            begin = first.date() if first else today_of(services)
             views = await services.lessons.list_views(begin, last.date() if last else begin)
             table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
             for zh, en in _LESSON_COLUMNS:
@@ -251,86 +249,6 @@ def lesson_cancel(obj: Any, occurrence: str, reason: str, seat: str | None, excu
     asyncio.run(work())
 
 
-def _today(services: Offline) -> date:
+def today_of(services: Offline) -> date:
+    """The civil day in the programme's zone."""
     return services.clock().astimezone(services.zone).date()
-
-
-@click.command()
-@click.option("--from", "first", type=DATE, help="First date (default: today).")
-@click.option("--to", "last", type=DATE, help="Last date (default: the first).")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    help="A table for people, or JSON in the audit's layout.",
-)
-@click.pass_obj
-def coverage(obj: Any, first: datetime | None, last: datetime | None, form: str) -> None:
-    """Coverage of a period: what was planned, what was really received."""
-
-    async def work() -> None:
-        async with open_offline(serve_settings(obj.settings)) as services:
-            begin = first.date() if first else _today(services)
-            figures = await services.evidence.coverage(begin, last.date() if last else begin)
-            if form == "table":
-                await print_coverage(services, figures, Console())
-                return
-            click.echo(json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, sort_keys=True))
-
-    asyncio.run(work())
-
-
-#: Code name, as JSON and the audit write it, and how a Chinese console calls it.
-TABLE_MEASURES: Final = {
-    "due_periods": "应开课时",
-    "held_periods": "实开课时",
-    "held_rate": "开课率",
-    "credited_s": "听课时长（秒）",
-}
-FURTHER_MEASURES: Final = {
-    "school_coverage": "学校覆盖率",
-    "classroom_coverage": "教室覆盖率",
-    "host_rate": "主讲播出率",
-    "evidence_complete": "证据完整率",
-}
-
-
-async def print_coverage(services: Offline, coverage: Coverage, console: Console) -> None:
-    """Headline figures and one row a school, as tables, and what of it is not over yet."""
-    figures = coverage.to_dict()
-    schools = services.roster.current().schools
-    totals = figures["totals"]
-    headers = [Column(say(zh, code), justify="right") for code, zh in TABLE_MEASURES.items()]
-    period = figures["period"]
-    table = Table(
-        "", *headers, title=f"{period['from']} – {period['to']}", box=SIMPLE_HEAD, pad_edge=False
-    )
-    for school, measures in figures["by_school"].items():
-        if measures["due_periods"] or measures["credited_s"]:
-            name = schools[school].name if school in schools else school
-            table.add_row(name, *(_cell(measures[m]) for m in TABLE_MEASURES))
-    table.add_section()
-    table.add_row("Σ", *(_cell(totals[m]) for m in TABLE_MEASURES), style="bold")
-    console.print(table)
-    for measure, zh in FURTHER_MEASURES.items():
-        name = say(f"{zh}：", f"{measure}: ")
-        console.print(f"{name}{_cell(totals[measure])}", highlight=False)
-    unfinished = await services.lessons.unfinished(s.occurrence for s in coverage.seats)
-    if pending := sum(s.occurrence.periods for s in coverage.pending(unfinished)):
-        console.print(
-            say(
-                f"其中 {pending} 课时还没上完，暂按未开计。",
-                f"{pending} of the due periods are not over yet and count as not held so far.",
-            )
-        )
-
-
-def _cell(value: Any) -> str:
-    """A number, or a rate with its fraction; an empty denominator is a dash, never 0 or 100 %."""
-    if isinstance(value, dict):
-        numerator, denominator = value["numerator"], value["denominator"]
-        if not denominator:
-            return "—"
-        return f"{100 * numerator / denominator:.1f} % ({numerator}/{denominator})"
-    return str(value)

@@ -114,13 +114,27 @@ async def build_booth(
         busy=lambda: media.status is not None and bool(media.status.rooms),
         leading=lambda: lease.leading,
     )  # fmt: skip
+    figures = _figures(store, bus, lease, lessons, roster, clock=clock, zone=zone)
+    timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
+    return Booth(
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, *figures,
+        recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
+    )  # fmt: skip
+
+
+def _figures(
+    store: Store,
+    bus: Bus,
+    lease: LeaseKeeper,
+    lessons: LessonService,
+    roster: RosterService,
+    *,
+    clock: Clock,
+    zone: ZoneInfo,
+) -> tuple[EvidenceService, RollupKeeper, CoverageService]:
     evidence = EvidenceService(store, lessons, roster, zone=zone)
     rollups = RollupKeeper(store, clock=clock, zone=zone, leading=lambda: lease.leading)
     coverage = CoverageService(
         store, bus, evidence, lessons, roster, rollups, clock=clock, zone=zone
     )
-    timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
-    return Booth(
-        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, rollups,
-        coverage, recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
-    )  # fmt: skip
+    return evidence, rollups, coverage

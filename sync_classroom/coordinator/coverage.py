@@ -139,6 +139,34 @@ class CoverageService:
         facts = await self._store.push_facts([o.id for o in orders])
         return orders, await asyncio.to_thread(Evidence.of, facts, rules)
 
+    async def report(self, first: date, last: date) -> dict[str, Any]:
+        """The figures and every seat, as `sync-classroom audit --format json` prints them."""
+        figures = await self.figures(first, last)
+        seats = [
+            {
+                "seat": s.seat,
+                "occurrence": s.occurrence,
+                "state": s.state.value,
+                "credited_s": s.credited_s,
+                "window_s": s.window_s,
+                "host_s": s.host_s,
+            }
+            for s in await self._all_seats(first, last)
+        ]
+        return {**figures.to_dict(), "seats": seats}
+
+    async def _all_seats(self, first: date, last: date) -> list[SeatResult]:
+        found: list[SeatResult] = []
+        while True:
+            page = await self.seats(first, last, after=found[-1] if found else None)
+            found += page
+            if len(page) < MAX_SEATS:
+                return found
+
+    async def plan_dates(self) -> tuple[date, date] | None:
+        """The first and the last date of any lesson, None without one."""
+        return await self._store.plan_dates()
+
     async def waiting(self) -> int:
         """How many lessons are to be counted again; their latest facts are not in the figures."""
         return await self._store.stale_count()
@@ -196,12 +224,7 @@ class CoverageService:
         schools = {r.id: r.school for r in self._roster.current().classrooms.values()}
         raw = [result_of(s, schools[s.seat.classroom]) for s in recomputed.seats]
         found = list(_different("figures", kept.to_dict(), CoverageFigures.to_dict(recomputed)))
-        stored: list[SeatResult] = []
-        while True:
-            page = await self.seats(first, last, after=stored[-1] if stored else None)
-            stored += page
-            if len(page) < MAX_SEATS:
-                break
+        stored = await self._all_seats(first, last)
         found += _different("seats", _by_seat(stored), _by_seat(raw))
         classes = self._roster.current().classes
         raw.sort(key=lambda s: s.date)

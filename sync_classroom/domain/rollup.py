@@ -194,7 +194,8 @@ class Groups:
     """A period's seats summed in every way the figures need.
 
     Only groups with a seat are there. `school_classes` are the classes with a held seat, by the
-    school whose classroom they sat in; `classes` those of all schools. Weeks are ISO weeks.
+    school whose classroom they sat in, where there is one; `classes` those of all
+    schools. Weeks are ISO weeks.
     """
 
     total: Tally
@@ -227,7 +228,9 @@ def groups_of(seats: Iterable[SeatResult], classes: Mapping[ClassId, SchoolClass
         by_week=by(lambda s: iso_week(s.date)),
         by_week_school=week_cells(seats),
         classes=reached_classes(seats),
-        school_classes={k: reached_classes(group) for k, group in schools.items()},
+        school_classes={
+            k: reached for k, group in schools.items() if (reached := reached_classes(group))
+        },
     )
 
 

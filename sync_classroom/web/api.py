@@ -8,6 +8,7 @@ from . import (
     api_calendar,
     api_coverage,
     api_draft,
+    api_evidence,
     api_history,
     api_lessons,
     api_people,
@@ -26,5 +27,6 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_draft.ROUTES,
     *api_coverage.ROUTES,
     *api_reports.ROUTES,
+    *api_evidence.ROUTES,
     *api_terminals.ROUTES,
 )

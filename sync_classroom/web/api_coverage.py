@@ -30,10 +30,10 @@ class CoverageOut(Out):
 
 
 async def read_coverage(call: Call[None, Days]) -> CoverageOut:
-    """Coverage of at most three years, computed from plan and facts now."""
+    """Coverage of at most three years, from what is kept of the facts; seconds old at most."""
     first, last = checked_days(call.query, MAX_DAYS)
-    coverage = await call.services.evidence.coverage(first, last)
-    return CoverageOut(**coverage.to_dict())
+    await call.services.coverage.log_access(call.user.id, "coverage.api", f"{first}…{last}")
+    return CoverageOut(**await call.services.coverage.report(first, last))
 
 
 ROUTES: Final = (

@@ -1,4 +1,4 @@
-"""`init`, `lesson` and `coverage` at the console, on a real database."""
+"""`init` and `lesson` at the console, on a real database."""
 
 from __future__ import annotations
 
@@ -112,18 +112,3 @@ def test_bad_input_is_named(loaded: Command, at: str, seat: str, named: str) -> 
     done = loaded(*LESSON[:-1], at, "--seat", seat)
     assert done.exit_code == 2
     assert named in done.output
-
-
-def test_coverage_of_a_planned_lesson_has_its_due_periods(loaded: Command) -> None:
-    _add(loaded, "remote-1-r1", "remote-2-r1", extra=("--periods", "2"))
-    figures = json.loads(loaded("coverage", "--from", str(TOMORROW), "--format", "json").output)
-    assert figures["totals"]["due_periods"] == 4
-    assert figures["totals"]["held_rate"] == {"numerator": 0, "denominator": 4}
-    table = loaded("coverage", "--from", str(TOMORROW)).output
-    assert "随迁子女学校一" in table
-    assert "0.0 % (0/4)" in table
-    assert "4 of the due periods are not over yet and count as not held so far." in table
-
-
-def test_an_empty_denominator_is_a_dash(loaded: Command) -> None:
-    assert "host_rate: —" in loaded("coverage", "--from", "2026-09-07").output

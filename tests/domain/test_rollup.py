@@ -59,4 +59,4 @@ def test_weeks_and_schools_have_cells_where_there_was_a_seat() -> None:
     }
     assert set(found.by_week) == {"2026-W37", "2026-W38"}
     assert found.classes == {ClassId("c1")}
-    assert found.school_classes == {"r": {ClassId("c1")}, "q": frozenset()}
+    assert found.school_classes == {"r": {ClassId("c1")}}

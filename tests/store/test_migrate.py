@@ -178,5 +178,5 @@ async def test_an_older_database_keeps_its_rows_and_gains_the_rest(
 async def test_steps_form_one_line_and_are_packaged() -> None:
     script = ScriptDirectory(str(files("sync_classroom.store") / "migrations"))
     steps = [step.revision for step in script.walk_revisions()]
-    assert steps == [f"{n:04}" for n in range(int(NEWEST), 0, -1)]
+    assert steps == sorted(set(steps), reverse=True)
     assert script.get_heads() == [NEWEST]
