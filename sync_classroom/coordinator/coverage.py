@@ -40,10 +40,17 @@ from ..domain.rules import Rules, RulesVersion
 from ..domain.snapshot import Difference, differences
 from ..domain.timetable import Push
 from .evidence import EvidenceService
-from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
+from .evidence_ports import (
+    AccessLogStore,
+    ChainStore,
+    FactStore,
+    PushStore,
+    RollupStore,
+    RulesStore,
+)
 from .lessons import LessonService
 from .plan_ports import TimetableStore
-from .ports import Bus, FactStore, PushStore
+from .ports import Bus
 from .rollups import RollupKeeper
 from .roster import RosterService
 from .services import Clock

@@ -22,10 +22,9 @@ from ..domain.ids import OccurrenceId, SeatId
 from ..domain.intervals import Spans, instant_of
 from ..domain.rules import Rules
 from ..domain.timetable import Mode, Occurrence, Plan
-from .evidence_ports import RulesStore
+from .evidence_ports import FactStore, PushStore, RulesStore
 from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
-from .ports import FactStore, PushStore
 from .roster import RosterService
 from .views import Interval, SeatTimeline, Timeline
 

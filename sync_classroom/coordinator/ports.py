@@ -14,12 +14,10 @@ from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
 from ..domain.calendar_edits import CalendarEdit, Edited, Subject
-from ..domain.facts import Fact
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
     OccurrenceId,
-    PushId,
     SchoolId,
     TerminalId,
     UserId,
@@ -27,8 +25,14 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-from ..domain.timetable import Push
-from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
+from .evidence_ports import (
+    AccessLogStore,
+    ChainStore,
+    FactStore,
+    PushStore,
+    RollupStore,
+    RulesStore,
+)
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore
 
@@ -128,35 +132,6 @@ class LessonStore(Protocol):
 
     async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:
         """Whether a run or floor was stored with this act; known until the lesson is over."""
-        ...
-
-
-class FactStore(Protocol):
-    """Append-only evidence."""
-
-    async def append_facts(
-        self, facts: Sequence[Fact], *, received_at: datetime, cursor: tuple[str, str] | None = None
-    ) -> int:
-        """Append facts whose id is new and, in the same transaction, remember a journal cursor.
-
-        `cursor` is `(relay id, opaque position)`. Returns how many were new.
-        """
-        ...
-
-    async def journal_cursor(self, relay: str) -> str | None:
-        """The last remembered journal position of a relay."""
-        ...
-
-    async def facts_of(self, occurrences: Sequence[OccurrenceId]) -> Sequence[Fact]:
-        """Every fact about these occurrences."""
-        ...
-
-    async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
-        """`journal_gap` facts that touch `[from_at, to_at)`."""
-        ...
-
-    async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
-        """`host_media` facts of one occurrence that end after `from_at`."""
         ...
 
 
@@ -287,22 +262,6 @@ class RecordingStore(Protocol):
 
     async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
         """Lessons whose recording is not at its end yet, by id."""
-        ...
-
-
-class PushStore(Protocol):
-    """Push orders; how far they got is facts."""
-
-    async def add_pushes(self, orders: Sequence[Push], *, key: str) -> int:
-        """Store new orders, all or none; how many were stored, 0 if the `key` was used before."""
-        ...
-
-    async def pushes_between(self, from_at: datetime, to_at: datetime) -> Sequence[Push]:
-        """Orders given in `[from_at, to_at)`, by instant then id."""
-        ...
-
-    async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
-        """Every fact about these orders."""
         ...
 
 

@@ -36,12 +36,13 @@ from ..domain.lesson import (
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Occurrence, Seat
 from .alarms import Alarms
+from .evidence_ports import FactStore
 from .going_on import GoingOn
 from .lease import LeaseKeeper
 from .life import LessonLife, seats_gone
 from .media_watch import MediaWatch
 from .plan_ports import TimetableStore
-from .ports import Bus, FactStore, LessonStore
+from .ports import Bus, LessonStore
 from .recordings import RecordingKeeper
 from .rooms import Rooms, breathe
 from .services import Clock
