@@ -5,9 +5,10 @@ PY := $(VENV)/bin/python
 ROOMS ?= 48
 PORT ?= 8080
 LESSON ?=
+SEED ?= 1
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test check bench fuzz setup setup-test clean
+.PHONY: demo demo-term test check bench fuzz setup setup-test clean
 
 setup:
 	@deploy/setup.sh run
@@ -18,6 +19,10 @@ setup-test:
 # The main job on this machine: a lesson, a virtual host, ROOMS virtual classrooms, pages on PORT.
 demo: setup
 	@$(VENV)/bin/sync-classroom demo --rooms $(ROOMS) --port $(PORT) $(if $(LESSON),--lesson "$(LESSON)")
+
+# A whole term of simulated data, in a database of its own, marked on every page: SEED=2 is another.
+demo-term: setup
+	@$(VENV)/bin/sync-classroom simulate term --seed $(SEED) --serve --port $(PORT)
 
 # Everything CI runs: checks first, then fast tests, then the browser. Workers beyond the cores,
 # since most of a test's time is waiting for a deadline of the protocol it tests; browser tests two

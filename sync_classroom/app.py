@@ -30,6 +30,7 @@ from . import __version__
 from .coordinator.accounts import AccountService
 from .coordinator.board import TerminalBoard
 from .coordinator.booth import Booth, build_booth
+from .coordinator.bundles import BundleService
 from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
@@ -40,6 +41,7 @@ from .coordinator.ports import Bus
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
 from .coordinator.relay_process import RelayProcess
+from .coordinator.reports import ReportOptions, ReportService
 from .coordinator.roster import NationalSource
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
@@ -50,12 +52,14 @@ from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError
 from .domain.turn import Turn
+from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
 from .exchange.national_days import NationalTables
 from .exchange.sandbox import Sandbox
 from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
+from .reports.worker import Renderer
 from .store.bus import open_redis_bus
 from .store.database import Database, open_store
 from .web.app import build_app
@@ -103,6 +107,8 @@ class ServeSettings:
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str = ""
     record_lessons: bool = True
+    reports: ReportOptions = field(default_factory=ReportOptions)
+    report_fonts: tuple[str, ...] = ()
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -189,10 +195,14 @@ async def _open(
         national=settings.national,
     )  # fmt: skip
     booted.append(booth.media.nudge)  # a new relay needs its rooms now, not at the next poll
-    told = _service_settings(settings, url, relay_url)
-    services = _services(told, settings, store, bus, booth, hub, clock)
+    told = _service_settings(settings, url, relay_url, simulated=await store.is_simulated())
+    bundles = bundle_service(store, booth, clock, ZoneInfo(settings.zone))
+    reports = report_service(
+        settings, store, bus, booth, bundles, lease, place=coordinator, clock=clock
+    )
+    services = _services(told, settings, store, bus, booth, hub, clock, bundles, reports)
     stack.callback(services.accounts.close)
-    await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay)))
+    await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay, reports)))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -274,7 +284,9 @@ def _check_reachable(settings: ServeSettings) -> None:
     )
 
 
-def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> ServiceSettings:
+def _service_settings(
+    settings: ServeSettings, url: str, relay_url: str, *, simulated: bool
+) -> ServiceSettings:
     return ServiceSettings(
         public_url=url,
         relay_url=relay_url,
@@ -283,6 +295,7 @@ def _service_settings(settings: ServeSettings, url: str, relay_url: str) -> Serv
         boot=secrets.token_hex(ID_BYTES),
         trusted_proxies=settings.trusted_proxies,
         recordings=settings.relay.recording_dir,
+        simulated=simulated,
     )
 
 
@@ -294,6 +307,8 @@ def _services(
     booth: Booth,
     hub: TerminalHub,
     clock: Callable[[], datetime],
+    bundles: BundleService,
+    reports: ReportService,
 ) -> Services:
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
@@ -306,11 +321,41 @@ def _services(
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
-        notices=NoticeService(store, bus, clock=clock),
+        notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,
         ),
+    )  # fmt: skip
+
+
+def bundle_service(
+    store: Database, booth: Booth, clock: Callable[[], datetime], zone: ZoneInfo
+) -> BundleService:
+    """Who reads plan and facts into bundles and reports, under the rules in force."""
+    return BundleService(
+        store, booth.roster, BundleWriter, rules=booth.evidence.rules,
+        chain=booth.coverage.chain_head, clock=clock,
+        zone=zone,
+    )  # fmt: skip
+
+
+def report_service(
+    settings: ServeSettings,
+    store: Database,
+    bus: Bus,
+    booth: Booth,
+    bundles: BundleService,
+    lease: LeaseKeeper,
+    *,
+    place: str,
+    clock: Callable[[], datetime],
+) -> ReportService:
+    """Who makes reports, in the data folder."""
+    return ReportService(
+        store, bus, bundles, Renderer(fonts=settings.report_fonts), lease,
+        booth.roster, options=settings.reports, folder=settings.data_dir.absolute() / "reports",
+        place=place, version=__version__, clock=clock,
     )  # fmt: skip
 
 
@@ -322,7 +367,11 @@ async def _open_bus(redis_url: str) -> Bus:
 
 
 def _runs(
-    booth: Booth, hub: TerminalHub, lease: LeaseKeeper, relay: RelayProcess | RelayLink
+    booth: Booth,
+    hub: TerminalHub,
+    lease: LeaseKeeper,
+    relay: RelayProcess | RelayLink,
+    reports: ReportService,
 ) -> Mapping[str, Callable[[], Awaitable[None]]]:
     return {
         "roster": booth.roster.run,
@@ -333,6 +382,7 @@ def _runs(
         "runner": booth.runner.run,
         "journal": booth.ingest.run,
         "rollups": booth.rollups.run,
+        "reports": reports.run,
     }
 
 

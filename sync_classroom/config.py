@@ -35,6 +35,7 @@ from .setting_values import (
     check_address,
     check_control,
     check_ips,
+    check_targets,
     check_turn,
     check_zone,
 )
@@ -68,6 +69,11 @@ class ProgrammeSettings(Section):
     calendar: str = Field(
         "config/calendar.toml",
         description="The bureau's own days off and make-up days over the country's; may be absent.",
+    )
+
+    targets: Annotated[dict[str, int], AfterValidator(check_targets)] = Field(
+        {"2020-12-31": 16, "2022-12-31": 48},
+        description="Remote classrooms to be in commission by a date, as the notice orders.",
     )
 
 
@@ -171,7 +177,7 @@ class RelayTableSettings(Section):
         2.0,
         ge=0,
         le=20,
-        description="How long packets may wait for others, milliseconds; 0: never.",
+        description="How long part of a frame may wait for the rest, milliseconds; 0: never.",
     )
     fanout: Literal["auto", "kernel", "python"] = Field(
         "auto",
@@ -243,6 +249,21 @@ class RecordingSettings(Section):
     max_total_mb: int = Field(0, ge=0, description="Recording stops with more in all, MB; 0: any.")
 
 
+class ReportSettings(Section):
+    """Monthly and term reports."""
+
+    scheduled: Literal["zh", "en", "none"] = Field(
+        "zh", description="Language of the reports made by themselves after each month and term."
+    )
+    fonts: list[str] = Field(
+        default_factory=lambda: ["Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei"],
+        description="Font families of PDF reports by preference; the first is installed along.",
+    )
+    keep: int = Field(
+        100, ge=1, le=2000, description="Unpublished reports whose files are kept (count)."
+    )
+
+
 class LessonSettings(Section):
     """The life of a lesson."""
 
@@ -293,6 +314,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
+    reports: ReportSettings = Field(default_factory=ReportSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,6 +35,21 @@ def check_address(text: str) -> str:
             "must be ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080",
         )
     return text
+
+
+def check_targets(targets: dict[str, int]) -> dict[str, int]:
+    """Check counts by date (YYYY-MM-DD) and return them."""
+    for day, count in targets.items():
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise InvalidSettingError(
+                f"“{day}”不是日期；应写成 2022-12-31 = 48",
+                f"{day!r} is no date; write 2022-12-31 = 48",
+            ) from None
+        if count < 0:
+            raise InvalidSettingError("间数不能小于 0", "a number of rooms is 0 or more")
+    return targets
 
 
 def check_zone(text: str) -> str:

@@ -40,7 +40,7 @@ def render_reference() -> str:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML: text, yes or no, number, list of texts, or an empty table."""
+    """A default as TOML: text, yes or no, number, list of texts, or a table on one line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -48,6 +48,8 @@ def _toml(value: object) -> str:
         return f'"{escaped}"'
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict) and value:
+        return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     return str(value)
 
 

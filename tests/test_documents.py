@@ -48,6 +48,8 @@ def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Comman
         command = group.get_command(context, name)
         assert command is not None, f"{path} {name}"
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield f"{path} {name}", command
             yield from _commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command

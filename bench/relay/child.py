@@ -25,6 +25,8 @@ from bench.relay.peers import (
     fingerprint,
 )
 from sync_classroom.relay.endpoint import Endpoint, Layout
+from sync_classroom.relay.kernel import KernelFanOut
+from sync_classroom.relay.ports import SplitFanOut
 from sync_classroom.relay.sdp import ABS_SEND_TIME, MID
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
 from sync_classroom.relay.settings import Listen, RelaySettings
@@ -152,9 +154,11 @@ class _Served:
 def _without_segments(endpoint: Any) -> None:
     """As on a system without UDP_SEGMENT, which both implementations find out by themselves."""
     endpoint.socket._max_run = 1
-    kernel = getattr(endpoint._fanout, "_state", None)
-    if kernel is not None:
-        kernel.max_run = 1
+    fanout = endpoint._fanout
+    if isinstance(fanout, SplitFanOut):
+        fanout = fanout._udp
+    if isinstance(fanout, KernelFanOut):
+        fanout._state.max_run = 1
 
 
 # ---------------------------------------------------------------------------- the bench's side

@@ -30,7 +30,7 @@ from bench import figures
 from bench.figures import Figure
 from bench.machine import CpuMeter, NoCompilerError, compile_shared
 from bench.relay.measure import LINGER_S, Load
-from bench.relay.pattern import CAMERA, bursts
+from bench.relay.pattern import PATTERNS, Pattern, bursts
 from bench.relay.peers import MID_ID, NOISE, PAYLOAD_TYPES, SEND_TIME_ID, Drain
 from sync_classroom.relay.rtp import extension_block
 from sync_classroom.relay.udp import SOCKET_BUFFER
@@ -173,7 +173,7 @@ def _receiver() -> socket.socket:
     return udp
 
 
-def found(costs: dict[str, float], name: str) -> list[Figure]:
+def found(costs: dict[str, float], name: str, pattern: Pattern) -> list[Figure]:
     """The figures of one run."""
     split = f"{costs['us_user']:.2f} user, {costs['us_system']:.2f} system"
     count = (
@@ -183,21 +183,27 @@ def found(costs: dict[str, float], name: str) -> list[Figure]:
     )
     return [
         Figure(f"floor {name}: CPU per packet", costs["us_per_packet"], "µs", note=split),
+        Figure(f"floor {name}: receivers a core would carry",
+               1e6 / costs["us_per_packet"] / pattern.packets_per_s,
+               note=f"{pattern.packets_per_s:.0f} packets/s each"),
         Figure(f"floor {name}: packets", costs["forwarded"], note=count),
-    ]
+    ]  # fmt: skip
 
 
 def parse() -> argparse.Namespace:
     parser = figures.arguments(__doc__)
     parser.add_argument("--subscribers", type=int, default=47)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--pattern", choices=list(PATTERNS), default="camera")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse()
     load = Load(
-        arguments.subscribers, arguments.seconds or (3.0 if arguments.quick else 10.0), CAMERA
+        arguments.subscribers,
+        arguments.seconds or (3.0 if arguments.quick else 10.0),
+        PATTERNS[arguments.pattern],
     )
     made: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -207,7 +213,8 @@ def main() -> None:
             except NoCompilerError as error:
                 print(f"no floor: {error}", file=sys.stderr)
                 break
-            made += found(costs, "with UDP_SEGMENT" if segments else "without UDP_SEGMENT")
+            name = "with UDP_SEGMENT" if segments else "without UDP_SEGMENT"
+            made += found(costs, name, load.pattern)
     figures.report(made, arguments.json)
 
 

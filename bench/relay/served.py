@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.machine import CpuMeter, rss_bytes
 from sync_classroom.relay.logs import configure_logs
+from sync_classroom.relay.memory import settle
 from sync_classroom.relay.server import ServerInfo, run
 from sync_classroom.relay.settings import (
     Listen,
@@ -36,16 +37,23 @@ async def _serve(pipe: Connection, settings: RelaySettings) -> None:
         pipe.recv()
         pipe.send(objects())
 
+    def ready(info: ServerInfo) -> None:
+        settle()  # as the command does
+        pipe.send(info)
+
     loop = asyncio.get_running_loop()
     loop.add_reader(pipe.fileno(), command)
-    await run(settings, ready=pipe.send)
+    await run(settings, ready=ready)
     loop.remove_reader(pipe.fileno())
 
 
 def objects() -> dict[str, int]:
     """Objects of this process by type, those that only hang in cycles collected first."""
+    gc.unfreeze()
     gc.collect()
-    return dict(Counter(type(found).__qualname__ for found in gc.get_objects()))
+    found = dict(Counter(type(found).__qualname__ for found in gc.get_objects()))
+    settle()
+    return found
 
 
 class Served:

@@ -30,6 +30,7 @@ MODULES: Final = {
     "init": "plan",
     "lesson": "plan",
     "relay": "relay",
+    "report": "report",
     "serve": "serve",
     "simulate": "simulate",
     "terminal": "people",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,20 +14,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..domain.bundle import plan_to_dict
 from ..domain.coverage import Coverage, summarise
 from ..domain.evidence import Evidence
 from ..domain.problems import ProblemError
 from ..domain.snapshot import Difference, differences
-from ..domain.timetable import Plan
-from ..exchange.bundle_files import PLAN, RULES, Bundle, BundleWriter, open_bundle
+from ..exchange.bundle_files import Bundle, open_bundle
 from .language import say
-from .offline import Offline, open_offline
+from .offline import open_offline
 from .settings import serve_settings
 
 DATE: Final = click.DateTime(formats=["%Y-%m-%d"])
-# Facts of this many lessons are held at once: a city's day.
-_BATCH: Final = 50
 # Further than any term; crediting needs the days beside the period, figures do not.
 _FIRST_DAY: Final = date(2000, 1, 1)
 _LAST_DAY: Final = date(2100, 1, 1)
@@ -184,41 +180,8 @@ def bundle(obj: Any, file: Path, first: datetime | None, last: datetime | None) 
         async with open_offline(serve_settings(obj.settings)) as services:
             begin = first.date() if first else _FIRST_DAY
             end = last.date() if last else _LAST_DAY
-            return await _export(services, file, begin, end)
+            gathered, _ = await services.bundles.export(file, begin, end)
+            return gathered.facts.total()
 
     count = asyncio.run(work())
     Console().print(say(f"✔ {file}：{count} 条事实", f"✔ {file}: {count} facts"), highlight=False)
-
-
-async def _export(services: Offline, file: Path, first: date, last: date) -> int:
-    # A minute of a room is credited to the first of the lessons that share it: the neighbours'
-    # days belong to the evidence.
-    day = timedelta(days=1)
-    occurrences = await services.store.occurrences_on(first - day, last + day)
-    plan = Plan(services.roster.current(), {o.id: o for o in occurrences})
-    try:
-        writer = BundleWriter(file)
-    except OSError as error:
-        raise ProblemError(
-            "file_unwritable",
-            f"无法写入 {file}：{error.strerror}。请换一个位置。",
-            f"Cannot write {file}: {error.strerror}. Choose another place.",
-            field="file",
-            value=str(file),
-        ) from error
-    count = 0
-    try:
-        writer.whole(PLAN, plan_to_dict(plan))
-        writer.whole(RULES, (await services.coverage.rules()).to_dict())
-        with writer.open_facts() as add:
-            for at in range(0, len(occurrences), _BATCH):
-                ids = [o.id for o in occurrences[at : at + _BATCH]]
-                count += add(await services.store.facts_of(ids))
-            if occurrences:
-                ends_at = max(o.ends_at for o in occurrences)
-                count += add(await services.store.gaps_between(occurrences[0].starts_at, ends_at))
-        writer.close()
-    except BaseException:
-        writer.discard()
-        raise
-    return count

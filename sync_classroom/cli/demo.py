@@ -24,7 +24,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ..config import ENV_PREFIX, Settings, load_settings
+from ..config import ENV_PREFIX, Settings
 from ..domain.accounts import Role
 from ..domain.booking import NewLesson, SeatRequest
 from ..domain.ids import OccurrenceId
@@ -45,7 +45,7 @@ from .coverage import print_coverage
 from .doctor import in_use
 from .language import say
 from .offline import Offline, open_offline
-from .settings import serve_settings
+from .settings import local_settings, serve_settings
 from .watch import watch
 
 ROSTER_FILE: Final = Path("config/taicang.toml")
@@ -93,8 +93,8 @@ class Planned:
 def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -> None:
     """Run the main job here: a lesson, a virtual teacher, ROOMS virtual classrooms."""
     console = Console(highlight=False, soft_wrap=True)
-    settings = _demo_settings(port)
-    _check_ports(settings)
+    settings = local_settings(DEMO_DIR, port)
+    check_ports(settings)
     for ending in (signal.SIGTERM, signal.SIGHUP):  # the server must not outlive a closed window
         signal.signal(ending, signal.default_int_handler)
     making = say(
@@ -110,29 +110,7 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
     asyncio.run(_print_coverage(settings, console))
 
 
-def _demo_settings(port: int) -> Settings:
-    """Settings of the demo: this machine only, files in var/demo."""
-    base = load_settings()
-    return base.model_copy(
-        update={
-            "server": base.server.model_copy(
-                update={"listen": f"127.0.0.1:{port}", "data_dir": str(DEMO_DIR), "public_url": ""}
-            ),
-            "store": base.store.model_copy(update={"url": "", "redis_url": ""}),
-            "relay": base.relay.model_copy(
-                update={
-                    "http": f"127.0.0.1:{port + 1}",
-                    "media": f"0.0.0.0:{port + 2}",
-                    "public_url": "",
-                    "spawn": True,
-                    "control": "",
-                }
-            ),
-        }
-    )
-
-
-def _check_ports(settings: Settings) -> None:
+def check_ports(settings: Settings) -> None:
     """Refuse to start where somebody listens already: the demo must talk to its own server."""
     for address, kind in (
         (settings.server.listen, socket.SOCK_STREAM),
@@ -372,6 +350,8 @@ def _print_addresses(console: Console, url: str, planned: Planned, recording: Re
         console.print(f"  {sign_in} [bold]{login:<8}[/]  {word} [bold]{password}[/]")
     form = f"{recording.width}×{recording.height} H.264 + Opus"
     speed, rooms = f"{recording.bitrate_kbps:.0f} kbit/s", len(planned.remote_classrooms)
+    term = say("一学期的模拟数据：make demo-term", "a whole simulated term: make demo-term")
+    console.print(f"  {term}")
     console.print(
         say(
             f"虚拟教师向 {rooms} 间教室播出 {form}，{speed}。按 Ctrl-C 下课。\n",

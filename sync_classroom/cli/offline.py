@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from ..app import DATABASE_URL, ServeSettings, relay_client, utc_now
+from ..app import DATABASE_URL, ServeSettings, bundle_service, relay_client, utc_now
 from ..coordinator.accounts import AccountService
 from ..coordinator.booth import build_booth
+from ..coordinator.bundles import BundleService
 from ..coordinator.calendar import CalendarService
 from ..coordinator.coverage import CoverageService
 from ..coordinator.enrolment import EnrolmentService
@@ -42,6 +43,7 @@ class Offline:
     coverage: CoverageService
     accounts: AccountService
     enrolment: EnrolmentService
+    bundles: BundleService
     clock: Clock
     zone: ZoneInfo
 
@@ -85,6 +87,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
                     booth.coverage,
                     accounts,
                     EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
+                    bundle_service(store, booth, utc_now, zone),
                     utc_now,
                     zone,
                 )

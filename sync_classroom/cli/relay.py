@@ -13,6 +13,7 @@ from rich.console import Console
 from ..config import Settings, split_address
 from ..domain.problems import ProblemError
 from ..relay.listening import raise_descriptor_limit
+from ..relay.memory import settle
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
@@ -59,6 +60,7 @@ def relay(
         protocols = "UDP, TCP" if chosen.media_tcp else "UDP"
         media = f"{protocols} {chosen.media.host}:{info.media_port}"
         console.print(say(f"  媒体端口：{media}", f"  media: {media}"))
+        settle()
 
     raise_descriptor_limit()
     asyncio.run(run_relay(chosen, ready=ready, i_know=i_know))

@@ -11,10 +11,12 @@ from pathlib import Path
 import structlog
 
 from ..app import ServeSettings
-from ..config import ProgrammeSettings, Settings, split_address
+from ..config import ProgrammeSettings, Settings, load_settings, split_address
+from ..coordinator.reports import ReportOptions
 from ..domain.lesson import LessonRules
 from ..domain.national_days import parse_national_days
 from ..domain.problems import ProblemError
+from ..domain.report import Target
 from ..domain.roster import NationalDay
 from ..exchange.national_days import NationalTables
 from .relay_settings import ingest_sources, relay_settings
@@ -51,8 +53,47 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         zone=settings.programme.timezone,
         trusted_proxies=tuple(settings.server.trusted_proxies),
         record_lessons=settings.recording.lessons,
+        reports=report_options(settings),
+        report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
         log_level=settings.log.level,
+    )
+
+
+def local_settings(folder: Path, port: int) -> Settings:
+    """Settings for this machine only, for demos: files in `folder`, pages on `port`, the relay on
+    the next two, SQLite and no Redis."""
+    base = load_settings()
+    return base.model_copy(
+        update={
+            "server": base.server.model_copy(
+                update={"listen": f"127.0.0.1:{port}", "data_dir": str(folder), "public_url": ""}
+            ),
+            "store": base.store.model_copy(update={"url": "", "redis_url": ""}),
+            "relay": base.relay.model_copy(
+                update={
+                    "http": f"127.0.0.1:{port + 1}",
+                    "media": f"0.0.0.0:{port + 2}",
+                    "public_url": "",
+                    "spawn": True,
+                    "control": "",
+                }
+            ),
+        }
+    )
+
+
+def report_options(settings: Settings) -> ReportOptions:
+    """How reports are made."""
+    scheduled = settings.reports.scheduled
+    return ReportOptions(
+        programme=settings.programme.name,
+        keep=settings.reports.keep,
+        scheduled=None if scheduled == "none" else scheduled,
+        targets=tuple(
+            Target(date.fromisoformat(day), count)
+            for day, count in sorted(settings.programme.targets.items())
+        ),
     )
 
 

@@ -1,9 +1,13 @@
-"""`simulate`: virtual classrooms against any running server, by the public protocol only."""
+"""`simulate`: virtual classrooms against any running server, by the public protocol only.
+
+`simulate term` beside it makes up a whole term in a database of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,23 +27,20 @@ from ..simulator.swarm import (
 )
 from ..simulator.terminal import VirtualTerminal
 from .language import say
+from .simulate_term import simulate_term
 from .watch import watch
 
 RECORDING: Final = Path("var/simulate/lesson.mkv")
 SHARE: Final = click.FloatRange(0, 1)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="The server.")
 @click.option("--login", default="admin", show_default=True, help="An administrator's account.")
 @click.option(
-    "--password",
-    prompt=say("密码", "Password"),
-    hide_input=True,
-    envvar="SIMULATE_PASSWORD",
-    help="Its password; asked for if not given.",
+    "--password", envvar="SIMULATE_PASSWORD", help="Its password; asked for if not given."
 )
-@click.option("--lesson", "lesson", required=True, help="Id of a lesson of today.")
+@click.option("--lesson", "lesson", help="Id of a lesson of today; cannot be left out.")
 @click.option("--rooms", type=click.IntRange(1, 500), help="At most so many of its seats.")
 @click.option("--host/--no-host", default=True, show_default=True, help="Teach it too.")
 @click.option("--take-over", is_flag=True, help="Also classrooms that have a real terminal.")
@@ -55,11 +56,14 @@ SHARE: Final = click.FloatRange(0, 1)
 @click.option("--blink", type=SHARE, default=0.0, help="Share of rooms that drop out and return.")
 @click.option("--hands", type=SHARE, default=0.0, help="Share of rooms that raise a hand.")
 @click.option("--seconds", type=click.IntRange(5, 14400), help="Stop by itself after so long.")
+@click.pass_context
 def simulate(
+    ctx: click.Context,
+    /,
     url: str,
     login: str,
-    password: str,
-    lesson: str,
+    password: str | None,
+    lesson: str | None,
     rooms: int | None,
     host: bool,
     take_over: bool,
@@ -69,14 +73,13 @@ def simulate(
     **shares: float,
 ) -> None:
     """Enrol virtual terminals for one lesson and run them until Ctrl-C."""
-    console = Console(highlight=False)
-    if recording is None:
-        recording = RECORDING
-        if not recording.exists():
-            making = say("正在制作课堂录像（仅第一次）…", "making a recording (first time only)…")
-            with console.status(making):
-                make_recording(recording)
-    loaded = load_recording(recording)
+    if ctx.invoked_subcommand is not None:
+        return
+    if lesson is None:
+        raise click.UsageError("Missing option '--lesson'.", ctx)
+    if password is None:
+        password = str(click.prompt(say("密码", "Password"), hide_input=True))
+    loaded = _recording(recording)
 
     async def work() -> None:
         async with open_http(url) as http:
@@ -89,11 +92,30 @@ def simulate(
                 terminals.append(_teacher(http, url, host_token, loaded))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await watch(console, Swarm(terminals))
+                    await watch(Console(highlight=False), Swarm(terminals))
 
+    _run(work(), url)
+
+
+simulate.add_command(simulate_term)
+
+
+def _recording(path: Path | None) -> Recording:
+    """What the virtual teacher gives; made, if no one is named and none was made yet."""
+    if path is None:
+        path = RECORDING
+        if not path.exists():
+            making = say("正在制作课堂录像（仅第一次）…", "making a recording (first time only)…")
+            with Console(highlight=False).status(making):
+                make_recording(path)
+    return load_recording(path)
+
+
+def _run(work: Coroutine[Any, Any, None], url: str) -> None:
+    """Run until it ends or Ctrl-C; what the server refuses becomes a sentence."""
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(work())
+            asyncio.run(work)
     except RequestRefusedError as error:
         raise ProblemError(
             "server_refused",

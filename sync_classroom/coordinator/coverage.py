@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
 from typing import Any, Final, Protocol
@@ -38,11 +38,19 @@ from ..domain.rollup import Groups, SeatResult, groups_of, result_of
 from ..domain.roster import Roster
 from ..domain.rules import Rules, RulesVersion
 from ..domain.snapshot import Difference, differences
+from ..domain.timetable import Push
 from .evidence import EvidenceService
-from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
+from .evidence_ports import (
+    AccessLogStore,
+    ChainStore,
+    FactStore,
+    PushStore,
+    RollupStore,
+    RulesStore,
+)
 from .lessons import LessonService
 from .plan_ports import TimetableStore
-from .ports import Bus, FactStore
+from .ports import Bus
 from .rollups import RollupKeeper
 from .roster import RosterService
 from .services import Clock
@@ -60,7 +68,14 @@ CHANGEABLE: Final = tuple(f.name for f in fields(Rules) if f.name not in _OWN_RU
 
 
 class CoverageStore(
-    RollupStore, RulesStore, ChainStore, AccessLogStore, TimetableStore, FactStore, Protocol
+    RollupStore,
+    RulesStore,
+    ChainStore,
+    AccessLogStore,
+    TimetableStore,
+    FactStore,
+    PushStore,
+    Protocol,
 ):
     """Plan, facts, and everything made from them."""
 
@@ -116,8 +131,20 @@ class CoverageService:
         rolled = await self._store.rolled(first, last)
         roster = self._roster.current()
         in_force = await self._version(rolled.rules)
-        work = partial(assembled, rolled, roster, first, last, in_force.rules)
+        orders, evidence = await self._pushed(first, last, in_force.rules)
+        work = partial(assembled, rolled, roster, first, last, in_force.rules, orders, evidence)
         return await asyncio.to_thread(work)
+
+    async def _pushed(
+        self, first: date, last: date, rules: Rules
+    ) -> tuple[Sequence[Push], Evidence]:
+        """The push orders given on these days, and how far they got."""
+        begins, ends = (
+            datetime.combine(day, time(), self._zone) for day in (first, last + timedelta(days=1))
+        )
+        orders = await self._store.pushes_between(begins, ends)
+        facts = await self._store.push_facts([o.id for o in orders])
+        return orders, await asyncio.to_thread(Evidence.of, facts, rules)
 
     async def report(self, first: date, last: date) -> dict[str, Any]:
         """The figures and every seat, as `sync-classroom audit --format json` prints them."""
@@ -407,12 +434,18 @@ class CoverageService:
 
 
 def assembled(
-    rolled: Rolled, roster: Roster, first: date, last: date, rules: Rules
+    rolled: Rolled,
+    roster: Roster,
+    first: date,
+    last: date,
+    rules: Rules,
+    orders: Sequence[Push] = (),
+    pushed: Evidence | None = None,
 ) -> CoverageFigures:
-    """The figures that a period's kept sums come to."""
+    """The figures that a period's kept sums come to, with its push orders and what is known of
+    them."""
     inside = Programme(roster, first, last)
-    # The plan in the store has no push orders yet, so there is nothing that could be delivered.
-    push = pushes_of((), Evidence(rules), inside.schools)
+    push = pushes_of(orders, pushed or Evidence(rules), inside.schools)
     return assemble(rolled.groups, inside, rules, rolled.meetings, push)
 
 

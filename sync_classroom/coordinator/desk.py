@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain import lesson
 from ..domain.floor import Floor
-from ..domain.ids import ClassroomId, OccurrenceId, SeatId
+from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Command
 from ..domain.roster import Roster
 from ..domain.timetable import ChangeKind, Occurrence, Seat
+from ..domain.wanted_rooms import WantedRooms, classrooms_of
 from .commands import LessonCommands, Part, part_of
 from .floor import FloorService
 from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
@@ -22,11 +25,24 @@ from .life import LessonLife, room_free_until, seats_gone
 from .media_watch import MediaWatch
 from .plan_ports import TimetableStore
 from .ports import Bus, LessonStore
-from .rooms import Rooms, wall
+from .rooms import Rooms, breathe, wall
 from .roster import RosterService
 from .services import Clock
 
+# No lesson is longer: what began earlier than this is over.
+LONGEST: Final = timedelta(days=1)
+
 _BEFORE_END: Final = frozenset({LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told of a lesson, and what: `seats` are without those that were withdrawn or left."""
+
+    host: ClassroomId
+    seats: tuple[ClassroomId, ...]
+    state: Callable[..., dict[str, Any]]
+    """`state(for_host=…)` is the `lesson` message."""
 
 
 class DeskStore(TimetableStore, LessonStore, Protocol):
@@ -66,7 +82,13 @@ class LessonDesk:
         self._zone = zone
 
     async def plan_for(self, classroom: ClassroomId) -> list[dict[str, Any]]:
-        """The `lessons` of the `plan` message: today's lessons of this classroom, by start.
+        """The `lessons` of the `plan` message: today's lessons of this classroom, by start."""
+        return (await self.plans_for([classroom]))[classroom]
+
+    async def plans_for(
+        self, classrooms: Collection[ClassroomId]
+    ) -> dict[ClassroomId, list[dict[str, Any]]]:
+        """As `plan_for` for many classrooms: the day is read once for all of them.
 
         Today is the civil day in the programme's zone, with whatever still runs over from
         yesterday and whatever its tokens are valid for already.
@@ -75,30 +97,66 @@ class LessonDesk:
         today = now.astimezone(self._zone).date()
         begins = datetime.combine(today, time(), self._zone)
         ends = datetime.combine(today + timedelta(days=1), time(), self._zone)
-        occurrences = await self._store.occurrences_between(
-            min(begins, now - TOKEN_AFTER), max(ends, now + TOKEN_BEFORE)
-        )
-        parts = [p for o in occurrences if (p := part_of(classroom, o)) is not None]
-        runs = await self._store.runs_of([p.occurrence.id for p in parts])
+        from_at, to_at = min(begins, now - TOKEN_AFTER), max(ends, now + TOKEN_BEFORE)
+        booked = await self._store.bookings_between(from_at - LONGEST, to_at, classrooms)
+        occurrences = [o for o in booked if o.ends_at > from_at]
+        runs = await self._store.runs_of([o.id for o in occurrences])
+        around = await self._life.around([o for o in occurrences if _overtime(o, runs, now)])
         roster = self._roster.current()
-        told = []
-        for part in parts:
-            run = runs.get(part.occurrence.id) or LessonRun(part.occurrence.id)
-            gone = seats_gone(run, part.occurrence, occurrences, self._life.rules, now)
-            left = part.seat is not None and part.seat.id in gone
-            told.append(self._lesson(part, run, roster, left=left))
+        told: dict[ClassroomId, list[dict[str, Any]]] = {room: [] for room in classrooms}
+        for turn, o in enumerate(occurrences):
+            run = runs.get(o.id) or LessonRun(o.id)
+            gone = seats_gone(run, o, around, self._life.rules, now)
+            for room in {o.host.classroom, *(s.classroom for s in o.seats)} & told.keys():
+                part = part_of(room, o)
+                assert part is not None  # it is one of its rooms
+                left = part.seat is not None and part.seat.id in gone
+                told[room].append(self._lesson(part, run, roster, left=left))
+            await breathe(turn)
         return told
 
     async def live_state(self, occurrence: OccurrenceId, *, for_host: bool) -> dict[str, Any]:
         """The `lesson` message of one lesson; ProblemError if there is no such lesson."""
-        planned = await self._planned(occurrence)
-        run = await self._store.get_run(occurrence) or LessonRun(occurrence)
-        floor = await self._floor.get(occurrence)
-        around: Sequence[Occurrence] = ()
-        if run.state is LessonState.LIVE or run.extended_s:
-            around = await self._life.neighbours(planned)
+        told = (await self.live_states([occurrence])).get(occurrence)
+        if told is None:
+            raise unknown_lesson(occurrence)
+        return told.state(for_host=for_host)
+
+    async def live_states(
+        self, lessons: Iterable[OccurrenceId], *, rooms: frozenset[ClassroomId] | None = None
+    ) -> dict[OccurrenceId, Told]:
+        """What is told of these lessons and to whom: read once for all of them.
+
+        Without unknown ids and, with `rooms`, without those in which none of these takes part.
+        """
+        planned = await self._store.occurrences_of(lessons)
+        if rooms is not None:
+            planned = {o.id: o for o in planned.values() if not rooms.isdisjoint(classrooms_of(o))}
+        runs = await self._store.runs_of(planned)
+        floors = await self._store.floors_of(planned)
+        around = await self._life.around([o for o in planned.values() if _may_run_on(o, runs)])
+        now = self._clock()
+        told: dict[OccurrenceId, Told] = {}
+        for turn, o in enumerate(planned.values()):
+            run = runs.get(o.id) or LessonRun(o.id)
+            gone = seats_gone(run, o, around, self._life.rules, now)
+            seats = tuple(s.classroom for s in o.active_seats if s.id not in gone)
+            floor = floors.get(o.id) or Floor(o.id)
+            told[o.id] = Told(o.host.classroom, seats, partial(self._state, o, run, floor, around))
+            await breathe(turn)
+        return told
+
+    def _state(
+        self,
+        planned: Occurrence,
+        run: LessonRun,
+        floor: Floor,
+        around: WantedRooms,
+        *,
+        for_host: bool,
+    ) -> dict[str, Any]:
         free_until = room_free_until(planned, around)
-        rules = self._life.rules
+        rules, occurrence = self._life.rules, planned.id
         state: dict[str, Any] = {
             "type": "lesson",
             "id": occurrence,
@@ -136,14 +194,10 @@ class LessonDesk:
 
         Without the seats that were withdrawn or have left for their next lesson.
         """
-        planned = await self._planned(occurrence)
-        gone: frozenset[SeatId] = frozenset()
-        if self._clock() >= planned.ends_at:
-            run = await self._store.get_run(occurrence) or LessonRun(occurrence)
-            around = await self._life.neighbours(planned)
-            gone = seats_gone(run, planned, around, self._life.rules, self._clock())
-        seats = tuple(s.classroom for s in planned.active_seats if s.id not in gone)
-        return planned.host.classroom, seats
+        told = (await self.live_states([occurrence])).get(occurrence)
+        if told is None:
+            raise unknown_lesson(occurrence)
+        return told.host, told.seats
 
     async def dismiss(self, occurrence: Occurrence, seat: Seat) -> None:
         """For this seat alone the lesson is over: its classroom's next one is due."""
@@ -160,12 +214,6 @@ class LessonDesk:
     async def handle(self, classroom: ClassroomId, command: Command) -> None:
         """Do what the terminal asks, once per command id; see `LessonCommands.handle`."""
         await self._commands.handle(classroom, command)
-
-    async def _planned(self, occurrence: OccurrenceId) -> Occurrence:
-        planned = await self._store.get_occurrence(occurrence)
-        if planned is None:
-            raise unknown_lesson(occurrence)
-        return planned
 
     def _lesson(self, part: Part, run: LessonRun, roster: Roster, *, left: bool) -> dict[str, Any]:
         o, seat = part.occurrence, part.seat
@@ -219,6 +267,20 @@ class LessonDesk:
         return None if at is None else at.astimezone(self._zone).isoformat()
 
 
+def _overtime(
+    occurrence: Occurrence, runs: Mapping[OccurrenceId, LessonRun], now: datetime
+) -> bool:
+    """Whether seats may have to leave: it runs on past its planned end."""
+    run = runs.get(occurrence.id)
+    return run is not None and run.state is LessonState.LIVE and occurrence.ends_at <= now
+
+
+def _may_run_on(occurrence: Occurrence, runs: Mapping[OccurrenceId, LessonRun]) -> bool:
+    """Whether it matters when its rooms are next wanted."""
+    run = runs.get(occurrence.id)
+    return run is not None and (run.state is LessonState.LIVE or run.extended_s > 0)
+
+
 def _seat(seat: Seat, roster: Roster, *, place: bool = False) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": seat.id}
     if place:
@@ -231,7 +293,8 @@ def _seat(seat: Seat, roster: Roster, *, place: bool = False) -> dict[str, Any]:
 
 
 def _class_name(school_class: str | None, roster: Roster) -> str | None:
-    return next((c.name for c in roster.classes.values() if c.id == school_class), None)
+    found = roster.classes.get(ClassId(school_class)) if school_class is not None else None
+    return None if found is None else found.name
 
 
 def _change(part: Part) -> Mapping[str, str] | None:

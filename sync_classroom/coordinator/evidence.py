@@ -15,17 +15,16 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.coverage import Coverage, summarise
-from ..domain.crediting import SeatEvidence, credited_seats
-from ..domain.evidence import Evidence
+from ..domain.crediting import SeatEvidence, SeatState, credited_seats
+from ..domain.evidence import Evidence, SeatKey
 from ..domain.facts import Fact, SeatMedia
 from ..domain.ids import OccurrenceId, SeatId
 from ..domain.intervals import Spans, instant_of
 from ..domain.rules import Rules
 from ..domain.timetable import Mode, Occurrence, Plan
-from .evidence_ports import RulesStore
+from .evidence_ports import FactStore, PushStore, RulesStore
 from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
-from .ports import FactStore
 from .roster import RosterService
 from .views import Interval, SeatTimeline, Timeline
 
@@ -35,8 +34,8 @@ LESSONS_AT_ONCE: Final = 4
 MARGIN: Final = timedelta(days=1)
 
 
-class EvidenceStore(TimetableStore, FactStore, RulesStore, Protocol):
-    """Plan, facts and rules."""
+class EvidenceStore(TimetableStore, FactStore, PushStore, RulesStore, Protocol):
+    """Plan, orders, facts and rules."""
 
 
 class EvidenceService:
@@ -96,6 +95,25 @@ class EvidenceService:
 
         return await asyncio.to_thread(compute)
 
+    async def seat_states(self, occurrences: Sequence[Occurrence]) -> dict[SeatKey, SeatState]:
+        """What every seat of these lessons counts for so far, by occurrence and seat.
+
+        A classroom's minute that two of them share credits the earlier one; of lessons that are not
+        among them nothing is asked.
+        """
+        if not occurrences:
+            return {}
+        rules = await self.rules()
+        evidence = await self._folded(occurrences, rules)
+        first = min(o.starts_at for o in occurrences)
+        last = max(o.ends_at for o in occurrences)
+        for gap in await self._store.gaps_between(first, last):
+            evidence.add(gap)
+        plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
+        work = partial(credited_seats, plan, evidence, rules=rules)
+        credited = await asyncio.to_thread(work)
+        return {key: seat.state for key, seat in credited.items()}
+
     async def coverage(self, first: date, last: date, *, rules: Rules | None = None) -> Coverage:
         """Every measure over the civil days `[first, last]`, by default under the rules in force.
 
@@ -104,18 +122,25 @@ class EvidenceService:
         check_period(first, last)
         occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
         rules = rules or await self.rules()
+        evidence = await self._folded(occurrences, rules)
+        begins = datetime.combine(first - MARGIN, time(), self._zone)
+        ends = datetime.combine(last + MARGIN + timedelta(days=1), time(), self._zone)
+        for gap in await self._store.gaps_between(begins, ends):
+            evidence.add(gap)
+        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
+        await asyncio.to_thread(_fold, evidence, await self._store.push_facts(list(pushes)))
+        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
+        work = partial(summarise, plan, evidence, rules=rules, first=first, last=last)
+        return await asyncio.to_thread(work)
+
+    async def _folded(self, occurrences: Sequence[Occurrence], rules: Rules) -> Evidence:
+        """The facts of these lessons, read a few lessons at a time."""
         evidence = Evidence(rules)
         for start in range(0, len(occurrences), LESSONS_AT_ONCE):
             few = occurrences[start : start + LESSONS_AT_ONCE]
             facts = await self._store.facts_of([o.id for o in few])
             await asyncio.to_thread(_fold, evidence, facts)
-        begins = datetime.combine(first - MARGIN, time(), self._zone)
-        ends = datetime.combine(last + MARGIN + timedelta(days=1), time(), self._zone)
-        for gap in await self._store.gaps_between(begins, ends):
-            evidence.add(gap)
-        plan = Plan(roster=self._roster.current(), occurrences={o.id: o for o in occurrences})
-        work = partial(summarise, plan, evidence, rules=rules, first=first, last=last)
-        return await asyncio.to_thread(work)
+        return evidence
 
 
 def _fold(evidence: Evidence, facts: Sequence[Fact]) -> None:

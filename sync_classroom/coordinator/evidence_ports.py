@@ -1,4 +1,4 @@
-"""What the coordinator needs of a store for figures: results, sums, rules, the chain, the log."""
+"""What the coordinator needs of a store for figures: facts, results, sums, rules, chain, log."""
 
 from __future__ import annotations
 
@@ -10,11 +10,56 @@ from ..domain.accounts import AccessEntry
 from ..domain.chain import ChainLink
 from ..domain.crediting import SeatState
 from ..domain.facts import Fact
-from ..domain.ids import ClassroomId, OccurrenceId, SchoolId
+from ..domain.ids import ClassroomId, OccurrenceId, PushId, SchoolId
 from ..domain.judging import Judged, Rolled
 from ..domain.rollup import SeatResult
 from ..domain.rules import RulesState, RulesVersion
-from ..domain.timetable import Occurrence
+from ..domain.timetable import Occurrence, Push
+
+
+class FactStore(Protocol):
+    """Append-only evidence."""
+
+    async def append_facts(
+        self, facts: Sequence[Fact], *, received_at: datetime, cursor: tuple[str, str] | None = None
+    ) -> int:
+        """Append facts whose id is new and, in the same transaction, remember a journal cursor.
+
+        `cursor` is `(relay id, opaque position)`. Returns how many were new.
+        """
+        ...
+
+    async def journal_cursor(self, relay: str) -> str | None:
+        """The last remembered journal position of a relay."""
+        ...
+
+    async def facts_of(self, occurrences: Sequence[OccurrenceId]) -> Sequence[Fact]:
+        """Every fact about these occurrences."""
+        ...
+
+    async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
+        """`journal_gap` facts that touch `[from_at, to_at)`."""
+        ...
+
+    async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
+        """`host_media` facts of one occurrence that end after `from_at`."""
+        ...
+
+
+class PushStore(Protocol):
+    """Push orders; how far they got is facts."""
+
+    async def add_pushes(self, orders: Sequence[Push], *, key: str) -> int:
+        """Store new orders, all or none; how many were stored, 0 if the `key` was used before."""
+        ...
+
+    async def pushes_between(self, from_at: datetime, to_at: datetime) -> Sequence[Push]:
+        """Orders given in `[from_at, to_at)`, by instant then id."""
+        ...
+
+    async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
+        """Every fact about these orders."""
+        ...
 
 
 class RollupStore(Protocol):

@@ -12,7 +12,8 @@ from ..domain.facts import Fact, Headcount, Interaction, InteractionKind
 from ..domain.floor import Floor
 from ..domain.ids import ActId, FactId, OccurrenceId, SeatId
 from ..domain.timetable import Occurrence
-from .ports import Bus, FactStore, LessonStore
+from .evidence_ports import FactStore
+from .ports import Bus, LessonStore
 from .rooms import Rooms
 from .services import Clock
 

@@ -41,8 +41,8 @@ SKIPPED = Counter(
     ["reason"],
 )
 
-LateMedia = Callable[[OccurrenceId, datetime], Awaitable[None]]
-"""Called with an occurrence and the earliest host media of a page, once the facts are stored."""
+LateMedia = Callable[[Mapping[OccurrenceId, datetime]], Awaitable[None]]
+"""Called with the earliest host media of each occurrence of a page, once the facts are stored."""
 
 
 class EvidenceStore(Protocol):
@@ -193,9 +193,8 @@ class JournalIngest:
             if isinstance(fact, HostMedia) and fact.packets > 0:
                 first = host.get(fact.occurrence, fact.from_at)
                 host[fact.occurrence] = min(first, fact.from_at)
-        if self._late is not None:
-            for occurrence, from_at in host.items():
-                await self._late(occurrence, from_at)
+        if self._late is not None and host:
+            await self._late(host)
         for occurrence in touched:
             await self._bus.publish(
                 "lesson", {"type": "changed", "occurrence": occurrence, "what": "evidence"}

@@ -46,6 +46,7 @@ class LeaseKeeper:
         self._monotonic = monotonic
         self._until = float("-inf")
         self._epoch = 0
+        self._own_epoch = 0
         self._reigns = 0
         self._changed = asyncio.Condition()
 
@@ -56,8 +57,11 @@ class LeaseKeeper:
 
     @property
     def epoch(self) -> int:
-        """How often the lease has changed hands, as last seen."""
-        return self._epoch
+        """The epoch of our own last reign, 0 before the first; steps are stored in its name only.
+
+        Never another's, though it was seen: what we decided while we led is void under it.
+        """
+        return self._own_epoch
 
     @property
     def reigns(self) -> int:
@@ -79,6 +83,8 @@ class LeaseKeeper:
             log.exception("lease.renew_failed", leading=was_leading)
             return self.leading
         ours = lease.holder == self._holder
+        if ours:
+            self._own_epoch = lease.epoch
         # From before the question was asked: the answer may have taken long to arrive.
         self._until = asked_at + self._for_s - MARGIN_S if ours else float("-inf")
         if ours and (not was_leading or lease.epoch != self._epoch):
@@ -90,6 +96,12 @@ class LeaseKeeper:
         async with self._changed:
             self._changed.notify_all()
         return self.leading
+
+    def lost(self) -> None:
+        """The store says that another leads: do not, until a renewal says otherwise."""
+        if self.leading:
+            log.warning("lease.lost", epoch=self._epoch)
+        self._until = float("-inf")
 
     async def reign_after(self, reigns: int) -> int:
         """Wait until we lead in a later reign than `reigns`; return its number."""

@@ -23,6 +23,7 @@ from ..domain.plan_change import PlanMovedOnError
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
 from ..domain.timetable import Change, ChangeKind, Occurrence, Seat
+from ..domain.wanted_rooms import WantedRooms
 from ..domain.working_copy import Images
 from .floor import FloorService
 from .life import room_free_until
@@ -188,14 +189,13 @@ class LessonService:
         terminals = {t.classroom: t for t in await self._store.terminals()}
         around = await self._around([o for o in occurrences if _extended(runs.get(o.id))])
         views = []
+        floors = await self._store.floors_of(
+            o for o, run in runs.items() if run.opened_at is not None
+        )
         for occurrence in occurrences:
             run = runs.get(occurrence.id) or LessonRun(occurrence.id)
-            floor = None
-            if run.opened_at is not None:
-                floor = await self._store.get_floor(occurrence.id)
-            views.append(
-                self._view(occurrence, run, floor or Floor(occurrence.id), terminals, around)
-            )
+            floor = floors.get(occurrence.id) or Floor(occurrence.id)
+            views.append(self._view(occurrence, run, floor, terminals, around))
         return views
 
     async def unfinished(self, occurrences: Iterable[Occurrence]) -> frozenset[OccurrenceId]:
@@ -210,13 +210,17 @@ class LessonService:
             if not lesson.is_over(runs.get(o.id) or LessonRun(o.id), o, now=now, rules=self._rules)
         )
 
-    async def _around(self, extended: Sequence[Occurrence]) -> Sequence[Occurrence]:
+    async def _around(self, extended: Sequence[Occurrence]) -> WantedRooms:
         """What may want the room of a lesson that runs on; asked only where one does."""
         if not extended:
-            return ()
+            return WantedRooms()
         reach = timedelta(seconds=self._rules.max_extended_s + self._rules.grace_s + 1)
-        return await self._store.occurrences_between(
-            min(o.ends_at for o in extended), max(o.ends_at for o in extended) + reach
+        return WantedRooms(
+            await self._store.bookings_between(
+                min(o.ends_at for o in extended),
+                max(o.ends_at for o in extended) + reach,
+                {o.host.classroom for o in extended},
+            )
         )
 
     def _view(
@@ -225,7 +229,7 @@ class LessonService:
         run: LessonRun,
         floor: Floor,
         terminals: Mapping[ClassroomId, Terminal],
-        around: Sequence[Occurrence],
+        around: WantedRooms,
     ) -> LessonView:
         roster = self._roster.current()
         online = self._presence.online()

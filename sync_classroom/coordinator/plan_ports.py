@@ -9,7 +9,7 @@ from typing import Protocol
 from ..domain.draft_acts import DraftAct
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import HistoryEntry
-from ..domain.ids import OccurrenceId, TermId
+from ..domain.ids import ClassroomId, OccurrenceId, TermId
 from ..domain.notices import Audience, Receipt
 from ..domain.plan_change import PlanChange, TermPlan, Version
 from ..domain.roster import Term
@@ -41,6 +41,32 @@ class TimetableStore(Protocol):
 
     async def occurrences_between(self, from_at: datetime, to_at: datetime) -> Sequence[Occurrence]:
         """Occurrences whose planned window touches `[from_at, to_at)`, by start then id."""
+        ...
+
+    async def occurrences_of(
+        self, wanted: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, Occurrence]:
+        """Those of these occurrences that there are."""
+        ...
+
+    async def bookings_between(
+        self, from_at: datetime, to_at: datetime, rooms: Iterable[ClassroomId]
+    ) -> Sequence[Occurrence]:
+        """Occurrences that start in `[from_at, to_at)` and want any of these classrooms."""
+        ...
+
+    async def undecided_between(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        *,
+        after: tuple[datetime, OccurrenceId] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Occurrence]:
+        """Occurrences whose planned window touches `[from_at, to_at)` and whose run is not over.
+
+        By start then id; `after` is the start and id of the last one of the page before.
+        """
         ...
 
     async def occurrences_on(self, first: date, last: date) -> Sequence[Occurrence]:

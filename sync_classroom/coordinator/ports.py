@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
 from ..domain.calendar_edits import CalendarEdit, Edited, Subject
-from ..domain.facts import Fact
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
@@ -26,8 +25,16 @@ from ..domain.ids import (
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.roster import Roster
-from .evidence_ports import AccessLogStore, ChainStore, RollupStore, RulesStore
+from .evidence_ports import (
+    AccessLogStore,
+    ChainStore,
+    FactStore,
+    PushStore,
+    RollupStore,
+    RulesStore,
+)
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
+from .report_ports import ReportStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -102,6 +109,19 @@ class LessonStore(Protocol):
         """
         ...
 
+    async def save_runs(
+        self, wanted: Iterable[LessonRun], *, epoch: int | None = None
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """As `save_run` for many in one transaction; those that were stored.
+
+        With `epoch` only while the scheduler's lease is in that epoch: ProblemError `lease_lost`.
+        """
+        ...
+
+    async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
+        """The floors that somebody has touched, of these occurrences."""
+        ...
+
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
         """The floor, or None if nobody has touched it."""
         ...
@@ -112,35 +132,6 @@ class LessonStore(Protocol):
 
     async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:
         """Whether a run or floor was stored with this act; known until the lesson is over."""
-        ...
-
-
-class FactStore(Protocol):
-    """Append-only evidence."""
-
-    async def append_facts(
-        self, facts: Sequence[Fact], *, received_at: datetime, cursor: tuple[str, str] | None = None
-    ) -> int:
-        """Append facts whose id is new and, in the same transaction, remember a journal cursor.
-
-        `cursor` is `(relay id, opaque position)`. Returns how many were new.
-        """
-        ...
-
-    async def journal_cursor(self, relay: str) -> str | None:
-        """The last remembered journal position of a relay."""
-        ...
-
-    async def facts_of(self, occurrences: Sequence[OccurrenceId]) -> Sequence[Fact]:
-        """Every fact about these occurrences."""
-        ...
-
-    async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
-        """`journal_gap` facts that touch `[from_at, to_at)`."""
-        ...
-
-    async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
-        """`host_media` facts of one occurrence that end after `from_at`."""
         ...
 
 
@@ -253,12 +244,14 @@ class RecordingStore(Protocol):
         """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
         ...
 
-    async def recording_wish(self, occurrence: OccurrenceId) -> bool | None:
-        """What a person has said, or None."""
+    async def recording_wishes(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, bool]:
+        """What people have said of these lessons; without those of which nobody said anything."""
         ...
 
-    async def save_recording(self, recording: Recording) -> None:
-        """Replace what is known of a recording; KeyError for an unknown lesson."""
+    async def save_recordings(self, wanted: Sequence[Recording]) -> None:
+        """Replace what is known of recordings, all or none; KeyError for an unknown lesson."""
         ...
 
     async def recordings_of(
@@ -269,6 +262,18 @@ class RecordingStore(Protocol):
 
     async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
         """Lessons whose recording is not at its end yet, by id."""
+        ...
+
+
+class SimulationStore(Protocol):
+    """Whether all of it is made up."""
+
+    async def is_simulated(self) -> bool:
+        """Whether everything in this database is simulated."""
+        ...
+
+    async def mark_simulated(self, *, seed: int, until: date, at: datetime) -> bool:
+        """Mark an empty database for good; False, and nothing done, if it has a roster already."""
         ...
 
 
@@ -288,7 +293,10 @@ class Store(
     AccountStore,
     LeaseStore,
     RecordingStore,
+    PushStore,
+    SimulationStore,
     FeedStore,
+    ReportStore,
     Protocol,
 ):
     """One database behind all of the above."""

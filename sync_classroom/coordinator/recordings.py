@@ -6,8 +6,9 @@ that came back after a crash goes on with the same recording at the next look.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,7 +21,6 @@ from ..domain.floor import Floor
 from ..domain.ids import OccurrenceId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.recordings import Recording, RecordingState, parse_recording, wanted_sources
-from ..domain.timetable import Occurrence
 from .ports import Bus, LessonStore, RecordingStore, RelayControl, RelayDownError
 from .relay_client import RelayRefusedError
 
@@ -34,9 +34,15 @@ DELETED_S: Final = 600.0
 #: Live lessons of one relay are some hundred; what was asked of others is forgotten first.
 MAX_REMEMBERED: Final = 1000
 
+#: This many commands are under way at the relay together.
+AT_ONCE: Final = 16
+
 FAILED = Counter(
     "sync_classroom_recording_commands_failed_total", "Recording commands the relay did not take."
 )
+
+
+_Ask = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class KeeperStore(RecordingStore, LessonStore, Protocol):
@@ -44,7 +50,7 @@ class KeeperStore(RecordingStore, LessonStore, Protocol):
 
 
 class RecordingKeeper:
-    """`follow` for every open or live lesson, `settle` at every sweep; both by the leader only.
+    """`follow` for the open and live lessons, `settle` at every sweep; both by the leader only.
 
     `by_default`: whether lessons are recorded unless somebody says otherwise; None: they cannot be.
     """
@@ -69,10 +75,14 @@ class RecordingKeeper:
 
     async def wanted(self, occurrence: OccurrenceId) -> bool:
         """Whether a lesson is to be recorded: as somebody said, else as the settings say."""
-        if not self.possible:
-            return False
-        wish = await self._store.recording_wish(occurrence)
-        return self._by_default if wish is None else wish
+        return occurrence in await self._wanted_of([occurrence])
+
+    async def _wanted_of(self, occurrences: Collection[OccurrenceId]) -> frozenset[OccurrenceId]:
+        """Those of these lessons that are to be recorded."""
+        if not self.possible or not occurrences:
+            return frozenset()
+        wishes = await self._store.recording_wishes(occurrences)
+        return frozenset(o for o in occurrences if wishes.get(o, self._by_default))
 
     async def want(self, occurrence: OccurrenceId, wanted: bool, *, actor: str) -> None:
         """Somebody says whether a lesson is to be recorded. KeyError for an unknown lesson."""
@@ -87,21 +97,26 @@ class RecordingKeeper:
 
     # ------------------------------------------------------------------ by the leader
 
-    async def follow(self, occurrence: Occurrence, run: LessonRun, boot: str | None) -> None:
-        """Record a live lesson if it is wanted; `boot` is the relay's that answers now."""
-        if run.state is not LessonState.LIVE or not await self.wanted(occurrence.id):
+    async def follow(self, runs: Iterable[LessonRun], boot: str | None) -> None:
+        """Record the live ones of these lessons if it is wanted.
+
+        `boot` is the relay's that answers now.
+        """
+        live = [run.occurrence for run in runs if run.state is LessonState.LIVE]
+        wanted = await self._wanted_of(live)
+        if not wanted:
             return
-        floor = await self._store.get_floor(occurrence.id) or Floor(occurrence.id)
-        sources, now = wanted_sources(floor.called_on), self._monotonic()
-        known = self._asked.get(occurrence.id)
-        if known is not None and known[:2] == (sources, boot) and now - known[2] < AGAIN_S:
-            return
-        answer = await self._ask(
-            occurrence.id, partial(self._relay.record, occurrence.id, occurrence.id, sources)
+        floors, now = await self._store.floors_of(wanted), self._monotonic()
+        asked: dict[OccurrenceId, tuple[tuple[str, ...], str | None, float]] = {}
+        for occurrence in wanted:
+            sources = wanted_sources((floors.get(occurrence) or Floor(occurrence)).called_on)
+            known = self._asked.get(occurrence)
+            if known is None or known[:2] != (sources, boot) or now - known[2] >= AGAIN_S:
+                asked[occurrence] = (sources, boot, now)
+        answered = await self._ask(
+            {o: partial(self._relay.record, o, o, how[0]) for o, how in asked.items()}
         )
-        if answer is None:
-            return
-        self._asked[occurrence.id] = (sources, boot, now)
+        self._asked |= {occurrence: asked[occurrence] for occurrence in answered}
         while len(self._asked) > MAX_REMEMBERED:
             del self._asked[next(iter(self._asked))]
 
@@ -111,17 +126,18 @@ class RecordingKeeper:
             return
         unsettled = await self._store.unsettled_recordings()
         runs = await self._store.runs_of(unsettled)
-        for occurrence in unsettled:
-            run = runs.get(occurrence)
-            live = run is not None and run.state is LessonState.LIVE
-            if live and await self.wanted(occurrence):
-                continue
-            known = await self.of(occurrence)
-            if known is not None and known.state is RecordingState.FINISHING:
-                await self._ask(occurrence, partial(self._relay.recording, occurrence))
-            else:
-                await self._ask(occurrence, partial(self._relay.stop_recording, occurrence))
+        live = [o for o in unsettled if o in runs and runs[o].state is LessonState.LIVE]
+        goes_on = await self._wanted_of(live)
+        over = [o for o in unsettled if o not in goes_on]
+        known = await self._store.recordings_of(over)
+        asks: dict[OccurrenceId, _Ask] = {}
+        for occurrence in over:
+            recording = known.get(occurrence)
+            finishing = recording is not None and recording.state is RecordingState.FINISHING
+            ask = self._relay.recording if finishing else self._relay.stop_recording
+            asks[occurrence] = partial(ask, occurrence)
             self._asked.pop(occurrence, None)
+        await self._ask(asks)
         if self._monotonic() - self._deleted_at >= DELETED_S:
             await self._hear_of_deletions()
 
@@ -133,39 +149,67 @@ class RecordingKeeper:
             return
         self._deleted_at = self._monotonic()
         known = await self._store.recordings_of(gone)
-        for occurrence, recording in known.items():
-            if recording.state is not RecordingState.DELETED:
-                await self._ask(occurrence, partial(self._relay.recording, occurrence))
+        unheard = [o for o, known in known.items() if known.state is not RecordingState.DELETED]
+        await self._ask({o: partial(self._relay.recording, o) for o in unheard})
 
-    async def _ask(self, occurrence: OccurrenceId, ask: Callable[[], Any]) -> Recording | None:
-        """Ask the relay, and write down its answer if it says something new."""
-        before = await self.of(occurrence)
+    async def _ask(self, asks: Mapping[OccurrenceId, _Ask]) -> Collection[OccurrenceId]:
+        """Ask the relay, some at a time, and write down what says something new; who had an answer.
+
+        Of a relay that did not answer no more is asked; the next look tries again.
+        """
+        if not asks:
+            return ()
+        before = await self._store.recordings_of(asks)
+        found: dict[OccurrenceId, Recording] = {}
+        waiting = iter(asks.items())
+
+        async def ask_some() -> None:
+            for occurrence, ask in waiting:
+                answer = await self._answer(occurrence, ask, before.get(occurrence))
+                if answer is None:
+                    return
+                found[occurrence] = answer
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(asks))):
+                group.create_task(ask_some())
+        news = [new for o, new in found.items() if new != before.get(o)]
+        if news:
+            await self._store.save_recordings(news)
+        for new in news:
+            _say(before.get(new.occurrence), new)
+            await self._tell(new.occurrence)
+        return found.keys()
+
+    async def _answer(
+        self, occurrence: OccurrenceId, ask: _Ask, before: Recording | None
+    ) -> Recording | None:
+        """What the relay's answer makes of the recording; None without an answer."""
         try:
-            answer: Mapping[str, Any] = await ask()
-            found = parse_recording(occurrence, answer)
+            return parse_recording(occurrence, await ask())
         except RelayDownError as error:
             FAILED.inc()
             log.warning("recording.command_failed", occurrence=occurrence, error=str(error))
             return None
         except (RelayRefusedError, ValueError) as error:
             FAILED.inc()
-            found = _refused(occurrence, before, error)
-        if found != before:
-            await self._store.save_recording(found)
-            if before is None or (before.state, before.disk_full) != (found.state, found.disk_full):
-                log.info(
-                    "recording.state",
-                    occurrence=occurrence,
-                    state=found.state.value,
-                    disk_full=found.disk_full,
-                    failure=found.failure,
-                )
-            await self._tell(occurrence)
-        return found
+            return _refused(occurrence, before, error)
 
     async def _tell(self, occurrence: OccurrenceId) -> None:
         await self._bus.publish(
             "lesson", {"type": "changed", "occurrence": occurrence, "what": "recording"}
+        )
+
+
+def _say(before: Recording | None, new: Recording) -> None:
+    """Log a recording that came into another state."""
+    if before is None or (before.state, before.disk_full) != (new.state, new.disk_full):
+        log.info(
+            "recording.state",
+            occurrence=new.occurrence,
+            state=new.state.value,
+            disk_full=new.disk_full,
+            failure=new.failure,
         )
 
 

@@ -20,9 +20,8 @@ from ..domain.judging import judge
 from ..domain.problems import ProblemError
 from ..domain.rules import Rules, RulesState
 from ..domain.timetable import Plan
-from .evidence_ports import RollupStore, RulesStore
+from .evidence_ports import FactStore, RollupStore, RulesStore
 from .plan_ports import TimetableStore
-from .ports import FactStore
 from .services import Clock
 
 log = structlog.get_logger(__name__)

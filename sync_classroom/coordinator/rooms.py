@@ -6,7 +6,9 @@ arrives at the same one; `Rooms` keeps the relay at it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -26,12 +28,22 @@ WALL_SLOTS: Final = 12
 # Wall pictures are shown some 300 pixels wide; a room's small picture is 320x180.
 WALL_HEIGHT: Final = 180
 EVERYONE: Final = "*"
+# This many commands are under way at the relay together.
+AT_ONCE: Final = 16
+# After this many lessons everything else has a turn: a look at one takes some 50 µs.
+TURN: Final = 50
 # A relay has some hundred rooms at once; a layout that was forgotten is sent once more.
 MAX_REMEMBERED: Final = 1000
 
 ROOMS_FAILED = Counter(
     "sync_classroom_room_commands_failed_total", "Room commands the relay did not take."
 )
+
+
+async def breathe(turn: int) -> None:
+    """In a loop over lessons: let everything else have its turn now and then."""
+    if turn % TURN == TURN - 1:
+        await asyncio.sleep(0)
 
 
 def wall(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> tuple[SeatId, ...]:
@@ -97,6 +109,7 @@ class Rooms:
         self._terminals = terminals
         self._boot: str | None = None
         self._placed: dict[OccurrenceId, RoomSpec] = {}
+        self._unanswered = 0
 
     def booted(self, boot: str) -> bool:
         """Take note of the relay's boot id; whether it is another one than before."""
@@ -126,13 +139,20 @@ class Rooms:
             s.id for s in occurrence.active_seats if s.classroom in terminals or s.id in publishing
         )
 
-    async def place(self, occurrence: Occurrence, floor: Floor) -> bool:
-        """Bring the room to its layout; False if the relay could not be told (try again later)."""
-        wanted = RoomSpec(
+    def stands(self, occurrence: Occurrence, floor: Floor) -> bool:
+        """Whether the room has its layout already, so that `place` would say nothing."""
+        return self._placed.get(occurrence.id) == self._wanted(occurrence, floor)
+
+    def _wanted(self, occurrence: Occurrence, floor: Floor) -> RoomSpec:
+        return RoomSpec(
             occurrence.id,
             layouts(occurrence, floor, self.online(occurrence)),
             self._ingests.get(occurrence.host.classroom),
         )
+
+    async def place(self, occurrence: Occurrence, floor: Floor) -> bool:
+        """Bring the room to its layout; False if the relay could not be told (try again later)."""
+        wanted = self._wanted(occurrence, floor)
         if self._placed.get(occurrence.id) == wanted:
             return True
         boot = self._boot
@@ -148,6 +168,32 @@ class Rooms:
             while len(self._placed) > MAX_REMEMBERED:
                 del self._placed[next(iter(self._placed))]
         return True
+
+    async def bring(
+        self, wanted: Iterable[tuple[Occurrence, Floor]], over: Iterable[OccurrenceId]
+    ) -> None:
+        """Bring rooms to their layouts and close those of lessons that are over, some at a time.
+
+        Of a relay that did not answer no more is asked: whoever hangs would hold up everything.
+        """
+        commands: list[Callable[[], Awaitable[bool]]] = []
+        for turn, (occurrence, floor) in enumerate(wanted):
+            if not self.stands(occurrence, floor):
+                commands.append(partial(self.place, occurrence, floor))
+            await breathe(turn)
+        commands += [partial(self.close, occurrence) for occurrence in over]
+        waiting = iter(commands)
+        unanswered = self._unanswered
+
+        async def some() -> None:
+            for command in waiting:
+                await command()
+                if self._unanswered != unanswered:
+                    return
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(commands))):
+                group.create_task(some())
 
     async def close(self, occurrence: OccurrenceId) -> bool:
         """Delete the room; False if the relay could not be told."""
@@ -170,4 +216,5 @@ class Rooms:
 
     def _failed(self, what: str, occurrence: OccurrenceId, error: Exception) -> None:
         ROOMS_FAILED.inc()
+        self._unanswered += isinstance(error, RelayDownError)
         log.warning("room.command_failed", what=what, occurrence=occurrence, error=str(error))

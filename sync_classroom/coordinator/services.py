@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from .accounts import AccountService
     from .board import TerminalBoard
+    from .bundles import BundleService
     from .calendar import CalendarService
     from .coverage import CoverageService
     from .desk import LessonDesk
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
+    from .reports import ReportService
     from .roster import RosterService
     from .runner import LessonRunner
     from .timetable import TimetableService
@@ -42,7 +44,7 @@ class ServiceSettings:
     WHEP (both without a trailing slash). `secure`: browsers come by HTTPS, so cookies carry
     `Secure` and the `__Host-` prefix. `trusted_proxies` are addresses or networks whose
     `X-Forwarded-For` is believed. `recordings` is the folder the relay keeps recordings in, None
-    if it keeps none.
+    if it keeps none. `simulated`: everything in the database is made up, and every page says so.
     """
 
     public_url: str
@@ -52,6 +54,7 @@ class ServiceSettings:
     boot: str
     trusted_proxies: tuple[str, ...] = ()
     recordings: Path | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +84,5 @@ class Services:
     imports: ImportService
     feeds: FeedService
     notices: NoticeService
+    bundles: BundleService
+    reports: ReportService

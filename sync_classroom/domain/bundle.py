@@ -47,6 +47,11 @@ from .timetable import (
 )
 
 PLAN_SCHEMA: Final = "sync-classroom/plan/1"
+#: The files of a bundle.
+PLAN: Final = "plan.json"
+FACTS: Final = "facts.ndjson"
+RULES: Final = "rules.json"
+SNAPSHOT: Final = "snapshot.json"
 
 
 def parse_plan(values: Mapping[str, Any]) -> Plan:

@@ -23,6 +23,9 @@ from .ids import SchoolId, TermId
 from .roster import BellSet, DayException, NationalDay, Period, Roster, Term, Wording
 
 _FRIDAY: Final = 5
+# Every rule of a term asks for the same days again; a city's year is some thousand of them, and a
+# province begins anew now and then rather than holding all.
+_REMEMBERED: Final = 1 << 16
 _WEEK: Final = 7
 _ORDINARY: Final = Wording("", "")
 _WEEKEND: Final = Wording("周末", "weekend")
@@ -89,12 +92,21 @@ class Calendar:
         self._roster = roster
         self._terms = sorted(roster.terms.values(), key=lambda t: t.first_day)
         self._days = {(d.school, d.date): d for d in roster.days}
+        self._answers: dict[tuple[SchoolId, date], DayAnswer] = {}
         self._bells: dict[SchoolId, list[BellSet]] = {}
         for bell_set in roster.bell_sets.values():
             self._bells.setdefault(bell_set.school, []).append(bell_set)
 
     def day(self, school: SchoolId, on: date) -> DayAnswer:
         """The answer for one school and date."""
+        answer = self._answers.get((school, on))
+        if answer is None:
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.clear()
+            answer = self._answers[school, on] = self._answer(school, on)
+        return answer
+
+    def _answer(self, school: SchoolId, on: date) -> DayAnswer:
         term = self.term_of(on)
         own = self._days.get((school, on))
         if own is not None:

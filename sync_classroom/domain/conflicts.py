@@ -26,7 +26,7 @@ from .bookings import (
     moment,
     resources,
 )
-from .ids import ClassroomId, OccurrenceId
+from .ids import OccurrenceId
 from .problems import ProblemError, ProblemKind
 from .timetable import Occurrence
 
@@ -37,7 +37,6 @@ __all__ = [
     "Sweep",
     "clashes_in",
     "clashes_of",
-    "next_booking",
 ]
 
 # A sentence that lists more than this is not read; `ClashError.clashes` always has all of them.
@@ -186,29 +185,6 @@ class Sweep:
     def _booking(self, number: int) -> Booking:
         start, end = self._starts[number], self._ends[number]
         return Booking(start, self._ids[number], end, moment(start), moment(end))
-
-
-def next_booking(
-    classroom: ClassroomId,
-    occurrences: Iterable[Occurrence],
-    *,
-    after: datetime,
-    besides: OccurrenceId | None = None,
-) -> datetime | None:
-    """When the classroom is next wanted at or after `after`, as host room or as seat; else None.
-
-    `besides` is the occurrence that is asking. This is the `room_free_until` of
-    `lesson.step` (with the host's classroom and the planned end) and of `lesson.seat_leaves_at`.
-    """
-    wanted = (ResourceKind.CLASSROOM, classroom)
-    return min(
-        (
-            o.starts_at
-            for o in occurrences
-            if o.id != besides and o.starts_at >= after and wanted in resources(o)
-        ),
-        default=None,
-    )
 
 
 def _overlaps(

@@ -159,13 +159,17 @@ def parse_fact(values: Mapping[str, object]) -> Fact:
     return parse(fields, FactId(fields.ident("id")))
 
 
+def kind_of(fact: Fact) -> str:
+    """The kind of a fact, as `facts.ndjson` has it."""
+    return fact.step.value if isinstance(fact, PushProgress) else _KINDS[type(fact)]
+
+
 def fact_to_dict(fact: Fact, zone: tzinfo | None = None) -> dict[str, object]:
     """The fact as a JSON-able object, with the field names of `facts.ndjson`.
 
     Instants are written in `zone`, by default each in its own.
     """
-    kind = fact.step.value if isinstance(fact, PushProgress) else _KINDS[type(fact)]
-    written: dict[str, object] = {"id": fact.id, "kind": kind}
+    written: dict[str, object] = {"id": fact.id, "kind": kind_of(fact)}
     for name in fact.__slots__:
         if name in ("id", "step"):
             continue

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from .calendar import Calendar, DayAnswer, periods_touched
+from .crediting import SeatState
 from .grid_views import Audience, View, audience_of, school_of
 from .ids import OccurrenceId, SchoolId, SeriesId, TeacherId
 from .roster import BellSet, Period, Roster
@@ -92,6 +93,15 @@ class EntryState(StrEnum):
     MISSED = "missed"
     CANCELLED = "cancelled"
     AWAY = "away"
+
+
+# Evidence that is known to be lost may still turn up: until then it is a part.
+_PROVEN: Final = {
+    SeatState.HELD: EntryState.HELD,
+    SeatState.PARTIAL: EntryState.PARTIAL,
+    SeatState.UNKNOWN: EntryState.PARTIAL,
+    SeatState.MISSED: EntryState.MISSED,
+}
 
 
 class MarkKind(StrEnum):
@@ -306,6 +316,17 @@ def state_of(occurrence: Occurrence, audience: tuple[Audience, ...], plan: GridP
     if ChangeKind.CANCELLED in kinds or (audience and all(a.withdrawn for a in audience)):
         return EntryState.CANCELLED
     return plan.states.get(occurrence.id, EntryState.WAITING)
+
+
+def proven_state(seats: Iterable[SeatState]) -> EntryState:
+    """What a lesson that is over was for these seats: all of it, nothing, or a part.
+
+    Withdrawn seats say nothing; a lesson with none that was due stays as it was planned.
+    """
+    due = {_PROVEN[s] for s in seats if s in _PROVEN}
+    if not due:
+        return EntryState.WAITING
+    return due.pop() if len(due) == 1 else EntryState.PARTIAL
 
 
 def is_aligned(start: time, end: time, touched: Sequence[Period]) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .ids import ClassId, ClassroomId, SchoolId, TeacherId
 from .roster import Roster, SchoolRole
-from .series import Series
-from .timetable import Occurrence
+from .series import Series, SeriesSeat
+from .timetable import Occurrence, Seat
 
 
 class ViewKind(StrEnum):
@@ -68,25 +68,24 @@ def audience_of(
 
     Whoever gives a lesson sees every seat; whoever receives it sees its own.
     """
-    seats = _seats(lesson)
     if _gives(view, lesson):
-        return seats
-    mine: tuple[Audience, ...] = ()
+        return _audience(lesson, lesson.seats)
+    mine: Sequence[Seat | SeriesSeat] = ()
     match view.kind:
         case ViewKind.CLASS:
-            mine = tuple(s for s in seats if s.school_class == view.id)
+            mine = [s for s in lesson.seats if s.school_class == view.id]
         case ViewKind.CLASSROOM:
-            mine = tuple(s for s in seats if s.classroom == view.id)
+            mine = [s for s in lesson.seats if s.classroom == view.id]
         case ViewKind.SCHOOL:
-            mine = tuple(s for s in seats if roster.classrooms[s.classroom].school == view.id)
+            rooms = roster.classrooms
+            mine = [s for s in lesson.seats if rooms[s.classroom].school == view.id]
         case ViewKind.TEACHER:
-            helped = {s.classroom for s in lesson.seats if s.assistant == view.id}
-            mine = tuple(s for s in seats if s.classroom in helped)
+            mine = [s for s in lesson.seats if s.assistant == view.id]
             if not mine and isinstance(lesson, Occurrence) and view.id in lesson.participants:
-                return seats
+                return _audience(lesson, lesson.seats)
         case ViewKind.HOST:
             pass
-    return mine or None
+    return _audience(lesson, mine) or None
 
 
 def _gives(view: View, lesson: Occurrence | Series) -> bool:
@@ -102,11 +101,14 @@ def _gives(view: View, lesson: Occurrence | Series) -> bool:
             return host.school == view.id
 
 
-def _seats(lesson: Occurrence | Series) -> tuple[Audience, ...]:
-    if isinstance(lesson, Series):
-        return tuple(Audience(s.classroom, s.school_class) for s in lesson.seats)
+def _audience(
+    lesson: Occurrence | Series, seats: Sequence[Seat | SeriesSeat]
+) -> tuple[Audience, ...]:
+    if isinstance(lesson, Series) or not lesson.changes:
+        return tuple(Audience(s.classroom, s.school_class) for s in seats)
     return tuple(
-        Audience(s.classroom, s.school_class, lesson.seat_withdrawn(s.id)) for s in lesson.seats
+        Audience(s.classroom, s.school_class, isinstance(s, Seat) and lesson.seat_withdrawn(s.id))
+        for s in seats
     )
 
 

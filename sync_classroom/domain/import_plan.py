@@ -158,7 +158,7 @@ class _Planner:
         alive = {
             i: s
             for i, s in self._copy.series.items()
-            if s.term == self._desk.term and (s.last is None or s.last >= today)
+            if s.term == self._desk.term and (s.last is None or s.last > today)
         }
         still = _Open(dict(wanted), alive)
         # From the surest sign to the weakest; each row and each rule is recognised once.

@@ -14,6 +14,8 @@ Decisions that the table alone does not show:
   been running without it, not close its room.
 - A lesson withdrawn before the host was live is *cancelled*; withdrawn while live it is *ended*
   with reason `cancelled`, because it did take place; withdrawn afterwards, nothing changes.
+- A lesson that was cancelled and is restored is planned again, as if nothing had been; one that was
+  live is over all the same.
 - Journalled host media is stronger than what was seen at the time: it makes a missed lesson live
   and then, by the same deadlines, ended; and it moves `live_at` back to the first packet.
 - After a restart, say what the relay sees (`HostMedia`) before what the journal proves
@@ -65,6 +67,7 @@ class Trigger(StrEnum):
     OPENING = "opening"
     OVER = "over"
     WITHDRAWN = "withdrawn"
+    RESTORED = "restored"
     HOST_FLOWS = "host_flows"
     HOST_SILENT = "host_silent"
     HOST_PROVEN = "host_proven"
@@ -193,7 +196,11 @@ TRANSITIONS: Final[Mapping[LessonState, Mapping[Trigger, LessonState]]] = Mappin
         # Over is over for people and for media seen late; only the journal may correct the past.
         _S.ENDED: dict.fromkeys(_STAYS, _S.ENDED),
         _S.MISSED: {**dict.fromkeys(_STAYS, _S.MISSED), _T.HOST_PROVEN: _S.LIVE},
-        _S.CANCELLED: {**dict.fromkeys(_STAYS, _S.CANCELLED), _T.HOST_PROVEN: _S.LIVE},
+        _S.CANCELLED: {
+            **dict.fromkeys(_STAYS, _S.CANCELLED),
+            _T.HOST_PROVEN: _S.LIVE,
+            _T.RESTORED: _S.PLANNED,
+        },
     }
 )
 
@@ -218,7 +225,7 @@ def step(
     """Bring `run` up to `now`, then apply `event`.
 
     `room_free_until` is when the host's classroom is next booked at or after the planned end (see
-    `conflicts.next_booking`), None if it is not. Effects are named once, and only if something
+    `wanted_rooms`), None if it is not. Effects are named once, and only if something
     changed; `version` is left to whoever stores the run.
     """
     machine = _Machine(occurrence, rules, room_free_until, now)
@@ -345,6 +352,8 @@ class _Machine:
             state = transition(run.state, due.trigger)
             if state is LessonState.OPEN:
                 run = replace(run, state=state, opened_at=self.now)
+            elif state is LessonState.PLANNED:
+                run = replace(run, state=state, opened_at=None)
             elif state is LessonState.ENDED:
                 assert run.live_at is not None
                 ended_at = max(due.at, run.live_at)
@@ -371,6 +380,8 @@ class _Machine:
         return replace(run, extended_s=run.extended_s + added)
 
     def _next(self, run: LessonRun) -> _Due | None:
+        if run.state is LessonState.CANCELLED and _withdrawn_at(self.occurrence) is None:
+            return _Due(self.now, Trigger.RESTORED)
         if run.state in OVER:
             return None
         ending = min(self._endings(run), key=lambda d: d.at)

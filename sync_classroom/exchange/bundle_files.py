@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from ..domain.bundle import parse_plan, parse_rules, read_facts
+from ..domain.bundle import FACTS, PLAN, RULES, SNAPSHOT, parse_plan, parse_rules, read_facts
 from ..domain.facts import Fact, fact_to_dict
 from ..domain.fields import Fields, MalformedError, shown
 from ..domain.problems import ProblemError
@@ -21,10 +21,6 @@ from ..domain.rules import DEFAULT, Rules
 from ..domain.snapshot import Difference, Snapshot, parse_snapshot
 from ..domain.timetable import Plan
 
-PLAN: Final = "plan.json"
-FACTS: Final = "facts.ndjson"
-RULES: Final = "rules.json"
-SNAPSHOT: Final = "snapshot.json"
 MANIFEST: Final = "manifest.json"
 MANIFEST_SCHEMA: Final = "sync-classroom/manifest/1"
 
@@ -199,6 +195,11 @@ class BundleWriter:
         self._part = path.with_name(path.name + ".part")
         self._zip = zipfile.ZipFile(self._part, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
         self._hashes: dict[str, str] = {}
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """SHA-256 of every file written so far."""
+        return dict(self._hashes)
 
     def whole(self, name: str, value: Mapping[str, Any]) -> None:
         """Write one of the JSON files."""

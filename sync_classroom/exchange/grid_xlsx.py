@@ -255,7 +255,8 @@ class _Writer:
             return f"{entry.subject}{words['continued']}"
         lines = [head]
         teacher = self._roster.teachers.get(entry.host.teacher)
-        rooms = [self._room(a.classroom) for a in entry.audience if not a.withdrawn]
+        every = entry.state in _GONE
+        rooms = [self._room(a.classroom) for a in entry.audience if every or not a.withdrawn]
         shown = words["list"].join(rooms[:2])
         if len(rooms) > 2:
             shown += words["more"].format(len(rooms))

@@ -84,13 +84,14 @@ class SentAccount:
             self._holes.add(number)
 
     def _fold(self, to: int) -> None:
-        passed = [number for number in self._holes if number < to]
-        self._holes.difference_update(passed)
-        self._folded += len(passed)
+        if self._holes:
+            passed = [number for number in self._holes if number < to]
+            self._holes.difference_update(passed)
+            self._folded += len(passed)
         self._floor = max(self._floor, to)
 
     def _sent_through(self, highest: int) -> int:
-        above = sum(1 for number in self._holes if number > highest)
+        above = sum(1 for number in self._holes if number > highest) if self._holes else 0
         return highest + 1 - self.first - self._folded - (len(self._holes) - above)
 
     def report(self, highest: int, lost: int) -> bool:

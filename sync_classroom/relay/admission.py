@@ -46,9 +46,7 @@ class Admission:
     ) -> Session:
         """A session that waits for its peer's checks; not yet in any table but the ICE one."""
         session_id = secrets.token_urlsafe(12)
-        transport = PeerTransport(
-            self.certificate, offer.fingerprints, lambda data: self.send(transport, data)
-        )
+        transport = PeerTransport(self.certificate, offer.fingerprints, self.send)
         sampler = Sampler(self.settings.sample_s, now)
         streams: dict[str, LocalStream] = {}
         media: Publisher | Subscriber

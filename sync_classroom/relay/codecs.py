@@ -12,6 +12,7 @@ from .session import Codec
 
 NAL_IDR, NAL_SPS, STAP_A, FU_A = 5, 7, 24, 28
 _TYPE = 0x1F
+_KEY_NALS = frozenset({NAL_IDR, NAL_SPS})
 
 
 def is_keyframe_part(codec: str, payload: bytes) -> bool:
@@ -34,7 +35,11 @@ def stands_alone(codec: str, payload: bytes) -> bool:
 
 
 def _h264(payload: bytes) -> bool:
-    return not {NAL_IDR, NAL_SPS}.isdisjoint(_nal_types(payload))
+    # Asked of every packet, and most are the middle of a slice.
+    kind = payload[0] & _TYPE if payload else 0
+    if kind in (FU_A, STAP_A):
+        return not _KEY_NALS.isdisjoint(_nal_types(payload))
+    return kind in _KEY_NALS
 
 
 def _nal_types(payload: bytes) -> list[int]:
@@ -55,13 +60,10 @@ def _nal_types(payload: bytes) -> list[int]:
 
 def _vp8(payload: bytes) -> bool:
     # S bit and partition 0: the frame's first bytes follow; their lowest bit is clear in keyframes.
+    if not payload or payload[0] & 0x17 != 0x10:
+        return False
     start = vp8_descriptor_length(payload)
-    return (
-        start is not None
-        and payload[0] & 0x17 == 0x10
-        and start < len(payload)
-        and payload[start] & 0x01 == 0
-    )
+    return start is not None and start < len(payload) and payload[start] & 0x01 == 0
 
 
 def vp8_descriptor_length(payload: bytes) -> int | None:

@@ -14,7 +14,10 @@ from .counters import Counters
 from .feed import Feed
 from .ice import IceTable, Outcome
 from .live_session import Session
-from .ports import MediaPorts
+from .ports import MediaPorts, is_connection
+from .publisher import Publisher
+from .reader import Known, Reader
+from .rtp import Heard
 from .srtp import SrtpError
 from .udp import RECEIVE_BATCH, SLOT, ffi
 
@@ -52,9 +55,15 @@ class Demultiplexer:
     """Reads the socket, and what connections bring; knows the verified addresses."""
 
     def __init__(
-        self, ports: MediaPorts, ice: IceTable, counters: Counters, recipient: Recipient
+        self,
+        ports: MediaPorts,
+        reader: Reader,
+        ice: IceTable,
+        counters: Counters,
+        recipient: Recipient,
     ) -> None:
         self._ports = ports
+        self._reader = reader
         self._socket = ports.udp
         self._ice = ice
         self._counters = counters
@@ -71,11 +80,13 @@ class Demultiplexer:
     def drain(self, now: float) -> None:
         """Read until the socket is empty, at most `MAX_DRAINS` batches."""
         for _ in range(MAX_DRAINS):
-            count = self._socket.receive()
-            self._counters.datagrams_in += count
-            for place in range(count):
+            reading = self._reader.read()
+            self._counters.datagrams_in += reading.count
+            for known, run in reading.runs:
+                self._run(known, run, now)
+            for place in reading.others:
                 self._datagram(place, now)
-            if count < RECEIVE_BATCH:
+            if reading.count < RECEIVE_BATCH:
                 break
         self._touch()
 
@@ -102,7 +113,7 @@ class Demultiplexer:
         for datagram in early:
             view = self._scratch_view[: len(datagram)]
             view[:] = datagram
-            self._media(session, self._scratch, view, now)
+            self._media(session, self._scratch, view, None, now)
         self._touch()
 
     def _touch(self) -> None:
@@ -115,8 +126,7 @@ class Demultiplexer:
         """The session has ended: its addresses are nobody's."""
         for key in session.addresses:
             if self._by_address.get(key) is session:
-                del self._by_address[key]
-                self._ports.forget(key)
+                self._let_go(key)
 
     # ------------------------------------------------------------------ by the first byte
 
@@ -135,7 +145,7 @@ class Demultiplexer:
             if session is None:
                 counters.unknown_senders += 1
             else:
-                self._media(session, pointer, data, now)
+                self._media(session, pointer, data, key, now)
         elif first < 4 and stun.is_stun(bytes(data[:20])):
             self._stun(bytes(data), key, now)
         elif 20 <= first <= 63:
@@ -171,14 +181,20 @@ class Demultiplexer:
         """A verified check came from `key`: know it, forget what the agent forgot, aim there."""
         agent = session.agent
         self._ports.heard(key, now)
+        if self._by_address.get(key) is not session:
+            self._reader.forget(key)  # somebody else's until now
         self._by_address[key] = session
         session.addresses.add(key)
         for gone in session.addresses - agent.addresses.keys():
             session.addresses.discard(gone)
             if self._by_address.get(gone) is session:
-                del self._by_address[gone]
-                self._ports.forget(gone)
+                self._let_go(gone)
         self._aim(session)
+
+    def _let_go(self, key: bytes) -> None:
+        del self._by_address[key]
+        self._reader.forget(key)
+        self._ports.forget(key)
 
     def _aim(self, session: Session) -> None:
         """Send to the nominated address, over whichever protocol it is."""
@@ -192,8 +208,27 @@ class Demultiplexer:
 
     # ------------------------------------------------------------------ media
 
-    def _media(self, session: Session, pointer: Any, data: memoryview, now: float) -> None:
-        """SRTP or SRTCP of a verified address, in the memory `pointer` and `data` both speak of."""
+    def _run(self, known: Known, run: Sequence[Heard], now: float) -> None:
+        """Packets of a known stream, as the reader has found them."""
+        counters, session = self._counters, known.session
+        media = session.media
+        assert isinstance(media, Publisher)  # only their streams become known
+        session.agent.alive(now)
+        counters.packets_in += len(run)
+        counters.bytes_in += sum([heard[-1] for heard in run])
+        feed = media.take(known.ssrc, run, now)
+        if feed is not None:
+            self._recipient.arrived(feed)
+        if media.missing:
+            self._heard[session] = None  # else nothing of it can be due earlier than it was
+
+    def _media(
+        self, session: Session, pointer: Any, data: memoryview, key: bytes | None, now: float
+    ) -> None:
+        """SRTP or SRTCP of a verified address, in the memory `pointer` and `data` both speak of.
+
+        `key` is that address; None if it is not known any more.
+        """
         counters, incoming = self._counters, session.dtls.incoming
         if incoming is None:
             # In DTLS 1.3 the client's media follows its last flight at once: our side of the
@@ -228,9 +263,18 @@ class Demultiplexer:
                 feed = session.receive_rtp(data[:length], now, counters)
                 if feed is not None:
                     self._recipient.arrived(feed)
+                    if key is not None and not is_connection(key):
+                        self._know(session, key, ssrc)
         except ValueError:
             if control:
                 counters.rtcp_malformed += 1
             else:
                 counters.rtp_malformed += 1
         self._heard[session] = None
+
+    def _know(self, session: Session, key: bytes, ssrc: int) -> None:
+        """A packet has gone the whole way: those that follow it take the short one."""
+        incoming = session.dtls.incoming
+        track = session.media.track(ssrc) if isinstance(session.media, Publisher) else None
+        if track is not None and incoming is not None:
+            self._reader.learn(key, Known(session, ssrc, incoming, track.level_id))

@@ -228,6 +228,10 @@ class Downlink:
         """Whether it is time to `judge` again."""
         return now >= self._judged_s + JUDGE_S
 
+    def unjudged_s(self, now: float) -> float:
+        """How long ago the last judgement was."""
+        return now - self._judged_s
+
     def judge(self, sent_bytes: int, now: float) -> Verdict:
         """Weigh everything; `sent_bytes` is the running total of all that went out."""
         if not self.due(now):

@@ -37,13 +37,15 @@ from .session import Direction, LocalTransport, Offer, Sample
 from .settings import RelaySettings
 from .subscriber import Subscriber
 from .sync import RelayClock
+from .wakeups import Wakeups
+from .window import Window
 
 __all__ = ["Endpoint", "Layout", "PeerState", "Session"]
 
 NOTHING_LIVE_RETRY_S: Final = 3
 """When to look again whether a lesson has begun: the room is to be there when its picture is."""
-_EARLY_S: Final = 0.0005
-"""Timers of the loop may fire this early by its clock's resolution."""
+_AGAIN_S: Final = 0.0005
+"""A session that has something due has it no sooner than this after what it has just done."""
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +66,9 @@ class Endpoint:
         self.joins, self.lag = Distribution(JOIN_BUCKETS_S), Distribution(LAG_BUCKETS_S)
         self.dropped_in = 0
         self._ice = IceTable()
-        self._demux = Demultiplexer(ports, self._ice, self._counters, self)
         self._fanout: FanOut = ports.fan_out(settings.fanout, self._counters)
+        reader = ports.reader(settings.fanout, self._counters)
+        self._demux = Demultiplexer(ports, reader, self._ice, self._counters, self)
         hosts = settings.advertised or reachable_addresses(settings.media.host)
         self._admission = Admission(
             settings,
@@ -84,10 +87,9 @@ class Endpoint:
         self._dispatcher = Dispatcher(self._fanout, self._outputs)
         self._owners: dict[Feed, Session] = {}
         self._listeners: dict[Listener, Session] = {}
-        self._dirty: dict[Feed, None] = {}
+        self._window = Window(settings.batch_window_ms / 1000)
         self._schedule: Schedule[Session | Room[Session]] = Schedule()
-        self._batch_at: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._wakeups = Wakeups(self._loop, self.socket.fd, self._woken)
         self._tasks: set[asyncio.Task[None]] = set()
         self._writing = False
         self._dropped_before = self._refused_before = 0
@@ -106,7 +108,6 @@ class Endpoint:
         except BaseException:
             ports.close()
             raise
-        endpoint._loop.add_reader(ports.udp.fd, endpoint._readable)
         ports.listen(endpoint._tcp_readable, endpoint._demux.lost)
         return endpoint
 
@@ -115,10 +116,8 @@ class Endpoint:
         for session in list(self._sessions.values()):
             self.close_session(session, "shutdown")
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._wakeups.close()
         self.ports.flush()
-        self._loop.remove_reader(self.socket.fd)
         self._loop.remove_writer(self.socket.fd)
         self.ports.close()
 
@@ -319,7 +318,7 @@ class Endpoint:
         if isinstance(session.media, Publisher):
             self.recorder.unpublished(session.media)
             for track in session.media.tracks:
-                self._dirty.pop(track.feed, None)
+                self._window.forget(track.feed)
                 del self._owners[track.feed]
         else:
             session.media.leave(now)
@@ -353,25 +352,19 @@ class Endpoint:
 
     # ------------------------------------------------------------------ datagrams in
 
-    def _readable(self) -> None:
+    def _woken(self) -> None:
         now = self._loop.time()
         self._demux.drain(now)
-        self._open_window(now)
         self._turn(now)
 
     def _tcp_readable(self, key: bytes, datagrams: Sequence[bytes]) -> None:
         now = self._loop.time()
         self._demux.take(datagrams, key, now)
-        self._open_window(now)
         self._turn(now)
 
-    def _open_window(self, now: float) -> None:
-        if self._dirty and self._batch_at is None:
-            self._batch_at = now + self._settings.batch_window_ms / 1000
-
     def arrived(self, feed: Feed) -> None:
-        """See `Recipient`: it goes out with the next batch."""
-        self._dirty[feed] = None
+        """See `Recipient`: it goes out when the window says."""
+        self._window.arrived(feed)
 
     def heard(self, session: Session, feedback: rtcp.Feedback) -> None:
         """See `Recipient`: somebody without a picture makes its publisher's deadline nearer."""
@@ -407,7 +400,6 @@ class Endpoint:
         if room is not None:
             self._route_session(room, session)
         self._demux.read_early(session, now)
-        self._open_window(now)
         self.touch(session)
         self._turn(now)
 
@@ -421,9 +413,8 @@ class Endpoint:
     def _turn(self, now: float) -> None:
         """Fan out, do what is due, flush, arm the timer."""
         try:
-            if self._batch_at is not None and now >= self._batch_at - _EARLY_S:
-                self._batch_at = None
-                self._fan_out(now)
+            for feed in self._window.take(now):
+                self._fan_out(feed, now)
             for key in self._schedule.pop_due(now):
                 if isinstance(key, Room):
                     if not key.sessions and not key.pinned:
@@ -443,14 +434,11 @@ class Endpoint:
             log.exception("session %s of %s failed and is closed", session.id, session.peer)
             self.close_session(session, "failed")
         if session.id in self._sessions:
-            self._schedule.set(session, max(session.deadline_s, now + _EARLY_S))
+            self._schedule.set(session, max(session.deadline_s, now + _AGAIN_S))
 
-    def _fan_out(self, now: float) -> None:
-        feeds, self._dirty = self._dirty, {}
-        for feed in feeds:
-            batch = feed.take_batch()
-            if batch is None:
-                continue
+    def _fan_out(self, feed: Feed, now: float) -> None:
+        batch = feed.take_batch()
+        if batch is not None:
             self._layers(feed, batch, now)
             self._dispatcher.dispatch(feed, batch, now)
             self._ask_keyframe(feed)
@@ -469,18 +457,11 @@ class Endpoint:
         self._schedule.advance_to(session, session.deadline_s)
 
     def _arm(self) -> None:
-        at = self._schedule.next
-        if self._batch_at is not None and (at is None or self._batch_at < at):
-            at = self._batch_at
-        if self._timer is not None:
-            if at is not None and self._timer.when() == at:
-                return
-            self._timer.cancel()
-        self._timer = None if at is None else self._loop.call_at(at, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._turn(self._loop.time())
+        at, look_at = self._schedule.next, self._window.deadline_s
+        if look_at is not None and (at is None or look_at < at):
+            at = look_at
+        self._wakeups.arm(at, self._loop.time())
+        self._wakeups.hold(self._window.open)
 
     def _watch_writable(self) -> None:
         if self.socket.waiting != self._writing:

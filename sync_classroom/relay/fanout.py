@@ -17,7 +17,7 @@ from .counters import Counters
 from .feed import Batch
 from .forwarding import Slot
 from .rtp import HEADER_LENGTH, Packet, extension_block, first_byte
-from .udp import SEND_BATCH, SLOT, Address, Sender
+from .udp import MAX_RUN, SEND_BATCH, SLOT, Address, Sender
 
 _SHIFT: Final = SLOT.bit_length() - 1
 _MASK32: Final = 0xFFFFFFFF
@@ -149,7 +149,20 @@ class FanOut(Protocol):
         ...
 
 
-_Prepared = list[tuple[struct.Struct, int, int, int, int, bytes, int]]
+_Rows = list[tuple[struct.Struct, int, int, int, int, bytes, int]]
+_Prepared = tuple[_Rows, int]
+_Target = tuple[Output, Address, srtp.SrtpSession, int, int, int, int]
+
+
+def _target(output: Output) -> _Target | None:
+    """Where and as what an output's packets go now; None without a transport."""
+    slot, destination = output.slot, output.destination
+    address, outgoing = destination.address, destination.outgoing
+    if address is None or outgoing is None:
+        return None
+    return (
+        output, address, outgoing, slot.ssrc, slot.payload_type, slot.seq_shift, slot.ts_shift,
+    )  # fmt: skip
 
 
 class PythonFanOut:
@@ -160,67 +173,83 @@ class PythonFanOut:
     def __init__(self, socket: Sender, counters: Counters) -> None:
         self._socket = socket
         self._counters = counters
-        self._cell: Any = srtp.length_cell()
+        self._cells = srtp.length_cells(socket.send_lengths, SEND_BATCH)
 
     def forward(self, jobs: Iterable[Job]) -> None:
         """See `FanOut`."""
-        socket, counters, cell, protect = self._socket, self._counters, self._cell, srtp.protect
-        view, pointers, lengths = socket.send_view, socket.send_pointers, socket.send_lengths
-        prepared: dict[tuple[Shape, int], tuple[_Prepared, int]] = {}
-        place = socket.used
+        prepared: dict[tuple[Shape, int], _Prepared] = {}
         for output, packets in jobs:
-            slot, destination = output.slot, output.destination
-            address, outgoing = destination.address, destination.outgoing
-            if address is None or outgoing is None:
+            target = _target(output)
+            if target is None:
                 continue
+            slot = output.slot
             if slot.picture_shift or slot.tl0_shift:
-                rows, total = _prepare(output.shape, packets, slot)
+                self._write((target,), *_prepare(output.shape, packets, slot))
+                continue
+            key = (output.shape, id(packets))
+            found = prepared.get(key)
+            if found is None:
+                found = prepared[key] = _prepare(output.shape, packets)
+            self._write((target,), *found)
+
+    def group(self, outputs: Sequence[Output]) -> Any:
+        """See `FanOut`: what stays the same from batch to batch, of those alike together."""
+        alike: dict[Shape, list[_Target]] = {}
+        others: list[Output] = []
+        for output in outputs:
+            target = _target(output)
+            if target is None or output.slot.picture_shift or output.slot.tl0_shift:
+                others.append(output)
             else:
-                key = (output.shape, id(packets))
-                found = prepared.get(key)
-                if found is None:
-                    found = prepared[key] = _prepare(output.shape, packets)
-                rows, total = found
-            raw, ssrc, payload_type = outgoing.raw, slot.ssrc, slot.payload_type
-            seq_shift, ts_shift = slot.seq_shift, slot.ts_shift
-            start = place
+                alike.setdefault(output.shape, []).append(target)
+        return tuple(alike.items()), others
+
+    def broadcast(self, group: Any, batch: Batch) -> None:
+        """See `FanOut`."""
+        alike, others = group
+        for shape, targets in alike:
+            self._write(targets, *_prepare(shape, batch.packets))
+        if others:
+            self.forward([(output, batch.packets) for output in others])
+
+    def _write(self, targets: Sequence[_Target], rows: _Rows, total: int) -> None:
+        """Write, protect and queue a batch for outputs of one shape."""
+        socket, cells, protect = self._socket, self._cells, srtp.protect
+        view, pointers, lengths = socket.send_view, socket.send_pointers, socket.send_lengths
+        last = SEND_BATCH - min(len(rows), MAX_RUN)  # where a run still fits, not cut in two
+        place = socket.used
+        for output, address, outgoing, ssrc, payload_type, seq_shift, ts_shift in targets:
+            if place > last:
+                socket.flush()
+                place = 0
+            start, raw = place, outgoing.raw
             for row, first, marker, seq, timestamp, body, length in rows:
                 if place == SEND_BATCH:
                     socket.label(start, place, address, output)
                     socket.flush()
                     place = start = 0
-                number = seq + seq_shift
                 row.pack_into(
                     view,
                     place << _SHIFT,
                     first,
                     marker | payload_type,
-                    number & 0xFFFF,
+                    (seq + seq_shift) & 0xFFFF,
                     (timestamp + ts_shift) & _MASK32,
                     ssrc,
                     body,
                 )
-                cell[0] = length
-                if protect(raw, pointers[place], cell):
-                    slot.unsent(number & 0xFFFF)
-                    counters.srtp_failed += 1
-                    counters.forwarded -= 1
-                    continue
-                lengths[2 * place + 1] = cell[0]
-                place += 1
+                lengths[2 * place + 1] = length
+                if protect(raw, pointers[place], cells[place]):
+                    output.slot.unsent((seq + seq_shift) & 0xFFFF)
+                    self._counters.srtp_failed += 1
+                    self._counters.forwarded -= 1
+                else:
+                    place += 1
             socket.label(start, place, address, output)
-            counters.forwarded += len(rows)
-            counters.bytes_out += total
         if place == SEND_BATCH:
             socket.flush()  # whoever writes next finds room
-
-    def group(self, outputs: Sequence[Output]) -> Any:
-        """See `FanOut`."""
-        return tuple(outputs)
-
-    def broadcast(self, group: Any, batch: Batch) -> None:
-        """See `FanOut`."""
-        self.forward([(output, batch.packets) for output in group])
+        self._counters.forwarded += len(targets) * len(rows)
+        self._counters.bytes_out += len(targets) * total
 
     def resend(self, output: Output, packet: Packet) -> bool:
         """See `FanOut`."""
@@ -271,11 +300,9 @@ def _format(length: int) -> struct.Struct:
     return found
 
 
-def _prepare(
-    shape: Shape, packets: Sequence[Packet], slot: Slot | None = None
-) -> tuple[_Prepared, int]:
+def _prepare(shape: Shape, packets: Sequence[Packet], slot: Slot | None = None) -> _Prepared:
     """The packets' bodies in this shape and their bytes in all; `slot` if it shifts VP8 numbers."""
-    rows: _Prepared = []
+    rows: _Rows = []
     total = 0
     for packet in packets:
         payload = packet.payload

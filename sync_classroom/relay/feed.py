@@ -110,6 +110,11 @@ class Feed:
         """A packet has arrived; it goes out with the next batch."""
         self.pending.append(packet)
 
+    @property
+    def whole(self) -> bool:
+        """Whether what is pending ends with a frame's end, so that nothing is worth waiting for."""
+        return self.kind == "audio" or not self.pending or self.pending[-1].marker != 0
+
     def take_batch(self) -> Batch | None:
         """What is pending, now in the cache too; None if there is nothing."""
         if not self.pending:

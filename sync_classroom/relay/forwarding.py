@@ -65,6 +65,7 @@ class Slot:
         "_cursor",
         "_generation",
         "_last_ts_out",
+        "_replay_end",
         "_replay_latest",
         "_replay_ticks",
         "_replay_times",
@@ -126,7 +127,7 @@ class Slot:
         self._last_ts_out = first_timestamp
         self._generation = self._cursor = 0
         self._replay_times: dict[int, int] = {}
-        self._replay_ticks = self._replay_latest = 0
+        self._replay_ticks = self._replay_latest = self._replay_end = 0
         self._stop_at_frame_end = False
 
     # ------------------------------------------------------------------ accounts
@@ -264,7 +265,7 @@ class Slot:
         self._replay_latest = latest
         first_out = (first.timestamp + self.ts_shift) & _MASK32
         self.ts_shift = (first_out + self._replay_ticks - latest) & _MASK32
-        self._replay_times = times
+        self._replay_times, self._replay_end = times, first.seq + self.seq_shift
         self._generation, self._cursor = cache.generation, 0
         self.state = SlotState.REPLAYING
 
@@ -297,6 +298,7 @@ class Slot:
         self._base = self._sent.next_in = packet.seq
         self._sent.last_packet = None
         self._sent.ring.clear()
+        self._replay_times = {}
         self.state = SlotState.LIVE
 
     # ------------------------------------------------------------------ packets
@@ -336,7 +338,7 @@ class Slot:
         for place, packet in enumerate(packets):
             if not self._admit(packet, now):
                 continue
-            taken.append(packet)
+            taken.append(self._as_sent(packet))
             self._sent.one(packet, self.seq_shift)
             if self._stop_at_frame_end and packet.marker:
                 self.dropped += len(packets) - place - 1
@@ -382,21 +384,34 @@ class Slot:
         for packet in chunk:
             if not self._admit(packet, now):
                 continue
-            frame = self._replay_times.get(packet.timestamp)
-            behind = 0 if frame is None else self._replay_ticks - frame * REPLAY_FRAME_TICKS
-            if behind:
-                earlier = packet.at((self._replay_latest - behind) & _MASK32)
-                if self._sent.last_packet is packet:
-                    self._sent.last_packet = earlier
-                packet = earlier
+            self._replay_end = self._sent.account.next
+            earlier = self._as_sent(packet)
+            if self._sent.last_packet is packet:
+                self._sent.last_packet = earlier
             self._sent.one(packet, self.seq_shift)
-            sent.append(packet)
+            sent.append(earlier)
         if sent:
             self._sent.last_out_s = now
         if self._cursor == len(cache.packets):
             self.state = SlotState.LIVE
-            self._replay_times = {}
         return sent
+
+    def _as_sent(self, packet: Packet) -> Packet:
+        """A packet of the present run with the timestamp it goes out with, also when sent again.
+
+        The ring holds what everybody has, not a copy of each replayed packet for every joiner.
+        """
+        if self._replay_times and packet.seq + self.seq_shift < self._replay_end:
+            frame = self._replay_times.get(packet.timestamp)
+            behind = 0 if frame is None else self._replay_ticks - frame * REPLAY_FRAME_TICKS
+            if behind:
+                return packet.at((self._replay_latest - behind) & _MASK32)
+        return packet
+
+    def forget_replay(self) -> None:
+        """Let go of what a replay is remembered by once nothing of it can be sent again."""
+        if self._replay_times and self.account.next > self._replay_end + self._sent.ring.mask:
+            self._replay_times = {}
 
     # ------------------------------------------------------------------ withholding video
 
@@ -444,12 +459,13 @@ class Slot:
         if again and self.rtx_payload_type is None:
             self.account.repeated += 1
         self.resent += 1
-        return packet
+        return self._as_sent(packet)
 
     def recent(self, back: int) -> Packet | None:
         """A packet sent lately, `back` before the last; None if there is none to send again."""
         number = self.account.next - 1 - back
-        return self.ring.find(number, self.account.next, self.seq_shift)
+        packet = self.ring.find(number, self.account.next, self.seq_shift)
+        return None if packet is None else self._as_sent(packet)
 
     @property
     def waiting(self) -> bool:

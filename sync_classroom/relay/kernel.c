@@ -243,6 +243,10 @@ int kernel_forward(struct kernel_sender *sender, const struct kernel_packet *pac
         const struct kernel_job *job = &jobs[state->next.job];
         const struct kernel_packet *part = table ? packets : packets + job->first;
         uint32_t length_of_part = table ? table : job->count;
+        /* A run that goes as one message is not cut in two by the buffers' end. */
+        uint32_t run = length_of_part < MAX_RUN ? length_of_part : MAX_RUN;
+        if (state->next.packet == 0 && state->used + run > KERNEL_BATCH && flush(sender))
+            return KERNEL_BLOCKED;
         for (; state->next.packet < length_of_part; state->next.packet++) {
             if (state->failures == KERNEL_BATCH)
                 return KERNEL_FAILURES;

@@ -1,12 +1,15 @@
-/* The fan-out kernel's interface. Read by the C compiler and by cffi, so: declarations only. */
+/* The packet kernel's interface. Read by the C compiler and by cffi, so: declarations only. */
 
 enum {
-    KERNEL_VERSION = 2,        /* raised with every change of this file: a stale build is not used */
+    KERNEL_VERSION = 3,        /* raised with every change of this file: a stale build is not used */
     KERNEL_SLOT = 2048,        /* bytes per datagram, as udp.SLOT */
-    KERNEL_BATCH = 512,        /* datagrams per sendmmsg, as udp.SEND_BATCH */
+    KERNEL_BATCH = 128,        /* datagrams per sendmmsg, as udp.SEND_BATCH */
     KERNEL_EXTENSIONS = 64,    /* bytes of header extensions at most */
     KERNEL_TRAILER = 20,       /* what SRTP adds at most: GCM's tag and room to spare */
-    KERNEL_ABSENT = 0xFFFF     /* an offset that is not there */
+    KERNEL_ABSENT = 0xFFFF,    /* an offset that is not there */
+    KERNEL_RECEIVE = 64,       /* datagrams per recvmmsg, as udp.RECEIVE_BATCH */
+    KERNEL_KEY = 28,           /* bytes of an address at most: struct sockaddr_in6 */
+    KERNEL_PAYLOAD = 1900      /* as rtp.MAX_PAYLOAD */
 };
 
 enum {
@@ -90,3 +93,39 @@ struct kernel_state *kernel_state(struct kernel_sender *sender);
 uint8_t *kernel_memory(struct kernel_sender *sender);
 int kernel_forward(struct kernel_sender *sender, const struct kernel_packet *packets,
                    const struct kernel_job *jobs, uint32_t count, uint32_t table);
+
+/* ------------------------------------------------------------------ receiving */
+
+enum {
+    KERNEL_OTHER = 0,          /* no media of a known stream: left as it came */
+    KERNEL_MEDIA = 1,          /* decrypted, and its header read */
+    KERNEL_REJECTED = 2,       /* its check failed: forged, replayed or damaged */
+    KERNEL_MALFORMED = 3       /* authentic, but no RTP packet */
+};
+
+/* What one datagram is; all but `found` and `stream` are those of KERNEL_MEDIA. */
+struct kernel_arrival {
+    uint32_t stream;           /* as Python numbered it */
+    uint32_t timestamp;
+    uint16_t sequence;
+    uint16_t start, end;       /* of the payload, padding cut off */
+    uint16_t length;           /* of the packet without SRTP's trailer */
+    uint8_t found;
+    uint8_t payload_type;
+    uint8_t marker;            /* 0x80 or 0 */
+    uint8_t level;             /* audio level (RFC 6464) */
+    uint8_t levelled;          /* whether there is one */
+    uint8_t unused[3];
+};
+
+struct kernel_reader;
+
+/* `messages` is the address of KERNEL_RECEIVE mmsghdr, each with one vector and room for a name. */
+struct kernel_reader *kernel_reader_new(int fd, uint32_t key_length, uint64_t messages,
+                                        uint64_t recvmmsg, uint64_t unprotect, uint64_t secret);
+void kernel_reader_free(struct kernel_reader *reader);
+struct kernel_arrival *kernel_arrivals(struct kernel_reader *reader);
+int kernel_learn(struct kernel_reader *reader, const uint8_t *key, uint32_t ssrc, uint64_t srtp,
+                 uint32_t level_id, uint32_t stream);   /* -1: no memory, and nothing is changed */
+void kernel_forget(struct kernel_reader *reader, const uint8_t *key, uint32_t ssrc);
+int kernel_read(struct kernel_reader *reader);          /* how many datagrams were read */

@@ -20,7 +20,7 @@ from .feed import Batch
 from .rtp import HEADER_LENGTH, Packet
 from .udp import SLOT, Address, UdpSocket
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of `kernel.h`: a module that was built from another one is not used."""
 PASS_JOBS: Final = 1024
 """Jobs in one call of the kernel: 48 kB of records; more subscribers take another call."""
@@ -46,6 +46,11 @@ def unavailable() -> tuple[str, str] | None:
     if _kernel.lib.KERNEL_VERSION != VERSION:
         return "它由旧版源代码编译", "it was built from an older source"
     return None
+
+
+def kernel_module() -> Any:
+    """The compiled module; None if it cannot be used."""
+    return None if unavailable() is not None else _kernel
 
 
 def make_fanout(choice: str, socket: UdpSocket, counters: Counters) -> FanOut:

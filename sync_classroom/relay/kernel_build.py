@@ -1,4 +1,4 @@
-"""Builds the fan-out kernel with the package, where there is a C compiler (cffi, API mode).
+"""Builds the packet kernel with the package, where there is a C compiler (cffi, API mode).
 
 Named in `pyproject.toml`; nothing of the running program imports it. Without a compiler the package
 is installed all the same, and the relay forwards in Python.
@@ -15,13 +15,16 @@ from setuptools.command.build_ext import build_ext
 
 HERE: Final = Path(__file__).parent
 MODULE: Final = "sync_classroom.relay._kernel"
+SOURCES: Final = ("kernel.c", "kernel_receive.c")
+"""The first says which C library the others need."""
 
 
 def binding() -> cffi.FFI:
-    """The binding of `kernel.h` to the code of `kernel.c`, not yet compiled."""
+    """The binding of `kernel.h` to the code in C, not yet compiled."""
     ffi = cffi.FFI()
     ffi.cdef((HERE / "kernel.h").read_text("utf-8"))
-    ffi.set_source(MODULE, '#include "kernel.c"\n', include_dirs=[str(HERE)])
+    source = "".join(f'#include "{name}"\n' for name in SOURCES)
+    ffi.set_source(MODULE, source, include_dirs=[str(HERE)])
     return ffi
 
 

@@ -31,7 +31,7 @@ class PeerTransport:
         self,
         certificate: Certificate,
         fingerprints: Sequence[tuple[str, str]],
-        send: Callable[[bytes], None],
+        send: Callable[[PeerTransport, bytes], None],
     ) -> None:
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
         self._certificate = certificate
@@ -61,7 +61,8 @@ class PeerTransport:
 
     async def run(self, on_connected: Callable[[], None]) -> bool:
         """Serve the association until it ends; False if it never came about."""
-        dtls = Dtls(self._certificate, self._send)
+        # No closure of ours outlives this call: a peer that has gone is not garbage in a cycle.
+        dtls = Dtls(self._certificate, lambda data: self._send(self, data))
         try:
             async with asyncio.timeout(HANDSHAKE_S):
                 while not dtls.handshake():

@@ -10,6 +10,8 @@ from .counters import Counters
 from .fanout import FanOut, Job, Output, PythonFanOut
 from .feed import Batch
 from .kernel import make_fanout
+from .kernel_reader import make_reader
+from .reader import Reader
 from .rtp import Packet
 from .tcp import Arrived, Connection, Lost, TcpPort, bind
 from .udp import Address, Owner, Sender, UdpSocket
@@ -115,6 +117,10 @@ class MediaPorts:
         if self.tcp is None:
             return udp
         return SplitFanOut(udp, PythonFanOut(self.tcp.sender, counters), self.tcp)
+
+    def reader(self, choice: str, counters: Counters) -> Reader:
+        """What reads the UDP socket; see `fan_out`."""
+        return make_reader(choice, self.udp, counters)
 
 
 class SplitFanOut:

@@ -5,7 +5,7 @@ Pure but for the random SSRC given to it: packets and time go in, RTCP and deadl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import codecs, rtcp, rtp
@@ -15,6 +15,7 @@ from .feedback import SIMULCAST_SHARE, BitrateAdvice, KeyframeRequests
 from .layers import LayerState, Source
 from .picture import picture_size
 from .receive import ReceiveStream
+from .rtp import Heard
 from .samples import Totals
 from .sdp import AUDIO_LEVEL, MID, REPAIRED_RID, RID
 from .session import Codec, MediaLine, Offer
@@ -69,6 +70,20 @@ class Track:
         if restarted:
             self.clock.restart()
             self.feed.restart(now)
+
+    def keyframe(self, codec: Codec, payload: bytes, timestamp: int, *, whole: bool) -> bool:
+        """Whether a keyframe begins with this packet that everybody can begin with.
+
+        `whole` says that nothing is missing before it.
+        """
+        if not codecs.is_keyframe_part(codec.name, payload):
+            return False
+        self.keyframe_timestamp = timestamp
+        if not whole and not codecs.stands_alone(codec.name, payload):
+            return False
+        self.requests.arrived()
+        self.feed.size = picture_size(codec.name, payload) or self.feed.size
+        return True
 
 
 class Publisher:
@@ -133,40 +148,52 @@ class Publisher:
         if entry is None:
             self._counters.rtp_unmapped += 1
             return None
-        track, repaired = entry
-        codec = (track.by_rtx if repaired else track.by_type).get(header.payload_type)
-        if codec is None:
-            self._counters.rtp_unmapped += 1
-            return None
-        start, sequence = header.payload_at, header.sequence
-        if repaired:
-            if header.payload_end - start < 2 or track.ssrc is None:
-                self._counters.rtp_probes += 1
-                return None
-            sequence = int.from_bytes(data[start : start + 2], "big")
-            start += 2
-        elif track.ssrc != header.ssrc:
-            track.begin(header.ssrc, codec, now)
-        payload = bytes(data[start : header.payload_end])
-        return self._take(track, codec, header, sequence, payload, len(data), now, repaired)
+        return self.take(header.ssrc, (header.heard(data, entry[0].level_id),), now)
 
-    def _take(
-        self,
-        track: Track,
-        codec: Codec,
-        header: rtp.Header,
-        sequence: int,
-        payload: bytes,
-        size: int,
-        now: float,
-        repaired: bool,
-    ) -> Feed | None:
+    def track(self, ssrc: int) -> Track | None:
+        """What this SSRC belongs to; None as long as nothing is known of it."""
+        entry = self._by_ssrc.get(ssrc)
+        return None if entry is None else entry[0]
+
+    @property
+    def missing(self) -> bool:
+        """Whether something is asked for again, or will be: what makes `deadline_s` come nearer."""
+        return any(track.stream.missing for track in self.tracks)
+
+    def take(self, ssrc: int, run: Sequence[Heard], now: float) -> Feed | None:
+        """Packets of a mapped SSRC in order of arrival; the feed that has something new, if any."""
+        track, repaired = self._by_ssrc[ssrc]
+        taken = False
+        for heard in run:
+            codec = (track.by_rtx if repaired else track.by_type).get(heard[0])
+            if codec is None:
+                self._counters.rtp_unmapped += 1
+            elif repaired:
+                taken |= self._take_repaired(track, codec, heard, now)
+            else:
+                if track.ssrc != ssrc:
+                    track.begin(ssrc, codec, now)
+                taken |= self._take(track, codec, heard, now, False)
+        return track.feed if taken else None
+
+    def _take_repaired(self, track: Track, codec: Codec, heard: Heard, now: float) -> bool:
+        """A retransmission (RFC 4588 4): the original number stands before the payload."""
+        kind, marker, _, timestamp, level, payload, size = heard
+        if len(payload) < 2 or track.ssrc is None:
+            self._counters.rtp_probes += 1
+            return False
+        sequence = int.from_bytes(payload[:2], "big")
+        original = kind, marker, sequence, timestamp, level, payload[2:], size
+        return self._take(track, codec, original, now, True)
+
+    def _take(self, track: Track, codec: Codec, heard: Heard, now: float, repaired: bool) -> bool:
+        _, marker, sequence, timestamp, level, payload, size = heard
         stream, feed = track.stream, track.feed
         highest = stream.highest
-        number = stream.receive(sequence, header.timestamp, now, recovered=repaired)
+        number = stream.receive(sequence, timestamp, now, recovered=repaired)
         if number is None:
             self._counters.rtp_duplicate += 1
-            return None
+            return False
         self.packets += 1
         self.bytes += size
         track.bytes += size
@@ -174,35 +201,17 @@ class Publisher:
         if codec is not feed.codec:
             feed.codec = codec
             feed.restart(now)
-        in_order = highest is None or number > highest
         keyframe = False
-        if feed.kind == "video" and in_order and header.timestamp != track.keyframe_timestamp:
-            keyframe = codecs.is_keyframe_part(codec.name, payload)
-            if keyframe:
-                track.keyframe_timestamp = header.timestamp
+        if highest is None or number > highest:
+            if feed.kind == "video" and timestamp != track.keyframe_timestamp:
                 # Behind a gap its parameter sets may be missing. They are sent again, but too late
                 # for whoever would begin here: nobody is switched on at this keyframe.
                 whole = highest is None or number == highest + 1
-                keyframe = whole or codecs.stands_alone(codec.name, payload)
-            if keyframe:
-                track.requests.arrived()
-                feed.size = picture_size(codec.name, payload) or feed.size
-        if in_order:
-            track.clock.packet(header.timestamp, now)
-        level = header.extensions.get(track.level_id) if track.level_id else None
-        feed.add(
-            rtp.Packet(
-                number,
-                header.timestamp,
-                header.marker,
-                payload,
-                arrival_s=now,
-                audio_level=level[0] if level else None,
-                keyframe=keyframe,
-                vp8=codecs.vp8_place(payload) if codec.name == "VP8" else None,
-            )
-        )
-        return feed
+                keyframe = track.keyframe(codec, payload, timestamp, whole=whole)
+            track.clock.packet(timestamp, now)
+        vp8 = codecs.vp8_place(payload) if codec.name == "VP8" else None
+        feed.add(rtp.Packet(number, timestamp, marker, payload, now, level, keyframe, vp8))
+        return True
 
     def _map(self, header: rtp.Header) -> tuple[Track, bool] | None:
         """Find the m-line of a new SSRC: by MID, then by payload type (RFC 9143 9.2); and its layer

@@ -98,6 +98,13 @@ class ReceiveStream:
         reports, which speak of the network.
         """
         before = self._extender.highest
+        if before is not None and not recovered and (sequence - before) & 0xFFFF == 1:
+            # Nearly always: the next one. It fills no gap and opens none.
+            number = self._extender.highest = before + 1
+            self._seen[number % HISTORY] = number
+            self.received += 1
+            self._update_jitter(timestamp, now)
+            return number
         if before is None and recovered:
             return None  # nothing to recover yet
         number = self._extender.extend(sequence)
@@ -173,6 +180,11 @@ class ReceiveStream:
                 due.append(number & 0xFFFF)
         self.nacked += len(due)
         return due
+
+    @property
+    def missing(self) -> bool:
+        """Whether something is asked for or will be."""
+        return bool(self._gaps)
 
     @property
     def nack_at(self) -> float | None:

@@ -17,6 +17,7 @@ _WORD = struct.Struct(">I")
 _HEADER = struct.Struct(">BBH")
 _BLOCK = struct.Struct(">IIIIII")
 _SENDER = struct.Struct(">QIII")
+_SENDER_REPORT = struct.Struct(">BBHIQIII")
 MAX_NACKED = 1024
 """Sequence numbers taken from one NACK packet; a datagram can name 5,000 times 17."""
 
@@ -170,16 +171,15 @@ def receiver_report(ssrc: int, blocks: Sequence[ReportBlock]) -> bytes:
 
 def sender_report(report: SenderReport) -> bytes:
     """A sender report without report blocks: the relay receives nothing on these SSRCs."""
-    return _packet(
+    return _SENDER_REPORT.pack(
+        0x80,
         SR,
-        0,
-        _WORD.pack(report.ssrc)
-        + _SENDER.pack(
-            report.ntp,
-            report.rtp_timestamp,
-            report.packets & 0xFFFFFFFF,
-            report.octets & 0xFFFFFFFF,
-        ),
+        _SENDER_REPORT.size // 4 - 1,
+        report.ssrc,
+        report.ntp,
+        report.rtp_timestamp,
+        report.packets & 0xFFFFFFFF,
+        report.octets & 0xFFFFFFFF,
     )
 
 

@@ -34,6 +34,25 @@ class Header:
     payload_at: int
     payload_end: int
 
+    def heard(self, data: memoryview | bytes, level_id: int) -> Heard:
+        """The packet `data`, whose audio level has this extension id (0: none)."""
+        level = self.extensions.get(level_id) if level_id else None
+        return (
+            self.payload_type,
+            0x80 if self.marker else 0,
+            self.sequence,
+            self.timestamp,
+            level[0] if level else None,
+            bytes(data[self.payload_at : self.payload_end]),
+            len(data),
+        )
+
+
+Heard = tuple[int, int, int, int, int | None, bytes, int]
+"""A packet as its receiver needs it: payload type, marker (0x80 or 0), sequence number, timestamp,
+audio level, payload without padding, and the whole packet's length. A tuple, because there are
+thousands a second and each lives for a moment only."""
+
 
 class Packet:
     """One packet of a source as the fan-out needs it: everything but what differs by subscriber.
@@ -60,9 +79,8 @@ class Packet:
         self,
         seq: int,
         timestamp: int,
-        marker: bool,
+        marker: int,
         payload: bytes,
-        *,
         arrival_s: float,
         audio_level: int | None = None,
         keyframe: bool = False,
@@ -73,7 +91,7 @@ class Packet:
         self.marker = 0x80 if marker else 0
         self.payload = payload
         self.arrival_s = arrival_s
-        self.send_time = abs_send_time(arrival_s)
+        self.send_time = int(arrival_s * 262144) & 0xFFFFFF  # `abs_send_time`
         self.audio_level = audio_level
         self.keyframe = keyframe
         self.vp8 = vp8

@@ -43,6 +43,7 @@ from .listening import (
     raise_descriptor_limit,
 )
 from .logs import configure_logs
+from .memory import settle
 from .metrics import Metrics
 from .notify import Notifier
 from .recording.recorder import Recorder, open_recorder
@@ -449,7 +450,7 @@ def main() -> int:
         asyncio.run(
             run(
                 settings,
-                ready=lambda info: _report({"ready": asdict(info)}),
+                ready=_ready,
                 i_know=bool(told.get("i_know")),
                 digest=str(told.get("digest", "")),
             )
@@ -473,6 +474,11 @@ def main() -> int:
         log.exception("relay_failed")
         return 2
     return 0
+
+
+def _ready(info: ServerInfo) -> None:
+    settle()
+    _report({"ready": asdict(info)})
 
 
 def _report(what: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ works on any buffer. This is the only file that uses private names of pylibsrtp;
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 from pylibsrtp import Session
@@ -67,11 +68,22 @@ class SrtpSession:
         return int(self._length[0])
 
 
-def length_cell() -> Any:
-    """A fresh `int *` for `protect`."""
-    return _ffi.new("int *")
+def length_cells(lengths: memoryview, count: int) -> list[Any]:
+    """For `protect` an `int *` to the length of each of `count` vectors (`udp.Sender`).
+
+    The vectors' memory is the sender's, which must outlive them. A length fits the lower half of
+    its word, and the upper half stays 0.
+    """
+    half = 2 if sys.byteorder == "little" else 3
+    first = _ffi.cast("int *", _ffi.from_buffer(lengths))
+    return [first + 4 * place + half for place in range(count)]
 
 
 def protect_address() -> int:
     """The address of `srtp_protect`, for code of our own that calls it."""
     return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_protect")))
+
+
+def unprotect_address() -> int:
+    """The same of `srtp_unprotect`."""
+    return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_unprotect")))

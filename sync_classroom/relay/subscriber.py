@@ -43,10 +43,11 @@ _RTX_BYTES: Final = 14
 class Stream:
     """One slot with its m-line and record."""
 
-    __slots__ = ("jitter", "line", "output", "slot")
+    __slots__ = ("description", "jitter", "line", "output", "slot")
 
-    def __init__(self, line: MediaLine, slot: Slot, output: Output) -> None:
+    def __init__(self, line: MediaLine, slot: Slot, output: Output, cname: str) -> None:
         self.line, self.slot, self.output = line, slot, output
+        self.description = rtcp.description([slot.ssrc], cname)
         self.jitter: int | None = None
 
 
@@ -66,7 +67,6 @@ class Subscriber:
         sampler: Sampler,
         now: float,
     ) -> None:
-        self.cname = cname
         self._clock = clock
         self._fanout = fanout
         self._counters = counters
@@ -85,6 +85,7 @@ class Subscriber:
                         line.extensions.get(AUDIO_LEVEL, 0),
                     ),
                 ),
+                cname,
             )
             for line in lines
         ]
@@ -130,8 +131,11 @@ class Subscriber:
             reported |= self._report_block(block, now)
         if reported:
             self._sampler.report(self.totals(reported=True), now)
-            heard = [stream.slot.account.heard for stream in self.streams]
-            self.downlink.acknowledged(sum(h[0] for h in heard), sum(h[1] for h in heard), now)
+            sent = arrived = 0
+            for each in self.streams:
+                heard = each.slot.account.heard
+                sent, arrived = sent + heard[0], arrived + heard[1]
+            self.downlink.acknowledged(sent, arrived, now)
         for ssrc, numbers in feedback.nacks:
             self._nack(ssrc, numbers, now)
         for ssrc in feedback.keyframes:
@@ -206,13 +210,17 @@ class Subscriber:
             self._report_at = math.ceil((now + REPORT_S) / REPORT_GRID_S) * REPORT_GRID_S
             self._resent_in_second = 0
             self._resent_before = self._resent_bytes
-            self.steering.judge(self._sent_bytes, now)
+            if self.downlink.unjudged_s(now) >= REPORT_S:  # else the receiver's reports had it done
+                self.steering.judge(self._sent_bytes, now)
             self._send_reports(now, send)
 
     @property
     def _sent_bytes(self) -> int:
         """Everything that went out, media, retransmissions and probes."""
-        return sum(stream.slot.sent.bytes for stream in self.streams) + self._resent_bytes
+        size = self._resent_bytes
+        for stream in self.streams:
+            size += stream.slot.sent.bytes
+        return size
 
     def _pad(self, slot: Slot, back: int) -> int:
         """Send a packet of a slot once more, to see what the line carries; its bytes."""
@@ -242,30 +250,31 @@ class Subscriber:
         ntp = self._clock.ntp(now)
         for stream in self.streams:
             slot = stream.slot
+            slot.forget_replay()
             clock = slot.feed.clock if slot.feed is not None else None
             ticks = clock.ticks_at(now) if clock is not None else None
-            if ticks is None or not slot.sending or not slot.account.sent:
+            sent = slot.sent
+            packets = sent.account.sent
+            if ticks is None or not slot.sending or not packets:
                 continue
             timestamp = (ticks + slot.ts_shift) & 0xFFFFFFFF
             report = rtcp.SenderReport(
-                slot.ssrc, ntp, timestamp, slot.account.sent + slot.resent, slot.sent.octets
+                slot.ssrc, ntp, timestamp, packets + slot.resent, sent.octets
             )
-            send(rtcp.sender_report(report) + rtcp.description([slot.ssrc], self.cname))
+            send(rtcp.sender_report(report) + stream.description)
 
     # ------------------------------------------------------------------ figures
 
     def totals(self, *, reported: bool) -> Totals:
         """Running totals: of packets up to the last reports, or of all sent so far."""
-        accounts = [stream.slot.account for stream in self.streams]
-        return Totals(
-            sum(a.reported_sent if reported else a.sent for a in accounts),
-            sum(a.acked for a in accounts),
-            sum(stream.slot.sent.bytes for stream in self.streams),
-            0,
-            self.nacks,
-            self.plis,
-            sum(stream.slot.dropped for stream in self.streams),
-        )
+        packets = acked = size = dropped = 0
+        for stream in self.streams:  # every second of every receiver: once over all is enough
+            sent = stream.slot.sent
+            packets += sent.account.reported_sent if reported else sent.account.sent
+            acked += sent.account.acked
+            size += sent.bytes
+            dropped += stream.slot.dropped
+        return Totals(packets, acked, size, 0, self.nacks, self.plis, dropped)
 
     def layers(self, now: float) -> tuple[LayerState | None, ...]:
         """What is sent in every video slot, None where nothing is."""

@@ -1,4 +1,4 @@
-"""The relay's housekeeping: how late the loop is, how busy, is a drain over; and a sign of life.
+"""The relay's housekeeping: how late and busy the loop is, memory, a drain's end, a sign of life.
 
 One task, one fixed order, ten times a second; the decisions are in `load.py` and `drain.py`.
 """
@@ -15,6 +15,7 @@ from typing import Final
 
 from .endpoint import Endpoint
 from .load import SECOND_S, TICK_S, LoadMeter, Work
+from .memory import Ebb, give_back
 from .notify import Notifier
 
 _SO_MEMINFO: Final = 55  # asm-generic/socket.h, since Linux 4.12
@@ -49,6 +50,7 @@ async def watch(endpoint: Endpoint, notifier: Notifier, on_drained: Callable[[],
     at = second_at = loop.time()
     second_at += SECOND_S
     done = False
+    ebb = Ebb()
     while True:
         at += TICK_S
         if at < (now := loop.time()):
@@ -64,6 +66,8 @@ async def watch(endpoint: Endpoint, notifier: Notifier, on_drained: Callable[[],
         meter.second(now, work)
         endpoint.dropped_in = work.dropped
         entrance.gate.heed(meter.load)
+        if ebb.due(endpoint.session_count, now):
+            await asyncio.to_thread(give_back)
         if not done and entrance.drain.advance(now, endpoint.session_count):
             done = True
             on_drained()

@@ -58,6 +58,9 @@ PUSHED: Final = "push"
 TURN_LIFETIME: Final = timedelta(hours=8)
 #: Bodies of DELETE and OPTIONS mean nothing; this much is read so that the connection lives on.
 MAX_OTHER_BYTES: Final = 1024
+REMOTES_SLACK: Final = 16
+"""Remembered beyond twice as many sessions as there are, before those that ended are forgotten:
+a session that ends by itself tells nobody here."""
 #: Preflight answers may be kept for a lesson.
 PREFLIGHT_AGE_S: Final = 7200
 
@@ -325,7 +328,7 @@ class Signalling:
             return None
 
     def _remember(self, session_id: str, offer: Offer) -> None:
-        if len(self._remotes) >= 2 * self._settings.max_sessions:
+        if len(self._remotes) >= 2 * self._endpoint.session_count + REMOTES_SLACK:
             gone = [known for known in self._remotes if self._endpoint.session(known) is None]
             for known in gone:
                 del self._remotes[known]

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..domain.accounts import Role, Session, User
 from ..domain.ids import UserId
 from ..domain.problems import ProblemError, ProblemKind
+from .account_tables import sessions, users
 from .queries import Queries, missing_reference, rows
-from .tables import schools, sessions, teachers, users
+from .tables import schools, teachers
 
 # Any constant of our own: on PostgreSQL whoever changes an account holds this lock to the end of
 # the transaction. One lock for all: "is this the last administrator?" is about every account, and

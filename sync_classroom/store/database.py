@@ -14,6 +14,7 @@ from .accounts import AccountQueries
 from .calendar import CalendarQueries
 from .chain import ChainQueries
 from .drafts import DraftQueries
+from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .facts import FactQueries
 from .feeds import FeedQueries
@@ -22,10 +23,13 @@ from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .pushes import PushQueries
 from .recordings import RecordingQueries
+from .reports import ReportQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
+from .simulation import SimulationQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
 
@@ -36,6 +40,7 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    DueQueries,
     LessonQueries,
     FactQueries,
     ChainQueries,
@@ -50,6 +55,9 @@ class Database(
     CalendarQueries,
     DraftQueries,
     NoticeQueries,
+    PushQueries,
+    SimulationQueries,
+    ReportQueries,
     FeedQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""

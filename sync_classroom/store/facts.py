@@ -101,16 +101,16 @@ class FactQueries(Queries):
         found: list[Fact] = []
         async with self._database.read() as connection:
             for chunk in in_chunks(sorted(set(occurrences))):
-                wanted = _SELECT.where(_TABLE.c.occurrence.in_(chunk)).order_by(*_ORDER)
+                wanted = SELECT_FACTS.where(_TABLE.c.occurrence.in_(chunk)).order_by(*_ORDER)
                 async with connection.stream(wanted) as result:
                     async for part in result.partitions(ROWS_AT_ONCE):
-                        found.extend(map(_decode, part))
+                        found.extend(map(decode_fact, part))
         return found
 
     async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
         """`journal_gap` facts that touch `[from_at, to_at)`, by start."""
         return await self._facts(
-            _SELECT.where(
+            SELECT_FACTS.where(
                 _TABLE.c.kind == "journal_gap",
                 _TABLE.c.from_at < to_at,
                 _TABLE.c.to_at > from_at,
@@ -120,7 +120,7 @@ class FactQueries(Queries):
     async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
         """`host_media` facts of one occurrence that end after `from_at`, by start."""
         return await self._facts(
-            _SELECT.where(
+            SELECT_FACTS.where(
                 _TABLE.c.occurrence == occurrence,
                 _TABLE.c.kind == "host_media",
                 _TABLE.c.to_at > from_at,
@@ -132,13 +132,13 @@ class FactQueries(Queries):
         number = first
         while number <= last:
             end = min(number + ROWS_AT_ONCE - 1, last)
-            wanted = _SELECT.where(_TABLE.c.seq.between(number, end)).order_by(_TABLE.c.seq)
+            wanted = SELECT_FACTS.where(_TABLE.c.seq.between(number, end)).order_by(_TABLE.c.seq)
             yield await self._facts(wanted)
             number = end + 1
 
     async def _facts(self, statement: Select[Any]) -> list[Fact]:
         async with self._database.read() as connection:
-            return [_decode(row) for row in await rows(connection, statement)]
+            return [decode_fact(row) for row in await rows(connection, statement)]
 
     def _remember(self, cursor: tuple[str, str], received_at: datetime) -> Any:
         relay, position = cursor
@@ -173,9 +173,9 @@ async def _note(
 
 
 _TABLE: Final = facts
-# Instants stay numbers until `_decode`: a column type that converts costs more per row than all
+# Instants stay numbers until `decode_fact`: a column type that converts costs more per row than all
 # the rest.
-_SELECT: Final = select(
+SELECT_FACTS: Final = select(
     *(
         type_coerce(facts.c[name], BigInteger)
         if isinstance(facts.c[name].type, Instant)
@@ -233,8 +233,8 @@ def _window(from_at: datetime, to_at: datetime) -> Values:
     return {"from_at": from_at, "to_at": to_at}
 
 
-def _decode(row: Any) -> Fact:
-    """The fact of a row of `_SELECT`; ValueError for a kind this version does not know.
+def decode_fact(row: Any) -> Fact:
+    """The fact of a row of `SELECT_FACTS`; ValueError for a kind this version does not know.
 
     A term has millions of rows: they are unpacked by position, the most frequent kind first.
     """

@@ -14,10 +14,11 @@ from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import Happening
 from ..domain.ids import OccurrenceId, TeacherId
 from ..domain.timetable import Occurrence
+from .account_tables import feeds
 from .plan_rows import load_occurrences
 from .plan_tables import occurrence_history
 from .queries import Queries, in_chunks, rows
-from .tables import classrooms, feeds, occurrences, participants, seats
+from .tables import classrooms, occurrences, participants, seats
 
 _COLUMNS = tuple(c for c in feeds.columns if c.name != "token_hash")
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Table, UpdateBase, delete, select, update
+from sqlalchemy import Table, UpdateBase, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.floor import Floor, RaisedHand
 from ..domain.ids import ActId, OccurrenceId, SeatId
 from ..domain.lesson import OVER, EndReason, LessonRun, LessonState
+from ..domain.problems import ProblemError, ProblemKind
 from .columns import from_us, to_us
-from .queries import Queries, in_chunks, rows
-from .tables import acts, floors, runs
+from .queries import IDS_PER_STATEMENT, Queries, in_chunks, rows
+from .tables import acts, floors, leases, runs
 
 _UNFINISHED: Final = (LessonState.OPEN.value, LessonState.LIVE.value)
 
@@ -56,18 +57,91 @@ class LessonQueries(Queries):
         if another writer was first or the act was done already. A lesson that is over forgets its
         acts: nothing can be done in it any more. Raises KeyError for an unknown occurrence.
         """
-        values = {
-            "state": run.state.value,
-            "opened_at": run.opened_at,
-            "live_at": run.live_at,
-            "ended_at": run.ended_at,
-            "end_reason": None if run.end_reason is None else run.end_reason.value,
-            "extended_s": run.extended_s,
-            "host_lost_at": run.host_lost_at,
-        }
         over = run.state in OVER
-        saved = await self._save(runs, run.occurrence, run.version, values, act, forget=over)
+        saved = await self._save(runs, run.occurrence, run.version, _values(run), act, forget=over)
         return replace(run, version=run.version + 1) if saved else None
+
+    async def save_runs(
+        self, wanted: Iterable[LessonRun], *, epoch: int | None = None
+    ) -> Mapping[OccurrenceId, LessonRun]:
+        """As `save_run` for many at once, in one transaction; those that were stored, by id.
+
+        What another writer was first with is missing from the answer. With `epoch` nothing is
+        stored unless the scheduler's lease is still in that epoch: ProblemError `lease_lost`.
+        Raises KeyError if an occurrence is unknown, and stores nothing then.
+        """
+        # Always in one order: two coordinators that store the same bell do not wait for each other.
+        ordered = sorted(wanted, key=lambda run: run.occurrence)
+        saved: dict[OccurrenceId, LessonRun] = {}
+        try:
+            async with self._database.write() as connection:
+                if epoch is not None:
+                    await self._require_epoch(connection, epoch)
+                for at in range(0, len(ordered), IDS_PER_STATEMENT):
+                    for run in await self._save_chunk(
+                        connection, ordered[at : at + IDS_PER_STATEMENT]
+                    ):
+                        saved[run.occurrence] = replace(run, version=run.version + 1)
+        except IntegrityError as error:  # the only constraint that is left is the foreign key
+            raise KeyError(*(run.occurrence for run in ordered)) from error
+        return saved
+
+    async def _require_epoch(self, connection: AsyncConnection, epoch: int) -> None:
+        """The lease is in this epoch, and stays so until the transaction ends."""
+        lease = select(leases.c.epoch).with_for_update(read=True)
+        current = (await connection.execute(lease)).scalar()
+        if current != epoch:
+            raise ProblemError(
+                "lease_lost",
+                f"课程调度已由另一协调器接管（第 {current} 任，本机为第 {epoch} 任）。无需操作。",
+                f"Another coordinator drives the lessons now (epoch {current}, ours is {epoch})."
+                " Nothing needs to be done.",
+                kind=ProblemKind.CONFLICT,
+                value=str(epoch),
+            )
+
+    async def _save_chunk(
+        self, connection: AsyncConnection, wanted: Sequence[LessonRun]
+    ) -> list[LessonRun]:
+        """Those of these runs whose version was the stored one, now stored."""
+        new = {run.occurrence: run for run in wanted if run.version == 0}
+        later = {run.occurrence: run for run in wanted if run.version > 0}
+        saved: list[LessonRun] = []
+        if new:
+            inserted = await connection.execute(
+                self._insert(runs)
+                .on_conflict_do_nothing(index_elements=["occurrence"])
+                .returning(runs.c.occurrence),
+                [_row(run) for run in new.values()],
+            )
+            saved += [new[row.occurrence] for row in inserted.all()]
+        if later:
+            # On SQLite the transaction is the only writer from its first moment.
+            stored = (
+                select(runs.c.occurrence, runs.c.version)
+                .where(runs.c.occurrence.in_(list(later)))
+                .order_by(runs.c.occurrence)
+                .with_for_update()
+            )
+            versions = {row.occurrence: row.version for row in await rows(connection, stored)}
+            mine = [run for run in later.values() if versions.get(run.occurrence) == run.version]
+            if mine:
+                await connection.execute(_UPDATE_RUN, [_row(run, key="its_id") for run in mine])
+            saved += mine
+        over = [run.occurrence for run in saved if run.state in OVER]
+        if over:
+            await connection.execute(delete(acts).where(acts.c.occurrence.in_(over)))
+        return saved
+
+    async def floors_of(self, occurrences: Iterable[OccurrenceId]) -> Mapping[OccurrenceId, Floor]:
+        """The floors that somebody has touched, of these occurrences."""
+        found: dict[OccurrenceId, Floor] = {}
+        async with self._database.read() as connection:
+            for chunk in in_chunks(list(occurrences)):
+                statement = select(floors).where(floors.c.occurrence.in_(chunk))
+                for row in await rows(connection, statement):
+                    found[row.occurrence] = _floor(row)
+        return found
 
     async def get_floor(self, occurrence: OccurrenceId) -> Floor | None:
         """The floor, or None if nobody has touched it."""
@@ -153,6 +227,31 @@ class LessonQueries(Queries):
         )
         if written.rowcount != 1:
             raise _ActDoneError
+
+
+_UPDATE_RUN: Final = (
+    update(runs)
+    .where(runs.c.occurrence == bindparam("its_id"))
+    .values({c.name: bindparam(c.name) for c in runs.c if not c.primary_key})
+)
+
+
+def _values(run: LessonRun) -> dict[str, Any]:
+    """Everything of a run but its id and version."""
+    return {
+        "state": run.state.value,
+        "opened_at": run.opened_at,
+        "live_at": run.live_at,
+        "ended_at": run.ended_at,
+        "end_reason": None if run.end_reason is None else run.end_reason.value,
+        "extended_s": run.extended_s,
+        "host_lost_at": run.host_lost_at,
+    }
+
+
+def _row(run: LessonRun, *, key: str = "occurrence") -> dict[str, Any]:
+    """A run's row with the next version."""
+    return {key: run.occurrence, "version": run.version + 1, **_values(run)}
 
 
 def _run(row: Any) -> LessonRun:

@@ -35,7 +35,7 @@ from .plan_rows import (
     touches,
 )
 from .plan_tables import draft_acts, draft_steps, drafts, notices, occurrence_history, versions
-from .queries import Insert, in_chunks, rows
+from .queries import Insert, in_chunks, insert_rows, rows
 from .rollups import mark_lessons, mark_where
 from .tables import changes, occurrences, participants, runs, seats, series
 
@@ -409,8 +409,7 @@ async def _write_history(
             }
             for each in differences(before, after)
         ]
-    if entries:
-        await connection.execute(insert(occurrence_history), entries)
+    await insert_rows(connection, insert(occurrence_history), entries)
 
 
 async def _write_notices(

@@ -1,4 +1,5 @@
-"""Tables of how a plan comes about: drafts, versions, the history of lessons, who was told."""
+"""Tables of how a plan comes about: drafts, versions, the history of lessons, who was told; and
+what is ordered beside it: pushes."""
 
 from __future__ import annotations
 
@@ -106,4 +107,31 @@ notices = Table(
     UniqueConstraint("act", "kind", "addressee"),
     Index(None, "kind", "addressee", "until"),
     Index(None, "version"),
+)
+
+# A push order with everyone it goes to, as it was given; its progress is facts.
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("id", ordered_text(), primary_key=True),
+    Column("key", ordered_text(), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("grade", Integer),
+    Column("reason", Text, nullable=False),
+    Column("ordered_at", Instant, nullable=False),
+    UniqueConstraint("key"),
+    Index(None, "ordered_at"),
+)
+
+push_targets = Table(
+    "push_targets",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("pushes.id"), primary_key=True),
+    Column("id", ordered_text(), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("school", ordered_text(), ForeignKey("schools.id"), nullable=False),
+    Column("classroom", ordered_text(), ForeignKey("classrooms.id"), nullable=True),
+    Column("class", ordered_text(), ForeignKey("classes.id"), nullable=True),
+    Column("teacher", ordered_text(), ForeignKey("teachers.id"), nullable=True),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Table, select, text
+from sqlalchemy import ColumnElement, Select, Table, UpdateBase, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,9 @@ from .engine import Transactions
 # Ids in one IN list. Both drivers stop at 32 766 parameters; far below that, one statement still
 # costs less than its round trip.
 IDS_PER_STATEMENT: Final = 500
+
+# Rows prepared at once: the event loop, which carries live lessons too, runs in between.
+ROWS_AT_ONCE: Final = 500
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -44,6 +47,14 @@ def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """`ids` in pieces that fit one statement."""
     for start in range(0, len(ids), IDS_PER_STATEMENT):
         yield ids[start : start + IDS_PER_STATEMENT]
+
+
+async def insert_rows(
+    connection: AsyncConnection, statement: UpdateBase, values: Sequence[Mapping[str, Any]]
+) -> None:
+    """Execute `statement` with every one of `values`, however many."""
+    for start in range(0, len(values), ROWS_AT_ONCE):
+        await connection.execute(statement, values[start : start + ROWS_AT_ONCE])
 
 
 async def rows(connection: AsyncConnection, statement: Select[Any]) -> Sequence[Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Executable, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.ids import OccurrenceId
@@ -19,27 +19,42 @@ class RecordingQueries(Queries):
 
     async def want_recording(self, occurrence: OccurrenceId, wanted: bool) -> None:
         """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
-        await self._upsert(occurrence, {"wanted": wanted})
+        row = {"occurrence": occurrence, "wanted": wanted, "disk_full": False}
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(self._upsert(["wanted"]), [row])
+        except IntegrityError as error:
+            raise KeyError(occurrence) from error
 
-    async def recording_wish(self, occurrence: OccurrenceId) -> bool | None:
-        """What a person has said, or None."""
-        statement = select(recordings.c.wanted).where(recordings.c.occurrence == occurrence)
+    async def recording_wishes(
+        self, occurrences: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, bool]:
+        """What people have said of these lessons; without those of which nobody said anything."""
+        found: dict[OccurrenceId, bool] = {}
         async with self._database.read() as connection:
-            found = await rows(connection, statement)
-        return found[0].wanted if found else None
+            for chunk in in_chunks(list(occurrences)):
+                said = select(recordings.c.occurrence, recordings.c.wanted).where(
+                    recordings.c.occurrence.in_(chunk), recordings.c.wanted.is_not(None)
+                )
+                found |= {row.occurrence: row.wanted for row in await rows(connection, said)}
+        return found
 
-    async def save_recording(self, recording: Recording) -> None:
-        """Replace what is known of a recording; KeyError for an unknown lesson."""
-        values = {
-            "state": recording.state.value,
-            "folder": recording.folder,
-            "started_at": recording.started_at,
-            "ended_at": recording.ended_at,
-            "deleted_at": recording.deleted_at,
-            "disk_full": recording.disk_full,
-            "failure": recording.failure,
-        }
-        await self._upsert(recording.occurrence, values, recording.files)
+    async def save_recordings(self, wanted: Sequence[Recording]) -> None:
+        """Replace what is known of recordings, all or none; KeyError for an unknown lesson."""
+        # In one order, so that two who write the same ones do not wait for each other.
+        ordered = sorted(wanted, key=lambda recording: recording.occurrence)
+        files = [_values(one.occurrence, file) for one in ordered for file in one.files]
+        try:
+            async with self._database.write() as connection:
+                for chunk in in_chunks([recording.occurrence for recording in ordered]):
+                    known = recorded_files.c.occurrence.in_(chunk)
+                    await connection.execute(delete(recorded_files).where(known))
+                if ordered:
+                    await connection.execute(self._upsert(_ACCOUNT), [_row(r) for r in ordered])
+                if files:
+                    await connection.execute(insert(recorded_files), files)
+        except IntegrityError as error:  # the only constraint that can be hurt is the foreign key
+            raise KeyError(*(recording.occurrence for recording in ordered)) from error
 
     async def recordings_of(
         self, occurrences: Iterable[OccurrenceId]
@@ -70,30 +85,23 @@ class RecordingQueries(Queries):
         async with self._database.read() as connection:
             return [row.occurrence for row in await rows(connection, statement)]
 
-    async def _upsert(
-        self,
-        occurrence: OccurrenceId,
-        values: dict[str, Any],
-        files: Sequence[RecordedFile] | None = None,
-    ) -> None:
-        try:
-            async with self._database.write() as connection:
-                await connection.execute(
-                    self._insert(recordings)
-                    .values(**({"occurrence": occurrence, "disk_full": False} | values))
-                    .on_conflict_do_update(index_elements=["occurrence"], set_=values)
-                )
-                if files is None:
-                    return
-                await connection.execute(
-                    delete(recorded_files).where(recorded_files.c.occurrence == occurrence)
-                )
-                if files:
-                    await connection.execute(
-                        insert(recorded_files), [_values(occurrence, file) for file in files]
-                    )
-        except IntegrityError as error:  # the only constraint that can be hurt is the foreign key
-            raise KeyError(occurrence) from error
+    def _upsert(self, columns: Sequence[str]) -> Executable:
+        """Insert a lesson's row, or replace these columns of the one there is."""
+        row = self._insert(recordings)
+        return row.on_conflict_do_update(
+            index_elements=["occurrence"], set_={name: row.excluded[name] for name in columns}
+        )
+
+
+# What the relay says of a recording; `wanted` is people's.
+_ACCOUNT: Final = (
+    *("state", "folder", "started_at", "ended_at", "deleted_at", "disk_full", "failure"),
+)
+
+
+def _row(recording: Recording) -> dict[str, Any]:
+    account = {name: getattr(recording, name) for name in _ACCOUNT}
+    return account | {"occurrence": recording.occurrence, "state": recording.state.value}
 
 
 def _values(occurrence: OccurrenceId, file: RecordedFile) -> dict[str, Any]:

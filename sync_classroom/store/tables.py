@@ -1,4 +1,4 @@
-"""The tables, as the newest migration leaves them; those of drafts are in `plan_tables`.
+"""The tables, as the newest migration leaves them; drafts and accounts have files of their own.
 
 A test compares the two on both engines.
 """
@@ -18,7 +18,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -61,6 +60,17 @@ programme = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("timezone", Text, nullable=False),
     Column("target_classrooms", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+# One row in a database of simulated data and none in any other; it is never taken away again.
+simulation = Table(
+    "simulation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("until", Date, nullable=False),
+    Column("marked_at", Instant, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -349,6 +359,12 @@ facts = Table(
     UniqueConstraint("id"),
     Index(None, "occurrence", "kind", "to_at"),
     Index(
+        "ix_facts_push",
+        "push",
+        sqlite_where=text("push IS NOT NULL"),
+        postgresql_where=text("push IS NOT NULL"),
+    ),
+    Index(
         "ix_facts_gap",
         "from_at",
         sqlite_where=text("kind = 'journal_gap'"),
@@ -362,90 +378,6 @@ journal_cursors = Table(
     _key("relay"),
     Column("position", Text, nullable=False),
     Column("moved_at", Instant, nullable=False),
-)
-
-# ---------------------------------------------------------------------------- terminals, accounts
-
-enrolment_codes = Table(
-    "enrolment_codes",
-    metadata,
-    Column("code_hash", LargeBinary, primary_key=True),
-    _ref("classroom", "classrooms.id"),
-    Column("created_by", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("used_at", Instant),
-)
-
-terminals = Table(
-    "terminals",
-    metadata,
-    _key(),
-    _ref("classroom", "classrooms.id"),
-    Column("token_hash", LargeBinary, nullable=False),
-    Column("enrolled_at", Instant, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("revoked_at", Instant),
-    Column("last_seen_at", Instant),
-    Column("page_version", Text, nullable=False),
-    Column("selfcheck", document()),
-    Column("selfcheck_at", Instant),
-    UniqueConstraint("token_hash"),
-    # A classroom has at most one device in use; the rule holds even if a caller forgets it.
-    Index(
-        "ix_terminals_in_use",
-        "classroom",
-        unique=True,
-        sqlite_where=text("revoked_at IS NULL"),
-        postgresql_where=text("revoked_at IS NULL"),
-    ),
-)
-
-users = Table(
-    "users",
-    metadata,
-    _key(),
-    Column("login", Text, nullable=False),
-    Column("login_folded", ordered_text(), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("password_hash", Text, nullable=False),
-    Column("language", Text, nullable=False),
-    _ref("school", "schools.id", nullable=True),
-    _ref("teacher", "teachers.id", nullable=True),
-    Column("disabled_at", Instant),
-    Column("created_at", Instant),
-    Column("last_sign_in_at", Instant),
-    UniqueConstraint("login_folded"),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("token_hash", LargeBinary, primary_key=True),
-    _ref("user", "users.id"),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("user_agent", Text, nullable=False),
-    Index(None, "user"),
-    Index(None, "expires_at"),
-)
-
-# A calendar's secret address; `target` is a classroom, teacher or school, whichever `kind` says.
-feeds = Table(
-    "feeds",
-    metadata,
-    _key(),
-    Column("token_hash", LargeBinary, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("target", ordered_text(), nullable=False),
-    Column("language", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    _ref("made_by", "users.id"),
-    Column("made_at", Instant, nullable=False),
-    Column("used_at", Instant),
-    Column("revoked_at", Instant),
-    UniqueConstraint("token_hash"),
 )
 
 # ---------------------------------------------------------------------------- lease

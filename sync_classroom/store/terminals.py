@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.accounts import EnrolmentCode, Terminal
 from ..domain.ids import TerminalId
+from .account_tables import enrolment_codes, terminals
 from .queries import Queries, rows
-from .tables import classrooms, enrolment_codes, terminals
+from .tables import classrooms
 
 # How long a code is kept after it expired, so that "who made a code for this room?" has an answer
 # for a while and the table does not grow for ever.

@@ -12,6 +12,7 @@ from . import (
     api_history,
     api_lessons,
     api_people,
+    api_reports,
     api_terminals,
     api_timetable,
 )
@@ -25,6 +26,7 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_timetable.ROUTES,
     *api_draft.ROUTES,
     *api_coverage.ROUTES,
+    *api_reports.ROUTES,
     *api_evidence.ROUTES,
     *api_terminals.ROUTES,
 )

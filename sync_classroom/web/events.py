@@ -1,9 +1,9 @@
 """`GET /api/events`: server-sent events for the office's pages, so that they need not ask again.
 
-`lesson` {"lesson"}, `plan` {}, `draft` {"term"}, `receipt` {} (somebody saw a notice) and
-`terminal` {"classroom"} say that something changed; `resync` {} that an unknown number was missed
-and the page should load again. Data is what a page needs to ask for the rest, never the rest
-itself, so one stream serves every role.
+`lesson` {"lesson"}, `plan` {}, `draft` {"term"}, `receipt` {} (somebody saw a notice),
+`report` {} and `terminal` {"classroom"} say that something changed; `resync` {} that an unknown
+number was missed and the page should load again. Data is what a page needs to ask for the rest,
+never the rest itself, so one stream serves every role.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_WAITING: Final = 64
 # Proxies close a silent connection after 60 s; the session is looked at again as often.
 HEARTBEAT_S: Final = 15.0
 RETRY_MS: Final = 3000
-_CHANNELS: Final = ("lesson", "plan", "roster", "presence", "draft", "notices")
+_CHANNELS: Final = ("lesson", "plan", "roster", "presence", "draft", "notices", "reports")
 _PRESENCE_KINDS: Final = frozenset({"joined", "left", "line", "selfcheck"})
 
 Event = tuple[str, tuple[tuple[str, str], ...]]
@@ -48,6 +48,8 @@ def event_of(channel: str, message: Mapping[str, Any]) -> Event | None:
         return ("plan", ())
     if channel == "draft":
         return ("draft", (("term", str(message.get("term"))),))
+    if channel == "reports":
+        return ("report", ())
     if channel == "notices":
         return ("receipt", ())
     if kind in _PRESENCE_KINDS:

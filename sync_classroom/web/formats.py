@@ -11,15 +11,13 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ..domain import writing
 from ..domain.roster import Roster, Term
+from ..domain.writing import MONTHS_EN, NOTHING
 from .i18n import Tongue
 
-NOTHING: Final = "—"
 _WEEKDAYS_ZH: Final = "一二三四五六日"
 _WEEKDAYS_EN: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS_EN: Final = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +28,17 @@ class Rate:
     fraction: str
     share: float | None
 
+    @property
+    def exact(self) -> str:
+        """`241/250`, as pages carry it for whoever checks them."""
+        return self.fraction.strip("()")
+
 
 def rate(numerator: int, denominator: int) -> Rate:
     """Write `numerator / denominator`; an empty denominator is "—", never 0 or 100 %."""
     fraction = f"({numerator}/{denominator})"
-    if denominator == 0:
-        return Rate(NOTHING, fraction, None)
-    # Tenths of a percent, half up, in whole numbers: no float decides what a bureau reads.
-    tenths = (2000 * numerator + denominator) // (2 * denominator)
-    if tenths == 1000 and numerator < denominator:
-        tenths = 999
-    if tenths == 0 and numerator > 0:
-        tenths = 1
-    return Rate(f"{tenths // 10}.{tenths % 10} %", fraction, numerator / denominator)
+    share = numerator / denominator if denominator else None
+    return Rate(writing.percent(numerator, denominator), fraction, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ class Format:
             if week is not None:
                 parts.append(f"第{week}周")
             return " ".join(parts)
-        text = f"{day.day} {_MONTHS_EN[day.month - 1]}"
+        text = f"{day.day} {MONTHS_EN[day.month - 1]}"
         if weekday:
             text = f"{_WEEKDAYS_EN[day.weekday()]} {text}"
         return text if week is None else f"{text} · week {week}"
@@ -104,29 +100,11 @@ class Format:
 
     def date_range(self, first: date, last: date) -> str:
         """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`; one day is written once."""
-        if first == last:
-            if self._zh:
-                return f"{first.year}年{first.month}月{first.day}日"
-            return f"{first.day} {_MONTHS_EN[first.month - 1]} {first.year}"
-        if self._zh:
-            year = "" if last.year == first.year else f"{last.year}年"
-            return f"{first.year}年{first.month}月{first.day}日–{year}{last.month}月{last.day}日"
-        year = "" if last.year == first.year else f" {first.year}"
-        return (
-            f"{first.day} {_MONTHS_EN[first.month - 1]}{year} –"
-            f" {last.day} {_MONTHS_EN[last.month - 1]} {last.year}"
-        )
+        return writing.date_range(first, last, self.tongue.code)
 
     def duration(self, seconds: int) -> str:
         """`38 分 12 秒`, `1 小时 02 分 05 秒`; English `38 min 12 s`. Whole seconds, exact."""
-        hours, rest = divmod(seconds, 3600)
-        minutes, left = divmod(rest, 60)
-        h, m, s = ("小时", "分", "秒") if self._zh else ("h", "min", "s")
-        if hours:
-            return f"{hours} {h} {minutes:02} {m} {left:02} {s}"
-        if minutes:
-            return f"{minutes} {m} {left:02} {s}"
-        return f"{left} {s}"
+        return writing.duration(seconds, self.tongue.code)
 
     def size(self, octets: int) -> str:
         """`640 KB`, `12.3 MB`, `1.25 GB`; powers of ten, as disks are sold."""

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ..domain.problems import ProblemError, ProblemKind
 from .access import wants_page
+from .feed_file import FEED_ROUTE
 from .keys import SERVICES
 from .metrics import METRICS
 from .origin import host_of, is_local, is_secure
@@ -67,8 +68,16 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionResetError:
         raise  # nobody is there to read an answer
     except Exception:
-        log.exception("web.failed", method=request.method, path=request.path)
+        log.exception("web.failed", method=request.method, path=_loggable(request))
         return _refusal(request, by_status(500), 500)
+
+
+def _loggable(request: web.Request) -> str:
+    """The address without what is a secret in it: a calendar's is its password."""
+    resource = request.match_info.route.resource
+    if request.match_info.route.name == FEED_ROUTE and resource is not None:
+        return resource.canonical
+    return request.path
 
 
 # These read their body themselves, piece by piece, and bound its size and time.

@@ -43,8 +43,8 @@ _STATUS_WORDS: Final = {
 # What the code of the application says of addresses that are not typed operations.
 _OTHERS: Final = (
     ("GET", "/api/events", "api.events", "Server-sent events: `lesson` {lesson}, `plan` {},"
-     " `draft` {term}, `receipt` {} (somebody saw a notice), `terminal` {classroom}, `resync` {}"
-     " (load again)"),
+     " `draft` {term}, `receipt` {} (somebody saw a notice), `report` {},"
+     " `terminal` {classroom}, `resync` {} (load again)"),
     ("GET", "/api/openapi.json", "api.openapi", "This API as OpenAPI 3.1"),
     ("POST", "/api/timetable/{term}/imports", "api.timetable.imports", "A timetable file itself as"
      " `application/octet-stream`, at most 10 MB, its name in `X-File-Name` (percent-encoded):"

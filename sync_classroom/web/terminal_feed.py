@@ -9,23 +9,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
+from ..coordinator.desk import Told
 from ..coordinator.notices import notice_message
+from ..coordinator.rooms import breathe
 from ..coordinator.services import Services
 from ..domain.ids import ClassroomId, OccurrenceId
-from ..domain.problems import ProblemError
 
 log = structlog.get_logger(__name__)
 
 ROUND_S: Final = 0.2
 # Without any change: the day turns over, tokens of new lessons begin.
 PLAN_EVERY_S: Final = 300.0
+# Plans of so many rooms are read and told together; then everything else has a turn.
+ROOMS_AT_ONCE: Final = 100
 # States remembered to see that one changed; a coordinator has some dozens of lessons at once.
 MAX_STATES: Final = 1000
+# What a lesson's terminals are not shown: evidence comes in for every lesson all the time.
+_NOT_SHOWN: Final = frozenset({"evidence", "recording"})
 RUNNING: Final = frozenset({"open", "live"})
 _CHANNELS: Final = ("lesson", "plan", "relay", "presence", "roster")
 
@@ -82,12 +87,11 @@ class TerminalFeed:
     async def states_of(self, plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The live states that follow a welcome: one for each lesson that is open or live."""
         running = _running(plan)
+        told = await self._services.desk.live_states(running)
         return [
-            await self._services.desk.live_state(
-                OccurrenceId(lesson["id"]), for_host=lesson["role"] == "host"
-            )
+            told[lesson["id"]].state(for_host=lesson["role"] == "host")
             for lesson in plan
-            if lesson["id"] in running
+            if lesson["id"] in told
         ]
 
     async def tell_notices(self, rooms: Iterable[ClassroomId]) -> None:
@@ -115,6 +119,8 @@ class TerminalFeed:
             self._all_plans = True
             self._lessons.update(self._running_here())
         elif channel == "lesson":
+            if str(message.get("what")) in _NOT_SHOWN:
+                return
             self._lessons.add(OccurrenceId(str(message.get("occurrence"))))
         elif channel in ("plan", "roster"):
             self._all_plans = True
@@ -177,41 +183,35 @@ class TerminalFeed:
             self._noticed.pop(gone, None)
         concerned = lessons | (await self._running_in(rooms) if rooms else set())
         outdated = set(here) if all_plans else set(stale)
-        for lesson in concerned:
-            outdated |= await self._tell_lesson(lesson, here)
-        for room in outdated & here:
-            await self._tell_plan(room)
+        if concerned:
+            told = await self._services.desk.live_states(concerned, rooms=here)
+            for turn, (lesson, what) in enumerate(told.items()):
+                outdated |= self._tell_lesson(lesson, what, here)
+                await breathe(turn)
+        for rooms_ in _chunks(sorted(outdated & here)):
+            await self._tell_plans(rooms_)
         if all_plans:
             await self.tell_notices(here)
 
     async def _running_in(self, rooms: set[ClassroomId]) -> set[OccurrenceId]:
         """Open or live lessons that any of these rooms takes part in, and rooms here too."""
-        found = set()
-        for lesson in self._running_here():
-            host, seats = await self._services.desk.classrooms_of(lesson)
-            if not rooms.isdisjoint((host, *seats)):
-                found.add(lesson)
-        return found
+        told = await self._services.desk.live_states(self._running_here(), rooms=frozenset(rooms))
+        return {n for n, what in told.items() if not rooms.isdisjoint((what.host, *what.seats))}
 
-    async def _tell_lesson(
-        self, lesson: OccurrenceId, here: frozenset[ClassroomId]
+    def _tell_lesson(
+        self, lesson: OccurrenceId, told: Told, here: frozenset[ClassroomId]
     ) -> set[ClassroomId]:
         """Send one lesson's state to its rooms; those whose plan is out of date by it."""
-        desk, hub = self._services.desk, self._services.hub
-        try:
-            host, seats = await desk.classrooms_of(lesson)
-            rooms = [room for room in seats if room in here]
-            state: dict[str, Any] | None = None
-            if host in here:
-                state = await desk.live_state(lesson, for_host=True)
-                hub.tell_here(host, state)
-            if rooms:
-                state = await desk.live_state(lesson, for_host=False)
-                for room in rooms:
-                    hub.tell_here(room, state)
-        except ProblemError as problem:
-            log.debug("feed.lesson_unknown", lesson=lesson, code=problem.code)
-            return set()
+        hub, host = self._services.hub, told.host
+        rooms = [room for room in told.seats if room in here]
+        state: dict[str, Any] | None = None
+        if host in here:
+            state = told.state(for_host=True)
+            hub.tell_here(host, state)
+        if rooms:
+            state = told.state(for_host=False)
+            for room in rooms:
+                hub.tell_here(room, state)
         if state is None or self._states.get(lesson) == state["state"]:
             return set()
         self._states[lesson] = state["state"]
@@ -220,11 +220,16 @@ class TerminalFeed:
             self._states.popitem(last=False)
         return {host, *rooms}
 
-    async def _tell_plan(self, room: ClassroomId) -> None:
-        plan = await self._services.desk.plan_for(room)
-        if self._sent.get(room) != plan:
-            self._sent[room] = plan
-            self._services.hub.tell_here(room, {"type": "plan", "lessons": plan})
+    async def _tell_plans(self, rooms: Sequence[ClassroomId]) -> None:
+        for room, plan in (await self._services.desk.plans_for(rooms)).items():
+            if self._sent.get(room) != plan:
+                self._sent[room] = plan
+                self._services.hub.tell_here(room, {"type": "plan", "lessons": plan})
+
+
+def _chunks(rooms: Sequence[ClassroomId]) -> Iterator[Sequence[ClassroomId]]:
+    for start in range(0, len(rooms), ROOMS_AT_ONCE):
+        yield rooms[start : start + ROOMS_AT_ONCE]
 
 
 def _running(plan: list[dict[str, Any]]) -> set[OccurrenceId]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -21,10 +22,12 @@ class Bell:
 
     def __init__(self) -> None:
         self.rang: list[tuple[str, datetime]] = []
+        self.times = 0
         self.heard = asyncio.Event()
 
-    async def ring(self, name: str) -> None:
-        self.rang.append((name, datetime.now(UTC)))
+    async def ring(self, names: frozenset[str]) -> None:
+        self.rang += [(name, datetime.now(UTC)) for name in sorted(names)]
+        self.times += 1
         self.heard.set()
 
 
@@ -40,7 +43,7 @@ def clock() -> RunningClock:
 
 @pytest_asyncio.fixture
 async def alarms(clock: RunningClock, bell: Bell) -> AsyncIterator[Alarms]:
-    made = Alarms(clock, bell.ring)
+    made = Alarms(clock, bell.ring, monotonic=time.monotonic)
     yield made
     made.stop()
     await asyncio.sleep(0)  # APScheduler stops in the next turn of the loop
@@ -80,6 +83,50 @@ async def test_setting_again_replaces_and_setting_the_same_changes_nothing(
     assert [name for name, _ in bell.rang] == ["o-1"]
 
 
+async def test_alarms_of_one_instant_ring_together_in_whatever_zone_it_is_written(
+    alarms: Alarms, clock: RunningClock, bell: Bell
+) -> None:
+    alarms.start()
+    due = clock() + timedelta(seconds=0.1)
+    for n in range(300):
+        alarms.put(f"o-{n}", due.astimezone(UTC) if n % 2 else due)
+    alarms.drop("o-7")
+    async with asyncio.timeout(5):
+        await bell.heard.wait()
+    assert bell.times == 1
+    assert {name for name, _ in bell.rang} == {f"o-{n}" for n in range(300) if n != 7}
+    assert alarms.names() == frozenset()
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+async def test_a_clock_that_was_stepped_rings_by_the_new_time(
+    alarms: Alarms, clock: RunningClock, bell: Bell, step_s: float
+) -> None:
+    alarms.start()
+    alarms.put("o-1", clock() + timedelta(seconds=step_s + 0.3))
+    alarms.put("o-2", clock() + timedelta(seconds=step_s + 7200))
+    assert not alarms.realign()
+    clock.step(seconds=step_s)
+    assert alarms.realign()
+    assert not alarms.realign()
+    async with asyncio.timeout(5):
+        await bell.heard.wait()
+    assert [name for name, _ in bell.rang] == ["o-1"]
+
+
+async def test_a_clock_stepped_back_does_not_ring_what_is_not_due_any_more(
+    alarms: Alarms, clock: RunningClock, bell: Bell
+) -> None:
+    alarms.start()
+    alarms.put("o-1", clock() + timedelta(seconds=0.1))
+    clock.step(hours=-1)
+    alarms.realign()
+    alarms.put("o-2", clock() + timedelta(seconds=0.2))
+    async with asyncio.timeout(5):
+        await bell.heard.wait()
+    assert [name for name, _ in bell.rang] == ["o-2"]
+
+
 async def test_dropped_alarm_does_not_ring(alarms: Alarms, clock: RunningClock, bell: Bell) -> None:
     alarms.start()
     alarms.put("o-1", clock() + timedelta(seconds=0.05))
@@ -102,12 +149,12 @@ async def test_alarms_set_before_the_start_ring_after_it(
 async def test_a_bell_that_breaks_does_not_stop_the_clock(clock: RunningClock) -> None:
     heard = asyncio.Event()
 
-    async def ring(name: str) -> None:
-        if name == "o-1":
+    async def ring(names: frozenset[str]) -> None:
+        if "o-1" in names:
             raise RuntimeError("broken bell")
         heard.set()
 
-    alarms = Alarms(clock, ring)
+    alarms = Alarms(clock, ring, monotonic=time.monotonic)
     alarms.start()
     alarms.put("o-1", clock())
     alarms.put("o-2", clock() + timedelta(seconds=0.05))
@@ -117,7 +164,7 @@ async def test_a_bell_that_breaks_does_not_stop_the_clock(clock: RunningClock) -
 
 async def test_a_turned_clock_counts_not_the_wall_clock(bell: Bell) -> None:
     clock = TurnedClock(at("08:00", "2019-01-07"))
-    alarms = Alarms(clock, bell.ring)
+    alarms = Alarms(clock, bell.ring, monotonic=time.monotonic)
     alarms.start()
     alarms.put("o-1", at("08:00:00.050000", "2019-01-07"))
     await asyncio.wait_for(bell.heard.wait(), 5)

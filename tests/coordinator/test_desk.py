@@ -277,3 +277,25 @@ async def test_seat_leaves_a_lesson_in_overtime_alone_when_its_next_one_starts(
         await until(lambda: messages)
     assert messages == [{"type": "end"}]
     assert table.relay.kicked == [("o-1", A)] * 2
+
+
+async def test_plans_of_many_rooms_are_each_rooms_own(table: Bench) -> None:
+    rooms = [ClassroomId(room) for room in ("host-1-r1", "far-1-r1", "far-2-r1", "far-2-r4")]
+    plans = await table.booth.desk.plans_for(rooms)
+    assert plans == {room: await plan(table, room) for room in rooms}
+    assert [[entry["id"] for entry in plans[room]] for room in rooms[:1]] == [["o-1"]]
+    assert plans[rooms[3]] == []
+
+
+async def test_states_are_told_of_lessons_in_which_one_of_the_rooms_takes_part(
+    table: Bench,
+) -> None:
+    here = frozenset({ClassroomId("far-2-r1")})
+    asked = [ONE, OccurrenceId("o-none")]
+    told = await table.booth.desk.live_states(asked, rooms=here)
+    assert list(told) == [ONE]
+    assert (told[ONE].host, told[ONE].seats) == ("host-1-r1", ("far-1-r1", "far-2-r1"))
+    for for_host in (True, False):
+        alone = await table.booth.desk.live_state(ONE, for_host=for_host)
+        assert told[ONE].state(for_host=for_host) == alone
+    assert await table.booth.desk.live_states(asked, rooms=frozenset({ClassroomId("x")})) == {}

@@ -157,6 +157,16 @@ async def test_cut_at_midnight_does_not_change_a_credit(table: Bench) -> None:
     assert (credited.occurrence.id, credited.credited_s) == ("o-y", 600)
 
 
+async def test_seat_states_are_those_of_the_timeline(table: Bench) -> None:
+    lesson = await table.store.get_occurrence(OccurrenceId("o-1"))
+    assert lesson is not None
+    line = await table.booth.evidence.timeline(lesson.id)
+    assert line is not None
+    states = await table.booth.evidence.seat_states([lesson])
+    assert {(lesson.id, s.seat): s.state for s in line.seats} == states
+    assert await table.booth.evidence.seat_states([]) == {}
+
+
 async def test_period_that_cannot_be_is_refused(table: Bench) -> None:
     with pytest.raises(ProblemError) as caught:
         await table.booth.evidence.coverage(DAY, DAY - timedelta(days=1))

@@ -56,6 +56,27 @@ async def test_clean_stop_hands_over_at_once(store: Database) -> None:
     assert two.epoch > one.epoch
 
 
+async def test_a_leader_that_was_followed_does_not_take_the_others_epoch_for_its_own(
+    store: Database,
+) -> None:
+    one, two = LeaseKeeper(store, "one", for_s=0.0), LeaseKeeper(store, "two")
+    await one.renew()
+    assert await two.renew()
+    assert not await one.renew()
+    assert (one.epoch, two.epoch) == (1, 2)
+
+
+async def test_a_leader_that_the_store_refused_stops_until_it_has_the_lease_again(
+    store: Database,
+) -> None:
+    keeper = LeaseKeeper(store, "one")
+    await keeper.renew()
+    keeper.lost()
+    assert not keeper.leading
+    assert await keeper.renew()
+    assert keeper.reigns == 2
+
+
 async def test_killed_leader_is_followed_when_its_lease_runs_out(store: Database) -> None:
     now = [1000.0]
     one = LeaseKeeper(store, "one", for_s=1.5, monotonic=lambda: now[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sync_classroom.coordinator.life import seats_gone
+from sync_classroom.coordinator.life import Known, seats_gone
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import (
     EndPressed,
@@ -18,7 +18,10 @@ from sync_classroom.domain.lesson import (
     LessonRun,
     LessonState,
 )
+from sync_classroom.domain.timetable import Change, ChangeKind
+from sync_classroom.domain.wanted_rooms import WantedRooms
 from tests.support.coordination import Bench, bench, heard, until
+from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -132,8 +135,44 @@ async def test_seat_with_a_next_lesson_is_gone_when_that_starts_and_alone(table:
     live = LessonRun(ONE, LessonState.LIVE, live_at=at("09:00"))
     around = (LESSON, after)
     rules = table.booth.life.rules
-    assert seats_gone(live, LESSON, around, rules, at("09:41:59")) == frozenset()
-    assert seats_gone(live, LESSON, around, rules, at("09:42")) == {LESSON.seats[1].id}
-    assert seats_gone(live, LESSON, (LESSON,), rules, at("09:44")) == frozenset()
+    assert seats_gone(live, LESSON, WantedRooms(around), rules, at("09:41:59")) == frozenset()
+    assert seats_gone(live, LESSON, WantedRooms(around), rules, at("09:42")) == {LESSON.seats[1].id}
+    assert seats_gone(live, LESSON, WantedRooms([LESSON]), rules, at("09:44")) == frozenset()
     over = LessonRun(ONE, LessonState.ENDED, live_at=at("09:00"), ended_at=at("09:42"))
-    assert seats_gone(over, LESSON, around, rules, at("09:43")) == frozenset()
+    assert seats_gone(over, LESSON, WantedRooms(around), rules, at("09:43")) == frozenset()
+
+
+async def test_many_lessons_are_stored_in_one_go_and_each_is_told(table: Bench) -> None:
+    bell = [lesson(f"o-{n}", room=f"host-1-r{n}", teacher=f"host-1-t{n}") for n in (2,)]
+    await table.add(*bell, lesson("o-3", "11:00", "11:40", seats=["far-1-r3"]))
+    await table.lease.renew()
+    table.clock.now = at("08:50")
+    asked = {ONE: None, OccurrenceId("o-2"): HostMedia(True), OccurrenceId("o-3"): None}
+    async with heard(table.bus, "lesson") as messages:
+        steps = await table.booth.life.advance_all(
+            {**asked, OccurrenceId("o-none"): None}, epoch=table.lease.epoch
+        )
+        await until(lambda: len(messages) == 2)
+    assert {name: step.run.state for name, step in steps.items()} == {
+        "o-1": LessonState.OPEN, "o-2": LessonState.LIVE, "o-3": LessonState.PLANNED
+    }  # fmt: skip
+    assert steps[OccurrenceId("o-3")].wake_at == at("10:50")
+    assert await table.store.runs_of(asked) == {
+        name: step.run for name, step in steps.items() if name != "o-3"
+    }
+    assert sorted(str(m["occurrence"]) for m in messages) == ["o-1", "o-2"]
+    assert table.relay.rooms == {}  # rooms are the caller's
+
+
+async def test_a_run_that_is_not_as_it_was_known_is_read_and_the_plan_with_it(
+    table: Bench,
+) -> None:
+    await table.lease.renew()
+    table.clock.now = at("08:51")
+    gone = Change(ChangeKind.CANCELLED, table.clock(), "u", "停电")
+    await withdraw(table.store, ONE, gone)
+    assert (await table.booth.life.advance(ONE)) is not None
+    old = Known({ONE: LESSON}, WantedRooms(), {})
+    steps = await table.booth.life.advance_all({ONE: None}, epoch=table.lease.epoch, known=old)
+    assert steps[ONE].run.state is LessonState.CANCELLED
+    assert await table.state_of("o-1") == "cancelled"

@@ -107,7 +107,7 @@ async def test_a_relay_that_is_away_is_asked_again(tmp_path: Path) -> None:
         table.relay.down = True
         run = await table.run_of("o-1")
         assert run is not None
-        await table.booth.recordings.follow(LESSON, run, "boot-1")
+        await table.booth.recordings.follow([run], "boot-1")
         await table.booth.recordings.settle()
         assert await state(table) == "recording"
         table.relay.down = False

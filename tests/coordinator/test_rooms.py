@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from sync_classroom.coordinator.media_watch import MediaWatch
-from sync_classroom.coordinator.ports import Layout
-from sync_classroom.coordinator.rooms import Rooms, layouts, wall
+from sync_classroom.coordinator.ports import Layout, RelayDownError, RoomSpec
+from sync_classroom.coordinator.rooms import AT_ONCE, Rooms, layouts, wall
 from sync_classroom.domain.floor import Floor, RaisedHand, call_on, raise_hand, set_muted
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
 from sync_classroom.domain.timetable import Change, ChangeKind
@@ -176,3 +177,43 @@ async def test_a_recording_host_is_the_camera_of_what_its_classroom_gives() -> N
     assert "s3cret" not in repr(relay.rooms["o-1"])
     await rooms.place(replace(CROWD, host=replace(CROWD.host, classroom=ClassroomId("x"))), FLOOR)
     assert relay.rooms["o-2"].ingest is None
+
+
+class Hanging(RecordedRelay):
+    """Answers nothing, and counts what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def put_room(self, spec: RoomSpec) -> None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        raise RelayDownError("no answer")
+
+    async def delete_room(self, room: str) -> None:
+        await self.put_room(RoomSpec(room))
+
+
+@pytest.mark.asyncio
+async def test_of_a_relay_that_does_not_answer_no_more_is_asked() -> None:
+    relay = Hanging()
+    rooms = Rooms(relay, MediaWatch(relay), Terminals())
+    many = [lesson(f"o-{n}") for n in range(100)]
+    await rooms.bring([(one, Floor(one.id)) for one in many], [OccurrenceId("o-old")])
+    assert relay.asked == AT_ONCE
+    await rooms.bring([(one, Floor(one.id)) for one in many], [])
+    assert relay.asked == 2 * AT_ONCE
+
+
+@pytest.mark.asyncio
+async def test_rooms_that_stand_are_not_asked_for_again_and_those_of_the_past_are_closed() -> None:
+    relay = RecordedRelay()
+    rooms = Rooms(relay, MediaWatch(relay), Terminals())
+    many = [(one, Floor(one.id)) for one in (lesson(f"o-{n}") for n in range(100))]
+    await rooms.bring(many, [])
+    assert (relay.puts, len(relay.rooms)) == (100, 100)
+    assert all(rooms.stands(one, floor) for one, floor in many)
+    await rooms.bring(many[1:], [many[0][0].id])
+    assert (relay.puts, relay.deleted) == (100, ["o-0"])
+    assert not rooms.stands(*many[0])

@@ -119,7 +119,7 @@ async def test_coordinator_away_from_before_open_until_the_middle_finds_the_less
         [host_fact("r:1", "08:58", "09:00"), host_fact("r:2", "09:00", "09:20")],
         received_at=table.clock(),
     )
-    await table.booth.runner.late_media(ONE, at("08:58"))
+    await table.booth.runner.late_media({ONE: at("08:58")})
     run = await table.run_of("o-1")
     assert run is not None
     assert (run.state, run.live_at) == ("live", at("08:58"))
@@ -135,7 +135,7 @@ async def test_coordinator_away_over_the_whole_lesson_corrects_missed_by_the_jou
         [host_fact("r:1", "08:59", "09:20"), host_fact("r:2", "09:20", "09:41")],
         received_at=table.clock(),
     )
-    await table.booth.runner.late_media(ONE, at("08:59"))
+    await table.booth.runner.late_media({ONE: at("08:59")})
     run = await table.run_of("o-1")
     assert run is not None
     assert (run.state, run.end_reason) == ("ended", "host_gone")
@@ -265,14 +265,14 @@ async def test_one_failing_lesson_stops_no_other(
         lesson("o-3", room="host-1-r3", school="host-2", teacher="host-2-t1", seats=["far-1-r3"]),
     )
     table.clock.now = at("08:55")
-    honest = table.store.save_run
+    honest = table.store.save_runs
 
-    async def save_run(run: Any, **how: Any) -> Any:
-        if run.occurrence == "o-2":
+    async def save_runs(runs: Any, **how: Any) -> Any:
+        if any(run.occurrence == "o-2" for run in runs):
             raise OSError("disk full")
-        return await honest(run, **how)
+        return await honest(runs, **how)
 
-    monkeypatch.setattr(table.store, "save_run", save_run)
+    monkeypatch.setattr(table.store, "save_runs", save_runs)
     await table.sweep(first=True)
     assert [await table.state_of(f"o-{n}") for n in (1, 2, 3)] == ["open", None, "open"]
     monkeypatch.undo()
@@ -411,7 +411,7 @@ async def test_store_that_is_away_for_a_while_ends_no_loop(
             raise OSError("database is gone")
 
         with monkeypatch.context() as patch:
-            for name in ("occurrences_between", "unfinished_runs", "save_run"):
+            for name in ("undecided_between", "unfinished_runs", "save_runs"):
                 patch.setattr(table.store, name, broken)
             async with table.running():
                 await until(lambda: table.booth.media.generation > 5)

@@ -10,9 +10,8 @@ from sync_classroom.domain.conflicts import (
     ResourceKind,
     clashes_in,
     clashes_of,
-    next_booking,
 )
-from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
+from sync_classroom.domain.ids import OccurrenceId, SeatId
 from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.domain.timetable import Change, ChangeKind, Mode, Occurrence
 from tests.support.naive_clashes import naive_clashes, small_plans
@@ -188,20 +187,6 @@ def test_clash_error_counts_what_it_does_not_list() -> None:
     twice = ClashError(clashes_of(lesson("d", seats=["x", "x"]), []))
     assert "同一课次" in twice.zh
     assert "by the same lesson" in twice.en
-
-
-def test_next_booking_sees_host_rooms_and_seats() -> None:
-    plan = [
-        lesson("a", "09:00", "09:40", room="x"),
-        lesson("b", "09:45", "10:25", room="h", seats=["y", "x"]),
-        lesson("c", "09:42", "10:25", room="x", changes=[change(ChangeKind.CANCELLED)]),
-        lesson("d", "10:45", "11:25", room="x"),
-    ]
-    x = ClassroomId("x")
-    assert next_booking(x, plan, after=at("09:40"), besides=OccurrenceId("a")) == at("09:45")
-    assert next_booking(x, plan, after=at("09:46")) == at("10:45")
-    assert next_booking(x, plan, after=at("10:46")) is None
-    assert next_booking(x, plan, after=at("09:00"), besides=OccurrenceId("a")) == at("09:45")
 
 
 @given(small_plans(), st.sampled_from([0, 5]))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, time, timedelta
 
+import pytest
+
+from sync_classroom.domain.crediting import SeatState
 from sync_classroom.domain.grid import (
     EntryState,
     Grid,
@@ -13,6 +16,7 @@ from sync_classroom.domain.grid import (
     Piece,
     Row,
     RowKind,
+    proven_state,
     week_grid,
 )
 from sync_classroom.domain.grid_views import View, ViewKind
@@ -240,3 +244,21 @@ def test_a_seat_withdrawn_alone_is_cancelled_for_its_own_room_only() -> None:
     assert drawn(x, view=View(ViewKind.CLASSROOM, "b-r1")).at(1, 0)[0].state is EntryState.WAITING
     assert drawn(x).at(1, 0)[0].state is EntryState.WAITING
     assert [a.withdrawn for a in drawn(x).at(1, 0)[0].audience] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("seats", "wanted"),
+    [
+        ([SeatState.HELD, SeatState.HELD], EntryState.HELD),
+        ([SeatState.HELD, SeatState.MISSED], EntryState.PARTIAL),
+        ([SeatState.PARTIAL], EntryState.PARTIAL),
+        ([SeatState.UNKNOWN, SeatState.HELD], EntryState.PARTIAL),
+        ([SeatState.MISSED, SeatState.CANCELLED_EXCUSED], EntryState.MISSED),
+        ([SeatState.CANCELLED_UNEXCUSED, SeatState.MOVED], EntryState.WAITING),
+        ([], EntryState.WAITING),
+    ],
+)
+def test_a_lesson_was_held_missed_or_a_part_as_its_seats_were(
+    seats: list[SeatState], wanted: EntryState
+) -> None:
+    assert proven_state(seats) is wanted

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sync_classroom.domain.calendar import Calendar
 from sync_classroom.domain.edits import (
@@ -210,3 +213,39 @@ def test_single_lesson_that_differs_is_changed_in_place() -> None:
 def test_single_lesson_at_a_period_nobody_has_is_still_asked_for() -> None:
     (row,) = _plan(Draft(), replace(ENGLISH, place=DatedPlace(DATE, 9))).rows
     assert (row.kind, len(row.commands)) == (RowKind.NEW, 1)
+
+
+_ROWS = st.builds(
+    lambda name, subject, n, weekday, period, parity, seat: ImportRow(
+        TERM.id, "Unit", subject,
+        replace(HOST, classroom=ClassroomId(f"host-1-r{n}"), teacher=TeacherId(f"host-1-t{n}")),
+        (SeriesSeat(ClassroomId(f"remote-1-r{seat}")),),
+        WeeklyPlace(weekday, period if weekday else None, weeks=WeekRule(parity)), name=name,
+    ),
+    st.sampled_from(["", "7", "8"]),
+    st.sampled_from(["英语", "数学"]),
+    st.integers(1, 2),
+    st.sampled_from([None, 1, 3]),
+    st.integers(1, 2),
+    st.sampled_from([WeekKind.ALL, WeekKind.ODD]),
+    st.integers(1, 2),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(st.lists(_ROWS, max_size=6), st.lists(_ROWS, max_size=6), st.randoms(use_true_random=False))
+def test_whatever_was_imported_a_second_time_does_nothing(
+    first: list[ImportRow], second: list[ImportRow], shuffle: Random
+) -> None:
+    draft = _taken(*first)
+    for rows in (first, second):
+        for row in _plan(draft, *rows).rows:
+            for command in row.commands:
+                draft.do(command)
+        again = list(rows)
+        shuffle.shuffle(again)
+        plan = _plan(draft, *again)
+        assert plan.changes_nothing
+        # Every row stands for a rule of its own, and no rule for two.
+        stands = [r.series for r in plan.rows if r.kind is RowKind.SAME]
+        assert len(stands) == len(set(stands)) == len({replace(r, name="") for r in rows})

@@ -81,6 +81,7 @@ KNOWN: dict[tuple[LessonState, Trigger], LessonState] = {
     (S.LIVE, T.WITHDRAWN): S.ENDED,
     (S.MISSED, T.HOST_PROVEN): S.LIVE,
     (S.CANCELLED, T.HOST_PROVEN): S.LIVE,
+    (S.CANCELLED, T.RESTORED): S.PLANNED,
 }
 
 
@@ -229,6 +230,22 @@ def test_withdrawn_while_live_is_ended_because_it_took_place() -> None:
     assert ended.run.state is S.ENDED
     assert (ended.run.ended_at, ended.run.end_reason) == (at("09:12"), EndReason.CANCELLED)
     assert ended.effects == (CLOSE, TELL)
+
+
+def test_restored_after_it_was_cancelled_is_as_if_nothing_had_been() -> None:
+    gone = play("08:52", run=play("08:50").run, occurrence=cancelled("08:51")).run
+    assert gone.state is S.CANCELLED
+    assert play("08:49", run=gone).run == FRESH
+    again = play("08:53", run=gone)
+    assert again.run == replace(FRESH, state=S.OPEN, opened_at=at("08:53"))
+    assert again.effects == (OPEN, TELL)
+    assert play("09:45", run=gone).run.state is S.MISSED
+
+
+def test_restored_after_it_was_live_is_over_all_the_same() -> None:
+    live = play("08:50", ("09:00", FLOWS)).run
+    ended = play("09:13", run=live, occurrence=cancelled("09:12")).run
+    assert play("09:14", run=ended).run == ended
 
 
 def test_withdrawn_afterwards_changes_nothing() -> None:

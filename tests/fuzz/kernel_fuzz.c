@@ -1,4 +1,4 @@
-/* Random batches through the fan-out kernel under the address and undefined-behaviour sanitizers.
+/* Random batches through the packet kernel under the address and undefined-behaviour sanitizers.
  *
  *     cc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
  *        -I sync_classroom/relay tests/fuzz/kernel_fuzz.c -o kernel_fuzz && ./kernel_fuzz 600 [SEED]
@@ -6,9 +6,11 @@
  * Every object the kernel is given is an allocation of its own, exactly as large as it says, freed
  * as soon as the call has returned; so a byte read or written beside it, or later, ends the run.
  * Numbers are drawn from the edges of what the records can hold, not from what Python would write.
+ * The reader's table is compared with a plain list of who is known.
  */
 
 #include "kernel.c" /* first: it says which C library it needs */
+#include "kernel_receive.c"
 
 #include <assert.h>
 #include <stdio.h>
@@ -162,6 +164,137 @@ static void round_of(struct kernel_sender *sender)
     free(records);
 }
 
+/* ------------------------------------------------------------------ receiving */
+
+enum { KEYS = 12, SSRCS = 6, SESSIONS = KEYS * SSRCS };
+
+static struct mmsghdr incoming[KERNEL_RECEIVE];
+static struct iovec incoming_vectors[KERNEL_RECEIVE];
+static uint8_t *incoming_names[KERNEL_RECEIVE];
+static uint32_t *sessions[SESSIONS];   /* of who is known; NULL: nobody */
+static uint64_t decrypted;
+
+/* Instead of libsrtp: refuses now and then, takes the trailer off, turns the header's bits over. */
+static int unprotect(void *session, void *packet, int *length)
+{
+    assert(*(const uint32_t *)session == 0x5e551018);
+    assert(*length >= MEDIA_HEADER && *length <= KERNEL_SLOT);
+    if (draw(10) == 0)
+        return 1;
+    uint8_t *bytes = packet;
+    if (draw(3) == 0)
+        bytes[0] ^= (uint8_t)(1 << draw(8));
+    if (*length > MEDIA_HEADER)
+        *length -= (int)draw((uint32_t)*length - MEDIA_HEADER + 1);
+    decrypted++;
+    return 0;
+}
+
+static void draw_key(uint8_t *key, uint32_t key_length, uint32_t which)
+{
+    memset(key, 0, key_length);
+    key[0] = 2;
+    key[key_length - 1] = (uint8_t)which;
+}
+
+/* Instead of the system: datagrams of known and unknown peers, whose buffers end where they do. */
+static int receive(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                   struct timespec *timeout)
+{
+    (void)fd, (void)flags;
+    assert(count == KERNEL_RECEIVE && timeout == NULL);
+    if (draw(20) == 0)
+        return -1;
+    unsigned some = draw(count + 1);
+    for (unsigned n = 0; n < some; n++) {
+        uint32_t length = often_small(draw(4) ? 200 : KERNEL_SLOT);
+        uint8_t *data = malloc(length + !length);
+        for (uint32_t at = 0; at < length; at++)
+            data[at] = (uint8_t)draw(256);
+        if (length >= MEDIA_HEADER && draw(8)) {
+            data[0] = (uint8_t)(0x80 | draw(64));
+            put32(data + 8, draw(SSRCS + 1));
+            uint32_t block = MEDIA_HEADER + 4 * (data[0] & 15u);
+            if (length >= block + 4 && draw(4)) {
+                put16(data + block, draw(2) ? 0xBEDE : 0x1000 | draw(16));
+                put16(data + block + 2, draw(2) ? draw(8) : (length - block - 4) / 4);
+            }
+        }
+        free(incoming_vectors[n].iov_base);
+        incoming_vectors[n].iov_base = data;
+        draw_key(messages[n].msg_hdr.msg_name, 8, draw(KEYS + 1));
+        messages[n].msg_hdr.msg_flags = draw(30) ? 0 : MSG_TRUNC;
+        messages[n].msg_len = length;
+    }
+    return (int)some;
+}
+
+static void read_some(struct kernel_reader *reader)
+{
+    int count = kernel_read(reader);
+    assert(count >= 0 && count <= KERNEL_RECEIVE);
+    for (int n = 0; n < count; n++) {
+        const struct kernel_arrival *arrival = &kernel_arrivals(reader)[n];
+        const uint8_t *name = incoming[n].msg_hdr.msg_name, *data = incoming_vectors[n].iov_base;
+        uint32_t length = incoming[n].msg_len, ssrc = length >= MEDIA_HEADER ? get32(data + 8) : 0;
+        if (arrival->found == KERNEL_OTHER)
+            assert(length < MEDIA_HEADER || incoming[n].msg_hdr.msg_flags || data[0] >> 6 != 2
+                   || (data[1] >= 192 && data[1] <= 223) || name[7] == KEYS || ssrc >= SSRCS
+                   || sessions[name[7] * SSRCS + ssrc] == NULL);
+        else
+            assert(sessions[arrival->stream] && arrival->stream == name[7] * SSRCS + ssrc);
+        if (arrival->found == KERNEL_MEDIA)
+            assert(arrival->start <= arrival->end && arrival->end <= arrival->length
+                   && arrival->length <= length
+                   && arrival->end - arrival->start <= KERNEL_PAYLOAD);
+    }
+}
+
+static void come_and_go(struct kernel_reader *reader)
+{
+    uint32_t which = draw(SESSIONS), ssrc = which % SSRCS;
+    uint8_t key[8];
+    draw_key(key, sizeof key, which / SSRCS);
+    if (draw(2)) {
+        uint32_t *session = malloc(sizeof *session);
+        *session = 0x5e551018;
+        assert(kernel_learn(reader, key, ssrc, (uintptr_t)session, draw(16), which) == 0);
+        free(sessions[which]);
+        sessions[which] = session;
+    } else {
+        kernel_forget(reader, key, ssrc);
+        free(sessions[which]);
+        sessions[which] = NULL;
+    }
+}
+
+static void reading_round(void)
+{
+    for (uint32_t n = 0; n < KERNEL_RECEIVE; n++) {
+        incoming_names[n] = calloc(1, sizeof(struct sockaddr_in));
+        incoming_vectors[n] = (struct iovec){malloc(1), 1};
+        incoming[n].msg_hdr = (struct msghdr){.msg_iov = &incoming_vectors[n], .msg_iovlen = 1,
+                                              .msg_name = incoming_names[n]};
+    }
+    struct kernel_reader *reader = kernel_reader_new(-1, 8, (uintptr_t)incoming,
+                                                     (uintptr_t)receive, (uintptr_t)unprotect,
+                                                     (uint64_t)draw(UINT32_MAX) << 32);
+    for (uint32_t turn = draw(200); turn; turn--) {
+        for (uint32_t change = draw(20); change; change--)
+            come_and_go(reader);
+        read_some(reader);
+    }
+    kernel_reader_free(reader);
+    for (uint32_t n = 0; n < SESSIONS; n++) {
+        free(sessions[n]);
+        sessions[n] = NULL;
+    }
+    for (uint32_t n = 0; n < KERNEL_RECEIVE; n++) {
+        free(incoming_names[n]);
+        free(incoming_vectors[n].iov_base);
+    }
+}
+
 int main(int count, char **arguments)
 {
     double seconds = count > 1 ? atof(arguments[1]) : 10;
@@ -173,9 +306,13 @@ int main(int count, char **arguments)
                                               (uintptr_t)protect, (uintptr_t)take);
     uint64_t rounds = 0;
     for (time_t end = time(NULL) + (time_t)seconds; time(NULL) < end; rounds++)
-        round_of(sender);
+        if (draw(50))
+            round_of(sender);
+        else
+            reading_round();
     kernel_free(sender);
-    printf("kernel: %llu datagrams, nothing found\nDone %llu runs in %.0f second(s)\n",
-           (unsigned long long)taken, (unsigned long long)rounds, seconds);
+    printf("kernel: %llu datagrams out, %llu in, nothing found\nDone %llu runs in %.0f second(s)\n",
+           (unsigned long long)taken, (unsigned long long)decrypted, (unsigned long long)rounds,
+           seconds);
     return 0;
 }

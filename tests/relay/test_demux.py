@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from sync_classroom.relay import stun
+from sync_classroom.relay.reader import PythonReader
 from sync_classroom.relay.session import Direction
 from tests.support.media_peers import relay, until
 from tests.support.raw_peer import media_lines, peers, published, subscribed
@@ -130,3 +131,34 @@ async def test_media_right_behind_the_last_flight_of_the_handshake_is_not_lost()
         session.close("test")
         assert [s.packets for s in samples] == [10]
         assert endpoint.counters.unknown_senders == 0
+
+
+@pytest.mark.parametrize("fanout", ["kernel", "python"])
+async def test_streams_are_known_after_a_packet_and_forgotten_with_their_address(
+    fanout: str,
+) -> None:
+    async with relay(fanout=fanout) as (endpoint, _), peers(1) as (host,):
+        reader = endpoint._demux._reader
+        assert reader.name == fanout
+        assert isinstance(reader, PythonReader)
+        await published(endpoint, host)
+        for n in range(3):
+            host.send(AUDIO, b"%d" % n)
+            host.send(VIDEO, b"%d" % n)
+        await until(lambda: endpoint.counters.packets_in == 6)
+        ((address, streams),) = reader._streams.items()
+        assert set(streams) == {100, 101}
+        host.move()
+        host.check()
+        host.send(AUDIO, b"from elsewhere")
+        await until(lambda: endpoint.counters.packets_in == 7)
+        assert len(reader._streams) == 2  # the old path may come back
+        # Another session from the same address, with other keys: nothing of the old one is left.
+        await published(endpoint, host)
+        assert set(reader._streams) <= {address}
+        host.send(AUDIO, b"again", ssrc=100)
+        host.send(AUDIO, b"and again", ssrc=100)
+        await until(lambda: endpoint.counters.packets_in == 9)
+        assert endpoint.counters.srtp_rejected == 0
+        host.session.close("test")
+        assert reader._streams == {}

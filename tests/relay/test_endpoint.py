@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 from itertools import pairwise
 
@@ -392,6 +394,25 @@ async def test_closing_leaves_no_task_no_timer_and_writes_samples() -> None:
     await until(lambda: {task for task in asyncio.all_tasks() if not task.done()} == before)
 
 
+async def test_what_a_closed_session_held_is_free_without_the_collector() -> None:
+    async with relay() as (endpoint, _), peers(2) as (host, viewer):
+        await published(endpoint, host)
+        await subscribed(endpoint, viewer, "seat-1")
+        host.send(AUDIO, b"one")
+        await until(lambda: len(viewer.received) == 1)
+        session = viewer.session
+        gone = [weakref.ref(one) for one in (session, session.media, session.dtls)]
+        del viewer.session
+        gc.collect()
+        gc.disable()
+        try:
+            session.close("test")
+            del session
+            await until(lambda: [one() for one in gone] == [None] * 3)
+        finally:
+            gc.enable()
+
+
 async def test_a_port_already_taken_is_an_os_error() -> None:
     async with relay() as (endpoint, _):
         with pytest.raises(OSError, match="in use"):
@@ -460,7 +481,7 @@ async def test_churn_leaves_nothing_behind() -> None:
         assert len(endpoint.status()) == 1
         tables = (endpoint._sessions, endpoint._demux, endpoint._owners)
         assert [len(table) for table in tables] == [1, 1, 2]
-        assert (endpoint._outputs, endpoint._dirty) == ({}, {})
+        assert (endpoint._outputs, endpoint._window._waiting) == ({}, {})
         assert (len(endpoint._ice), len(endpoint._schedule)) == (1, 1)
         assert all(track.feed.slots == {} for track in host.session.media.tracks)  # type: ignore[union-attr]
         assert endpoint.rooms() == ("lesson",)

@@ -180,6 +180,20 @@ def test_buffers_that_are_exactly_full_leave_room_for_the_next(bench: Bench) -> 
     assert bench.socket.datagrams_out == SEND_BATCH + 1
 
 
+def test_a_run_is_not_cut_in_two_by_the_end_of_the_buffers(bench: Bench) -> None:
+    receiver = bench.receiver()
+    feed = Feed("audio", OPUS)
+    outputs = [output(receiver, Shape.of(1, "0", 2, 0), OPUS, ssrc=n) for n in range(8)]
+    for one in outputs:
+        one.slot.route(feed, 0.0)
+    forward(bench, feed, outputs, packets(20))
+    assert 6 * 20 < SEND_BATCH < 7 * 20
+    assert bench.socket.calls == 2
+    received = [h.ssrc for h, _ in receiver.read()]
+    assert received == [ssrc for ssrc in range(8) for _ in range(20)]
+    assert bench.socket.datagrams_out == 160
+
+
 def test_full_sized_packets_fit(bench: Bench) -> None:
     receiver = bench.receiver()
     feed = Feed("audio", OPUS)

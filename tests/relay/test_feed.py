@@ -70,3 +70,15 @@ def test_pixels_are_none_before_a_keyframe_told() -> None:
     assert feed.pixels == 0
     feed.size = (640, 360)
     assert feed.pixels == 230_400
+
+
+def test_sound_and_a_frame_with_its_end_are_whole() -> None:
+    feed = Feed("video", VP8)
+    assert feed.whole  # nothing is waited for
+    feed.add(Packet(5, 0, False, b"x", arrival_s=0.0))
+    assert not feed.whole
+    feed.add(packet(6))
+    assert feed.whole
+    voice = Feed("audio", Codec("opus", 111, 48000, 2))
+    voice.add(Packet(5, 0, False, b"x", arrival_s=0.0))
+    assert voice.whole

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from sync_classroom.relay.cache import VIDEO_RING
 from sync_classroom.relay.feed import Batch, Feed
 from sync_classroom.relay.forwarding import (
     BLOCKED_PAUSE_S,
@@ -164,6 +165,48 @@ def test_a_joiner_is_given_the_cached_keyframe_paced_and_then_lives() -> None:
     after = out(slot, push(feed, 0.9, packet(126, 78000))[slot])
     assert after == [(FIRST_SEQ + 26, (FIRST_TS + 24 * REPLAY_FRAME_TICKS + 6000) & 0xFFFFFFFF)]
     assert slot.account.sent == 27
+
+
+def test_a_replayed_packet_is_sent_again_as_it_went_and_no_copy_of_it_is_kept() -> None:
+    feed = Feed("video", VP8)
+    frames = [packet(100, 0, key=True)] + [
+        packet(100 + n + (n > 6), n * 3000, at=n / 30) for n in range(1, 20)
+    ]
+    push(feed, 0.7, *frames)  # number 107 is missing
+    slot = video_slot()
+    slot.route(feed, 0.7)
+    sent = dict(out(slot, slot.replay(0.7)) + out(slot, slot.replay(0.71)))
+    assert slot.state is SlotState.LIVE
+    assert all(one is None or one in frames for one in slot.ring.slots)
+    # The missing one comes after all: it belongs to the past, between its neighbours.
+    late = packet(107, 6 * 3000, at=0.75)
+    ((number, stamp),) = out(slot, push(feed, 0.75, late)[slot])
+    assert (number, stamp) == (FIRST_SEQ + 7, sent[FIRST_SEQ + 6])
+    sent[number] = stamp
+    assert len(sent) == 21
+    for number, stamp in sent.items():
+        again = slot.resend(number & 0xFFFF, 2.0, 0.1)
+        assert again is not None
+        assert out(slot, [again]) == [(number, stamp)]
+    probe = slot.recent(20)
+    assert probe is not None
+    assert out(slot, [probe]) == [(FIRST_SEQ, sent[FIRST_SEQ])]
+
+
+def test_a_replay_is_forgotten_once_nothing_of_it_can_be_sent_again() -> None:
+    feed = Feed("video", VP8)
+    push(feed, 0.1, packet(0, 0, key=True), *(packet(n, n * 3000) for n in range(1, 5)))
+    slot = video_slot()
+    slot.route(feed, 0.1)
+    slot.replay(0.1)
+    for number in range(5, 5 + VIDEO_RING):
+        slot.forget_replay()
+        assert slot._replay_times
+        push(feed, 0.2, packet(number, number * 3000))
+    slot.forget_replay()
+    assert slot._replay_times == {}
+    again = slot.resend((FIRST_SEQ + 5) & 0xFFFF, 2.0, 0.1)
+    assert again is feed.cache.packets[5] if feed.cache is not None else None
 
 
 def test_a_new_keyframe_in_the_middle_of_a_replay_is_jumped_to() -> None:

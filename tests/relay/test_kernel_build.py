@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom.relay.kernel_build import MODULE, binding
+from sync_classroom.relay.kernel_build import MODULE, SOURCES, binding
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -19,7 +19,11 @@ ROOT = Path(__file__).parent.parent.parent
 def test_the_binding_names_every_function_of_the_header() -> None:
     header = (ROOT / "sync_classroom/relay/kernel.h").read_text("utf-8")
     ffi = binding()
-    for name in ("kernel_new", "kernel_free", "kernel_state", "kernel_memory", "kernel_forward"):
+    for name in (
+        "kernel_new", "kernel_free", "kernel_state", "kernel_memory", "kernel_forward",
+        "kernel_reader_new", "kernel_reader_free", "kernel_arrivals", "kernel_learn",
+        "kernel_forget", "kernel_read",
+    ):  # fmt: skip
         assert f"{name}(" in header
     assert ffi.sizeof("struct kernel_job") == 48
     assert MODULE == "sync_classroom.relay._kernel"
@@ -46,4 +50,4 @@ def test_a_wheel_is_built_with_and_without_a_compiler(
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert any("relay/_kernel" in name and name.endswith(".so") for name in names) is built
-    assert {"sync_classroom/relay/kernel.c", "sync_classroom/relay/kernel.h"} <= set(names)
+    assert {f"sync_classroom/relay/{name}" for name in (*SOURCES, "kernel.h")} <= set(names)

@@ -25,6 +25,9 @@ class Wire:
     async def _recv(self) -> bytes:
         return await self.inbox.get()
 
+    def take(self, _: PeerTransport, data: bytes) -> None:
+        self.inbox.put_nowait(data)
+
     async def _send(self, data: bytes) -> None:
         assert self.relay is not None
         if 20 <= data[0] <= 63:
@@ -45,7 +48,7 @@ def fingerprints(certificate: RTCCertificate) -> list[tuple[str, str]]:
 async def connect() -> tuple[PeerTransport, Any, asyncio.Task[bool], asyncio.Event]:
     own, certificate = Certificate(), RTCCertificate.generateCertificate()
     wire, transport = client(certificate)
-    relay = PeerTransport(own, fingerprints(certificate), wire.inbox.put_nowait)
+    relay = PeerTransport(own, fingerprints(certificate), wire.take)
     wire.relay = relay
     connected = asyncio.Event()
     task = asyncio.create_task(relay.run(connected.set))
@@ -97,7 +100,7 @@ async def test_a_wrong_fingerprint_is_refused() -> None:
     own, certificate = Certificate(), RTCCertificate.generateCertificate()
     wire, transport = client(certificate)
     other = RTCCertificate.generateCertificate()
-    relay = PeerTransport(own, fingerprints(other), wire.inbox.put_nowait)
+    relay = PeerTransport(own, fingerprints(other), wire.take)
     wire.relay = relay
     task = asyncio.create_task(relay.run(lambda: pytest.fail("connected")))
     parameters = RTCDtlsParameters([RTCDtlsFingerprint(*own.fingerprint)], role="server")
@@ -110,7 +113,7 @@ async def test_a_wrong_fingerprint_is_refused() -> None:
 
 
 async def test_queue_and_streams_are_bounded() -> None:
-    relay = PeerTransport(Certificate(), [], lambda data: None)
+    relay = PeerTransport(Certificate(), [], lambda _, data: None)
     for _ in range(MAX_WAITING + 5):
         relay.dtls(b"\x16")
     assert relay.overflowed == 5

@@ -10,7 +10,7 @@ from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.feed import Feed
 from sync_classroom.relay.feedback import SIMULCAST_SHARE
 from sync_classroom.relay.publisher import MAX_SSRCS, REPORT_S, Publisher
-from sync_classroom.relay.rtp import extension_block
+from sync_classroom.relay.rtp import extension_block, parse
 from sync_classroom.relay.sdp import AUDIO_LEVEL, MID, REPAIRED_RID, RID
 from sync_classroom.relay.sdp_simulcast import Layer
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
@@ -325,3 +325,37 @@ def test_nobody_begins_at_an_idr_whose_parameter_sets_may_be_missing() -> None:
     made.receive(rtp(102, 14, 1, KEY, stamp=6000), 0.0)
     made.receive(rtp(102, 15, 1, idr, stamp=6000), 0.0)
     assert [p.seq - 0x10000 for p in feed.pending if p.keyframe] == [14]
+
+
+def test_a_run_of_one_stream_is_taken_as_its_packets_would_be_one_by_one() -> None:
+    one_by_one, at_once = publisher(), publisher()
+    packets = [
+        rtp(102, number & 0xFFFF, 1001, KEY if number == 65533 else DELTA, stamp=number * 10)
+        for number in (65533, 65534, 65536, 65535, 65536, 65540, 65533)
+    ] + [rtp(50, 9, 1001, b"of no codec"), rtp(96, 10, 1001, b"\x10\x00\x00")]
+    for data in packets:
+        one_by_one.receive(data, 1.0)
+    feed = at_once.receive(packets[0], 1.0)
+    assert feed is feed_of(at_once, "video")
+    track = at_once.track(1001)
+    assert track is not None
+    run = [parse(data).heard(data, track.level_id) for data in packets[1:]]
+    assert at_once.take(1001, run, 1.0) is feed
+    pending = [
+        [
+            (p.seq, p.timestamp, p.marker, p.payload, p.keyframe)
+            for p in feed_of(made, "video").pending
+        ]
+        for made in (one_by_one, at_once)
+    ]
+    assert pending[0] == pending[1]
+    assert (one_by_one.totals, one_by_one.missing) == (at_once.totals, at_once.missing)
+    assert one_by_one._counters == at_once._counters
+    assert at_once._counters.rtp_duplicate == 2
+    assert at_once.take(1001, run[:1], 1.0) is None  # nothing new
+
+
+def test_nothing_is_known_of_an_ssrc_that_fits_no_line() -> None:
+    made = publisher()
+    made.receive(rtp(50, 1, 5, b"x"), 0.0)
+    assert made.track(5) is None

@@ -22,7 +22,10 @@ def take(stream: ReceiveStream, *numbers: int, at: float = 0.0) -> None:
 
 def test_a_gap_is_asked_about_after_two_later_packets() -> None:
     stream = ReceiveStream(90000)
-    take(stream, 10, 12)
+    take(stream, 10)
+    assert not stream.missing
+    take(stream, 12)
+    assert stream.missing
     assert stream.nack(0.0) == []
     assert stream.nack_at == REORDER_S
     take(stream, 13)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import weakref
 
 from sync_classroom.relay.schedule import Schedule
 
@@ -28,6 +29,22 @@ def test_a_deadline_can_move_both_ways() -> None:
     schedule.remove("a")
     assert schedule.next is None
     assert list(schedule.pop_due(100.0)) == []
+
+
+def test_a_key_that_is_gone_is_not_kept() -> None:
+    class Session:
+        pass
+
+    schedule: Schedule[Session] = Schedule()
+    session = Session()
+    gone = weakref.ref(session)
+    schedule.set(session, 30.0)
+    schedule.set(session, 5.0)
+    schedule.remove(session)
+    schedule.remove(session)  # again is fine
+    del session
+    assert gone() is None
+    assert schedule.next is None
 
 
 def test_superseded_entries_do_not_pile_up() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import array
 import struct
 
 import pylibsrtp
@@ -100,3 +101,11 @@ def test_a_retransmission_is_byte_for_byte_the_same() -> None:
         view[: len(data)] = data
         seen.append(bytes(view[: sender.protect_rtp(memory, len(data))]))
     assert seen[0] == seen[2]
+
+
+def test_length_cells_are_the_vectors_own_lengths() -> None:
+    lengths = memoryview(array.array("Q", [0, 11, 0, 22, 0, 33]))
+    cells = srtp.length_cells(lengths, 3)
+    assert [cell[0] for cell in cells] == [11, 22, 33]
+    cells[1][0] = 1200
+    assert lengths.tolist() == [0, 11, 0, 1200, 0, 33]

@@ -131,6 +131,21 @@ def test_picture_loss_is_passed_to_the_feed_once() -> None:
     assert media.plis == 3
 
 
+def test_the_clock_has_a_line_judged_only_when_no_report_has() -> None:
+    lesson, media, receiver = flowing()
+    slot = media.streams[1].slot
+    now = lesson.clock.now
+    highest = receiver.heard[slot.ssrc].highest
+    block = rtcp.ReportBlock(slot.ssrc, 0, 0, highest & 0xFFFF, 0, 0, 0)
+    report = rtcp.parse(rtcp.receiver_report(1, [block]))
+    media.feedback(report, now + 1.5)
+    assert media.downlink.unjudged_s(now + 1.5) == 0.0
+    reports(media, now + 2.0)
+    assert media.downlink.unjudged_s(now + 2.0) == 0.5  # by the report, not by the clock
+    reports(media, now + 3.2)
+    assert media.downlink.unjudged_s(now + 3.2) == 0.0  # silence is judged, too
+
+
 def test_nothing_is_due_before_it_is_connected() -> None:
     lesson = Lesson(4, upstream_loss=0.0)
     lesson.join("seat-0", rtx=False, loss=0.0)

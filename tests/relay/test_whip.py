@@ -21,7 +21,7 @@ from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.relay.ingest_supervisor import Ingests
 from sync_classroom.relay.sdp import MAX_FRAGMENT_BYTES, MAX_OFFER_BYTES, parse_fragment
 from sync_classroom.relay.settings import RelaySettings
-from sync_classroom.relay.whip import FRAGMENT, SDP, Request, Signalling
+from sync_classroom.relay.whip import FRAGMENT, REMOTES_SLACK, SDP, Request, Signalling
 from tests.support.media_peers import relay as media_relay
 from tests.support.relays import RunningRelay, relay
 from tests.support.sdp_offers import PUBLISH, PWD, SUBSCRIBE, media, offer
@@ -189,6 +189,27 @@ async def test_relayed_candidates_are_remembered_from_offer_and_fragment() -> No
         )
         assert signalling.answer(trickled).status in (200, 204)
         assert session.relayed == {("198.51.100.7", 50000), ("198.51.100.7", 50001)}
+
+
+async def test_sessions_that_ended_by_themselves_are_forgotten() -> None:
+    async with media_relay() as (endpoint, _):
+        hosts = Ingests(lambda _room, _offer: None, None, None)
+        signalling = Signalling(endpoint, None, RelaySettings(), wall=time.time, hosts=hosts)
+        most = 0
+        for number in range(100):
+            opened = signalling.answer(
+                Request(
+                    "POST", f"/whip/x{number % 3}", {"content-type": SDP}, body=PUBLISH.encode()
+                )
+            )
+            assert opened.status == 201
+            most = max(most, len(signalling._remotes))
+            session = endpoint.session(opened.headers["Location"].rpartition("/")[2])
+            assert session is not None
+            assert session.id in signalling._remotes
+            if number % 2:
+                session.close("silent")
+        assert most <= 2 * endpoint.session_count + REMOTES_SLACK + 2
 
 
 async def test_a_tokens_kinds_bound_the_lines(running: RunningRelay) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 from sync_classroom.domain.floor import Floor, RaisedHand
 from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
+from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.queries import IDS_PER_STATEMENT
 from tests.support.plan_changes import book
@@ -196,3 +197,76 @@ async def test_a_lesson_that_is_over_forgets_its_acts_and_only_its_own(
     assert not await store.act_done(ONE, ActId("act:1"))
     assert not await store.act_done(ONE, ActId("act:2"))
     assert await store.act_done(TWO, ActId("act:1"))
+
+
+async def test_many_runs_are_saved_over_the_versions_that_were_read_only(store: Database) -> None:
+    one = await store.save_run(LessonRun(ONE, LessonState.OPEN, opened_at=at("08:50")))
+    assert one is not None
+    live = replace(one, state=LessonState.LIVE, live_at=at("09:00"))
+    fresh = LessonRun(TWO, LessonState.OPEN, opened_at=at("09:50"))
+    saved = await store.save_runs([fresh, live, LessonRun(THREE, version=4)])
+    assert saved == {ONE: replace(live, version=2), TWO: replace(fresh, version=1)}
+    assert await store.runs_of([ONE, TWO, THREE]) == saved
+    # Both versions are old by now: nothing is stored, and nothing is said to have been.
+    late = replace(live, state=LessonState.CANCELLED)
+    assert await store.save_runs([late, replace(fresh, state=LessonState.CANCELLED)]) == {}
+    assert await store.runs_of([ONE, TWO, THREE]) == saved
+    assert await store.save_runs([]) == {}
+
+
+async def test_an_unknown_occurrence_among_many_stores_none(store: Database) -> None:
+    with pytest.raises(KeyError, match="o-9"):
+        await store.save_runs([LessonRun(ONE), LessonRun(OccurrenceId("o-9"))])
+    assert await store.runs_of([ONE]) == {}
+
+
+async def test_lessons_that_are_over_forget_their_acts_together(store: Database) -> None:
+    one = await store.save_run(LessonRun(ONE, LessonState.LIVE), act=ActId("act:1"))
+    two = await store.save_run(LessonRun(TWO, LessonState.LIVE), act=ActId("act:1"))
+    assert one is not None
+    assert two is not None
+    await store.save_runs([replace(one, state=LessonState.ENDED), replace(two, extended_s=300)])
+    assert not await store.act_done(ONE, ActId("act:1"))
+    assert await store.act_done(TWO, ActId("act:1"))
+
+
+@pytest.mark.parametrize("version", [0, 1])
+async def test_of_many_writers_of_one_bell_each_run_is_stored_once(
+    store: Database, version: int
+) -> None:
+    bell = [LessonRun(o) for o in (ONE, TWO, THREE)]
+    if version == 1:
+        bell = list((await store.save_runs(bell)).values())
+    outcomes = await asyncio.gather(
+        *(
+            store.save_runs([replace(r, extended_s=n) for r in (bell if n % 2 else bell[::-1])])
+            for n in range(1, 11)
+        )
+    )
+    for name in (ONE, TWO, THREE):
+        [winner] = [saved[name] for saved in outcomes if name in saved]
+        assert winner.version == version + 1
+        assert await store.get_run(name) == winner
+
+
+async def test_a_step_of_a_leader_that_was_followed_is_not_stored(store: Database) -> None:
+    first = await store.hold_lease("one", for_s=0.0)
+    assert await store.save_runs([LessonRun(ONE)], epoch=first.epoch)
+    second = await store.hold_lease("two", for_s=60.0)
+    assert second.epoch == first.epoch + 1
+    with pytest.raises(ProblemError) as refused:
+        await store.save_runs([LessonRun(TWO)], epoch=first.epoch)
+    assert (refused.value.code, refused.value.value) == ("lease_lost", str(first.epoch))
+    assert await store.get_run(TWO) is None
+    assert await store.save_runs([LessonRun(TWO)], epoch=second.epoch)
+
+
+async def test_without_a_lease_there_is_no_epoch_to_store_in(store: Database) -> None:
+    with pytest.raises(ProblemError, match="epoch None, ours is 0"):
+        await store.save_runs([LessonRun(ONE)], epoch=0)
+
+
+async def test_floors_of_reads_those_that_were_touched(store: Database) -> None:
+    floor = await store.save_floor(Floor(TWO, called_on=SeatId("o-2-s0"), called_at=at("10:01")))
+    assert await store.floors_of([ONE, TWO, THREE]) == {TWO: floor}
+    assert await store.floors_of([]) == {}

@@ -35,43 +35,43 @@ async def planned(store: Database) -> None:
 
 async def test_nothing_is_known_of_a_new_lesson(store: Database) -> None:
     assert await store.recordings_of([ONE, TWO]) == {}
-    assert await store.recording_wish(ONE) is None
+    assert await store.recording_wishes([ONE]) == {}
     assert await store.unsettled_recordings() == []
 
 
 async def test_an_account_comes_back_as_it_went_in(store: Database) -> None:
-    await store.save_recording(SAVED)
+    await store.save_recordings([SAVED])
     assert await store.recordings_of([ONE, TWO]) == {ONE: SAVED}
     bare = Recording(TWO, RecordingState.REFUSED, "o-2")
-    await store.save_recording(bare)
+    await store.save_recordings([bare])
     assert await store.recordings_of([TWO]) == {TWO: bare}
 
 
 async def test_a_later_account_replaces_the_one_before_with_its_files(store: Database) -> None:
-    await store.save_recording(SAVED)
+    await store.save_recordings([SAVED])
     other = replace(FILE, name="02-screen-1.mp4", source="screen", sha256=None)
     later = replace(SAVED, disk_full=False, failure=None, files=(replace(FILE, bytes=1), other))
-    await store.save_recording(later)
+    await store.save_recordings([later])
     assert (await store.recordings_of([ONE]))[ONE] == later
     gone = replace(later, state=RecordingState.DELETED, deleted_at=at("12:00"), files=())
-    await store.save_recording(gone)
+    await store.save_recordings([gone])
     assert (await store.recordings_of([ONE]))[ONE] == gone
 
 
 async def test_the_wish_and_the_account_are_apart(store: Database) -> None:
     await store.want_recording(ONE, False)
-    assert await store.recording_wish(ONE) is False
+    assert await store.recording_wishes([ONE]) == {ONE: False}
     assert await store.recordings_of([ONE]) == {}
-    await store.save_recording(SAVED)
-    assert await store.recording_wish(ONE) is False
+    await store.save_recordings([SAVED])
+    assert await store.recording_wishes([ONE]) == {ONE: False}
     await store.want_recording(ONE, True)
-    assert await store.recording_wish(ONE) is True
+    assert await store.recording_wishes([ONE]) == {ONE: True}
     assert (await store.recordings_of([ONE]))[ONE] == SAVED
 
 
 async def test_what_is_not_at_its_end_is_unsettled(store: Database) -> None:
     for state in RecordingState:
-        await store.save_recording(replace(SAVED, state=state))
+        await store.save_recordings([replace(SAVED, state=state)])
         ended = state in (RecordingState.SAVED, RecordingState.DELETED)
         assert await store.unsettled_recordings() == ([] if ended else [ONE])
 
@@ -81,4 +81,4 @@ async def test_an_unknown_lesson_is_a_key_error(store: Database) -> None:
     with pytest.raises(KeyError):
         await store.want_recording(nobody, True)
     with pytest.raises(KeyError):
-        await store.save_recording(replace(SAVED, occurrence=nobody))
+        await store.save_recordings([replace(SAVED, occurrence=nobody)])

@@ -24,6 +24,7 @@ from playwright.async_api import Browser, Page
 
 from sync_classroom.coordinator.ports import RelayDownError
 from sync_classroom.coordinator.relay_client import RelayClient
+from sync_classroom.domain.roster import Roster
 from sync_classroom.simulator.swarm import Administrator, open_http
 from sync_classroom.store.database import open_store
 from tests.support.browser import SIZES, open_page
@@ -109,8 +110,9 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder: Path) -> AsyncIterator[Town]:
-    """Start coordinator and relay on loopback with `coordination.roster()`; stop both after."""
+async def town(folder: Path, known: Roster | None = None) -> AsyncIterator[Town]:
+    """Start coordinator and relay on loopback, by default with `coordination.roster()`; stop both
+    after."""
     settings = {
         "data_dir": str(folder),
         "port": free_port(),
@@ -118,7 +120,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         "media_port": free_port(),
     }
     store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
-    await store.apply_roster(roster())
+    await store.apply_roster(known or roster())
     await store.close()
     server = await asyncio.to_thread(start_server, settings)
     control = RelayClient(folder / "relay" / "control.sock")

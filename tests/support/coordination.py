@@ -310,7 +310,10 @@ class Bench:
         await self.lease.renew()
         await self.booth.media.refresh()
         await self.booth.runner.follow_media()
+        await self.booth.runner.follow_recordings()
         await self.booth.runner.sweep(first=first)
+        if first:
+            await self.booth.runner.catch_up()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import web
 from argon2 import PasswordHasher
 
+from sync_classroom.app import bundle_service
 from sync_classroom.coordinator.accounts import AccountService
 from sync_classroom.coordinator.board import TerminalBoard
 from sync_classroom.coordinator.booth import build_booth
@@ -27,6 +28,8 @@ from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
+from sync_classroom.coordinator.reports import ReportOptions, ReportService
+from sync_classroom.coordinator.roster import NationalSource, no_national_days
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.throttle import Throttle
 from sync_classroom.coordinator.timetable_import import ImportService
@@ -35,6 +38,7 @@ from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
+from sync_classroom.reports.worker import Renderer
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
@@ -166,6 +170,7 @@ async def site(
     store: Database | None = None,
     hub: TerminalHub | None = None,
     metrics_token: str = "",
+    national: NationalSource = no_national_days,
     **changes: Any,
 ) -> AsyncIterator[Site]:
     """A served coordinator with one user of every role, signed in; 08:00 of the test day."""
@@ -191,6 +196,7 @@ async def site(
             rules=RULES,
             relay_id="relay-1",
             relay_url="https://relay.example",
+            national=national,
             record=True if changes.get("recordings") else None,
         )
         accounts = AccountService(
@@ -201,6 +207,7 @@ async def site(
             monotonic=seconds,
         )
         stack.callback(accounts.close)
+        bundles = bundle_service(store, booth, clock, ZONE)
         services = Services(
             settings=settings(**changes),
             clock=clock,
@@ -225,6 +232,20 @@ async def site(
             timetable=booth.timetable,
             feeds=booth.feeds,
             notices=NoticeService(store, bus, clock=clock),
+            bundles=bundles,
+            reports=ReportService(
+                store,
+                bus,
+                bundles,
+                Renderer(),
+                LeaseKeeper(store, "one"),
+                booth.roster,
+                options=ReportOptions(programme="同步课堂帮扶"),
+                folder=folder / "reports",
+                place="one",
+                version="1.2.3",
+                clock=clock,
+            ),
             imports=ImportService(
                 TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
                 zone=ZONE,

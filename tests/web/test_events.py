@@ -138,3 +138,10 @@ async def test_whoever_is_disabled_hears_nothing_more(
             while await block(reviewer):
                 pass
         await until(lambda: len(served.app[EVENTS]) == 0)
+
+
+async def test_drafts_and_receipts_are_told_apart_from_the_plan() -> None:
+    changed = {"type": "changed", "term": "autumn", "revision": 7}
+    assert event_of("draft", changed) == ("draft", (("term", "autumn"),))
+    assert event_of("notices", {"type": "receipt"}) == ("receipt", ())
+    assert event_of("draft", {"type": "resync"}) == RESYNC

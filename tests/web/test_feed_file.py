@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import icalendar
@@ -10,13 +11,15 @@ import pytest
 
 from sync_classroom.coordinator.throttle import FEED_BY_ADDRESS, FEED_USE
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.edits import CancelLesson, MoveLesson, Place, RestoreLesson
 from sync_classroom.domain.feeds import FeedKind
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import OccurrenceId, TermId
 from sync_classroom.domain.timetable import Change, ChangeKind
 from sync_classroom.web.feed_file import feed_url
 from tests.support.pages import office
 from tests.support.plan_changes import changing
 from tests.support.plans import at
+from tests.support.timetable_files import HEADINGS, MATHS, workbook
 from tests.support.web import Site, body_of
 
 pytestmark = pytest.mark.asyncio
@@ -116,3 +119,70 @@ async def test_feed_speaks_its_own_language(tmp_path: Path) -> None:
         await _cancel(served, "maths", "10:10")
         answer = await served.ask("GET", await _path(served, language="en"))
         assert "SUMMARY:Cancelled: 数学" in (await answer.text())
+
+
+async def test_imported_lesson_moves_goes_and_comes_back_as_one_event(tmp_path: Path) -> None:
+    """The way of a lesson through everything: file, draft, publication, changes, calendar."""
+    term = TermId("2026-autumn")
+    async with office(tmp_path) as served:
+        user = served.users[Role.ADMIN].id
+        upload = await served.services.imports.take(
+            workbook([HEADINGS, MATHS]), name="x", term=term, user=user
+        )
+        await served.services.imports.commit(upload.token, user=user, actor=user, key="i", seen=0)
+        timetable = served.services.timetable
+        await timetable.publish(term, seen=1, note="开学", actor=user, key="p")
+        path = await _path(served, "remote-3-r4")
+
+        async def events() -> dict[str, tuple[str, int, object]]:
+            data = body_of(await served.ask("GET", path))
+            return {
+                str(e["uid"]): (str(e["status"]), int(e["sequence"]), e.start)
+                for e in icalendar.Calendar.from_ical(data).walk("VEVENT")
+            }
+
+        first = await events()
+        assert len(first) == 5
+        uid = min(first)
+        ident = OccurrenceId(uid.partition("@")[0])
+        status, sequence, starts = first[uid]
+        assert (status, sequence, starts) == ("CONFIRMED", 0, at("09:00", "2026-12-02"))
+
+        place = Place(date(2026, 12, 3), period=1)
+        moved = await timetable.amend(MoveLesson(ident, place, "调"), actor=user, key="m")
+        second = await events()
+        assert second.keys() == first.keys()
+        assert second[uid][0] == "CONFIRMED"
+        assert second[uid][1] > sequence
+        assert second[uid][2] == at("08:10", "2026-12-03")
+
+        await timetable.amend(CancelLesson(moved.id, "停电"), actor=user, key="c")
+        third = await events()
+        assert (third[uid][0], third[uid][1] > second[uid][1]) == ("CANCELLED", True)
+        await timetable.amend(RestoreLesson(moved.id), actor=user, key="r")
+        fourth = await events()
+        assert (fourth[uid][0], fourth[uid][1] > third[uid][1]) == ("CONFIRMED", True)
+        await timetable.amend(RestoreLesson(ident), actor=user, key="r2")
+        fifth = await events()
+        assert fifth[uid] == ("CONFIRMED", fifth[uid][1], starts)
+        assert fifth[uid][1] > fourth[uid][1]
+        assert {k: v for k, v in fifth.items() if k != uid} == {
+            k: v for k, v in first.items() if k != uid
+        }
+
+
+async def test_address_is_in_no_log_when_it_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(tmp_path) as served:
+        path = await _path(served)
+
+        async def broken(feed: object) -> None:
+            raise RuntimeError("disk on fire")
+
+        monkeypatch.setattr(type(served.services.feeds), "view", lambda self, feed: broken(feed))
+        assert (await served.ask("GET", path)).status == 500
+    printed = "".join(capsys.readouterr())
+    assert "disk on fire" in printed
+    assert "/feeds/{token}.ics" in printed
+    assert path.removeprefix("/feeds/").removesuffix(".ics") not in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -200,17 +201,17 @@ async def test_a_round_the_store_broke_is_made_up_for(
     async with site(tmp_path, people=False) as served:
         _, token = await served.device("host-1-r1")
         desk = served.services.desk
-        plan_for, broken = desk.plan_for, []
+        plans_for, broken = desk.plans_for, []
 
-        async def failing(self: object, classroom: ClassroomId) -> list[dict[str, object]]:
+        async def failing(self: object, rooms: Collection[ClassroomId]) -> object:
             if len(broken) < 2:
-                broken.append(classroom)
+                broken.extend(rooms)
                 raise RuntimeError("the database went away")
-            return await plan_for(classroom)
+            return await plans_for(rooms)
 
         async with served.connect() as socket:
             await served.hello(socket, token)
-            monkeypatch.setattr(type(desk), "plan_for", failing)
+            monkeypatch.setattr(type(desk), "plans_for", failing)
             await live(served)
             await served.bus.publish("plan", {"type": "changed"})
             (entry,) = (await expect(socket, "plan"))["lessons"]

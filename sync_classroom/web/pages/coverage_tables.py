@@ -41,11 +41,13 @@ _HEAT: Final = ((0.95, "4"), (0.8, "3"), (0.5, "2"), (0.0, "1"))
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One figure at the top: how it is written, compared, and defined."""
+    """One figure at the top: how it is written, compared, and defined; `exact` is what the audit
+    has."""
 
     code: str
     name: str
     value: str
+    exact: str
     fraction: str
     change: str
     formula: str
@@ -124,11 +126,12 @@ def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, 
     def share(code: str, name: str, x: Ratio, y: Ratio, formula: str) -> Headline:
         written = rate(x.numerator, x.denominator)
         change = points(x, y) if compared else ""
-        return Headline(code, t(name), written.percent, written.fraction, change, t(formula))
+        exact = written.exact
+        return Headline(code, t(name), written.percent, exact, written.fraction, change, t(formula))
 
     def amount(code: str, name: str, x: int, y: int, formula: str) -> Headline:
         change = f"{x - y:+d}" if compared else ""
-        return Headline(code, t(name), str(x), "", change, t(formula))
+        return Headline(code, t(name), str(x), str(x), "", change, t(formula))
 
     return (
         share("held_rate", mark("开课率"), a.held_rate, b.held_rate,
@@ -142,7 +145,7 @@ def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, 
         share("classroom_coverage", mark("教室覆盖率"), now.reach.classroom_coverage,
               before.reach.classroom_coverage,
               mark("至少有一次「已开」的受援教室 ÷ 期内已启用的受援教室")),
-        Headline("credited_s", t(mark("听课时长")), f.duration(a.credited_s), "",
+        Headline("credited_s", t(mark("听课时长")), f.duration(a.credited_s), str(a.credited_s), "",
                  _longer(frame, a.credited_s - b.credited_s) if compared else "",
                  t(mark("各教室确认收到、且主讲有画面的时间之和，只算计划时间内，未满的也算"))),
         share("build_progress", mark("建设进度"), now.reach.build_progress,
@@ -279,16 +282,22 @@ def heat_map(
         return None
     rows = tuple(
         (school, _school(roster, school),
-         tuple(_heat(held[school, m], due[school, m], _periods(later[school, m]), m)
+         tuple(_heat(held[school, m], due[school, m], _periods(later[school, m]),
+                     _days(coverage, m))
                for m in mondays))
         for school in coverage.by_school
     )  # fmt: skip
     return HeatMap(tuple((_week(frame, m), m) for m in mondays), rows)
 
 
-def _heat(held: int, due: int, pending: int, monday: date) -> HeatCell:
-    shade = shade_of(held, due, pending)
-    return HeatCell(shade, rate(held, due), monday, monday + timedelta(days=6))
+def _heat(held: int, due: int, pending: int, days: tuple[date, date]) -> HeatCell:
+    return HeatCell(shade_of(held, due, pending), rate(held, due), *days)
+
+
+def _days(coverage: Coverage, monday: date) -> tuple[date, date]:
+    """The days of a week that are counted: what a cell leads to says the same as the cell."""
+    sunday = monday + timedelta(days=6)
+    return max(monday, coverage.first or monday), min(sunday, coverage.last or sunday)
 
 
 def shade_of(held: int, due: int, pending: int = 0) -> str:
@@ -362,21 +371,23 @@ def _periods(seats: Sequence[SeatEvidence]) -> int:
 
 def cause_rows(
     coverage: Coverage, pending: Sequence[SeatEvidence] = ()
-) -> tuple[tuple[str, int, str], ...]:
-    """Causes of what was not held with their share of all of it, largest first.
+) -> tuple[tuple[str, str, int, str], ...]:
+    """Causes of what was not held, in words, with their share of all of it, largest first.
 
     A lesson that is not over accuses nobody yet.
     """
     causes = Counter(coverage.causes)
     causes.subtract(s.cause for s in pending if s.cause is not None)
     total = sum(causes.values())
-    rows = [(CAUSE_WORDS[c.value], n, _percent(n, total)) for c, n in causes.items() if n]
-    return tuple(sorted(rows, key=lambda r: -r[1]))
+    rows = [(c.value, CAUSE_WORDS[c.value], n, _percent(n, total)) for c, n in causes.items() if n]
+    return tuple(sorted(rows, key=lambda r: -r[2]))
 
 
-def matrix_rows(coverage: Coverage, roster: Roster) -> tuple[tuple[str, Mapping[str, int]], ...]:
-    """School × mode counts."""
-    return tuple((_school(roster, s), modes) for s, modes in coverage.mode_matrix.items())
+def matrix_rows(
+    coverage: Coverage, roster: Roster
+) -> tuple[tuple[str, str, Mapping[str, int]], ...]:
+    """School × mode counts: id, name, counts."""
+    return tuple((s, _school(roster, s), modes) for s, modes in coverage.mode_matrix.items())
 
 
 def _school(roster: Roster, ident: str) -> str:

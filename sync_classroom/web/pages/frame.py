@@ -29,7 +29,17 @@ from .words import ROLE_WORDS
 
 LANGUAGE_COOKIE: Final = "language"
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
-_MACROS: Final = ("shape", "chip", "rate", "input", "select", "error", "described", "empty")
+_MACROS: Final = (
+    "shape",
+    "chip",
+    "rate",
+    "measure",
+    "input",
+    "select",
+    "error",
+    "described",
+    "empty",
+)
 
 # A page that has done something says so once, by a code in the address (`?done=`): no state is
 # kept between the redirect and the page, and a reload does nothing twice.
@@ -46,6 +56,10 @@ DONE: Final = {
     "password": mark("密码已更改。"),
     "saved": mark("已保存。"),
     "calendar": mark("校历已改，马上生效；改动已记录。"),
+    "report-asked": mark("已开始生成，完成后在下面下载。"),
+    "report-published": mark("报告已发布，数字不再改动。"),
+    "report-removed": mark("报告已删除。"),
+    "restating": mark("已开始重算，结果会列在下面。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
@@ -72,7 +86,18 @@ _NOT_DONE: Final = mark("没有办成")
 _PASSING: Final = (ProblemKind.UNAVAILABLE, ProblemKind.TOO_MANY)
 # Last parts of addresses that are only posted to.
 _FEEDS: Final = "/timetable/feeds"
-_ACTS: Final = ("/password", "/cancel", "/amend", "/state", "/revoke", "/renew", "/recording")
+_ACTS: Final = (
+    "/publish",
+    "/remove",
+    "/restate",
+    "/password",
+    "/cancel",
+    "/amend",
+    "/state",
+    "/revoke",
+    "/renew",
+    "/recording",
+)
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",
@@ -106,6 +131,7 @@ class PageInfo:
     problem: str | None
     zone: str
     version: str
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +250,7 @@ class Frame:
             problem=problem,
             zone=str(self.services.zone),
             version=self.services.settings.version,
+            simulated=self.services.settings.simulated,
         )
 
 

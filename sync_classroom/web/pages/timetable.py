@@ -6,24 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from ...domain.accounts import Role
-from ...domain.grid import Column, Entry, EntryState, Grid, Row, RowKind, week_grid
+from ...domain.grid import Column, Entry, EntryState, Grid, Row, RowKind, proven_state, week_grid
 from ...domain.grid_pattern import halves, pattern_grid
 from ...domain.grid_rooms import OverviewCell, rooms_overview
-from ...domain.grid_views import View, ViewKind, school_of
+from ...domain.grid_views import View, ViewKind, audience_of, school_of
 from ...domain.ids import SchoolId
 from ...domain.roster import Roster, SchoolRole
 from ..i18n import mark
 from .frame import Frame, environment
-from .route import SIGNED_IN, PageRoute
+from .route import SCHOOL, SIGNED_IN, PageRoute
 from .timetable_choice import Choice, Shown, choice_of, monday_of, weeks_of
 from .timetable_desk import Desk, desk_of
 from .timetable_side import side_of
-from .timetable_words import VIEW_WORDS, Card, Cards, make_up_text, weekday_name
+from .timetable_words import STATE_WORDS, VIEW_WORDS, Card, Cards, make_up_text, weekday_name
 
+#: Lessons of one view whose evidence is read for their chips: a room's week and some more.
+MOST_PROVEN: Final = 60
 SHOWN_WORDS: Final = {
     Shown.DRAFT: mark("草稿"),
     Shown.PUBLISHED: mark("已发布"),
@@ -49,6 +52,11 @@ _SCRIPT_WORDS: Final = {
     "retry": mark("再试一次"),
     "failed": mark("没有连上服务器，刚才的操作可能没有完成。"),
     "nothing": mark("没有改动任何内容。"),
+    "swap": mark("与它对调"),
+    "swapped": mark("两节课已对调，仅这一次。"),
+    "followed": mark("课程已按现在的校历和作息重排。"),
+    "sure": mark("放弃整个草稿？所有人没有发布的改动都会丢掉。"),
+    "discarded": mark("草稿已放弃，与已发布的一致。"),
     "drop": mark("去掉"),
     "back": mark("恢复"),
 }
@@ -92,6 +100,35 @@ async def show(request: web.Request) -> web.StreamResponse:
     part = request.query.get("part") == "work"
     template = "_timetable_work.html" if part else "timetable.html"
     return frame.render(template, **_values(frame, desk, part=part))
+
+
+async def states(request: web.Request) -> web.StreamResponse:
+    """JSON for script: what evidence makes of the lessons of the view that are over.
+
+    Asked for after the page is there, because it reads every sample of them.
+    """
+    frame = Frame.of(request)
+    choice = choice_of(frame)
+    if choice is None or choice.view is None:
+        return web.json_response({}, headers={"Cache-Control": "no-store"})
+    desk = await desk_of(frame, choice, draft=frame.may(Role.ADMIN))
+    over = {
+        o.id: audience
+        for o in desk.week
+        if desk.plan.states.get(o.id) is EntryState.HELD
+        and not o.withdrawn
+        and (audience := audience_of(choice.view, o, frame.roster)) is not None
+    }
+    chosen = [o for o in desk.week if o.id in over][:MOST_PROVEN]
+    proven = await frame.services.evidence.seat_states(chosen)
+    told = {}
+    for lesson in chosen:
+        rooms = {a.classroom for a in over[lesson.id]}
+        seats = (proven.get((lesson.id, s.id)) for s in lesson.seats if s.classroom in rooms)
+        state = proven_state(s for s in seats if s is not None)
+        word = STATE_WORDS[state]
+        told[lesson.id] = {"state": state.value, "shape": word.shape, "word": frame.t(word.text)}
+    return web.json_response(told, headers={"Cache-Control": "no-store"})
 
 
 def _values(frame: Frame, desk: Desk, *, part: bool) -> dict[str, Any]:
@@ -293,6 +330,9 @@ def _controls(frame: Frame, choice: Choice) -> dict[str, Any]:
             for s in shown
         ],
         "kept": {k: v for k, v in frame.request.query.items() if k in ("by", "id", "show")},
+        "export": f"/timetable/export.xlsx?{urlencode(_exported(choice))}",
+        "may_subscribe": frame.may(*SCHOOL),
+        "may_import": frame.may(Role.ADMIN),
         "everything": frame.link(**now, by="rooms", id=None),
         "views": _views(frame),
         "words": {
@@ -300,6 +340,14 @@ def _controls(frame: Frame, choice: Choice) -> dict[str, Any]:
             **{f"day{n}": weekday_name(frame, n) for n in range(1, 8)},
         },
     }
+
+
+def _exported(choice: Choice) -> dict[str, str]:
+    """What the workbook of this very grid is asked for by; all rooms are a sheet each."""
+    asked = {"term": choice.term.id, "week": str(choice.week), "show": choice.shown.value}
+    if choice.view is None:
+        return asked | {"by": ViewKind.CLASSROOM.value}
+    return asked | {"by": choice.view.kind.value, "id": choice.view.id}
 
 
 def _views(frame: Frame) -> list[tuple[str, list[tuple[str, str, str]]]]:
@@ -328,4 +376,7 @@ def _views(frame: Frame) -> list[tuple[str, list[tuple[str, str, str]]]]:
     ]
 
 
-ROUTES = (PageRoute("timetable", "GET", "/timetable", show, SIGNED_IN),)
+ROUTES = (
+    PageRoute("timetable", "GET", "/timetable", show, SIGNED_IN),
+    PageRoute("timetable.states", "GET", "/timetable/states", states, SIGNED_IN),
+)

@@ -172,6 +172,7 @@ def _of_lesson(frame: Frame, desk: Desk, lesson: Occurrence) -> dict[str, Any]:
             "date": lesson.date.isoformat(),
             "series": series_to_dict(series) if series is not None else None,
             "since": desk.choice.monday.isoformat(),
+            "classes": _listening_classes(frame.roster),
         },
     }
 
@@ -202,6 +203,7 @@ def _of_series(frame: Frame, desk: Desk, series: Series) -> dict[str, Any]:
             "date": None,
             "series": series_to_dict(series),
             "since": desk.choice.monday.isoformat(),
+            "classes": _listening_classes(frame.roster),
         },
     }
 
@@ -232,6 +234,7 @@ def _blank(frame: Frame, desk: Desk) -> dict[str, Any]:
             "series": secrets.token_hex(6),
             "term": choice.term.id,
             "schools": _schools(roster),
+            "classes": _listening_classes(roster),
         },
     }
 
@@ -290,9 +293,11 @@ def _teachers(frame: Frame, host: SchoolId) -> Options:
     ]
 
 
-def _remote_rooms(roster: Roster, taken: set[Any]) -> Options:
+def _remote_rooms(roster: Roster, taken: set[Any]) -> list[tuple[str, str, list[Option]]]:
+    """(school, its name, its rooms that are not taken)."""
     return [
         (
+            school.id,
             school.name,
             [
                 (c.id, c.name)
@@ -303,6 +308,15 @@ def _remote_rooms(roster: Roster, taken: set[Any]) -> Options:
         for school in roster.schools.values()
         if school.role is SchoolRole.REMOTE
     ]
+
+
+def _listening_classes(roster: Roster) -> dict[str, list[tuple[str, str, int]]]:
+    """Each remote school's classes with their size, for script."""
+    return {
+        s.id: [(c.id, c.name, c.enrolment) for c in roster.classes.values() if c.school == s.id]
+        for s in roster.schools.values()
+        if s.role is SchoolRole.REMOTE
+    }
 
 
 def _host_of(roster: Roster, view: View | None) -> SchoolId:

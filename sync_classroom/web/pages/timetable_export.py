@@ -11,7 +11,6 @@ from aiohttp import web
 
 from ...coordinator.draft_state import DraftView
 from ...domain.accounts import Role
-from ...domain.calendar import week_number
 from ...domain.grid import GridPlan, week_grid
 from ...domain.grid_pattern import pattern_grid
 from ...domain.grid_views import View, ViewKind, parse_view
@@ -19,17 +18,16 @@ from ...domain.ids import TermId
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.roster import Classroom, Roster, SchoolClass, Teacher, Term
 from ...exchange.grid_xlsx import MAX_SHEETS, GridSheet, grid_workbook
-from ..formats import term_on
 from ..i18n import mark
 from .forms import parse_count
 from .frame import Frame
 from .route import SIGNED_IN, PageRoute
+from .timetable_choice import monday_of, term_near, week_near, weeks_of
 from .timetable_import import XLSX, download
 
 K = TypeVar("K")
 V = TypeVar("V")
 _WEEK: Final = timedelta(days=7)
-_MOST_WEEKS: Final = 60
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -45,10 +43,9 @@ async def export(request: web.Request) -> web.StreamResponse:
     draft = shown == "draft" and frame.may(Role.ADMIN)
     source = view.copy.occurrences if draft else _there(view.base.occurrences)
     rules = view.copy.series if draft else _there(view.base.series)
-    most = min((term.last_day - term.week1_monday) // _WEEK + 1, _MOST_WEEKS)
-    near = min(max(week_number(term, frame.today), 1), most)
-    week = parse_count(request.query.get("week", ""), least=1, most=most) or near
-    monday = term.week1_monday + (week - 1) * _WEEK
+    asked = parse_count(request.query.get("week", ""), least=1, most=weeks_of(term))
+    week = asked or week_near(term, frame.today)
+    monday = monday_of(term, week)
     plan = GridPlan(view.roster, view.calendar, frame.services.zone, dict(source), dict(rules))
     pattern = shown == "pattern"
     lines = [term.name]
@@ -92,10 +89,8 @@ async def _state(frame: Frame, view: DraftView, *, draft: bool) -> str:
 
 
 def _term(frame: Frame) -> Term:
-    roster = frame.roster
-    last = max(roster.terms.values(), key=lambda t: t.first_day, default=None)
-    asked = roster.terms.get(TermId(frame.request.query.get("term", "")))
-    term = asked or term_on(roster, frame.today) or last
+    asked = frame.roster.terms.get(TermId(frame.request.query.get("term", "")))
+    term = asked or term_near(frame.roster, frame.today)
     if term is None:
         raise ProblemError(
             "unknown_term",

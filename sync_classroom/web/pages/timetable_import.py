@@ -19,17 +19,18 @@ from ...domain.import_trial import RowTrial
 from ...domain.problems import ProblemError
 from ...domain.roster import Roster, Term
 from ...domain.timetable import Occurrence
-from ...domain.warnings import WarningRule
 from ...exchange.headers import COLUMNS
 from ...exchange.names import NameBook
 from ...exchange.refusals import MAX_BYTES, refusal
 from ...exchange.template import template_csv, template_workbook
-from ..formats import term_on
 from ..i18n import mark
 from ..problems import STATUS_OF
 from .forms import Form, parse_count
 from .frame import Frame, once, posted, see_other
 from .route import ADMIN, PageRoute
+from .timetable_choice import term_near
+from .timetable_side import RULE_TITLES
+from .timetable_words import WEEKDAYS, Names
 from .words import Word
 
 PAGE_ROWS: Final = 100
@@ -40,22 +41,9 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 ROW_WORDS: Final = {
     RowKind.NEW: Word("held", mark("新增")),
     RowKind.CHANGED: Word("partial", mark("修改")),
-    RowKind.SAME: Word("ended", mark("不变")),
+    RowKind.SAME: Word("ended", mark("没有变化")),
     RowKind.REPEATED: Word("cancelled", mark("重复")),
     RowKind.WRONG: Word("missed", mark("不导入")),
-}
-WARNING_WORDS: Final = {
-    WarningRule.NOT_TEACHING: mark("听课学校当天不上课"),
-    WarningRule.LOCAL_BREAK: mark("占用听课学校的课间或午休"),
-    WarningRule.NOT_COMMISSIONED: mark("教室尚未启用或已停用"),
-    WarningRule.CAPACITY: mark("应到人数超过教室座位"),
-    WarningRule.UNMAPPED_DAY: mark("调休日未定按星期几上课"),
-    WarningRule.NO_ASSISTANT: mark("没有助教"),
-}
-RESOURCES: Final = {
-    "classroom": mark("教室"),
-    "teacher": mark("教师"),
-    "class": mark("班级"),
 }
 KIND_WORDS: Final = {
     "classroom": mark("教室"),
@@ -64,16 +52,12 @@ KIND_WORDS: Final = {
     "school": mark("学校"),
     "term": mark("学期"),
 }
-WEEKDAYS: Final = (
-    mark("周一"), mark("周二"), mark("周三"), mark("周四"), mark("周五"), mark("周六"),
-    mark("周日"),
-)  # fmt: skip
 FILTERS: Final = (
     ("", mark("全部")),
     ("problems", mark("有问题")),
     ("new", mark("新增")),
     ("changed", mark("修改")),
-    ("same", mark("不变")),
+    ("same", mark("没有变化")),
 )
 
 
@@ -181,10 +165,8 @@ def download(body: bytes, kind: str, name: str) -> web.Response:
 
 
 def _term(frame: Frame) -> Term | None:
-    roster = frame.roster
-    asked = roster.terms.get(TermId(frame.request.query.get("term", "")))
-    last = max(roster.terms.values(), key=lambda t: t.first_day, default=None)
-    return asked or term_on(roster, frame.today) or last
+    asked = frame.roster.terms.get(TermId(frame.request.query.get("term", "")))
+    return asked or term_near(frame.roster, frame.today)
 
 
 def _answers(form: Form) -> dict[tuple[str, str], str]:
@@ -286,7 +268,7 @@ def _line(
     remarks += _about_plan(frame, trial)
     remarks += _clashes(frame, seen.trial.lessons, trial.clashes)
     for rule, number in Counter(w.rule for w in trial.warnings).items():
-        text = frame.t(mark("%(what)s（%(n)s 次）"), what=frame.t(WARNING_WORDS[rule]), n=number)
+        text = frame.t(mark("%(what)s（%(n)s 次）"), what=frame.t(RULE_TITLES[rule]), n=number)
         remarks.append(Remark("partial", frame.t(mark("提醒")), text))
     cells = tuple(Cell(row.cells.get(f, ""), bad.get(f, "")) for f in columns)
     return Line(row, word, cells, tuple(remarks), trial.lessons)
@@ -337,9 +319,8 @@ def _clashes(
             for i in first.occurrences
         )
         text = frame.t(
-            mark("%(kind)s“%(name)s”同时有：%(lessons)s（%(day)s %(time)s 起，共 %(n)s 次）"),
-            kind=frame.t(RESOURCES[kind]),
-            name=_resource_name(frame.roster, kind, resource),
+            mark("%(what)s 同时有：%(lessons)s（%(day)s %(time)s 起，共 %(n)s 次）"),
+            what=Names(frame, frame.roster).resource(kind, resource),
             lessons=names,
             day=frame.format.day(frame.format.civil(first.from_at)),
             time=frame.format.clock(first.from_at),
@@ -354,18 +335,6 @@ def _clashes(
 
 def _rule_of(lesson: Occurrence) -> str:
     return str(lesson.slot.series if lesson.slot is not None else lesson.id)
-
-
-def _resource_name(roster: Roster, kind: str, ident: str) -> str:
-    tables: Mapping[str, Mapping[str, object]] = {
-        "classroom": {str(k): v for k, v in roster.classrooms.items()},
-        "teacher": {str(k): v for k, v in roster.teachers.items()},
-        "class": {str(k): v for k, v in roster.classes.items()},
-    }
-    thing = tables[kind].get(ident)
-    if thing is None:
-        return ident
-    return f"{roster.schools[thing.school].name} {thing.name}"  # type: ignore[attr-defined]  # all three have both
 
 
 def _series_text(frame: Frame, subject: str, teacher: str) -> str:

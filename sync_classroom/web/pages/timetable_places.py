@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -125,9 +125,27 @@ def _answer(
         "end": f"{target.ends_at.astimezone(desk.plan.zone):%H:%M}",
         "free": not ways,
         "hard": any(o.why is not Hindrance.TAKEN for o in ways),
+        "swap": _other_whole(target, ways, lesson, lessons),
         "why": frame.t(mark("；")).join(dict.fromkeys(why)),
         "but": frame.t(mark("；")).join(dict.fromkeys(but)),
     }
+
+
+def _other_whole(
+    target: Target,
+    ways: Sequence[Obstacle],
+    lesson: Occurrence,
+    lessons: Mapping[OccurrenceId, Occurrence],
+) -> OccurrenceId | None:
+    """The one lesson in the way, if the two could take each other's times."""
+    others = {o.lesson for o in ways if o.why is Hindrance.TAKEN}
+    if len(others) != 1 or any(o.why is not Hindrance.TAKEN for o in ways):
+        return None
+    other = lessons.get(others.pop() or OccurrenceId(""))
+    if other is None or other.id == lesson.id or other.periods != lesson.periods:
+        return None
+    whole = (other.starts_at, other.ends_at) == (target.starts_at, target.ends_at)
+    return other.id if whole else None
 
 
 def _of_rule(

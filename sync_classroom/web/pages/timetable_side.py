@@ -31,7 +31,7 @@ _VIEW_OF_RESOURCE: Final = {
     "teacher": ViewKind.TEACHER,
     "class": ViewKind.CLASS,
 }
-_RULE_TITLES: Final = {
+RULE_TITLES: Final = {
     WarningRule.NOT_TEACHING: mark("受援校当天不上课"),
     WarningRule.LOCAL_BREAK: mark("占用受援校课间或午休"),
     WarningRule.NOT_COMMISSIONED: mark("教室未启用"),
@@ -165,7 +165,7 @@ def _warnings(
     return tuple(
         WarningGroup(
             rule.value,
-            frame.t(_RULE_TITLES[rule]),
+            frame.t(RULE_TITLES[rule]),
             len(groups[rule]),
             tuple(
                 (warning_text(frame, w, lessons, desk.names), _link_of(frame, desk, w, lessons))

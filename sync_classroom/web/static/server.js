@@ -38,7 +38,7 @@ export async function fetchPart(url, signal) {
  * @param {string[]} [kinds] the changes to hear of
  * @returns {() => void} stop
  */
-export function listen(url, listener, kinds = ["lesson", "plan", "terminal", "resync"]) {
+export function listen(url, listener, kinds = ["lesson", "plan", "terminal", "report", "resync"]) {
   /** @type {EventSource | null} */
   let source = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */

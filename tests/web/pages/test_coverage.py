@@ -113,7 +113,7 @@ async def test_weeks_and_modes_are_shown_as_far_as_there_is_data(tmp_path: Path)
     async with office(tmp_path) as served:
         page = await look(served, MONDAY)
         assert "第13周" in page.text
-        assert "/coverage?from=2026-11-23&to=2026-11-29&school=remote-1" in page.links()
+        assert "/coverage?from=2026-11-23&to=2026-11-23&school=remote-1" in page.links()
         assert "同步帮扶直播" in page.text
         assert "数学" in page.text
 

@@ -80,7 +80,7 @@ def test_what_is_pending_is_neither_missed_nor_blamed_on_anybody() -> None:
     schools = tables.school_rows(COVERAGE, PLAN.roster, later)
     assert [s.shape for s in schools[0].stack] == ["held", "partial", "waiting"]
     assert [s.shape for s in schools[1].stack] == ["missed"]
-    assert tables.cause_rows(COVERAGE, later) == (("终端离线", 2, "100.0000%"),)
+    assert tables.cause_rows(COVERAGE, later) == (("terminal_offline", "终端离线", 2, "100.0000%"),)
     maths = tables.subject_rows(COVERAGE, later)[1]
     assert (maths.name, maths.due, maths.shade) == ("数学", 2, "wait")
 
@@ -89,8 +89,8 @@ def test_causes_are_shares_of_all_that_was_not_held() -> None:
     assert (
         tables.cause_rows(COVERAGE)
         == (
-            ("主讲缺席", 1, "33.3333%"),
-            ("终端离线", 2, "66.6667%"),
+            ("host_absent", "主讲缺席", 1, "33.3333%"),
+            ("terminal_offline", "终端离线", 2, "66.6667%"),
         )[::-1]
     )
 
@@ -135,5 +135,5 @@ def test_nothing_over_yet_is_a_shade_of_its_own() -> None:
 def test_the_matrix_names_every_school() -> None:
     rows = tables.matrix_rows(COVERAGE, PLAN.roster)
     assert len(rows) == 8
-    assert dict(rows[0][1])["live"] == 1
+    assert dict(rows[0][2])["live"] == 1
     assert COVERAGE.first == date(2026, 11, 23)

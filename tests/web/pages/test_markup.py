@@ -39,7 +39,7 @@ NO_PAGES = (
     "/calendar/bells/new",
     # Parts of the timetable's page, and what needs a version: test_timetable_*.py.
     "/timetable/editor", "/timetable/places", "/timetable/free", "/timetable/publish",
-    "/timetable/coverage", "/timetable/versions/{no}",
+    "/timetable/coverage", "/timetable/states", "/timetable/versions/{no}",
     "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
     "/timetable/export.xlsx",
 )  # fmt: skip

@@ -45,7 +45,7 @@ async def recorded(served: Site, recording: Recording = SAVED) -> None:
     (folder / FILE.thumbnails[0]).write_bytes(b"\xff\xd8jpeg")
     (folder / "manifest.json").write_text('{"secret": 1}')
     (root / "other.mp4").write_bytes(b"another lesson's")
-    await served.store.save_recording(recording)
+    await served.store.save_recordings([recording])
 
 
 async def octets(answer: aiohttp.ClientResponse) -> bytes:
@@ -119,7 +119,7 @@ async def test_a_database_that_names_a_way_out_gets_nowhere(tmp_path: Path) -> N
     async with office(tmp_path, recordings=tmp_path / "recordings") as served:
         for folder, name in (("..", "other.mp4"), (".", "other.mp4"), ("english/..", "other.mp4")):
             outside = replace(SAVED, folder=folder, files=(replace(FILE, name=name),))
-            await served.store.save_recording(outside)
+            await served.store.save_recordings([outside])
             (tmp_path / "other.mp4").write_bytes(b"outside")
             (tmp_path / "recordings" / "english").mkdir(parents=True, exist_ok=True)
             (tmp_path / "recordings" / "other.mp4").write_bytes(b"outside")
@@ -176,7 +176,7 @@ async def test_what_was_deleted_says_when_and_has_no_player(tmp_path: Path) -> N
         gone = replace(
             SAVED, state=RecordingState.DELETED, deleted_at=at("08:50") + timedelta(days=180)
         )
-        await served.store.save_recording(gone)
+        await served.store.save_recordings([gone])
         page = await look(served, "/lessons/english")
         assert not page.all("video")
         assert "媒体已于 5月22日 08:50 按保存期限删除" in page.text
@@ -195,7 +195,7 @@ async def test_whether_to_record_is_chosen_on_the_page(tmp_path: Path) -> None:
         assert (answer.status, answer.headers["Location"]) == (303, address)
         page = await look(served, address)
         assert "现在：不录像" in page.text
-        assert await served.store.recording_wish(ahead.id) is False
+        assert await served.store.recording_wishes([ahead.id]) == {ahead.id: False}
         refused = await send(served, f"{address}/recording", {"wanted": "yes"}, role=Role.TEACHER)
         assert refused.status == 403
         gives = TeacherId(ahead.host.teacher)
@@ -204,9 +204,9 @@ async def test_whether_to_record_is_chosen_on_the_page(tmp_path: Path) -> None:
         page = await look(served, address, role=Role.TEACHER)
         assert "现在：不录像" in page.text
         await send(served, f"{address}/recording", {"wanted": "yes"}, role=Role.TEACHER)
-        assert await served.store.recording_wish(ahead.id) is True
+        assert await served.store.recording_wishes([ahead.id]) == {ahead.id: True}
         await send(served, f"{address}/recording", {"wanted": "perhaps"})
-        assert await served.store.recording_wish(ahead.id) is True
+        assert await served.store.recording_wishes([ahead.id]) == {ahead.id: True}
 
 
 async def test_where_nothing_can_be_recorded_nothing_is_said_of_it(tmp_path: Path) -> None:

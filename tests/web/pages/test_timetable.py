@@ -15,8 +15,8 @@ from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.roster import Roster
 from sync_classroom.domain.subject_colours import PALETTE
 from sync_classroom.store.database import open_store
-from tests.support.pages import look, office
-from tests.support.timetable_pages import FRIDAY, edit, open_day, timetable
+from tests.support.pages import delivered, look, office
+from tests.support.timetable_pages import FRIDAY, edit, lesson_of, open_day, timetable
 from tests.support.web import site
 
 pytestmark = pytest.mark.asyncio
@@ -162,6 +162,18 @@ async def test_whatever_an_address_says_a_timetable_is_shown(tmp_path: Path, que
         assert page.all("table", role="grid") != []
 
 
+@pytest.mark.parametrize("query", ["", "&by=classroom&id=a-r1", "&by=host&id=host"])
+async def test_the_very_grid_can_be_had_as_a_workbook(tmp_path: Path, query: str) -> None:
+    async with timetable(tmp_path) as served:
+        for shown in ("draft", "published", "pattern"):
+            page = await look(served, f"/timetable?week=13&show={shown}{query}")
+            href = next(h for h in page.links() if h.startswith("/timetable/export.xlsx"))
+            assert f"show={shown}" in href
+            answer = await served.ask("GET", href, role=Role.ADMIN)
+            assert answer.status == 200
+            assert "spreadsheetml" in answer.headers["Content-Type"]
+
+
 async def test_the_part_that_changes_comes_alone(tmp_path: Path) -> None:
     async with timetable(tmp_path) as served:
         page = await look(served, ROOM + "&part=work")
@@ -201,3 +213,27 @@ async def test_the_style_sheet_has_the_subjects_colours_of_the_domain() -> None:
     css = (STATIC / "timetable.css").read_text("utf-8")
     found = re.findall(r"\.subj-(\d+) \{ --fill: (#\w+); --side: (#\w+); \}", css)
     assert found == [(str(c.no), c.fill, c.edge) for c in PALETTE]
+
+
+async def test_evidence_says_of_each_view_what_a_lesson_was(tmp_path: Path) -> None:
+    async with timetable(tmp_path, clock="12:00") as served:
+        lesson = await lesson_of(served, "english", "2026-11-23")
+        first, second = lesson.seats
+        spans = {first.id: [(0, 2400)], second.id: [(0, 600)]}
+        await served.store.append_facts(
+            delivered(lesson, spans, [(0, 2400)]), received_at=lesson.ends_at
+        )
+        await served.store.save_run(LessonRun(lesson.id, LessonState.ENDED))
+        found = {}
+        for by, ident in [("classroom", "a-r1"), ("classroom", "b-r1"), ("host", "host")]:
+            query = f"week=13&show=published&by={by}&id={ident}"
+            for role in (Role.ADMIN, Role.REVIEWER):
+                answer = await served.ask("GET", f"/timetable/states?{query}", role=role)
+                told = await answer.json()
+                assert list(told) == ["english-20261123"]
+                found[ident] = told["english-20261123"]["state"], told["english-20261123"]["word"]
+        assert found == {
+            "a-r1": ("held", "已完成"), "b-r1": ("partial", "部分"), "host": ("partial", "部分"),
+        }  # fmt: skip
+        rooms = await served.ask("GET", "/timetable/states?week=13&by=rooms", role=Role.ADMIN)
+        assert await rooms.json() == {}

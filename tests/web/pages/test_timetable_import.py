@@ -68,7 +68,7 @@ async def test_every_row_is_shown_with_its_problems_by_cell(tmp_path: Path) -> N
         assert len(page.all("td", **{"class": "bad-missed"})) == 2
         assert "名册里没有教师“谁”" in page.text
         assert "“八”看不懂，应为周一到周日。" in page.text
-        assert page.text.count("教室“学校 remote-1 1号直播教室”同时有：") == 2
+        assert page.text.count("教室 学校 remote-1 1号直播教室 同时有：") == 2
         assert "与第 2 行相同，只导入一次。" in page.text
 
 

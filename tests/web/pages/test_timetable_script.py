@@ -14,9 +14,11 @@ from playwright.async_api import Page, expect
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.edits import CancelLesson, ChangeLesson
 from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.domain.working_copy import moved_to
 from tests.support.browser import launch, open_page, page_problems
+from tests.support.pages import delivered
 from tests.support.timetable_pages import draft, edit, lesson_of, open_day, timetable
 from tests.support.web import Site
 
@@ -267,12 +269,15 @@ async def test_enter_opens_a_lesson_and_what_is_saved_is_one_step(tmp_path: Path
         assert await page.input_value("#tt-title") == "Unit 6"
         await page.fill("#tt-reason", "产假")
         await page.select_option("[data-add-seat]", "a-r2")
+        await page.select_option("[data-add-class]", "a-c1")
         await page.click("[data-add-seat-button]")
         await page.click("[data-editor] .main")
         await expect(page.locator("#tt-editor")).to_be_hidden()
         lesson = await lesson_of(served, "english", "2026-11-23")
         assert (lesson.title, lesson.host.teacher) == ("Unit 6", "host-t2")
-        assert [s.classroom for s in lesson.seats] == ["a-r1", "b-r1", "a-r2"]
+        assert [(s.classroom, s.school_class, s.expected) for s in lesson.seats] == [
+            ("a-r1", None, None), ("b-r1", None, None), ("a-r2", "a-c1", 40),
+        ]  # fmt: skip
         assert len((await draft(served)).steps) == 2
         assert await page.evaluate(FOCUSED) == "english-20261123"
         assert [p for p in page_problems(page, network=True) if "422" not in p] == []
@@ -475,3 +480,73 @@ async def test_a_grid_prints_on_one_page_of_a4_with_its_names_whole(tmp_path: Pa
         assert await page.locator(".tt-print-title").text_content() == (
             "a a-r1 · 第一学期 · 第 13 周 2026年11月23日–11月29日"
         )
+
+
+async def test_two_lessons_take_turns_when_one_is_put_on_the_other(tmp_path: Path) -> None:
+    async with editing(tmp_path) as (served, page):
+        await page.focus(ENGLISH)
+        await page.keyboard.press("m")
+        await page.wait_for_selector("td.can")
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        message = page.locator("#messages [data-said]")
+        await message.get_by_role("button", name="与它对调").click()
+        await expect(message).to_contain_text("两节课已对调")
+        assert await where(served, "english-20261123") == (date(2026, 11, 24), "10:10")
+        assert await where(served, "maths-20261124") == (date(2026, 11, 23), "09:00")
+        assert (await draft(served)).blocks == ()
+
+
+async def test_evidence_corrects_the_chip_after_the_page_is_there(tmp_path: Path) -> None:
+    async with editing(tmp_path) as (served, page):
+        lesson = await lesson_of(served, "english", "2026-11-23")
+        await served.store.append_facts(
+            delivered(lesson, {lesson.seats[0].id: [(0, 2400)]}, [(0, 2400)]),
+            received_at=lesson.ends_at,
+        )
+        await served.store.save_run(LessonRun(lesson.id, LessonState.ENDED))
+        await page.reload()
+        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("部分")
+        assert "部分" in str(await page.get_attribute(ENGLISH, "aria-label"))
+        await page.goto(served.url + ROOM)
+        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("已完成")
+
+
+async def test_the_draft_is_thrown_away_only_after_a_question(tmp_path: Path) -> None:
+    async with editing(tmp_path) as (served, page):
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        await page.click("[data-discard]")
+        assert len((await draft(served)).steps) == 1
+        page.once("dialog", lambda dialog: dialog.accept())
+        await page.click("[data-discard]")
+        await expect(page.locator("#messages [data-said]")).to_contain_text("草稿已放弃")
+        assert (await draft(served)).steps == ()
+        await expect(page.locator("#tt-status")).to_contain_text("与已发布的一致")
+
+
+async def test_who_reads_sees_a_lesson_go_live_and_stays_where_he_was(tmp_path: Path) -> None:
+    async with editing(tmp_path, HOST + "&show=published") as (served, page):
+        await page.focus("#tt-grid [data-lesson='maths-20261124']")
+        lesson = OccurrenceId("english-20261123")
+        await served.store.save_run(LessonRun(lesson, LessonState.LIVE))
+        await served.bus.publish("lesson", {"type": "state", "occurrence": lesson})
+        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("直播中")
+        assert await page.evaluate(FOCUSED) == "maths-20261124"
+
+
+async def test_a_rule_is_opened_and_moved_where_the_terms_rules_stand(tmp_path: Path) -> None:
+    async with editing(tmp_path, "/timetable?week=13&show=pattern&by=host&id=host") as (
+        served, page,
+    ):  # fmt: skip
+        await page.click("[data-series='maths']")
+        await page.wait_for_selector("[data-editor]")
+        assert await page.input_value("#tt-number") == "3"
+        await page.keyboard.press("Escape")
+        await page.focus("[data-series='maths']")
+        await page.keyboard.press(" ")
+        await page.wait_for_selector("td.can")
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#messages [data-said]")).to_contain_text("每周二第 2 节")
+        assert await where(served, "maths-20261201") == (date(2026, 12, 1), "09:00")

@@ -7,8 +7,9 @@ const PATIENCE_MS = 20_000;
  * @typedef {Record<string, unknown> & {do: string}} Command one edit, as `POST …/draft/steps` takes it
  * @typedef {{code: string, zh: string, en: string, field: string | null, value: unknown}} Problem
  * @typedef {{date: string, weekday: number, period: number, start: string, end: string,
- *   free: boolean, hard: boolean, why: string, but: string}} Place one period of the host school:
- *   whether the lesson can go there, why not (`hard`: under no circumstances), what speaks against it
+ *   free: boolean, hard: boolean, swap: string | null, why: string, but: string}} Place one period of
+ *   the host school: whether the lesson can go there, why not (`hard`: under no circumstances), with
+ *   which lesson it could take turns, what speaks against it
  * @typedef {{places: Place[], series: Record<string, any> | null}} Places
  */
 
@@ -63,6 +64,11 @@ export class Draft {
     this.base = `/api/timetable/${encodeURIComponent(term)}`;
   }
 
+  /** @returns {Promise<number>} the revision the draft has now */
+  async revision() {
+    return (await fetchJson(`${this.base}/draft`)).revision;
+  }
+
   /**
    * One step made of some commands: all of them or none.
    * @param {Command[]} commands @param {number} seen @param {string} key
@@ -86,11 +92,11 @@ export class Draft {
 }
 
 /**
- * @param {string} url
+ * @param {string} url where the page's own JSON is
  * @param {AbortSignal} [signal]
- * @returns {Promise<Places>}
+ * @returns {Promise<any>}
  */
-export async function fetchPlaces(url, signal) {
+async function fetchJson(url, signal) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   const response = await fetch(url, {
     credentials: "same-origin",
@@ -101,4 +107,22 @@ export async function fetchPlaces(url, signal) {
   if (response.type === "opaqueredirect") throw new SignedOut(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response.json();
+}
+
+/**
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Places>}
+ */
+export function fetchPlaces(url, signal) {
+  return fetchJson(url, signal);
+}
+
+/**
+ * What evidence makes of lessons that are over, by lesson.
+ * @param {string} url
+ * @returns {Promise<Record<string, {state: string, shape: string, word: string}>>}
+ */
+export function fetchStates(url) {
+  return fetchJson(url);
 }

@@ -2,7 +2,8 @@
 
 /** @typedef {import("./api.js").Command} Command */
 /**
- * @typedef {{id: string, room: string, state: "" | "new" | "drop" | "back"}} Seat
+ * @typedef {{id: string, room: string, state: "" | "new" | "drop" | "back", group: string | null,
+ *   expected: number | null}} Seat `group`: its class, only of a new one
  * @typedef {{lesson: string | null, date: string | null, series: Record<string, any> | null,
  *   since: string}} Thing what the editor was opened for
  */
@@ -49,6 +50,13 @@ function ruleOf(data) {
   return { kind, weeks: kind === "listed" ? weeksOf(String(data.get("listed") ?? "")) : [] };
 }
 
+/** @param {Seat[]} seats the new ones, as commands have them */
+function addedSeats(seats) {
+  return seats
+    .filter((seat) => seat.state === "new")
+    .map((seat) => ({ classroom: seat.room, class: seat.group, expected: seat.expected }));
+}
+
 /**
  * The rule as the form has it.
  * @param {Record<string, any>} series @param {FormData} data @param {Set<string>} changed
@@ -57,7 +65,7 @@ function ruleOf(data) {
 function changedSeries(series, data, changed, seats) {
   const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
   const dropped = new Set(seats.filter((s) => s.state === "drop").map((s) => s.room));
-  const added = seats.filter((s) => s.state === "new").map((s) => ({ classroom: s.room }));
+  const added = addedSeats(seats);
   /** @type {Record<string, any>} */
   const next = { ...series, host: { ...series.host } };
   if (changed.has("subject")) next.subject = text("subject");
@@ -117,7 +125,7 @@ function lessonCommands(data, changed, thing, seats, reason) {
   }
   if (changed.has("teacher")) commands.push({ do: "substitute", lesson, teacher: text("teacher"), reason });
   for (const seat of seats) {
-    if (seat.state === "new") commands.push({ do: "add_seat", lesson, seat: { classroom: seat.room } });
+    if (seat.state === "new") commands.push({ do: "add_seat", lesson, seat: addedSeats([seat])[0] });
     if (seat.state === "back") commands.push({ do: "restore_seat", lesson, seat: seat.id });
     if (seat.state === "drop") commands.push({ do: "drop_seat", lesson, seat: seat.id, reason, excused: true });
   }
@@ -137,7 +145,7 @@ function lessonCommands(data, changed, thing, seats, reason) {
 export function newCommands(form, given, seats) {
   const data = new FormData(form);
   const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
-  const rooms = seats.filter((s) => s.state === "new").map((s) => ({ classroom: s.room }));
+  const rooms = addedSeats(seats);
   const span = number(text("span")) ?? 1;
   const shared = { title: text("title") || text("subject"), subject: text("subject"), seats: rooms };
   const grade = number(text("grade"));

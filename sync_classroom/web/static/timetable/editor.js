@@ -46,13 +46,15 @@ export class Editor {
     const cancel = /** @type {HTMLDetailsElement | null} */ (this.panel.querySelector("[data-cancel]"));
     if (cancelling && cancel) {
       cancel.open = true;
-      /** @type {HTMLElement | null} */ (cancel.querySelector("[name='reason']"))?.focus();
+      const reason = /** @type {HTMLElement | null} */ (cancel.querySelector("[name='reason']"));
+      reason?.focus({ preventScroll: true });
+      cancel.scrollIntoView({ block: "nearest" });
     } else {
       const blank = this.panel.querySelector("[data-new-form] [name='subject']");
       const title = this.panel.querySelector("#tt-editor-title");
-      /** @type {HTMLElement | null} */ (blank ?? title)?.focus();
+      this.panel.parentElement?.scrollTo(0, 0);
+      /** @type {HTMLElement | null} */ (blank ?? title)?.focus({ preventScroll: true });
     }
-    this.panel.scrollIntoView({ block: "nearest" });
   }
 
   close() {
@@ -76,6 +78,8 @@ export class Editor {
       id: line.dataset.seat ?? "",
       room: line.dataset.room ?? "",
       state: /** @type {any} */ (line.dataset.state ?? ""),
+      group: line.dataset.class || null,
+      expected: line.dataset.expected ? Number(line.dataset.expected) : null,
     }));
   }
 
@@ -166,12 +170,21 @@ export class Editor {
     if (!select || !list || !option?.value) return;
     for (const hint of list.querySelectorAll("li.hint")) hint.remove();
     const school = /** @type {HTMLOptGroupElement | null} */ (option.closest("optgroup"))?.label ?? "";
+    const group = /** @type {HTMLSelectElement | null} */ (this.panel.querySelector("[data-add-class]"));
+    const chosen = group?.selectedOptions[0];
     const drop = h("button", { class: "link-button", type: "button", "data-drop-seat": "" }, this.host.words.drop ?? "");
     const line = h("li", { "data-seat": "", "data-room": option.value, "data-state": "new" });
-    line.append(h("span", {}, `${school} ${option.text}`), drop);
+    const name = h("span", {}, `${school} ${option.text}`);
+    if (chosen?.value) {
+      name.append(" ", h("span", { class: "hint" }, chosen.text));
+      line.dataset.class = chosen.value;
+      line.dataset.expected = chosen.dataset.enrolment ?? "";
+    }
+    line.append(name, drop);
     list.append(line);
     option.remove();
     select.value = "";
+    this.fillClasses(select);
     select.focus();
   }
 
@@ -186,6 +199,17 @@ export class Editor {
       if (listed) listed.hidden = field.value !== "listed";
     }
     if (field.name === "host") this.fillFor(field.value);
+    if (field.matches("[data-add-seat]")) this.fillClasses(/** @type {HTMLSelectElement} */ (field));
+  }
+
+  /** @param {HTMLSelectElement} rooms the classes of the school whose room is chosen */
+  fillClasses(rooms) {
+    const select = /** @type {HTMLSelectElement | null} */ (this.panel.querySelector("[data-add-class]"));
+    const group = /** @type {HTMLElement | null} */ (rooms.selectedOptions[0]?.closest("optgroup"));
+    const found = /** @type {[string, string, number][]} */ (this.thing().classes?.[group?.dataset.school ?? ""] ?? []);
+    const options = found.map(([value, name, enrolment]) => h("option", { value, "data-enrolment": enrolment }, name));
+    const first = select?.options[0];
+    if (first) select?.replaceChildren(first, ...options);
   }
 
   /** @param {string} what */

@@ -1,0 +1,123 @@
+"""What reports need from outside: rows, a bundle to write, somebody who draws."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..domain.facts import Fact
+from ..domain.publications import Publication, Report, Restatement
+
+
+class ReportStore(Protocol):
+    """Reports asked for, publications, restatements."""
+
+    async def add_report(self, report: Report) -> Report:
+        """Store a new report; that with the same key, if there is one."""
+        ...
+
+    async def save_report(self, report: Report) -> None:
+        """Store what changed of a report."""
+        ...
+
+    async def report(self, ident: str) -> Report | None:
+        """One report, or None."""
+        ...
+
+    async def report_by_key(self, key: str) -> Report | None:
+        """The report that was asked for with this key, or None."""
+        ...
+
+    async def reports(self, *, limit: int) -> Sequence[Report]:
+        """The latest, newest first, but for those that were removed."""
+        ...
+
+    async def unfinished_reports(self, place: str) -> Sequence[Report]:
+        """What a coordinator still has to make, in the order it was asked for."""
+        ...
+
+    async def add_publication(self, publication: Publication, *, key: str) -> Publication:
+        """Store a publication under the next number; that of the same key, if there is one.
+
+        The one of the same report, if it was published with another key.
+        """
+        ...
+
+    async def publications(self) -> Sequence[Publication]:
+        """Every publication without its basis, newest first."""
+        ...
+
+    async def publication(self, no: int) -> Publication | None:
+        """One publication with its basis, or None."""
+        ...
+
+    async def add_restatement(self, restatement: Restatement) -> Restatement:
+        """Store a restatement; with its number."""
+        ...
+
+    async def restatements(self, publication: int | None = None) -> Sequence[Restatement]:
+        """What was computed again, of one publication or of all, newest first."""
+        ...
+
+
+class BundleSink(Protocol):
+    """An evidence bundle being written (`exchange.bundle_files.BundleWriter`)."""
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """SHA-256 of every file written so far."""
+        ...
+
+    def whole(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write one of the JSON files."""
+        ...
+
+    def open_facts(self) -> AbstractContextManager[Callable[[Iterable[Fact]], int]]:
+        """Write facts batch by batch."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+OpenBundle = Callable[[Path], BundleSink]
+
+
+class Drawn(Protocol):
+    """One drawn file."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """How long it is."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Its hash."""
+        ...
+
+
+class Drawing(Protocol):
+    """Draws reports (`reports.worker.Renderer`)."""
+
+    async def render(
+        self,
+        content: Mapping[str, Any],
+        formats: Sequence[str],
+        folder: Path,
+        progress: Callable[[str], Awaitable[None]],
+    ) -> Mapping[str, Drawn]:
+        """Draw a report of `domain.report` in these formats into a folder, telling each step."""
+        ...

@@ -1,0 +1,90 @@
+// The parts of the page that change, fetched again; focus, scrolling and what is open stay.
+
+import { fetchPart } from "../server.js";
+import { fetchStates } from "./api.js";
+import { cellOf, focusOn, openToTab, stops } from "./cells.js";
+
+/**
+ * Rejects as `fetchPart` does.
+ * @param {HTMLElement} root @param {string[]} ids the parts to take out of the answer
+ */
+export async function renew(root, ids) {
+  const html = await fetchPart(root.dataset.part ?? "");
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  const giveBack = holdFocus(root);
+  const scroll = root.querySelector(".tt-scroll");
+  const [top, left] = [scroll?.scrollTop ?? 0, scroll?.scrollLeft ?? 0];
+  const opened = new Set([...root.querySelectorAll("#tt-lists details[open] summary")].map((s) => s.textContent));
+  for (const id of ids) {
+    const part = fresh.getElementById(id);
+    if (part) document.getElementById(id)?.replaceChildren(...document.adoptNode(part).childNodes);
+  }
+  root.querySelector(".tt-scroll")?.scrollTo(left, top);
+  for (const summary of root.querySelectorAll("#tt-lists summary")) {
+    const details = /** @type {HTMLDetailsElement} */ (summary.parentElement);
+    details.open = opened.has(summary.textContent);
+  }
+  openToTab(root);
+  giveBack();
+  void prove(root);
+}
+
+/** @param {string} id @returns {string} selects a lesson or a rule of the grid */
+export function entryOf(id) {
+  const name = CSS.escape(id);
+  return `#tt-grid [data-lesson="${name}"], #tt-grid [data-series="${name}"]`;
+}
+
+/**
+ * @param {HTMLElement} root
+ * @returns {() => void} puts the focus back on the same lesson, or the same place
+ */
+function holdFocus(root) {
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
+  const cell = focused && cellOf(focused);
+  if (!root.querySelector("#tt-grid")?.contains(focused) || !cell) return () => {};
+  const lesson = focused.dataset.lesson ?? focused.dataset.series;
+  const row = /** @type {HTMLTableRowElement} */ (cell.parentElement);
+  const bodies = [...(row.closest("table")?.tBodies ?? [])];
+  const body = bodies.indexOf(/** @type {HTMLTableSectionElement} */ (row.parentElement)) + 1;
+  const column = [...row.querySelectorAll("td")].indexOf(cell) + 1;
+  const place = `tbody:nth-of-type(${body}) > tr:nth-child(${row.sectionRowIndex + 1}) > td:nth-of-type(${column})`;
+  return () => {
+    const there = /** @type {HTMLTableCellElement | null} */ (root.querySelector(`[data-grid] > ${place}`));
+    const here = there && stops(there).find((stop) => (stop.dataset.lesson ?? stop.dataset.series) === lesson);
+    const same = lesson && (here ?? /** @type {HTMLElement | null} */ (root.querySelector(entryOf(lesson))));
+    const stop = same || (there ? stops(there)[0] : undefined);
+    if (stop) focusOn(stop);
+  };
+}
+
+/**
+ * Ask what evidence makes of the lessons that are over, and say it on their chips.
+ * @param {HTMLElement} root
+ */
+export async function prove(root) {
+  if (!root.querySelector("#tt-grid .tt-week .e-held")) return;
+  const query = new URLSearchParams(location.search);
+  query.delete("part");
+  let told;
+  try {
+    told = await fetchStates(`/timetable/states?${query}`);
+  } catch {
+    return; // what the coordinator saw stays on the chips; the lesson's page has the evidence
+  }
+  for (const [lesson, { state, shape, word }] of Object.entries(told)) {
+    for (const entry of root.querySelectorAll(`#tt-grid [data-lesson="${CSS.escape(lesson)}"]`)) {
+      entry.classList.replace("e-held", `e-${state}`);
+      const chip = entry.querySelector(".chip");
+      if (!chip) continue;
+      chip.className = `chip w-${shape}`;
+      chip.querySelector("svg")?.setAttribute("class", `shape s-${shape}`);
+      chip.querySelector("use")?.setAttribute("href", `#s-${shape}`);
+      const before = chip.textContent ?? "";
+      chip.lastChild?.replaceWith(word);
+      for (const name of ["aria-label", "title"]) {
+        entry.setAttribute(name, (entry.getAttribute(name) ?? "").replace(before.trim(), word));
+      }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+"""`simulate term`: a database of its own, marked, the same from the same seed, and auditable."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_classroom.cli.simulate_term import environment
+from sync_classroom.store.simulation import is_marked_file
+from tests.support.ports import free_port
+
+from .conftest import Command
+
+ARGUMENTS = ("--until", "2026-09-13", "--rooms", "8")
+PERIOD = ("--from", "2026-09-01", "--to", "2026-09-13")
+
+
+def _simulate(command: Command, folder: Path, *more: str) -> str:
+    done = command("simulate", "term", *ARGUMENTS, "--folder", str(folder), *more)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def _bundle(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SYNC_CLASSROOM_SERVER__DATA_DIR", str(folder))
+    file = folder / "bundle.zip"
+    done = command("bundle", str(file))
+    assert done.exit_code == 0, done.output
+    return file
+
+
+def _hashes(bundle: Path) -> Any:
+    with zipfile.ZipFile(bundle) as opened:
+        return json.loads(opened.read("manifest.json"))["sha256"]
+
+
+def test_the_same_seed_gives_the_same_bundle_in_any_process(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _simulate(command, tmp_path / "one")
+    elsewhere = tmp_path / "two"
+    subprocess.run(
+        [sys.executable, "-m", "sync_classroom.cli", "simulate", "term", *ARGUMENTS, "--folder",
+         str(elsewhere)],
+        env=os.environ | {"PYTHONHASHSEED": "123"}, check=True, capture_output=True,
+    )  # fmt: skip
+    one = _hashes(_bundle(command, tmp_path / "one", monkeypatch))
+    assert one == _hashes(_bundle(command, elsewhere, monkeypatch))
+    _simulate(command, tmp_path / "one", "--seed", "2")
+    assert one != _hashes(_bundle(command, tmp_path / "one", monkeypatch))
+
+
+def test_the_audit_of_the_bundle_is_the_servers_coverage(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = _simulate(command, tmp_path / "term")
+    assert "Simulated data, 2026-09-01 to 2026-09-13, seed 1" in output
+    assert output.count("password") == 2
+    bundle = _bundle(command, tmp_path / "term", monkeypatch)
+    audited = command("audit", str(bundle), *PERIOD, "--format", "json")
+    assert audited.exit_code == 0, audited.output
+    report = json.loads(audited.stdout)
+    assert report.pop("verification")["manifest"] == "equal"
+    served = json.loads(command("coverage", *PERIOD, "--format", "json").stdout)
+    assert served == report
+    assert report["totals"]["held_seats"] > 0
+    assert report["totals"]["push_opened"] > 0
+    assert report["totals"]["research_held"] == 1
+
+
+def test_a_database_without_the_mark_is_left_alone(loaded: Command, tmp_path: Path) -> None:
+    file = tmp_path / "data" / "sync_classroom.db"
+    before = file.read_bytes()
+    done = loaded("simulate", "term", *ARGUMENTS, "--folder", str(tmp_path / "data"))
+    assert done.exit_code == 2
+    assert "not a database of simulated data" in done.output
+    assert file.read_bytes() == before
+    assert not is_marked_file(file)
+
+
+def test_weeks_and_dates_are_bounded_by_the_term(command: Command, tmp_path: Path) -> None:
+    done = command("simulate", "term", "--until", "2027-06-01", "--folder", str(tmp_path / "x"))
+    assert done.exit_code == 2
+    assert "2026-09-01 to 2027-01-22" in done.output
+    assert not (tmp_path / "x").exists()
+    output = command(
+        "simulate", "term", "--weeks", "1", "--rooms", "8", "--folder", str(tmp_path / "x")
+    ).output
+    assert "2026-09-01 to 2026-09-06" in output
+
+
+def test_served_it_says_on_every_page_that_it_is_simulated(tmp_path: Path) -> None:
+    port = free_port()
+    arguments = (*ARGUMENTS, "--folder", str(tmp_path / "term"), "--serve", "--port", str(port))
+    with subprocess.Popen(
+        [sys.executable, "-m", "sync_classroom.cli", "simulate", "term", *arguments],
+        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            text = ""
+            while "coverage of the simulated term" not in text:
+                line = process.stdout.readline()
+                assert line, text
+                text += line
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in") as answer:
+                page = answer.read().decode()
+            assert 'class="simulated"' in page
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+
+
+def test_serve_is_told_by_its_environment(tmp_path: Path) -> None:
+    assert environment(tmp_path) == {
+        "SYNC_CLASSROOM_SERVER__DATA_DIR": tmp_path,
+        "SYNC_CLASSROOM_STORE__URL": "''",
+        "SYNC_CLASSROOM_STORE__REDIS_URL": "''",
+    }

@@ -1,0 +1,119 @@
+"""Reports, publications and restatements on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.exc import DBAPIError
+
+from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.publications import (
+    Basis,
+    Publication,
+    Report,
+    ReportState,
+    Restatement,
+    Why,
+)
+from sync_classroom.domain.report import ReportKind
+from sync_classroom.store.database import Database
+from sync_classroom.store.report_tables import publications, restatements
+from tests.support.plans import at
+
+pytestmark = pytest.mark.asyncio
+
+DAY = date(2026, 11, 1)
+BASIS = Basis({"totals": {"due_seats": 1}}, {"host_media": 2}, {"a:1": "x: y"}, {"o-1": "ab"}, "cd")
+
+
+def report(ident: str, **changes: Any) -> Report:
+    made = Report(
+        ident, f"key-{ident}", ReportKind.MONTH, DAY, date(2026, 11, 30), "zh", ("pdf", "csv"),
+        "chief", at("09:00"), "one",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def publication(of: str, **changes: Any) -> Publication:
+    made = Publication(
+        0, of, ReportKind.MONTH, DAY, date(2026, 11, 30), "zh", at("10:00"), at("11:00"), "chief",
+        "审核", {"plan.json": "ab"}, {"report.pdf": {"bytes": 5, "sha256": "cd"}}, "one", BASIS,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+async def test_a_report_comes_back_as_it_was_stored_and_a_key_stores_once(store: Database) -> None:
+    first = await store.add_report(report("r1"))
+    assert first == report("r1")
+    assert await store.add_report(report("r2", key="key-r1")) == first
+    done = replace(
+        first, state=ReportState.DONE, step="", percent=100, done_at=at("10:00"),
+        cut_off=at("09:59"), files={"report.pdf": {"bytes": 5, "sha256": "ab"}},
+        sha256={"plan.json": "cd"}, held=(1, 2),
+    )  # fmt: skip
+    await store.save_report(done)
+    assert await store.report("r1") == done
+    assert await store.report_by_key("key-r1") == done
+    assert await store.report("r9") is None
+    failed = replace(done, state=ReportState.FAILED, failure={"code": "x", "zh": "甲", "en": "a"})
+    await store.save_report(failed)
+    assert await store.report("r1") == failed
+
+
+async def test_lists_are_newest_first_without_what_was_removed(store: Database) -> None:
+    for n in range(3):
+        await store.add_report(report(f"r{n}", at=at(f"09:0{n}")))
+    await store.save_report(report("r1", state=ReportState.REMOVED))
+    assert [r.id for r in await store.reports(limit=9)] == ["r2", "r0"]
+    assert [r.id for r in await store.reports(limit=1)] == ["r2"]
+    assert [r.id for r in await store.unfinished_reports("one")] == ["r0", "r2"]
+    assert await store.unfinished_reports("two") == []
+
+
+async def test_publications_are_numbered_and_made_once_for_key_and_report(store: Database) -> None:
+    for n in range(3):
+        await store.add_report(report(f"r{n}"))
+    made = await asyncio.gather(
+        *(store.add_publication(publication(f"r{n % 2}"), key=f"p{n % 2}") for n in range(6))
+    )
+    assert sorted({p.no for p in made}) == [1, 2]
+    again = await store.add_publication(publication("r0", by="other"), key="another")
+    assert (again.by, again.report) == ("chief", "r0")
+    assert again.basis == BASIS
+    listed = await store.publications()
+    assert [p.no for p in listed] == [2, 1]
+    assert {p.basis for p in listed} == {None}
+    assert await store.publication(again.no) == again
+    assert await store.publication(9) is None
+
+
+async def test_restatements_are_newest_first(store: Database) -> None:
+    await store.add_report(report("r0"))
+    made = await store.add_publication(publication("r0"), key="p")
+    why = Why({"seat_media": 3}, ("王: 因",), {"changed": 1}, True, ("a 1", "a 2"))
+    difference = {"path": "totals.due_seats", "published": 1, "found": 2, "because": "rules"}
+    first = await store.add_restatement(
+        Restatement(made.no, at("12:00"), "chief", 1, [difference], why)
+    )
+    second = await store.add_restatement(Restatement(made.no, at("13:00"), "x", 0, [], Why()))
+    assert await store.restatements(made.no) == [second, first]
+    assert await store.restatements() == [second, first]
+    assert await store.restatements(9) == []
+
+
+async def test_what_was_published_and_restated_cannot_be_changed(store: Database) -> None:
+    await store.add_report(report("r0"))
+    made = await store.add_publication(publication("r0"), key="p")
+    await store.add_restatement(Restatement(made.no, at("12:00"), "chief", 0, [], Why()))
+    for statement in (
+        update(publications).values(note="x"), delete(publications),
+        update(restatements).values(total=9), delete(restatements),
+    ):  # fmt: skip
+        with pytest.raises((DBAPIError, ProblemError)):
+            async with store._database.write() as connection:
+                await connection.execute(statement)

@@ -1,0 +1,189 @@
+"""Every figure on every page equals the audit's for the exported bundle: tested, not believed.
+
+A page that shows figures is covered by adding its address to `PAGES`. It marks each element that
+shows one with the macro `measure` of `_parts.html`:
+
+- `data-measure`: the code name in the audit's JSON (`held_rate`), a mode or a cause;
+- `data-key`: where in that JSON, as a path: `totals`, `by_school/remote-3`, `by_week/2026-W36`,
+  `mode_matrix/remote-3`, `causes`;
+- `data-value`: the exact value, `123`, or `241/250` for a rate;
+- `data-period`: `2026-09-07/2026-09-13`, where the figure is of another period than the page's.
+
+What the element shows must be that value too: the number, the rate's fraction, or the duration. On
+these pages a table cell for numbers (`td.num`) must be marked, unless it stands in a list of seats,
+whose numbers are those of one seat each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from sync_classroom.cli import main
+from sync_classroom.domain.accounts import Role
+from tests.support.pages import VOID, Page, look
+from tests.support.simulated import simulated_site
+from tests.support.web import site
+
+pytestmark = pytest.mark.asyncio
+
+PERIOD = ("2026-09-01", "2026-09-20")
+DATES = f"from={PERIOD[0]}&to={PERIOD[1]}"
+WEEK = "from=2026-09-07&to=2026-09-13"
+#: Address, and how many figures it shows at the least.
+PAGES = (
+    (f"/coverage?{DATES}", 120),
+    (f"/coverage?{DATES}&school=remote-3", 100),
+    (f"/coverage?{WEEK}", 100),
+    ("/coverage?from=2026-09-09&to=2026-09-09", 60),
+    ("/coverage?from=2026-09-05&to=2026-09-06", 10),  # a weekend: nothing due, no rate of 0 or 1
+)
+MARKS = ("data-measure", "data-key", "data-value", "data-period")
+
+
+@dataclass
+class Shown:
+    """An element that shows a figure."""
+
+    measure: str
+    key: str
+    value: str
+    period: str | None
+    text: str = ""
+
+
+@dataclass
+class Figures(HTMLParser):
+    """The figures of a page, and table cells for numbers that nobody marked."""
+
+    html: str = ""
+    shown: list[Shown] = field(default_factory=list)
+    unmarked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._open: list[tuple[str, Shown | None]] = []
+        self._seats = 0
+        self.feed(self.html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in VOID:
+            return
+        values = dict(attrs)
+        classes = (values.get("class") or "").split()
+        shown = None
+        if "data-measure" in values:
+            measure, key, value, period = (values.get(m) for m in MARKS)
+            assert measure, values
+            assert key, values
+            assert value is not None, values
+            shown = Shown(measure, key, value, period)
+            self.shown.append(shown)
+        elif tag == "td" and "num" in classes and not any("seats" in t for t, _ in self._open):
+            self.unmarked.append(f"{self.getpos()} {values}")
+        self._open.append((f"{tag} {values.get('class') or ''}", shown))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID and self._open:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for _, shown in self._open:
+            if shown is not None:
+                shown.text += data
+
+
+class Audits:
+    """The audit's answers for one bundle, by period; every one from the bundle alone."""
+
+    def __init__(self, bundle: Path) -> None:
+        self._bundle = str(bundle)
+        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def of(self, first: str, last: str) -> dict[str, Any]:
+        """What `sync-classroom audit --from --to --format json` prints."""
+        if (first, last) not in self._known:
+            asked = ["audit", self._bundle, "--from", first, "--to", last, "--format", "json"]
+            done = CliRunner().invoke(main, asked)
+            assert done.exit_code == 0, done.output
+            self._known[first, last] = json.loads(done.stdout)
+        return self._known[first, last]
+
+
+def exact(found: Any) -> str:
+    """A value of the audit as pages carry it."""
+    if isinstance(found, dict):
+        return f"{found['numerator']}/{found['denominator']}"
+    return str(found)
+
+
+def says(shown: Shown) -> bool:
+    """Whether the text shows the value: a rate by its fraction, a time in its units."""
+    text = " ".join(shown.text.split())
+    if "/" in shown.value:
+        return f"({shown.value})" in text
+    if shown.measure.endswith("_s"):
+        units = {"小时": 3600, "分": 60, "秒": 1}
+        parts = re.findall(r"(\d+) (小时|分|秒)", text.partition("较上期")[0])
+        return bool(parts) and sum(int(n) * units[u] for n, u in parts) == int(shown.value)
+    return shown.value in re.findall(r"\d+", text)
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Commands on the database of the pages."""
+    monkeypatch.setenv("SYNC_CLASSROOM_SERVER__DATA_DIR", str(tmp_path))
+    return CliRunner()
+
+
+async def test_every_figure_on_every_page_is_the_audits(tmp_path: Path, command: CliRunner) -> None:
+    bundle = tmp_path / "bundle.zip"
+    async with simulated_site(tmp_path) as served:
+        done = await asyncio.to_thread(command.invoke, main, ["bundle", str(bundle)])
+        assert done.exit_code == 0, done.output
+        pages = {
+            address: (await look(served, address, role=Role.REVIEWER), least)
+            for address, least in PAGES
+        }
+    audits = Audits(bundle)
+    for address, (page, least) in pages.items():
+        figures = Figures(page.html)
+        assert len(figures.shown) >= least, (address, len(figures.shown))
+        assert figures.unmarked == [], address
+        period = dict(re.findall(r"(from|to)=([\d-]+)", address))
+        for shown in figures.shown:
+            first, last = (shown.period or f"{period['from']}/{period['to']}").split("/")
+            found: Any = await asyncio.to_thread(audits.of, first, last)
+            for name in (*shown.key.split("/"), shown.measure):
+                found = found[name]
+            assert exact(found) == shown.value, (address, shown)
+            assert says(shown), (address, shown)
+
+
+async def test_a_figure_that_is_not_the_audits_is_found() -> None:
+    page = '<table><tr><td class="num" data-measure="m" data-key="k" data-value="4">5</td>'
+    (shown,) = Figures(page).shown
+    assert not says(shown)
+    assert Figures('<table><tr><td class="num">5</td></tr></table>').unmarked
+    assert says(Shown("held_rate", "totals", "0/0", None, "— (0/0)"))
+    assert not says(Shown("credited_s", "totals", "3601", None, "1 小时 00 分 00 秒"))
+
+
+async def test_pages_of_simulated_data_say_so(tmp_path: Path) -> None:
+    async with site(tmp_path, simulated=True) as served:
+        for path in ("/coverage", "/today", "/sign-in", "/nowhere"):
+            role = None if path == "/sign-in" else Role.ADMIN
+            page = Page(await (await served.ask("GET", path, role=role)).text())
+            assert [a for t, a in page.tags if t == "p" and a.get("class") == "simulated"], path
+    async with site(tmp_path / "real") as served:
+        page = await look(served, "/coverage")
+        assert "模拟数据" not in page.text
