@@ -39,6 +39,7 @@ from ..domain.roster import Roster
 from ..domain.rules import Rules, RulesVersion
 from ..domain.snapshot import Difference, differences
 from ..domain.timetable import Push
+from .coverage_problems import unknown_rule
 from .evidence import EvidenceService
 from .evidence_ports import (
     AccessLogStore,
@@ -312,7 +313,7 @@ class CoverageService:
         today = self._clock().astimezone(self._zone).date()
         earliest = max(today, latest.valid_from or today)
         if unknown := sorted(set(changes) - set(CHANGEABLE)):
-            raise _unknown_rule(unknown[0])
+            raise unknown_rule(unknown[0], CHANGEABLE)
         values = latest.rules.to_dict()
         if all(values[name] == value for name, value in changes.items()):
             raise ProblemError(
@@ -496,13 +497,3 @@ def _reason(text: str) -> str:
             value=reason[:40],
         )
     return reason
-
-
-def _unknown_rule(name: str) -> ProblemError:
-    return ProblemError(
-        "unknown_rule",
-        f"没有名为“{name[:40]}”的规则。可用的规则：{'、'.join(CHANGEABLE)}。",
-        f"There is no rule {name[:40]!r}; the rules are {', '.join(CHANGEABLE)}.",
-        field="changes",
-        value=name[:40],
-    )
