@@ -218,23 +218,26 @@ async def test_a_finger_that_rests_takes_up_a_lesson_and_one_that_moves_scrolls(
     tmp_path: Path,
 ) -> None:
     async with editing(tmp_path, has_touch=True) as (served, page):
-        box = await page.locator(ENGLISH).bounding_box()
-        end = await page.locator(cell("2026-11-27", 1)).bounding_box()
-        assert box is not None
-        assert end is not None
         finger = await page.context.new_cdp_session(page)
+
+        async def place(what: str) -> tuple[float, float]:
+            box = await page.locator(what).bounding_box()
+            assert box is not None
+            return box["x"] + 20, box["y"] + 10
 
         async def touch(kind: str, x: float, y: float) -> None:
             points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
             await finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-        await touch("touchStart", box["x"] + 20, box["y"] + 10)
-        await touch("touchMove", box["x"] + 20, box["y"] + 60)
+        x, y = await place(ENGLISH)
+        await touch("touchStart", x, y)
+        await touch("touchMove", x, y + 50)
         await touch("touchEnd", 0, 0)
         assert not await page.evaluate("'carrying' in document.querySelector('.tt').dataset")
-        await touch("touchStart", box["x"] + 20, box["y"] + 10)
+        # It may have scrolled, so everything is looked for again.
+        await touch("touchStart", *(await place(ENGLISH)))
         await page.wait_for_selector(".tt[data-carrying] td.can")
-        await touch("touchMove", end["x"] + 20, end["y"] + 20)
+        await touch("touchMove", *(await place(cell("2026-11-27", 1))))
         await expect(page.locator(cell("2026-11-27", 1))).to_have_class("cell can aim")
         await touch("touchEnd", 0, 0)
         await expect(page.locator("#messages [data-said]")).to_contain_text("周五 11/27 第 1 节")
