@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.report import ReportKind
 from sync_classroom.web.pages import page_routes
 from sync_classroom.web.pages.route import SIGNED_IN
 from sync_classroom.web.static import files
 from tests.support.pages import look, office, send
+from tests.support.web import Site
 
 pytestmark = pytest.mark.asyncio
 
@@ -45,12 +48,21 @@ NO_PAGES = (
 )  # fmt: skip
 
 
+async def _published(served: Site) -> tuple[str, str]:
+    """A report's id, and the number it was published under."""
+    reports, day = served.services.reports, date(2026, 11, 23)
+    asked = await reports.request(ReportKind.PERIOD, day, day, "zh", (), actor="x", key="x")
+    made = await reports.make(asked)
+    return made.id, str((await reports.publish(made.id, "", actor="x", key="p")).no)
+
+
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         EXAMPLES["user"] = str(served.users[Role.TEACHER].id)
+        EXAMPLES["report"], EXAMPLES["no"] = await _published(served)
         seen = 0
         for route in page_routes():
-            if route.method != "GET" or route.path in NO_PAGES:
+            if route.method != "GET" or route.path in NO_PAGES or route.name == "report-file":
                 continue
             path = route.path.format(**EXAMPLES)
             for role in sorted(route.roles or SIGNED_IN):
@@ -68,7 +80,7 @@ async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -
         for path in ("/today", "/coverage", "/terminals", "/roster", "/people", "/lessons/new",
                      "/roster?show=terms", "/roster?show=bells", "/account", "/calendar",
                      "/calendar?show=all", "/calendar?show=edits",
-                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
+                     "/timetable/import", "/timetable/feeds", "/coverage/reports"):  # fmt: skip
             await look(served, path)
 
 
@@ -83,7 +95,7 @@ async def test_every_page_says_its_language_and_english_pages_are_english(tmp_pa
                      "/calendar?show=edits", "/calendar/days/remote-1/2026-10-10",
                      "/calendar/days/all/2026-10-01", "/calendar/terms/2026-autumn",
                      "/calendar/bells/remote-1-bells",
-                     "/timetable/import", "/timetable/feeds"):  # fmt: skip
+                     "/timetable/import", "/timetable/feeds", "/coverage/reports"):  # fmt: skip
             page = await look(served, path)
             assert page.all("html")[0]["lang"] == "en"
             chrome = re.sub(
