@@ -137,7 +137,9 @@ export class Office {
   async refresh() {
     this.stale = false;
     try {
-      await renew(this.root, ["tt-status", "tt-grid", "tt-lists"]);
+      // A lesson may have been taken up while the answer was on its way: its grid must stay.
+      const renewed = await renew(this.root, ["tt-status", "tt-grid", "tt-lists"], () => !this.carrying.on);
+      if (!renewed) this.stale = true;
     } catch (error) {
       this.failed(error, () => void this.refresh());
       return;
@@ -341,7 +343,10 @@ export class Office {
       this.carrying.stop();
       this.live.textContent = words.letGo ?? "";
       void this.catchUp();
-    } else if (event.key === "Tab") this.carrying.stop();
+    } else if (event.key === "Tab") {
+      this.carrying.stop();
+      void this.catchUp();
+    }
     else return;
     if (event.key !== "Tab") event.preventDefault();
   }

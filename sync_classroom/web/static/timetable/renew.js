@@ -7,9 +7,12 @@ import { cellOf, focusOn, openToTab, stops } from "./cells.js";
 /**
  * Rejects as `fetchPart` does.
  * @param {HTMLElement} root @param {string[]} ids the parts to take out of the answer
+ * @param {() => boolean} wanted asked when the answer is there; else it is thrown away
+ * @returns {Promise<boolean>} whether the page was renewed
  */
-export async function renew(root, ids) {
+export async function renew(root, ids, wanted = () => true) {
   const html = await fetchPart(root.dataset.part ?? "");
+  if (!wanted()) return false;
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const giveBack = holdFocus(root);
   const scroll = root.querySelector(".tt-scroll");
@@ -27,6 +30,7 @@ export async function renew(root, ids) {
   openToTab(root);
   giveBack();
   void prove(root);
+  return true;
 }
 
 /** @param {string} id @returns {string} selects a lesson or a rule of the grid */
