@@ -7,6 +7,7 @@ from aiohttp import web
 from ...domain.problems import ProblemError
 from .. import terminal_page
 from . import (
+    access_log,
     calendar,
     calendar_day,
     calendar_forms,
@@ -19,6 +20,7 @@ from . import (
     recording,
     reports,
     roster,
+    rules,
     terminals,
     timetable,
     timetable_editor,
@@ -56,6 +58,8 @@ def page_routes() -> tuple[PageRoute, ...]:
         *coverage.ROUTES,
         *coverage_places.ROUTES,
         *reports.ROUTES,
+        *rules.ROUTES,
+        *access_log.ROUTES,
         *timetable_import.ROUTES,
         *timetable_export.ROUTES,
         *timetable_feeds.ROUTES,

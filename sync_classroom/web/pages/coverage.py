@@ -55,8 +55,8 @@ async def show(request: web.Request) -> web.StreamResponse:
         problem=frame.t(complaint) if complaint else None,
         **basis(frame, period, now, later, await coverage.waiting()),
         headlines=tables.headlines(
-            frame, tables.HEADLINES, tables.measures(now), tables.measures(before) if before else None,
-            now.rules,
+            frame, tables.HEADLINES, tables.measures(now),
+            tables.measures(before) if before else None, now.rules,
         ),
         schools=tables.school_rows(now, frame.roster, later),
         total=tables.total_row(frame, now, later),

@@ -44,7 +44,8 @@ NO_PAGES = (
     "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
     "/timetable/export.xlsx",
     # They need a report or a publication: test_reports.py.
-    "/coverage/publications/{no}", "/coverage/reports/{report}", "/coverage/reports/{report}/{file}",
+    "/coverage/publications/{no}", "/coverage/reports/{report}",
+    "/coverage/reports/{report}/{file}",
 )  # fmt: skip
 
 
