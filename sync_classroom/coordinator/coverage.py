@@ -450,8 +450,7 @@ def assembled(
     orders: Sequence[Push] = (),
     pushed: Evidence | None = None,
 ) -> CoverageFigures:
-    """The figures that a period's kept sums come to, with its push orders and what is known of
-    them."""
+    """The figures that a period's kept sums and its push orders come to."""
     inside = Programme(roster, first, last)
     push = pushes_of(orders, pushed or Evidence(rules), inside.schools)
     return assemble(rolled.groups, inside, rules, rolled.meetings, push)

@@ -136,7 +136,7 @@ def changed(frame: Frame, form: Form, latest: Rules) -> dict[str, int | float]:
         elif number != values[field.name]:
             found[field.name] = number
     both = {**values, **found}
-    if both["partial"] > both["held"]:
+    if float(both["partial"]) > float(both["held"]):
         form.wrong("partial", frame.t("「部分」的比例不能高于「已开」的比例。"))
     return found
 
