@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
 from ...domain.accounts import Role
+from ...domain.calendar import iso_week
 from ...domain.coverage import CoverageFigures, Ratio
 from ...domain.ids import ClassroomId, SchoolId
 from ...domain.rollup import SeatResult
@@ -63,7 +65,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         rooms=tables.room_groups(now, frame.roster, only, later),
         subjects=tables.subject_rows(now, later),
         heat=tables.heat_map(frame, now, later),
-        trend=weeks_of(frame, now, {k: f.held_rate for k, f in now.by_week.items()}),
+        trend=weeks_of(frame, now, {k: f.held_rate for k, f in now.by_week.items()}, later),
         build=build(frame.roster, frame.services.settings.targets, frame.today),
         causes=tables.cause_rows(now.causes, later),
         matrix=tables.matrix_rows(now, frame.roster),
@@ -93,13 +95,22 @@ def within(
     return tuple(s for s in seats if school in (None, s.school) and room in (None, s.classroom))
 
 
-def weeks_of(frame: Frame, now: CoverageFigures, by_week: Mapping[str, Ratio]) -> Trend | None:
+def weeks_of(
+    frame: Frame,
+    now: CoverageFigures,
+    by_week: Mapping[str, Ratio],
+    later: Iterable[SeatResult],
+) -> Trend | None:
     """The held rate by week, each week under its name and with the days that are counted."""
     named = {}
     for week in by_week:
         monday = tables.monday_of_week(week)
         named[week] = (tables.week_name(frame, monday), *tables.week_days(now, monday))
-    return trend(by_week, named)
+    waiting: Counter[str] = Counter()
+    for seat in later:
+        waiting[iso_week(seat.date)] += seat.periods
+    to_come = {week for week, n in waiting.items() if n == by_week[week].denominator}
+    return trend(by_week, named, to_come)
 
 
 def basis(

@@ -115,7 +115,7 @@ async def _page(
         crumbs=crumbs,
         headlines=tables.headlines(frame, codes, values, earlier, now.rules),
         total=tables.place_row(title, figures, later),
-        trend=weeks_of(frame, now, by_week),
+        trend=weeks_of(frame, now, by_week, later),
         causes=tables.cause_rows(tally(all_seats, {}).causes(), later),
         rooms=rooms,
         modes=MODES if school else (),

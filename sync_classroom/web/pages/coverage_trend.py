@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -55,12 +55,14 @@ class Trend:
 
 
 def trend(
-    by_week: Mapping[str, Ratio], named: Mapping[str, tuple[str, date, date]]
+    by_week: Mapping[str, Ratio],
+    named: Mapping[str, tuple[str, date, date]],
+    to_come: Collection[str] = (),
 ) -> Trend | None:
     """The held rate week by week; `named` gives each week's name and counted days.
 
-    None with fewer than two weeks: one place is no trend. A week without anything due has no place,
-    and no line leads over it.
+    None with fewer than two weeks: one place is no trend. A week without anything due, and one
+    of those `to_come`, of which no lesson is over, has no place, and no line leads over it.
     """
     if len(by_week) < 2:
         return None
@@ -69,7 +71,7 @@ def trend(
     lines: list[Line] = []
     for n, (ident, held) in enumerate(by_week.items()):
         name, first, last = named[ident]
-        share = held.value
+        share = None if ident in to_come else held.value
         week = Week(
             ident, name, _percent((n + 0.5) / len(by_week)),
             None if share is None else _height(share), n % step == 0, first, last,

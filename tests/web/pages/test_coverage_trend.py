@@ -28,6 +28,13 @@ def test_each_week_has_its_place_and_no_line_leads_over_one_without_lessons() ->
     assert found.grid == (("100 %", "6.0000%"), ("50 %", "50.0000%"), ("0 %", "94.0000%"))
 
 
+def test_a_week_of_which_no_lesson_is_over_has_no_place_yet() -> None:
+    found = trend(WEEKS, NAMED, {"2026-W37"})
+    assert found is not None
+    assert [w.y for w in found.weeks] == ["50.0000%", None, None]
+    assert found.lines == ()
+
+
 def test_one_week_is_no_trend() -> None:
     assert trend({"2026-W36": Ratio(1, 2)}, NAMED) is None
 
