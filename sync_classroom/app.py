@@ -296,6 +296,7 @@ def _service_settings(
         trusted_proxies=settings.trusted_proxies,
         recordings=settings.relay.recording_dir,
         simulated=simulated,
+        targets=tuple((t.by, t.classrooms) for t in settings.reports.targets),
     )
 
 

@@ -7,8 +7,8 @@ that they are what the facts say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
@@ -37,7 +37,7 @@ from ..domain.programme import Programme
 from ..domain.rollup import Groups, SeatResult, groups_of, result_of
 from ..domain.roster import Roster
 from ..domain.rules import Rules, RulesVersion
-from ..domain.snapshot import Difference, differences
+from ..domain.snapshot import Difference, every_difference
 from ..domain.timetable import Push
 from .coverage_problems import unknown_rule
 from .evidence import EvidenceService
@@ -193,8 +193,14 @@ class CoverageService:
         state: SeatState | None = None,
         limit: int = MAX_SEATS,
         after: SeatResult | None = None,
+        newest: bool = False,
+        without: Collection[OccurrenceId] = (),
+        skip: int = 0,
     ) -> Sequence[SeatResult]:
-        """Single seats by date, lesson and seat, at most `limit` from `after` the last one seen."""
+        """Single seats by date, lesson and seat, at most `limit` from `after` the last one seen.
+
+        `newest`: the latest day first; `skip` so many. `without` the seats of these lessons.
+        """
         _check_period(first, last)
         return await self._store.seat_results(
             first,
@@ -203,6 +209,9 @@ class CoverageService:
             classroom=classroom,
             states=() if state is None else (state,),
             after=None if after is None else (after.date, after.occurrence, after.seat),
+            newest=newest,
+            without=without,
+            skip=skip,
             limit=max(1, min(limit, MAX_SEATS)),
         )
 
@@ -231,9 +240,11 @@ class CoverageService:
         recomputed = await self._evidence.coverage(first, last, rules=kept.rules)
         schools = {r.id: r.school for r in self._roster.current().classrooms.values()}
         raw = [result_of(s, schools[s.seat.classroom]) for s in recomputed.seats]
-        found = list(_different("figures", kept.to_dict(), CoverageFigures.to_dict(recomputed)))
+        found = list(
+            every_difference("figures", kept.to_dict(), CoverageFigures.to_dict(recomputed))
+        )
         stored = await self._all_seats(first, last)
-        found += _different("seats", _by_seat(stored), _by_seat(raw))
+        found += every_difference("seats", _by_seat(stored), _by_seat(raw))
         classes = self._roster.current().classes
         raw.sort(key=lambda s: s.date)
         by_day = {day: groups_of(group, classes) for day, group in groupby(raw, lambda s: s.date)}
@@ -428,10 +439,14 @@ class CoverageService:
         actor: str | None = None,
         what: str | None = None,
         before: int | None = None,
+        from_at: datetime | None = None,
+        to_at: datetime | None = None,
         limit: int = 100,
     ) -> Sequence[AccessEntry]:
-        """The latest entries of the access log, newest first."""
-        return await self._store.accesses(actor=actor, what=what, before=before, limit=limit)
+        """The latest entries of the access log, newest first; of `[from_at, to_at)`."""
+        return await self._store.accesses(
+            actor=actor, what=what, before=before, from_at=from_at, to_at=to_at, limit=limit
+        )
 
 
 def assembled(
@@ -443,30 +458,14 @@ def assembled(
     orders: Sequence[Push] = (),
     pushed: Evidence | None = None,
 ) -> CoverageFigures:
-    """The figures that a period's kept sums come to, with its push orders and what is known of
-    them."""
+    """The figures that a period's kept sums and its push orders come to."""
     inside = Programme(roster, first, last)
     push = pushes_of(orders, pushed or Evidence(rules), inside.schools)
     return assemble(rolled.groups, inside, rules, rolled.meetings, push)
 
 
 def _by_seat(seats: Sequence[SeatResult]) -> dict[str, dict[str, Any]]:
-    return {
-        f"{s.occurrence}/{s.seat}": {f.name: getattr(s, f.name) for f in fields(s)} for s in seats
-    }
-
-
-def _different(
-    path: str, kept: Mapping[str, Any], found: Mapping[str, Any]
-) -> Iterator[Difference]:
-    """Every value that differs, also where only one side has one."""
-    seen: set[str] = set()
-    for each in differences(kept, found):
-        seen.add(each.path)
-        yield Difference(f"{path}.{each.path}", each.published, each.found)
-    for each in differences(found, kept):
-        if each.path not in seen:
-            yield Difference(f"{path}.{each.path}", each.found, each.published)
+    return {f"{s.occurrence}/{s.seat}": asdict(s) for s in seats}
 
 
 def _shown(groups: Groups) -> str:

@@ -119,9 +119,15 @@ class RollupStore(Protocol):
         classroom: ClassroomId | None = None,
         states: Collection[SeatState] = (),
         after: tuple[date, OccurrenceId, str] | None = None,
+        newest: bool = False,
+        without: Collection[OccurrenceId] = (),
+        skip: int = 0,
         limit: int,
     ) -> Sequence[SeatResult]:
-        """Single seats by date, lesson and seat, from after the one named."""
+        """Single seats by date, lesson and seat, from after the one named.
+
+        `newest`: the latest date first, then by lesson and seat. `without` these lessons.
+        """
         ...
 
     async def results_of(self, lessons: Collection[OccurrenceId]) -> Sequence[SeatResult]:
@@ -207,7 +213,12 @@ class AccessLogStore(Protocol):
         actor: str | None = None,
         what: str | None = None,
         before: int | None = None,
+        from_at: datetime | None = None,
+        to_at: datetime | None = None,
         limit: int,
     ) -> Sequence[AccessEntry]:
-        """The latest entries, newest first: of one person, of one kind, before a number."""
+        """The latest entries, newest first: of one person, of one kind, before a number.
+
+        Of `[from_at, to_at)`, aware.
+        """
         ...

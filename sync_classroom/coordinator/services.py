@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -45,6 +45,7 @@ class ServiceSettings:
     `Secure` and the `__Host-` prefix. `trusted_proxies` are addresses or networks whose
     `X-Forwarded-For` is believed. `recordings` is the folder the relay keeps recordings in, None
     if it keeps none. `simulated`: everything in the database is made up, and every page says so.
+    `targets`: by which day how many remote classrooms are to be in commission.
     """
 
     public_url: str
@@ -55,6 +56,7 @@ class ServiceSettings:
     trusted_proxies: tuple[str, ...] = ()
     recordings: Path | None = None
     simulated: bool = False
+    targets: tuple[tuple[date, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

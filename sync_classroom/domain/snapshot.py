@@ -98,3 +98,16 @@ def _of_seats(value: Any) -> bool:
 
 def _by_seat(records: list[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     return {f"{r['occurrence']}/{r['seat']}": r for r in records}
+
+
+def every_difference(
+    path: str, kept: Mapping[str, Any], found: Mapping[str, Any]
+) -> Iterator[Difference]:
+    """Every value below `path` that differs, also where only one side has one."""
+    seen: set[str] = set()
+    for each in differences(kept, found):
+        seen.add(each.path)
+        yield Difference(f"{path}.{each.path}", each.published, each.found)
+    for each in differences(found, kept):
+        if each.path not in seen:
+            yield Difference(f"{path}.{each.path}", each.found, each.published)

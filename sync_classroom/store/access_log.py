@@ -28,9 +28,14 @@ class AccessLogQueries(Queries):
         actor: str | None = None,
         what: str | None = None,
         before: int | None = None,
+        from_at: datetime | None = None,
+        to_at: datetime | None = None,
         limit: int,
     ) -> Sequence[AccessEntry]:
-        """The latest entries, newest first: of one person, of one kind, before a number."""
+        """The latest entries, newest first: of one person, of one kind, before a number.
+
+        Of `[from_at, to_at)`, aware.
+        """
         statement = select(access_log).order_by(access_log.c.seq.desc()).limit(limit)
         if actor is not None:
             statement = statement.where(access_log.c.actor == actor)
@@ -38,6 +43,10 @@ class AccessLogQueries(Queries):
             statement = statement.where(access_log.c.what == what)
         if before is not None:
             statement = statement.where(access_log.c.seq < before)
+        if from_at is not None:
+            statement = statement.where(access_log.c.at >= from_at)
+        if to_at is not None:
+            statement = statement.where(access_log.c.at < to_at)
         async with self._database.read() as connection:
             return [
                 AccessEntry(row.seq, row.at, row.actor, row.what, row.target)

@@ -86,17 +86,26 @@ class FigureQueries(Queries):
         classroom: ClassroomId | None = None,
         states: Collection[SeatState] = (),
         after: tuple[date, OccurrenceId, str] | None = None,
+        newest: bool = False,
+        without: Collection[OccurrenceId] = (),
+        skip: int = 0,
         limit: int,
     ) -> Sequence[SeatResult]:
-        """Single seats by date, lesson and seat, from after the one named."""
+        """Single seats by date, lesson and seat, from after the one named.
+
+        `newest`: the latest date first, then by lesson and seat. `without` these lessons.
+        """
         r = seat_results.c
         async with self._database.read() as connection:
             statement = (
                 select(seat_results)
                 .where(r.rules == await _number(connection), r.date.between(first, last))
-                .order_by(r.date, r.occurrence, r.seat)
+                .order_by(r.date.desc() if newest else r.date, r.occurrence, r.seat)
+                .offset(skip)
                 .limit(limit)
             )
+            if without:
+                statement = statement.where(r.occurrence.not_in(sorted(without)))
             if school is not None:
                 statement = statement.where(r.school == school)
             if classroom is not None:

@@ -32,7 +32,7 @@ class CoverageOut(Out):
 async def read_coverage(call: Call[None, Days]) -> CoverageOut:
     """Coverage of at most three years, from what is kept of the facts; seconds old at most."""
     first, last = checked_days(call.query, MAX_DAYS)
-    await call.services.coverage.log_access(call.user.id, "coverage.api", f"{first}…{last}")
+    await call.services.coverage.log_access(call.user.login, "coverage.api", f"{first}…{last}")
     return CoverageOut(**await call.services.coverage.report(first, last))
 
 

@@ -146,7 +146,7 @@ async def set_rules(call: Call[RulesIn, None]) -> RulesVersionOut:
             body.changes,
             reason=body.reason,
             valid_from=body.valid_from,
-            actor=call.user.id,
+            actor=call.user.login,
             key=call.key,
         )
     )
@@ -161,7 +161,7 @@ async def adjust(call: Call[AdjustmentIn, None]) -> AdjustmentOut:
         body.credit_from,
         body.credit_to,
         reason=body.reason,
-        actor=call.user.id,
+        actor=call.user.login,
         key=call.key,
     )
     return AdjustmentOut(id=fact.id)
@@ -170,7 +170,7 @@ async def adjust(call: Call[AdjustmentIn, None]) -> AdjustmentOut:
 async def post_facts(call: Call[FactsIn, None]) -> FactsOut:
     """Append facts that another system knows of, all or none of them well formed."""
     facts = [parse_fact(values) for values in call.body.facts]
-    return FactsOut(new=await call.services.coverage.post_facts(facts, call.user.id))
+    return FactsOut(new=await call.services.coverage.post_facts(facts, call.user.login))
 
 
 async def read_chain(call: Call[None, ChainDays]) -> ChainOut:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync_classroom.domain.fields import MalformedError
-from sync_classroom.domain.snapshot import Difference, differences, parse_snapshot
+from sync_classroom.domain.snapshot import Difference, differences, every_difference, parse_snapshot
 
 FIGURES = {"totals": {"due_periods": 3}, "period": {"from": "2026-09-01", "to": "2026-09-30"}}
 
@@ -76,3 +76,12 @@ def test_seats_are_compared_one_by_one_in_any_order() -> None:
     assert list(
         differences({"seats": [one, two]}, {"seats": [two, {**one, "state": "missed"}]})
     ) == [Difference("seats.o1/s1.state", "held", "missed")]
+
+
+def test_what_only_one_side_has_is_a_difference_either_way() -> None:
+    kept, found = {"a": 1, "b": {"x": 1}}, {"a": 1, "b": {"x": 2}, "c": 3}
+    assert [d.to_dict() for d in every_difference("p", kept, found)] == [
+        {"path": "p.b.x", "published": 1, "found": 2},
+        {"path": "p.c", "published": None, "found": 3},
+    ]
+    assert list(every_difference("p", found, found)) == []

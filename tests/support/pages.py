@@ -205,6 +205,7 @@ async def office(
                     subject="数学",
                 )
                 await book(store, later, key="maths", gap_s=0)
+                await served.services.coverage.settle()
             yield served
     finally:
         await store.close()

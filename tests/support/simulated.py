@@ -49,6 +49,7 @@ async def simulated_site(folder: Path) -> AsyncIterator[Site]:
         async with site(
             folder, store=store, clock=clock, national=NATIONAL, simulated=True
         ) as served:
+            await served.services.coverage.settle()
             yield served
     finally:
         await store.close()

@@ -43,6 +43,10 @@ PAGES = (
     (f"/coverage?{DATES}", 120),
     (f"/coverage?{DATES}&school=remote-3", 100),
     (f"/coverage?{WEEK}", 100),
+    (f"/coverage/schools/remote-3?{DATES}", 20),
+    (f"/coverage/schools/remote-3?{WEEK}", 15),
+    (f"/coverage/classrooms/remote-3-r1?{DATES}", 10),
+    ("/coverage/classrooms/remote-3-r1?from=2026-09-05&to=2026-09-06", 7),
     ("/coverage?from=2026-09-09&to=2026-09-09", 60),
     ("/coverage?from=2026-09-05&to=2026-09-06", 10),  # a weekend: nothing due, no rate of 0 or 1
 )

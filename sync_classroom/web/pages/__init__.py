@@ -7,10 +7,12 @@ from aiohttp import web
 from ...domain.problems import ProblemError
 from .. import terminal_page
 from . import (
+    access_log,
     calendar,
     calendar_day,
     calendar_forms,
     coverage,
+    coverage_places,
     door,
     lesson,
     lesson_form,
@@ -18,6 +20,7 @@ from . import (
     recording,
     reports,
     roster,
+    rules,
     terminals,
     timetable,
     timetable_editor,
@@ -53,7 +56,10 @@ def page_routes() -> tuple[PageRoute, ...]:
         *roster.ROUTES,
         *people.ROUTES,
         *coverage.ROUTES,
+        *coverage_places.ROUTES,
         *reports.ROUTES,
+        *rules.ROUTES,
+        *access_log.ROUTES,
         *timetable_import.ROUTES,
         *timetable_export.ROUTES,
         *timetable_feeds.ROUTES,

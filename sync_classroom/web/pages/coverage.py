@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
 from ...domain.accounts import Role
+from ...domain.calendar import iso_week
+from ...domain.coverage import CoverageFigures, Ratio
 from ...domain.ids import ClassroomId, SchoolId
-from ...domain.rules import Rules
+from ...domain.rollup import SeatResult
 from ..i18n import mark
 from . import coverage_tables as tables
+from .coverage_seats import STATE_CHOICES, seat_page
+from .coverage_trend import Trend, build, trend
 from .frame import Frame
-from .period import PRESETS, asked, preset
+from .period import PRESETS, Period, asked, preset
 from .route import BUREAU, PageRoute
-from .words import SEAT_WORDS
 
-# Seats shown at once; a term has thousands, and nobody reads more on one page.
-SEATS_PER_PAGE: Final = 50
-_STATES: Final = (*SEAT_WORDS, tables.NOT_YET.shape)
-_MODES: Final = (
+MODES: Final = (
     ("live", mark("同步帮扶直播")),
     ("research", mark("在线帮扶教研")),
     ("push", mark("精准帮扶推送")),
 )
+# A preset begins with the whole programme again.
+_WHOLE: Final = {"from": None, "to": None, "page": None}
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -31,75 +35,111 @@ async def show(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     query = request.query
     period, complaint = asked(query, frame.today, frame.roster)
-    evidence = frame.services.evidence
-    now = await evidence.coverage(period.first, period.last)
-    before = await evidence.coverage(*period.before)
+    coverage = frame.services.coverage
+    now = await coverage.figures(period.first, period.last)
+    before = await compared(frame, period)
+    later = await coverage.pending(period.first, period.last)
     school = SchoolId(query.get("school", ""))
     only = school if school in now.by_school else None
-    room = query.get("room", "") if ClassroomId(query.get("room", "")) in now.by_classroom else ""
-    state = query.get("state", "") if query.get("state", "") in _STATES else ""
-    unfinished = await frame.services.lessons.unfinished(s.occurrence for s in now.seats)
-    rows = tables.seat_rows(now, frame.roster, unfinished, only, room, state)
-    pages = max(1, -(-len(rows) // SEATS_PER_PAGE))
-    later = now.pending(unfinished)
-    page = min(max(1, int(query["page"])), pages) if _is_page(query.get("page", "")) else 1
+    room = ClassroomId(query.get("room", ""))
+    in_room = room if room in now.by_classroom else None
+    figures = now.totals
+    if in_room:
+        figures = now.by_classroom[in_room]
+    elif only:
+        figures = now.by_school[only].figures
+    seats = await seat_page(
+        frame, period, figures, within(later, only, in_room), school=only, classroom=in_room
+    )
+    await coverage.log_access(frame.user.login, "coverage.page", f"{period.first}…{period.last}")
     return frame.render(
         "coverage.html",
         problem=frame.t(complaint) if complaint else None,
-        period=period,
-        before=period.before,
-        presets=[
-            (name, text, frame.link(**{**_WHOLE, "period": name}), period.preset == name)
-            for name, text in PRESETS
-            if preset(name, frame.today, frame.roster)
-        ],
-        cut_off=frame.now,
-        rules=now.rules,
-        thresholds=_thresholds(frame, now.rules),
-        headlines=tables.headlines(frame, now, before),
-        pending=sum(s.occurrence.periods for s in later),
+        **basis(frame, period, now, later, await coverage.waiting()),
+        headlines=tables.headlines(
+            frame, tables.HEADLINES, tables.measures(now),
+            tables.measures(before) if before else None, now.rules,
+        ),
         schools=tables.school_rows(now, frame.roster, later),
         total=tables.total_row(frame, now, later),
         rooms=tables.room_groups(now, frame.roster, only, later),
         subjects=tables.subject_rows(now, later),
         heat=tables.heat_map(frame, now, later),
-        causes=tables.cause_rows(now, later),
+        trend=weeks_of(frame, now, {k: f.held_rate for k, f in now.by_week.items()}, later),
+        build=build(frame.roster, frame.services.settings.targets, frame.today),
+        causes=tables.cause_rows(now.causes, later),
         matrix=tables.matrix_rows(now, frame.roster),
-        modes=_MODES,
-        words=tables.STACK_WORDS,
+        givers=tables.giver_groups(now, frame.roster),
+        modes=MODES,
         only=only,
-        room=room,
-        room_name=frame.roster.classrooms[ClassroomId(room)].name if room else "",
+        room=in_room or "",
+        room_name=frame.roster.classrooms[in_room].name if in_room else "",
         school_name=frame.roster.schools[only].name if only else "",
-        state=state,
-        states=[(code, SEAT_WORDS[code]) for code in SEAT_WORDS]
-        + [(tables.NOT_YET.shape, tables.NOT_YET)],
-        rows=rows[(page - 1) * SEATS_PER_PAGE : page * SEATS_PER_PAGE],
-        found=len(rows),
-        page_no=page,
-        pages=pages,
-        link=frame.link,
-        any_seats=bool(now.seats),
+        seats=seats,
+        any_seats=bool(now.by_week),
         may_plan=frame.may(Role.ADMIN),
-    )
+    )  # fmt: skip
 
 
-# A preset begins with the whole programme again.
-_WHOLE: Final = {"from": None, "to": None, "page": None}
+async def compared(frame: Frame, period: Period) -> CoverageFigures | None:
+    """The figures of as many days before, None with `?compare=none`."""
+    if frame.request.query.get("compare") == "none":
+        return None
+    return await frame.services.coverage.figures(*period.before)
 
 
-def _is_page(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 6
+def within(
+    seats: tuple[SeatResult, ...], school: SchoolId | None, room: ClassroomId | None
+) -> tuple[SeatResult, ...]:
+    """The seats of one school or one classroom, if asked for one."""
+    return tuple(s for s in seats if school in (None, s.school) and room in (None, s.classroom))
 
 
-def _thresholds(frame: Frame, rules: Rules) -> str:
-    """The rules in one line, because every figure rests on them."""
-    return frame.t(
-        "送达 ≥ %(delivered)s 的包被确认；已开 ρ ≥ %(held)s；部分 ρ ≥ %(partial)s",
-        delivered=f"{rules.delivered_ratio * 100:g} %",
-        held=f"{rules.held:g}",
-        partial=f"{rules.partial:g}",
-    )
+def weeks_of(
+    frame: Frame,
+    now: CoverageFigures,
+    by_week: Mapping[str, Ratio],
+    later: Iterable[SeatResult],
+) -> Trend | None:
+    """The held rate by week, each week under its name and with the days that are counted."""
+    named = {}
+    for week in by_week:
+        monday = tables.monday_of_week(week)
+        named[week] = (tables.week_name(frame, monday), *tables.week_days(now, monday))
+    waiting: Counter[str] = Counter()
+    for seat in later:
+        waiting[iso_week(seat.date)] += seat.periods
+    to_come = {week for week, n in waiting.items() if n == by_week[week].denominator}
+    return trend(by_week, named, to_come)
+
+
+def basis(
+    frame: Frame,
+    period: Period,
+    now: CoverageFigures,
+    later: tuple[SeatResult, ...],
+    waiting: int,
+) -> dict[str, Any]:
+    """What every page of figures says of its period and of what the figures rest on."""
+    return {
+        "period": period,
+        "before": period.before,
+        "before_key": "/".join(day.isoformat() for day in period.before),
+        "comparing": frame.request.query.get("compare") != "none",
+        "presets": [
+            (name, text, frame.link(**{**_WHOLE, "period": name}), period.preset == name)
+            for name, text in PRESETS
+            if preset(name, frame.today, frame.roster)
+        ],
+        "cut_off": frame.now,
+        "rules": now.rules,
+        "pending": sum(s.periods for s in later),
+        "waiting": waiting,
+        "words": tables.STACK_WORDS,
+        "states": STATE_CHOICES,
+        "link": frame.link,
+        "dates": f"from={period.first}&to={period.last}",
+    }
 
 
 ROUTES = (PageRoute("coverage", "GET", "/coverage", show, BUREAU),)

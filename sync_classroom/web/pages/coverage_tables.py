@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from ...domain.coverage import Coverage, Figures, Ratio, SeatEvidence, SeatState
-from ...domain.ids import ClassroomId, OccurrenceId, SchoolId
+from ...domain.calendar import iso_week
+from ...domain.coverage import CoverageFigures, Figures, Ratio, SeatState
+from ...domain.crediting import Cause
+from ...domain.definitions import DEFINITIONS, Unit
+from ...domain.ids import SchoolId
+from ...domain.rollup import SeatResult, WeekCell
 from ...domain.roster import Roster
+from ...domain.rules import Rules
 from ..formats import Rate, rate, term_on, week_of
 from ..i18n import mark
 from .frame import Frame
-from .words import CAUSE_WORDS, SEAT_WORDS, Word
+from .words import CAUSE_WORDS, Word
 
 K = TypeVar("K")
+
+_NO_CELL: Final = WeekCell()
 
 # The order in which a stacked bar shows states, and the shape code that colours each.
 _STACK: Final = (
@@ -40,16 +47,28 @@ _HEAT: Final = ((0.95, "4"), (0.8, "3"), (0.5, "2"), (0.0, "1"))
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A measure as it is written; `exact` is what the audit has."""
+
+    value: str
+    fraction: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
 class Headline:
-    """One figure at the top: how it is written, compared, and defined; `exact` is what the audit
-    has."""
+    """One figure at the top: how it is written, compared, and defined.
+
+    `change` and `direction` ("up", "down", "same") are "" and `before` None where there is nothing
+    to compare with.
+    """
 
     code: str
     name: str
-    value: str
-    exact: str
-    fraction: str
+    now: Value
+    before: Value | None
     change: str
+    direction: str
     formula: str
 
 
@@ -79,6 +98,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Giver:
+    """What one teacher, or one host school, gave to the remote side."""
+
+    id: str
+    name: str
+    host_periods: int
+    host_s: int
+    host_rate: Rate
+    held_rate: Rate
+    attendances: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoomGroup:
     """The classrooms of one school."""
 
@@ -104,54 +136,102 @@ class HeatMap:
     rows: tuple[tuple[str, str, tuple[HeatCell, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeatRow:
-    """One seat of the list."""
+# What a bureau asks for first; then what those figures rest on.
+HEADLINES: Final = (
+    "held_rate",
+    "due_periods",
+    "held_periods",
+    "school_coverage",
+    "classroom_coverage",
+    "credited_s",
+    "build_progress",
+    "evidence_complete",
+    "adjusted_share",
+    "regular_rate",
+    "mode_coverage",
+)
+# Those that can be said of one school, and of one classroom.
+OF_SCHOOL: Final = (
+    "held_rate",
+    "due_periods",
+    "held_periods",
+    "classroom_coverage",
+    "credited_s",
+    "evidence_complete",
+    "adjusted_share",
+)
+OF_ROOM: Final = (
+    "held_rate",
+    "due_periods",
+    "held_periods",
+    "credited_s",
+    "fidelity",
+    "evidence_complete",
+    "adjusted_share",
+)
 
-    seat: SeatEvidence
-    word: Word
-    cause: str | None
-    room: str
-    school: str
-    subject: str
+
+def measures(coverage: CoverageFigures) -> dict[str, Any]:
+    """Every measure of the whole programme under its code name, rates as `Ratio`."""
+    return {
+        f.name: getattr(thing, f.name)
+        for thing in (coverage.totals, coverage.reach)
+        for f in fields(thing)
+    }
 
 
-def headlines(frame: Frame, now: Coverage, before: Coverage) -> tuple[Headline, ...]:
-    """The measures a bureau asks for first, each with its fraction and formula."""
-    t, f = frame.t, frame.format
-    a, b = now.totals, before.totals
+def headlines(
+    frame: Frame,
+    codes: Sequence[str],
+    now: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    rules: Rules,
+) -> tuple[Headline, ...]:
+    """The measures asked for, each with its fraction, formula and change since `before`."""
     # Nothing planned before is no standard to compare with.
-    compared = b.due_seats > 0
+    if before is not None and not before["due_seats"]:
+        before = None
+    language = frame.tongue.code
+    found: list[Headline] = []
+    for code in codes:
+        known = DEFINITIONS[code]
+        change, direction = (
+            ("", "") if before is None else _change(frame, known.unit, now[code], before[code])
+        )
+        found.append(
+            Headline(
+                code,
+                known.name(language),
+                _value(frame, known.unit, now[code]),
+                _value(frame, known.unit, before[code]) if before is not None else None,
+                change,
+                direction,
+                known.formula(language, rules),
+            )
+        )
+    return tuple(found)
 
-    def share(code: str, name: str, x: Ratio, y: Ratio, formula: str) -> Headline:
-        written = rate(x.numerator, x.denominator)
-        change = points(x, y) if compared else ""
-        exact = written.exact
-        return Headline(code, t(name), written.percent, exact, written.fraction, change, t(formula))
 
-    def amount(code: str, name: str, x: int, y: int, formula: str) -> Headline:
-        change = f"{x - y:+d}" if compared else ""
-        return Headline(code, t(name), str(x), str(x), "", change, t(formula))
+def _value(frame: Frame, unit: Unit, value: Any) -> Value:
+    if unit is Unit.RATIO:
+        written = rate(value.numerator, value.denominator)
+        return Value(written.percent, written.fraction, written.exact)
+    if unit is Unit.SECONDS:
+        return Value(frame.format.duration(value), "", str(value))
+    return Value(str(value), "", str(value))
 
-    return (
-        share("held_rate", mark("开课率"), a.held_rate, b.held_rate,
-              mark("实开课时 ÷ 应开课时")),
-        amount("due_periods", mark("应开课时"), a.due_periods, b.due_periods,
-               mark("每间听课教室每节课的课时之和，上课前有因取消的和调走的除外")),
-        amount("held_periods", mark("实开课时"), a.held_periods, b.held_periods,
-               mark("状态为「已开」的听课教室的课时之和：有效听讲达到计划时长的规定比例")),
-        share("school_coverage", mark("学校覆盖率"), now.reach.school_coverage,
-              before.reach.school_coverage, mark("至少有一次「已开」的受援校 ÷ 期内在册的受援校")),
-        share("classroom_coverage", mark("教室覆盖率"), now.reach.classroom_coverage,
-              before.reach.classroom_coverage,
-              mark("至少有一次「已开」的受援教室 ÷ 期内已启用的受援教室")),
-        Headline("credited_s", t(mark("听课时长")), f.duration(a.credited_s), str(a.credited_s), "",
-                 _longer(frame, a.credited_s - b.credited_s) if compared else "",
-                 t(mark("各教室确认收到、且主讲有画面的时间之和，只算计划时间内，未满的也算"))),
-        share("build_progress", mark("建设进度"), now.reach.build_progress,
-              before.reach.build_progress,
-              mark("期末已启用的受援教室 ÷ 建设目标；与使用情况分开算")),
-    )  # fmt: skip
+
+def _change(frame: Frame, unit: Unit, now: Any, before: Any) -> tuple[str, str]:
+    """The change as it is written, and which way it goes; "" where it cannot be said."""
+    if unit is Unit.RATIO:
+        if not now.denominator or not before.denominator:
+            return "", ""
+        change = frame.t("%(points)s 个百分点", points=points(now, before))
+        sign = now.numerator * before.denominator - before.numerator * now.denominator
+    else:
+        sign = now - before
+        change = _longer(frame, sign) if unit is Unit.SECONDS else f"{sign:+d}"
+    return change, "up" if sign > 0 else "down" if sign < 0 else "same"
 
 
 def points(now: Ratio, before: Ratio) -> str:
@@ -168,7 +248,7 @@ def _longer(frame: Frame, seconds: int) -> str:
     return f"{'-' if seconds < 0 else '+'}{frame.format.duration(abs(seconds))}"
 
 
-def stack(figures: Figures, pending: Sequence[SeatEvidence] = ()) -> tuple[Slice, ...]:
+def stack(figures: Figures, pending: Sequence[SeatResult] = ()) -> tuple[Slice, ...]:
     """A bar of due seats by state, widths in percent of the bar; `pending` have no state yet."""
     total = figures.due_seats
     early = Counter(seat.state for seat in pending)
@@ -190,7 +270,7 @@ def _row(
     ident: str,
     name: str,
     figures: Figures,
-    pending: Sequence[SeatEvidence],
+    pending: Sequence[SeatResult],
     reach: Ratio | None = None,
 ) -> Row:
     return Row(
@@ -207,51 +287,51 @@ def _row(
 
 
 def school_rows(
-    coverage: Coverage, roster: Roster, pending: Sequence[SeatEvidence] = ()
+    coverage: CoverageFigures, roster: Roster, pending: Sequence[SeatResult] = ()
 ) -> tuple[Row, ...]:
     """Every remote school of the programme in the period."""
-    later = _grouped(pending, lambda s: _owner(roster, s))
+    later = _grouped(pending, lambda s: s.school)
     return tuple(
         _row(school, _school(roster, school), f.figures, later[school], f.classroom_coverage)
         for school, f in coverage.by_school.items()
     )
 
 
-def total_row(frame: Frame, coverage: Coverage, pending: Sequence[SeatEvidence] = ()) -> Row:
+def total_row(frame: Frame, coverage: CoverageFigures, pending: Sequence[SeatResult] = ()) -> Row:
     """All of them together: the sums of the columns above it."""
     reach = coverage.reach.classroom_coverage
     return _row("", frame.t("合计"), coverage.totals, pending, reach)
 
 
-def subject_rows(coverage: Coverage, pending: Sequence[SeatEvidence] = ()) -> tuple[Row, ...]:
+def place_row(name: str, figures: Figures, pending: Sequence[SeatResult]) -> Row:
+    """One place alone."""
+    return _row("", name, figures, pending)
+
+
+def subject_rows(coverage: CoverageFigures, pending: Sequence[SeatResult] = ()) -> tuple[Row, ...]:
     """Subjects, most periods due first."""
-    later = _grouped(pending, lambda s: s.occurrence.subject)
+    later = _grouped(pending, lambda s: s.subject)
     rows = [_row(s, s, f, later[s]) for s, f in coverage.by_subject.items()]
     return tuple(sorted(rows, key=lambda r: (-r.due, r.name)))
 
 
 def _grouped(
-    seats: Sequence[SeatEvidence], key: Callable[[SeatEvidence], K]
-) -> defaultdict[K, list[SeatEvidence]]:
-    groups: defaultdict[K, list[SeatEvidence]] = defaultdict(list)
+    seats: Sequence[SeatResult], key: Callable[[SeatResult], K]
+) -> defaultdict[K, list[SeatResult]]:
+    groups: defaultdict[K, list[SeatResult]] = defaultdict(list)
     for seat in seats:
         groups[key(seat)].append(seat)
     return groups
 
 
-def _owner(roster: Roster, seat: SeatEvidence) -> SchoolId:
-    room = roster.classrooms.get(seat.seat.classroom)
-    return room.school if room else SchoolId("")
-
-
 def room_groups(
-    coverage: Coverage,
+    coverage: CoverageFigures,
     roster: Roster,
     school: SchoolId | None,
-    pending: Sequence[SeatEvidence] = (),
+    pending: Sequence[SeatResult] = (),
 ) -> tuple[RoomGroup, ...]:
     """Classrooms by school, of one school if asked."""
-    later = _grouped(pending, lambda s: s.seat.classroom)
+    later = _grouped(pending, lambda s: s.classroom)
     groups: dict[SchoolId, list[Row]] = defaultdict(list)
     for ident, figures in coverage.by_classroom.items():
         room = roster.classrooms.get(ident)
@@ -262,39 +342,69 @@ def room_groups(
     return tuple(RoomGroup(_school(roster, s), tuple(rows)) for s, rows in groups.items())
 
 
+def giver_groups(
+    coverage: CoverageFigures, roster: Roster
+) -> tuple[tuple[str, str, tuple[Giver, ...]], ...]:
+    """Host schools, then teachers, most periods given first: code of the group, title, rows."""
+    teachers = {t.id: t.name for t in roster.teachers.values()}
+    schools = [_giver(k, _school(roster, k), f) for k, f in coverage.by_host_school.items()]
+    people = [_giver(k, teachers.get(k, k), f) for k, f in coverage.by_teacher.items()]
+    return (
+        ("by_host_school", mark("主讲校"), _most_given(schools)),
+        ("by_teacher", mark("主讲教师"), _most_given(people)),
+    )
+
+
+def _giver(ident: str, name: str, figures: Figures) -> Giver:
+    given, held = figures.host_rate, figures.held_rate
+    return Giver(
+        ident,
+        name,
+        figures.host_periods,
+        figures.host_s,
+        rate(given.numerator, given.denominator),
+        rate(held.numerator, held.denominator),
+        figures.pupil_attendances,
+    )
+
+
+def _most_given(rows: list[Giver]) -> tuple[Giver, ...]:
+    return tuple(sorted(rows, key=lambda r: (-r.host_periods, r.name)))
+
+
 def heat_map(
-    frame: Frame, coverage: Coverage, pending: Sequence[SeatEvidence] = ()
+    frame: Frame, coverage: CoverageFigures, pending: Sequence[SeatResult] = ()
 ) -> HeatMap | None:
     """Held rate by school and week; None where there is nothing to compare."""
     roster = frame.roster
-    due: Counter[tuple[SchoolId, date]] = Counter()
-    held: Counter[tuple[SchoolId, date]] = Counter()
-    for seat in coverage.seats:
-        room = roster.classrooms.get(seat.seat.classroom)
-        if room is None or not seat.due:
-            continue
-        key = (room.school, _monday(seat.occurrence.date))
-        due[key] += seat.occurrence.periods
-        held[key] += seat.occurrence.periods if seat.held else 0
-    later = _grouped(pending, lambda s: (_owner(roster, s), _monday(s.occurrence.date)))
-    mondays = sorted({monday for _, monday in due})
+    cells = coverage.by_week_school
+    later = _grouped(pending, lambda s: (s.school, _monday(s.date)))
+    mondays = [
+        monday_of_week(week)
+        for week, row in cells.items()
+        if any(cell.due_periods for cell in row.values())
+    ]
     if not mondays:
         return None
+
+    def cell(school: SchoolId, monday: date) -> HeatCell:
+        found = cells[iso_week(monday)].get(school, _NO_CELL)
+        waiting = _periods(later[school, monday])
+        days = week_days(coverage, monday)
+        return _heat(found.held_periods, found.due_periods, waiting, days)
+
     rows = tuple(
-        (school, _school(roster, school),
-         tuple(_heat(held[school, m], due[school, m], _periods(later[school, m]),
-                     _days(coverage, m))
-               for m in mondays))
+        (school, _school(roster, school), tuple(cell(school, m) for m in mondays))
         for school in coverage.by_school
-    )  # fmt: skip
-    return HeatMap(tuple((_week(frame, m), m) for m in mondays), rows)
+    )
+    return HeatMap(tuple((week_name(frame, m), m) for m in mondays), rows)
 
 
 def _heat(held: int, due: int, pending: int, days: tuple[date, date]) -> HeatCell:
     return HeatCell(shade_of(held, due, pending), rate(held, due), *days)
 
 
-def _days(coverage: Coverage, monday: date) -> tuple[date, date]:
+def week_days(coverage: CoverageFigures, monday: date) -> tuple[date, date]:
     """The days of a week that are counted: what a cell leads to says the same as the cell."""
     sunday = monday + timedelta(days=6)
     return max(monday, coverage.first or monday), min(sunday, coverage.last or sunday)
@@ -316,7 +426,13 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _week(frame: Frame, monday: date) -> str:
+def monday_of_week(week: str) -> date:
+    """The Monday of an ISO week as it is written, `2026-W36`."""
+    year, _, number = week.partition("-W")
+    return date.fromisocalendar(int(year), int(number), 1)
+
+
+def week_name(frame: Frame, monday: date) -> str:
     """The teaching week, or the date of its Monday outside of terms."""
     friday = monday + timedelta(days=4)
     number = week_of(term_on(frame.roster, friday), friday)
@@ -325,58 +441,18 @@ def _week(frame: Frame, monday: date) -> str:
     return frame.t("第%(n)s周", n=number)
 
 
-def seat_rows(
-    coverage: Coverage,
-    roster: Roster,
-    unfinished: Collection[OccurrenceId],
-    school: SchoolId | None,
-    room: str,
-    state: str,
-) -> tuple[SeatRow, ...]:
-    """The seats asked for: latest lesson first, lessons still to come at the end."""
-    rows: list[SeatRow] = []
-    for seat in coverage.seats:
-        where = roster.classrooms.get(seat.seat.classroom)
-        if school is not None and (where is None or where.school != school):
-            continue
-        if room and seat.seat.classroom != ClassroomId(room):
-            continue
-        word = seat_word(seat, unfinished)
-        if state and state != (word.shape if word is NOT_YET else seat.state.value):
-            continue
-        rows.append(
-            SeatRow(
-                seat,
-                word,
-                CAUSE_WORDS.get(seat.cause.value) if seat.cause and word is not NOT_YET else None,
-                where.name if where else seat.seat.classroom,
-                _school(roster, where.school) if where else "",
-                seat.occurrence.subject,
-            )
-        )
-    rows.sort(key=lambda r: (r.seat.occurrence.starts_at, r.seat.occurrence.id), reverse=True)
-    # A stable sort: what can be judged comes before what is still to come.
-    rows.sort(key=lambda r: r.word is NOT_YET)
-    return tuple(rows)
-
-
-def seat_word(seat: SeatEvidence, unfinished: Collection[OccurrenceId]) -> Word:
-    """Its state, except that a lesson that is not over has not failed yet."""
-    return NOT_YET if seat.pending(unfinished) else SEAT_WORDS[seat.state.value]
-
-
-def _periods(seats: Sequence[SeatEvidence]) -> int:
-    return sum(s.occurrence.periods for s in seats)
+def _periods(seats: Sequence[SeatResult]) -> int:
+    return sum(s.periods for s in seats)
 
 
 def cause_rows(
-    coverage: Coverage, pending: Sequence[SeatEvidence] = ()
+    counted: Mapping[Cause, int], pending: Sequence[SeatResult] = ()
 ) -> tuple[tuple[str, str, int, str], ...]:
     """Causes of what was not held, in words, with their share of all of it, largest first.
 
     A lesson that is not over accuses nobody yet.
     """
-    causes = Counter(coverage.causes)
+    causes = Counter(counted)
     causes.subtract(s.cause for s in pending if s.cause is not None)
     total = sum(causes.values())
     rows = [(c.value, CAUSE_WORDS[c.value], n, _percent(n, total)) for c, n in causes.items() if n]
@@ -384,7 +460,7 @@ def cause_rows(
 
 
 def matrix_rows(
-    coverage: Coverage, roster: Roster
+    coverage: CoverageFigures, roster: Roster
 ) -> tuple[tuple[str, str, Mapping[str, int]], ...]:
     """School × mode counts: id, name, counts."""
     return tuple((s, _school(roster, s), modes) for s, modes in coverage.mode_matrix.items())

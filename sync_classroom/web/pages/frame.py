@@ -60,6 +60,7 @@ DONE: Final = {
     "report-published": mark("报告已发布，数字不再改动。"),
     "report-removed": mark("报告已删除。"),
     "restating": mark("已开始重算，结果会列在下面。"),
+    "rules": mark("新的一版规则已保存；到生效日期全部课次会重新计算，已发布的报告不变。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),

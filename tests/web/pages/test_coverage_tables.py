@@ -9,6 +9,7 @@ import pytest
 
 from sync_classroom.domain.coverage import Ratio, compute
 from sync_classroom.domain.ids import OccurrenceId, SchoolId
+from sync_classroom.domain.rollup import result_of
 from sync_classroom.domain.timetable import Plan
 from sync_classroom.web.pages import coverage_tables as tables
 from tests.support.pages import delivered, english
@@ -58,19 +59,11 @@ def test_subjects_are_in_order_of_weight() -> None:
     assert [(r.name, r.due) for r in tables.subject_rows(COVERAGE)] == [("英语", 3), ("数学", 2)]
 
 
-def test_a_lesson_to_come_has_not_failed_and_is_counted_as_pending() -> None:
-    rows = tables.seat_rows(COVERAGE, PLAN.roster, UNFINISHED, None, "", "")
-    assert [(r.subject, r.word.text) for r in rows] == [
-        ("英语", "已开"),
-        ("英语", "部分"),
-        ("英语", "未开"),
-        ("数学", "未上完"),
-    ]
-    assert rows[3].cause is None
-
-
 def test_what_is_pending_is_neither_missed_nor_blamed_on_anybody() -> None:
-    later = COVERAGE.pending(UNFINISHED)
+    later = [
+        result_of(s, PLAN.roster.classrooms[s.seat.classroom].school)
+        for s in COVERAGE.pending(UNFINISHED)
+    ]
     assert [(s.shape, s.seats, s.width) for s in tables.stack(COVERAGE.totals, later)] == [
         ("held", 1, "25.0000%"),
         ("partial", 1, "25.0000%"),
@@ -80,14 +73,16 @@ def test_what_is_pending_is_neither_missed_nor_blamed_on_anybody() -> None:
     schools = tables.school_rows(COVERAGE, PLAN.roster, later)
     assert [s.shape for s in schools[0].stack] == ["held", "partial", "waiting"]
     assert [s.shape for s in schools[1].stack] == ["missed"]
-    assert tables.cause_rows(COVERAGE, later) == (("terminal_offline", "终端离线", 2, "100.0000%"),)
+    assert tables.cause_rows(COVERAGE.causes, later) == (
+        ("terminal_offline", "终端离线", 2, "100.0000%"),
+    )
     maths = tables.subject_rows(COVERAGE, later)[1]
     assert (maths.name, maths.due, maths.shade) == ("数学", 2, "wait")
 
 
 def test_causes_are_shares_of_all_that_was_not_held() -> None:
     assert (
-        tables.cause_rows(COVERAGE)
+        tables.cause_rows(COVERAGE.causes)
         == (
             ("host_absent", "主讲缺席", 1, "33.3333%"),
             ("terminal_offline", "终端离线", 2, "66.6667%"),
@@ -137,3 +132,14 @@ def test_the_matrix_names_every_school() -> None:
     assert len(rows) == 8
     assert dict(rows[0][2])["live"] == 1
     assert COVERAGE.first == date(2026, 11, 23)
+
+
+def test_who_gave_most_stands_first_and_by_name() -> None:
+    (hosts, people) = tables.giver_groups(COVERAGE, PLAN.roster)
+    assert (hosts[0], people[0]) == ("by_host_school", "by_teacher")
+    assert [(r.id, r.host_periods, r.held_rate.exact) for r in hosts[2]] == [("host-1", 1, "1/5")]
+
+
+def test_a_week_is_found_by_its_name() -> None:
+    assert tables.monday_of_week("2026-W48") == date(2026, 11, 23)
+    assert tables.monday_of_week("2020-W53") == date(2020, 12, 28)

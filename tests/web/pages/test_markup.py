@@ -33,6 +33,7 @@ QUERIES = {
     "/lessons/{occurrence}": ("", "?samples=english-s0", "?samples=none"),
 }  # fmt: skip
 EXAMPLES = {
+    "classroom": "remote-1-r1",
     "occurrence": "english", "school": "remote-1", "date": "2026-10-01", "term": "2026-autumn",
     "bells": "remote-1-bells",
 }  # fmt: skip
@@ -45,6 +46,9 @@ NO_PAGES = (
     "/timetable/coverage", "/timetable/states", "/timetable/versions/{no}",
     "/timetable/import/template.{kind:xlsx|csv}", "/timetable/import/{upload}",
     "/timetable/export.xlsx",
+    # They need a report or a publication: test_reports.py.
+    "/coverage/publications/{no}", "/coverage/reports/{report}",
+    "/coverage/reports/{report}/{file}",
 )  # fmt: skip
 
 

@@ -1,0 +1,71 @@
+"""Who looked at figures or took them away: by person and day, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Final
+
+from aiohttp import web
+
+from ...domain.accounts import AccessEntry
+from ..i18n import mark
+from .forms import parse_day
+from .frame import Frame
+from .route import ADMIN, PageRoute
+
+ENTRIES_PER_PAGE: Final = 100
+WHAT_WORDS: Final = {
+    "coverage.page": mark("查看覆盖"),
+    "coverage.api": mark("由接口读取覆盖"),
+    "report.fetch": mark("下载报告文件"),
+    "facts.post": mark("提交事实"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry with its person and its kind in words."""
+
+    entry: AccessEntry
+    who: str
+    what: str
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """A page of the log; `?who=&day=` narrow it, `?before=` is the entry it goes on from."""
+    frame = Frame.of(request)
+    query = request.query
+    users = await frame.services.store.users()
+    names = {u.login: u.name for u in users}
+    who = query.get("who", "")[:96]
+    day = parse_day(query.get("day", ""))
+    complaint = (
+        frame.t("日期要写成 2026-11-23 的样子。") if query.get("day") and day is None else None
+    )
+    begins = datetime.combine(day, time(), frame.services.zone) if day else None
+    text = query.get("before", "")
+    before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    found = await frame.services.coverage.accesses(
+        actor=who or None,
+        before=before,
+        from_at=begins,
+        to_at=begins + timedelta(days=1) if begins else None,
+        limit=ENTRIES_PER_PAGE + 1,
+    )
+    shown = found[:ENTRIES_PER_PAGE]
+    return frame.render(
+        "access_log.html",
+        problem=complaint,
+        rows=[Row(e, names.get(e.actor, e.actor), WHAT_WORDS.get(e.what, e.what)) for e in shown],
+        people=sorted((u.login, u.name) for u in users),
+        who=who,
+        day=day,
+        filtered=bool(who or day),
+        first_page=before is None,
+        latest=frame.link(before=None),
+        older=frame.link(before=shown[-1].seq) if len(found) > len(shown) else None,
+    )
+
+
+ROUTES = (PageRoute("access-log", "GET", "/access-log", show, ADMIN),)
