@@ -346,8 +346,7 @@ export class Office {
     } else if (event.key === "Tab") {
       this.carrying.stop();
       void this.catchUp();
-    }
-    else return;
+    } else return;
     if (event.key !== "Tab") event.preventDefault();
   }
 
