@@ -1,12 +1,13 @@
 // An administrator at the timetable: what keys, pointer and buttons do, and the draft behind them.
 
-import { SignedOutError, fetchPart, listen } from "../server.js";
+import { SignedOutError, listen } from "../server.js";
 import { Draft, Refusal, SignedOut, newKey } from "./api.js";
 import { Carrying } from "./carry.js";
 import { ITEM, cellOf, focusOn, moveFocus, openToTab, reveal, stepOf, stops } from "./cells.js";
 import { dragging } from "./drag.js";
 import { Editor } from "./editor.js";
 import { hush, say } from "./messages.js";
+import { Panels, address } from "./panels.js";
 import { publishing } from "./publish.js";
 import { entryOf, renew } from "./renew.js";
 
@@ -18,26 +19,10 @@ import { entryOf, renew } from "./renew.js";
 const words = /** @type {Record<string, string>} */ (
   JSON.parse(document.getElementById("tt-words")?.textContent ?? "{}")
 );
-/** What arrives sooner shows nothing of being on its way. */
-const SLOW_MS = 300;
-const PANEL_KEY = "timetable-panel";
 
 /** @param {string} name @param {Record<string, string>} values */
 function worded(name, values) {
   return (words[name] ?? "").replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
-}
-
-/**
- * An address that keeps what the page was asked for.
- * @param {HTMLElement} root @param {string} path @param {Record<string, string | undefined>} extra
- */
-function address(root, path, extra) {
-  const query = new URLSearchParams(location.search);
-  for (const gone of ["part", "done", "show"]) query.delete(gone);
-  query.set("term", root.dataset.term ?? "");
-  query.set("week", root.dataset.week ?? "");
-  for (const [name, value] of Object.entries(extra)) if (value !== undefined) query.set(name, value);
-  return `${path}?${query}`;
 }
 
 /** The page of somebody who edits. */
@@ -78,6 +63,10 @@ export class Office {
       changed: () => this.refresh(),
     });
     this.dialog = dialog;
+    this.panels = new Panels(root, {
+      failed: (error, retry) => this.failed(error, retry),
+      editing: () => this.editor.open,
+    });
     this.openedFrom = "";
   }
 
@@ -91,7 +80,7 @@ export class Office {
 
   start() {
     openToTab(this.root);
-    this.showPanel(sessionStorage.getItem(PANEL_KEY) ?? ("overview" in this.root.dataset ? "" : "waiting"));
+    this.panels.start();
     dragging(this.root, this.carrying, (element) => this.carriedOf(element));
     document.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("click", (event) => this.clicked(event));
@@ -144,7 +133,7 @@ export class Office {
       this.failed(error, () => void this.refresh());
       return;
     }
-    this.showPanel(sessionStorage.getItem(PANEL_KEY) ?? "", true);
+    this.panels.again();
   }
 
   // ------------------------------------------------------------------ asking the draft
@@ -387,9 +376,9 @@ export class Office {
     else if ("publish" in data) void this.publishing.open();
     else if ("follow" in data) void this.perform([{ do: "follow_calendar" }], () => say(words.followed ?? ""));
     else if ("discard" in data) void this.discard();
-    else if (data.open) this.showPanel(data.open);
+    else if (data.open) this.panels.show(data.open);
     else if (data.new) this.openNew(data.new, null);
-    else if (data.free) void this.showFree(button, data.free);
+    else if (data.free) void this.panels.showFree(button, data.free);
     else if (data.move) this.moveTo(data);
     else if (data.waiting) void this.openEditor(address(this.root, "/timetable/editor", { series: data.waiting }), button);
     else if (data.goto) this.goTo(data.goto, event);
@@ -453,73 +442,10 @@ export class Office {
       ? /** @type {HTMLElement | null} */ (this.root.querySelector(entryOf(this.openedFrom)))
       : null;
     const stop = again ?? (this.cameFrom?.isConnected ? this.cameFrom : null);
-    if (!sessionStorage.getItem(PANEL_KEY) && "overview" in this.root.dataset) delete this.root.dataset.side;
+    this.panels.leave();
     if (stop?.closest("[data-grid]")) focusOn(stop);
     else if (stop) stop.focus();
     else /** @type {HTMLElement | null} */ (this.root.querySelector("#tt-grid [tabindex='0']"))?.focus();
     void this.catchUp();
-  }
-
-  /** @param {string} name @param {boolean} [again] as it was, after the lists came anew */
-  showPanel(name, again = false) {
-    const opened = name !== "" && !(!again && "overview" in this.root.dataset && this.panelIsOpen(name));
-    const shown = opened ? name : "";
-    sessionStorage.setItem(PANEL_KEY, shown);
-    if (shown) this.root.dataset.side = "";
-    else if (!this.editor.open) delete this.root.dataset.side;
-    for (const panel of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll("[data-panel]"))) {
-      panel.hidden = panel.dataset.panel !== shown;
-    }
-    for (const tab of this.root.querySelectorAll("[role='tab']")) {
-      tab.setAttribute("aria-selected", String(/** @type {HTMLElement} */ (tab).dataset.open === shown));
-    }
-    if (shown === "coverage") void this.showCoverage();
-  }
-
-  /** @param {string} name */
-  panelIsOpen(name) {
-    const panel = /** @type {HTMLElement | null} */ (this.root.querySelector(`[data-panel="${name}"]`));
-    return panel !== null && !panel.hidden && "side" in this.root.dataset;
-  }
-
-  async showCoverage() {
-    const panel = document.getElementById("tt-coverage");
-    if (!panel?.dataset.href) return;
-    const slow = setTimeout(() => {
-      if (panel.childElementCount === 0) panel.textContent = panel.dataset.slow ?? "";
-      panel.setAttribute("aria-busy", "true");
-    }, SLOW_MS);
-    try {
-      const html = await fetchPart(panel.dataset.href);
-      const parsed = new DOMParser().parseFromString(html, "text/html");
-      panel.replaceChildren(...document.adoptNode(parsed.body).childNodes);
-    } catch (error) {
-      this.failed(error, () => void this.showCoverage());
-    } finally {
-      clearTimeout(slow);
-      panel.removeAttribute("aria-busy");
-    }
-  }
-
-  /** @param {HTMLElement} button @param {string} lesson */
-  async showFree(button, lesson) {
-    const line = button.parentElement;
-    const shown = line?.querySelector("[data-free-list]") ?? button.nextElementSibling?.closest("[data-free-list]");
-    if (shown) {
-      shown.remove();
-      button.setAttribute("aria-expanded", "false");
-      return;
-    }
-    try {
-      const html = await fetchPart(address(this.root, "/timetable/free", { lesson }));
-      const parsed = new DOMParser().parseFromString(html, "text/html");
-      const list = parsed.querySelector("[data-free-list]");
-      if (!list) return;
-      button.after(document.adoptNode(list));
-      button.setAttribute("aria-expanded", "true");
-      /** @type {HTMLElement | null} */ (line?.querySelector("[data-free-list] button"))?.focus();
-    } catch (error) {
-      this.failed(error);
-    }
   }
 }
