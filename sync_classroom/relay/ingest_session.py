@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiortc import (
-    RTCConfiguration,
-    RTCPeerConnection,
     RTCRtpCodecCapability,
     RTCRtpSender,
     RTCSessionDescription,
@@ -25,6 +23,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
 from ..domain.ingest import IngestError, IngestKind, IngestSource
+from .client_peer import client_peer
 from .ingest_media import OPEN_S, READ_S, Facts, Source, Unit
 from .ingest_playout import Playout
 
@@ -203,7 +202,7 @@ async def _until_over(reader: _Reader, tracks: Sequence[_Track], lost: asyncio.E
 @asynccontextmanager
 async def _published(tracks: Sequence[_Track], signal: Signal) -> AsyncIterator[asyncio.Event]:
     """A connected WHIP session of these tracks; the event is set when it is lost."""
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    peer = client_peer()
     connected, lost = asyncio.Event(), asyncio.Event()
 
     @peer.on("connectionstatechange")

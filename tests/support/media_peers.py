@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiortc import (
-    RTCConfiguration,
     RTCPeerConnection,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 from av import VideoFrame
 
+from sync_classroom.relay.client_peer import client_peer
 from sync_classroom.relay.endpoint import Endpoint, Session
 from sync_classroom.relay.sdp import parse_offer
 from sync_classroom.relay.sdp_answer import build_answer
@@ -83,7 +83,7 @@ class Viewer:
 
 
 def connection() -> RTCPeerConnection:
-    return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    return client_peer()
 
 
 def answer(endpoint: Endpoint, session: Session, offer: Any) -> RTCSessionDescription:
