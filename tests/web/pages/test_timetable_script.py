@@ -417,12 +417,15 @@ async def test_the_overview_moves_a_lesson_along_its_own_line(tmp_path: Path) ->
 
 async def test_the_picker_narrows_while_one_types_and_enter_goes_there(tmp_path: Path) -> None:
     async with editing(tmp_path) as (_served, page):
+        search = page.locator("[data-picker-search]")
         await page.click("[data-picker] summary")
+        await expect(search).to_be_focused()
         await page.keyboard.type("b-r")
         await expect(page.locator("[data-picker-item]:visible")).to_have_count(1)
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/timetable?week=13&by=classroom&id=b-r1")
         await page.click("[data-picker] summary")
+        await expect(search).to_be_focused()
         await page.keyboard.type("nobody")
         await expect(page.locator("[data-picker-none]")).to_be_visible()
         await page.keyboard.press("Escape")
