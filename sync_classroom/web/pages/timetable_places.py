@@ -26,8 +26,10 @@ from .timetable_desk import Desk, warning_text
 MOST_SUGGESTIONS: Final = 6
 _WHY: Final = {
     Hindrance.PAST: mark("已经过去"),
+    Hindrance.OUTSIDE_TERM: mark("不在本学期内"),
     Hindrance.HOST_NOT_TEACHING: mark("主讲校当天不上课"),
     Hindrance.NO_PERIODS_LEFT: mark("后面的节次不够"),
+    Hindrance.TOO_LONG: mark("跨度太长，一节课排不下"),
 }
 _NEAR: Final = {
     Nearness.SAME_DAY: mark("同一天"),
@@ -162,11 +164,11 @@ def _of_rule(
 
 def obstacle_text(frame: Frame, desk: Desk, obstacle: Obstacle) -> str:
     """`教师 王老师已有：语文`; what is in the way in one sentence."""
-    if obstacle.why is not Hindrance.TAKEN:
+    if obstacle.kind is None or obstacle.resource is None:
         return frame.t(_WHY[obstacle.why])
-    assert obstacle.kind is not None
-    assert obstacle.resource is not None
     resource = desk.names.resource(obstacle.kind, obstacle.resource)
+    if obstacle.why is Hindrance.NOT_BOOKABLE:
+        return frame.t(mark("%(resource)s当天未启用或不在项目内"), resource=resource)
     other = desk.draft.copy.occurrences.get(obstacle.lesson) if obstacle.lesson else None
     if other is None:
         return frame.t(mark("%(resource)s已被占用"), resource=resource)

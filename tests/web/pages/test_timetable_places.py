@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sync_classroom.domain.edits import MoveLesson, Place
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import ClassroomId, OccurrenceId
 from tests.support.pages import look
 from tests.support.timetable_pages import FRIDAY, draft, edit, open_day, timetable
 from tests.support.web import Role, Site
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.asyncio
 WEEK = "term=t&week=13"
 
 
-async def places(served: Site, query: str) -> dict[str, Any]:
-    response = await served.ask("GET", f"/timetable/places?{WEEK}&{query}", role=Role.ADMIN)
+async def places(served: Site, query: str, week: int = 13) -> dict[str, Any]:
+    path = f"/timetable/places?term=t&week={week}&{query}"
+    response = await served.ask("GET", path, role=Role.ADMIN)
     assert response.status == 200
     answer: dict[str, Any] = await response.json()
     answer["by"] = {(p["date"], p["period"]): p for p in answer["places"]}
@@ -44,6 +46,19 @@ async def test_every_period_of_the_week_is_judged_with_its_reason(tmp_path: Path
         # It would straddle two periods of school a, over the pause between them.
         assert by["2026-11-27", 3]["but"] == "占用a a-r1的课间或午休"
         assert answer["series"]["id"] == "english"
+
+
+async def test_days_outside_the_term_and_rooms_out_of_use_are_said(tmp_path: Path) -> None:
+    async with timetable(tmp_path) as served:
+        service = served.services.roster
+        room = service.current().classrooms[ClassroomId("a-r1")]
+        rooms = {room.id: replace(room, retired_on=FRIDAY)}
+        await service.apply(replace(service.current(), classrooms=rooms))
+        by = (await places(served, "lesson=maths-20261124"))["by"]
+        assert by["2026-11-27", 2]["why"] == "教室 a a-r1当天未启用或不在项目内"
+        assert by["2026-11-27", 2]["hard"]
+        by = (await places(served, "lesson=maths-20261124", week=21))["by"]
+        assert by["2027-01-23", 2]["why"].startswith("不在本学期内；")
 
 
 async def test_a_rule_is_not_in_its_own_way_and_knows_no_past(tmp_path: Path) -> None:
