@@ -69,6 +69,22 @@ async def test_a_rule_is_not_in_its_own_way_and_knows_no_past(tmp_path: Path) ->
         assert not by["2026-11-24", 3]["free"]
 
 
+async def test_a_rule_is_judged_over_its_term_and_not_by_the_week_shown(tmp_path: Path) -> None:
+    async with timetable(tmp_path) as served:
+        # Thursday of this week is off; in all others nothing is in the way.
+        by = (await places(served, "series=art"))["by"]
+        assert by["2026-11-26", 1]["free"]
+        # The lessons of Wednesday's first period alternate, so both weeks are taken.
+        assert by["2026-11-25", 1]["why"].endswith("（往后共 9 天）")
+        assert (by["2026-11-28", 1]["free"], by["2026-11-28", 1]["hard"]) == (False, True)
+        assert by["2026-11-28", 1]["why"] == "本学期往后没有这样的上课日"
+        await edit(served, open_day(1, FRIDAY))
+        by = (await places(served, "series=art", week=15))["by"]
+        assert by["2026-12-11", 1]["why"].startswith("11月27日")
+        assert by["2026-12-11", 1]["why"].endswith("（往后共 1 天）")
+        assert by["2026-12-11", 2]["free"]
+
+
 async def test_a_rule_without_place_is_judged_too(tmp_path: Path) -> None:
     async with timetable(tmp_path) as served:
         answer = await places(served, "series=art")
