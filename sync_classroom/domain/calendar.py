@@ -224,11 +224,6 @@ class Calendar:
         )
 
 
-def day_of(roster: Roster, school: SchoolId, on: date) -> DayAnswer:
-    """The answer for one school and date; make a `Calendar` to ask many times."""
-    return Calendar(roster).day(school, on)
-
-
 def as_exception(day: NationalDay, term: Term) -> DayException:
     """What a national day is for every school in a term.
 
@@ -282,17 +277,6 @@ def days_between(first: date, last: date) -> Iterator[date]:
     """Every date of `[first, last]`; none if `last` is before `first`."""
     for n in range((last - first).days + 1):
         yield first + timedelta(days=n)
-
-
-def period_window(bell_set: BellSet, no: int, on: date, zone: tzinfo) -> tuple[datetime, datetime]:
-    """When a period begins and ends on a date, aware; KeyError if the bell set has none such."""
-    for period in bell_set.periods:
-        if period.no == no:
-            return (
-                datetime.combine(on, period.start, zone),
-                datetime.combine(on, period.end, zone),
-            )
-    raise KeyError(no)
 
 
 def periods_touched(

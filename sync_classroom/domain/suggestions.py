@@ -31,7 +31,7 @@ from .edits import Place
 from .ids import ClassroomId, OccurrenceId, SeatId
 from .problems import ProblemError
 from .roster import Period, Roster
-from .series import Series, expand, lesson_window, occurrence_of
+from .series import Expander, Series, lesson_window, occurrence_of
 from .timetable import ChangeKind, Occurrence
 from .warnings import PlanWarning, WarningContext, WarningRule, warnings_of
 
@@ -219,10 +219,11 @@ def rule_targets(
     )
     # What each of its lessons books, whenever it is.
     booked = frozenset(resources(occurrence_of(series, now.date(), now, now)))
+    expander = Expander(calendar, zone)
     found: list[RuleTarget] = []
     for weekday in range(1, 8):
         for number in numbers:
-            there = expand(replace(bare, weekday=weekday, period=number), calendar, zone)
+            there = expander.expand(replace(bare, weekday=weekday, period=number))
             lessons = [o for o in there.occurrences if o.starts_at > now]
             missing = tuple(on for on in there.without_period if on >= now.astimezone(zone).date())
             if not lessons and not missing:

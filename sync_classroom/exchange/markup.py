@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
@@ -48,8 +47,9 @@ def _text(data: bytes) -> str:
         name = "gb18030" if name in ("gb2312", "gbk", "gb_2312-80") else name
         try:
             if not name.startswith("utf-16"):
-                return codecs.lookup(name).decode(data, "strict")[0].removeprefix("\ufeff")
-        except (LookupError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
+                # Of `bytes`, not of `codecs`: it refuses what is no encoding of text, such as zlib.
+                return data.decode(name).removeprefix("\ufeff")
+        except (LookupError, ValueError):
             raise refusal("file_encoding") from None
     return decode(data).removeprefix("\ufeff")
 

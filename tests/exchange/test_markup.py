@@ -51,6 +51,8 @@ BOMB = (
         (b"<t>\x00</t>", "file_xml_damaged"),
         (b'<?xml version="1.0" encoding="utf-7-nonsense"?><t/>', "file_encoding"),
         (b'<?xml version="1.0" encoding="base64"?><t/>', "file_encoding"),
+        (b'<?xml version="1.0" encoding="zlib"?><t/>', "file_encoding"),
+        (b'<?xml version="1.0" encoding="bz2"?><t/>', "file_encoding"),
         (b'<?xml version="1.0" encoding="ascii"?><t a="\xff"/>', "file_encoding"),
         (b"<t>" + b"<a/>" * (MAX_ELEMENTS + 1) + b"</t>", "file_too_many_rows"),
     ],

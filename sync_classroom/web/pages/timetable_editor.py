@@ -24,7 +24,7 @@ from .frame import Frame
 from .route import ADMIN, PageRoute
 from .timetable_choice import Choice, choice_of
 from .timetable_desk import Desk, desk_of
-from .timetable_places import judged, stand_in, suggested
+from .timetable_places import judged, judged_rule, suggested
 from .timetable_words import make_up_text, weekday_name, weeks_text
 
 MOST_SPAN: Final = 4
@@ -68,18 +68,18 @@ async def editor(request: web.Request) -> web.StreamResponse:
 
 
 async def places(request: web.Request) -> web.StreamResponse:
-    """JSON for script: every period of the week judged for `?lesson=` or `?series=`."""
+    """JSON for script: every period of the week judged for `?lesson=` or `?series=`, which is
+    judged over its whole term."""
     frame = Frame.of(request)
     desk = await _desk(frame)
     if "series" in request.query:
         series = desk.draft.copy.series.get(SeriesId(request.query["series"]))
         if series is None:
             raise _gone(request.query["series"])
-        asked = stand_in(desk, series)
-        found = judged(frame, desk, asked, rule=True) if asked is not None else []
+        found = judged_rule(frame, desk, series)
     else:
         lesson = _lesson(desk, request.query.get("lesson", ""))
-        found = judged(frame, desk, lesson, rule=False)
+        found = judged(frame, desk, lesson)
         slot = lesson.slot
         series = desk.draft.copy.series.get(slot.series) if slot is not None else None
     answer = {"places": found, "series": series_to_dict(series) if series is not None else None}

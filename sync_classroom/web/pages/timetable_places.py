@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ...domain.ids import OccurrenceId, SeatId, SeriesId
+from ...domain.ids import OccurrenceId, SeatId
 from ...domain.series import Series
 from ...domain.suggestions import (
     Hindrance,
     Nearness,
     Obstacle,
+    RuleTarget,
     Suggestion,
     Target,
     free_places,
+    rule_targets,
     targets,
 )
 from ...domain.timetable import Mode, Occurrence, Seat, Slot
@@ -26,8 +28,10 @@ from .timetable_desk import Desk, warning_text
 MOST_SUGGESTIONS: Final = 6
 _WHY: Final = {
     Hindrance.PAST: mark("已经过去"),
+    Hindrance.OUTSIDE_TERM: mark("不在本学期内"),
     Hindrance.HOST_NOT_TEACHING: mark("主讲校当天不上课"),
     Hindrance.NO_PERIODS_LEFT: mark("后面的节次不够"),
+    Hindrance.TOO_LONG: mark("跨度太长，一节课排不下"),
 }
 _NEAR: Final = {
     Nearness.SAME_DAY: mark("同一天"),
@@ -47,13 +51,42 @@ class FreePlace:
     warned: str
 
 
-def judged(frame: Frame, desk: Desk, lesson: Occurrence, *, rule: bool) -> list[dict[str, Any]]:
-    """Every period of the host school in the week, for script: where it can go, or why not.
+def judged(frame: Frame, desk: Desk, lesson: Occurrence) -> list[dict[str, Any]]:
+    """Every period of the host school in the week, for script: where it can go, or why not."""
+    return [_answer(frame, desk, target, lesson) for target in _of_week(frame, desk, lesson)]
 
-    `rule`: it stands for a weekly rule, whose own lessons are in nobody's way.
-    """
-    own = lesson.slot.series if rule and lesson.slot is not None else None
-    found = targets(
+
+def judged_rule(frame: Frame, desk: Desk, series: Series) -> list[dict[str, Any]]:
+    """The same for a rule: at the times of the week shown, judged over all its lessons to come."""
+    lesson = _stand_in(desk, series)
+    if lesson is None:
+        return []
+    whole = {
+        (target.weekday, target.period): target
+        for target in rule_targets(
+            series,
+            index=desk.draft.index,
+            calendar=desk.plan.calendar,
+            roster=desk.plan.roster,
+            zone=desk.plan.zone,
+            now=frame.now,
+        )
+    }
+    return [
+        {
+            **_answer(frame, desk, target, lesson),
+            **_of_term(
+                frame,
+                desk,
+                whole.get((target.place.date.isoweekday(), target.place.period or 0)),
+            ),
+        }
+        for target in _of_week(frame, desk, lesson)
+    ]
+
+
+def _of_week(frame: Frame, desk: Desk, lesson: Occurrence) -> tuple[Target, ...]:
+    return targets(
         lesson,
         desk.choice.monday,
         desk.choice.sunday,
@@ -63,7 +96,6 @@ def judged(frame: Frame, desk: Desk, lesson: Occurrence, *, rule: bool) -> list[
         zone=desk.plan.zone,
         now=frame.now,
     )
-    return [_answer(frame, desk, target, lesson, own) for target in found]
 
 
 def suggested(frame: Frame, desk: Desk, lesson: Occurrence) -> list[FreePlace]:
@@ -80,7 +112,7 @@ def suggested(frame: Frame, desk: Desk, lesson: Occurrence) -> list[FreePlace]:
     return [_suggestion(frame, s) for s in found if s.place.period is not None]
 
 
-def stand_in(desk: Desk, series: Series) -> Occurrence | None:
+def _stand_in(desk: Desk, series: Series) -> Occurrence | None:
     """A lesson of a rule in the week shown, to ask about; None if the host school has no bells."""
     for day in (desk.choice.monday + timedelta(days=n) for n in range(7)):
         bells = desk.plan.calendar.day(series.host.school, day).bell_set
@@ -107,14 +139,8 @@ def stand_in(desk: Desk, series: Series) -> Occurrence | None:
     return None
 
 
-def _answer(
-    frame: Frame, desk: Desk, target: Target, lesson: Occurrence, own: SeriesId | None
-) -> dict[str, Any]:
-    lessons = desk.draft.copy.occurrences
-    ways = [o for o in target.obstacles if not _of_rule(o, own, lessons)]
-    # For a rule, a day gone by in the week one happens to look at says nothing of the others.
-    if own is not None:
-        ways = [o for o in ways if o.why is not Hindrance.PAST]
+def _answer(frame: Frame, desk: Desk, target: Target, lesson: Occurrence) -> dict[str, Any]:
+    ways = target.obstacles
     why = [obstacle_text(frame, desk, o) for o in ways]
     but = [warning_text(frame, w, {lesson.id: lesson}, desk.names) for w in target.warnings]
     return {
@@ -123,12 +149,32 @@ def _answer(
         "period": target.place.period,
         "start": f"{target.starts_at.astimezone(desk.plan.zone):%H:%M}",
         "end": f"{target.ends_at.astimezone(desk.plan.zone):%H:%M}",
-        "free": not ways,
+        "free": target.free,
         "hard": any(o.why is not Hindrance.TAKEN for o in ways),
-        "swap": _other_whole(target, ways, lesson, lessons),
+        "swap": _other_whole(target, ways, lesson, desk.draft.copy.occurrences),
         "why": frame.t(mark("；")).join(dict.fromkeys(why)),
         "but": frame.t(mark("；")).join(dict.fromkeys(but)),
     }
+
+
+def _of_term(frame: Frame, desk: Desk, target: RuleTarget | None) -> dict[str, Any]:
+    """What the term says of a rule's place, whatever happens to be in the week one looks at."""
+    if target is None:
+        why = frame.t(mark("本学期往后没有这样的上课日"))
+        return {"free": False, "hard": True, "swap": None, "why": why}
+    days = sorted({*target.without_period, *(on for on, _ in target.obstacles)})
+    why = ""
+    if days:
+        first = [obstacle_text(frame, desk, o) for on, o in target.obstacles if on == days[0]]
+        why = frame.t(
+            mark("%(day)s：%(why)s（往后共 %(n)s 天）"),
+            day=frame.format.day(days[0]),
+            why=frame.t(mark("；")).join(
+                dict.fromkeys(first or [frame.t(_WHY[Hindrance.NO_PERIODS_LEFT])])
+            ),
+            n=len(days),
+        )
+    return {"free": target.free, "hard": False, "swap": None, "why": why}
 
 
 def _other_whole(
@@ -148,25 +194,13 @@ def _other_whole(
     return other.id if whole else None
 
 
-def _of_rule(
-    obstacle: Obstacle, own: SeriesId | None, lessons: Mapping[OccurrenceId, Occurrence]
-) -> bool:
-    lesson = lessons.get(obstacle.lesson) if obstacle.lesson is not None else None
-    return (
-        own is not None
-        and lesson is not None
-        and lesson.slot is not None
-        and lesson.slot.series == own
-    )
-
-
 def obstacle_text(frame: Frame, desk: Desk, obstacle: Obstacle) -> str:
     """`教师 王老师已有：语文`; what is in the way in one sentence."""
-    if obstacle.why is not Hindrance.TAKEN:
+    if obstacle.kind is None or obstacle.resource is None:
         return frame.t(_WHY[obstacle.why])
-    assert obstacle.kind is not None
-    assert obstacle.resource is not None
     resource = desk.names.resource(obstacle.kind, obstacle.resource)
+    if obstacle.why is Hindrance.NOT_BOOKABLE:
+        return frame.t(mark("%(resource)s当天未启用或不在项目内"), resource=resource)
     other = desk.draft.copy.occurrences.get(obstacle.lesson) if obstacle.lesson else None
     if other is None:
         return frame.t(mark("%(resource)s已被占用"), resource=resource)

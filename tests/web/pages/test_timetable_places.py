@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sync_classroom.domain.edits import MoveLesson, Place
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import ClassroomId, OccurrenceId
 from tests.support.pages import look
 from tests.support.timetable_pages import FRIDAY, draft, edit, open_day, timetable
 from tests.support.web import Role, Site
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.asyncio
 WEEK = "term=t&week=13"
 
 
-async def places(served: Site, query: str) -> dict[str, Any]:
-    response = await served.ask("GET", f"/timetable/places?{WEEK}&{query}", role=Role.ADMIN)
+async def places(served: Site, query: str, week: int = 13) -> dict[str, Any]:
+    path = f"/timetable/places?term=t&week={week}&{query}"
+    response = await served.ask("GET", path, role=Role.ADMIN)
     assert response.status == 200
     answer: dict[str, Any] = await response.json()
     answer["by"] = {(p["date"], p["period"]): p for p in answer["places"]}
@@ -46,12 +48,41 @@ async def test_every_period_of_the_week_is_judged_with_its_reason(tmp_path: Path
         assert answer["series"]["id"] == "english"
 
 
+async def test_days_outside_the_term_and_rooms_out_of_use_are_said(tmp_path: Path) -> None:
+    async with timetable(tmp_path) as served:
+        service = served.services.roster
+        room = service.current().classrooms[ClassroomId("a-r1")]
+        rooms = {room.id: replace(room, retired_on=FRIDAY)}
+        await service.apply(replace(service.current(), classrooms=rooms))
+        by = (await places(served, "lesson=maths-20261124"))["by"]
+        assert by["2026-11-27", 2]["why"] == "教室 a a-r1当天未启用或不在项目内"
+        assert by["2026-11-27", 2]["hard"]
+        by = (await places(served, "lesson=maths-20261124", week=21))["by"]
+        assert by["2027-01-23", 2]["why"].startswith("不在本学期内；")
+
+
 async def test_a_rule_is_not_in_its_own_way_and_knows_no_past(tmp_path: Path) -> None:
     async with timetable(tmp_path, clock="12:00", day="2026-11-27") as served:
         by = (await places(served, "series=english"))["by"]
         assert by["2026-11-23", 2]["free"]
         assert by["2026-11-23", 1]["free"]
         assert not by["2026-11-24", 3]["free"]
+
+
+async def test_a_rule_is_judged_over_its_term_and_not_by_the_week_shown(tmp_path: Path) -> None:
+    async with timetable(tmp_path) as served:
+        # Thursday of this week is off; in all others nothing is in the way.
+        by = (await places(served, "series=art"))["by"]
+        assert by["2026-11-26", 1]["free"]
+        # The lessons of Wednesday's first period alternate, so both weeks are taken.
+        assert by["2026-11-25", 1]["why"].endswith("（往后共 9 天）")
+        assert (by["2026-11-28", 1]["free"], by["2026-11-28", 1]["hard"]) == (False, True)
+        assert by["2026-11-28", 1]["why"] == "本学期往后没有这样的上课日"
+        await edit(served, open_day(1, FRIDAY))
+        by = (await places(served, "series=art", week=15))["by"]
+        assert by["2026-12-11", 1]["why"].startswith("11月27日")
+        assert by["2026-12-11", 1]["why"].endswith("（往后共 1 天）")
+        assert by["2026-12-11", 2]["free"]
 
 
 async def test_a_rule_without_place_is_judged_too(tmp_path: Path) -> None:
