@@ -27,7 +27,7 @@ from sync_classroom.store import plan_changes
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.plan_rows import insert_occurrences
 from tests.support.databases import ENGINES
-from tests.support.plan_changes import changing
+from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -116,7 +116,7 @@ async def play(
     lessons = list(plan.occurrences)
     async with store._database.write() as connection:
         await insert_occurrences(connection, [(o, o.id) for o in plan.occurrences.values()])
-    await store.mark_stale(lessons)
+    await mark_stale(store, lessons)
     keeper = keeper_of(store)
     for number, (what, one, other) in enumerate(actions):
         if what == "facts":
@@ -212,7 +212,7 @@ def test_who_does_not_lead_any_more_counts_no_further(
 
         keeper = RollupKeeper(store, clock=lambda: NOW, zone=ZONE, leading=leading)
         try:
-            await store.mark_stale(map(OccurrenceId, "abc"))
+            await mark_stale(store, map(OccurrenceId, "abc"))
             task = asyncio.create_task(keeper.run())
             await rested.wait()
             task.cancel()
