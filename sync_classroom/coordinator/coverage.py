@@ -49,7 +49,7 @@ from .evidence_ports import (
     RollupStore,
     RulesStore,
 )
-from .lessons import LessonService
+from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
 from .ports import Bus
 from .rollups import RollupKeeper
@@ -123,10 +123,11 @@ class CoverageService:
     ) -> CoverageFigures:
         """Every measure over the civil days `[first, last]`, under the rules in force.
 
-        Under other `rules` they are computed from the facts, which takes its time. ProblemError
-        for a period that runs backwards or is longer than `MAX_DAYS`.
+        Under other `rules` they are computed from the facts, which takes its time, and no more
+        than `lessons.MAX_DAYS` at once. ProblemError for a period that runs backwards or is longer
+        than `MAX_DAYS`.
         """
-        _check_period(first, last)
+        check_period(first, last, MAX_DAYS)
         if rules is not None and rules != await self.rules():
             return await self._evidence.coverage(first, last, rules=rules)
         rolled = await self._store.rolled(first, last)
@@ -201,7 +202,7 @@ class CoverageService:
 
         `newest`: the latest day first; `skip` so many. `without` the seats of these lessons.
         """
-        _check_period(first, last)
+        check_period(first, last, MAX_DAYS)
         return await self._store.seat_results(
             first,
             last,
@@ -217,7 +218,7 @@ class CoverageService:
 
     async def pending(self, first: date, last: date) -> tuple[SeatResult, ...]:
         """Due seats of lessons that are not over, which the figures count as not held so far."""
-        _check_period(first, last)
+        check_period(first, last, MAX_DAYS)
         # A lesson that began yesterday may run on; none that began earlier does.
         today = self._clock().astimezone(self._zone).date()
         first = max(first, today - timedelta(days=1))
@@ -234,8 +235,9 @@ class CoverageService:
         """Where what is kept of a period is not what its facts say: none, unless something waits.
 
         Compares every key of the period's figures and of each of its days', and every seat.
+        ProblemError for a period longer than `lessons.MAX_DAYS`: its facts are read.
         """
-        _check_period(first, last)
+        check_period(first, last)
         kept = await self.figures(first, last)
         recomputed = await self._evidence.coverage(first, last, rules=kept.rules)
         schools = {r.id: r.school for r in self._roster.current().classrooms.values()}
@@ -288,7 +290,7 @@ class CoverageService:
 
     async def rules(self) -> Rules:
         """The rules whose figures are read now."""
-        return (await self._version((await self._store.rules_state()).number)).rules
+        return await self._evidence.rules()
 
     async def rules_versions(self) -> Sequence[RulesVersion]:
         """Every version of the rules, the first one first."""
@@ -472,17 +474,6 @@ def _shown(groups: Groups) -> str:
     """A day in one line, for who looks into a difference of it."""
     total = groups.total
     return f"{total.held_periods}/{total.due_periods} {total.credited_s} s"
-
-
-def _check_period(first: date, last: date) -> None:
-    if last < first or (last - first).days >= MAX_DAYS:
-        raise ProblemError(
-            "period_invalid",
-            f"时段须从前到后，最多 {MAX_DAYS} 天。",
-            f"The period must run forwards and be {MAX_DAYS} days at most.",
-            field="to",
-            value=f"{first}…{last}",
-        )
 
 
 def _reason(text: str) -> str:

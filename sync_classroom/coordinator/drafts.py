@@ -196,7 +196,8 @@ class DraftService:
         known = roster.terms.get(term)
         if known is None:
             raise unknown_term(term)
-        state = self._states.get(term)
+        # Not kept until it is whole: what fails or is cancelled halfway is built anew.
+        state = self._states.pop(term, None)
         # Other days are other lessons: read them all again.
         if state is None or (state.term.first_day, state.term.last_day) != (
             known.first_day, known.last_day,
@@ -204,12 +205,11 @@ class DraftService:
             state = await self._built(known)
         else:
             await self._caught_up(state)
-        self._states[term] = state
-        self._states.move_to_end(term)
-        if len(self._states) > MAX_DRAFTS:
-            self._states.popitem(last=False)
         if state.roster is not roster and state.roster != roster:
             await asyncio.to_thread(state.use_roster, roster)
+        self._states[term] = state
+        if len(self._states) > MAX_DRAFTS:
+            self._states.popitem(last=False)
         return state
 
     async def _built(self, term: Term) -> DraftState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -71,10 +71,6 @@ class RollupStore(Protocol):
 
     async def stale_count(self) -> int:
         """How many lessons are to be counted again."""
-        ...
-
-    async def mark_stale(self, lessons: Iterable[OccurrenceId]) -> None:
-        """Have lessons counted again."""
         ...
 
     async def sharing_rooms(self, lessons: Collection[OccurrenceId]) -> Sequence[Occurrence]:
@@ -193,10 +189,6 @@ class ChainStore(Protocol):
 
     def arrived(self, first: int, last: int) -> AsyncIterator[Sequence[Fact]]:
         """The facts with these numbers in order of arrival, some at a time."""
-        ...
-
-    async def count_facts(self) -> int:
-        """How many facts there are, chained or from before there was a chain."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -157,9 +158,13 @@ class FeedService:
                 break
             lessons |= {o.id: o for o in more}
         marks = await self._store.marks_of(lessons)
-        events = events_of(feed.kind, feed.target, lessons, marks, roster)
         name = name_of(feed.kind, feed.target, roster) or feed.target
-        return FeedView(feed, name, _nearest(events, now))
+
+        def shown() -> tuple[Event, ...]:
+            return _nearest(events_of(feed.kind, feed.target, lessons, marks, roster), now)
+
+        # A school's year is thousands of lessons, and its calendars ask every few minutes.
+        return FeedView(feed, name, await asyncio.to_thread(shown))
 
     async def _found(self, feed: str, user: User) -> Feed:
         for known in await self._store.feeds():

@@ -306,13 +306,13 @@ def unknown_lesson(occurrence: str) -> ProblemError:
     )
 
 
-def check_period(first: date, last: date) -> None:
-    """ProblemError unless `[first, last]` is a period of 1 to `MAX_DAYS` days."""
-    if last < first or (last - first).days >= MAX_DAYS:
+def check_period(first: date, last: date, most: int = MAX_DAYS) -> None:
+    """ProblemError unless `[first, last]` is a period of 1 to `most` days."""
+    if last < first or (last - first).days >= most:
         raise ProblemError(
             "period_invalid",
-            f"时段须从前到后，最多 {MAX_DAYS} 天。",
-            f"The period must run forwards and be {MAX_DAYS} days at most.",
+            f"时段须从前到后，最多 {most} 天。",
+            f"The period must run forwards and be {most} days at most.",
             field="to",
             value=f"{first}…{last}",
         )

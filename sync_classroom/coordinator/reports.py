@@ -54,6 +54,7 @@ log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "reports"
 SCHEDULE: Final = "schedule"
+MISSED: Final = "missed"
 BUNDLE_FILE: Final = "bundle.zip"
 # The queue is worked off in minutes; whoever asks for more than this is a program gone wrong.
 MAX_WAITING: Final = 20
@@ -62,6 +63,8 @@ MAX_LISTED: Final = 200
 RESTATED_DAYS: Final = 400
 # Facts arrive for hours after a lesson: a month is reported in the night after it.
 SCHEDULED_AT: Final = time(3, 0)
+# What the calendar could not ask for, with the store away or the queue full, it asks for again.
+MISSED_AGAIN: Final = timedelta(minutes=5)
 MAX_NOTE: Final = 500
 # Reading is most of the work; the steps of drawing follow it.
 _STEPS: Final = {"charts": 80, "pdf": 90, "xlsx": 94, "csv": 98}
@@ -429,11 +432,18 @@ class ReportService:
             await self._ring(frozenset())
 
     async def _ring(self, names: frozenset[str]) -> None:
-        if self._lease.leading:
-            await self.ask_for_due()
+        # Before anything that may fail: an alarm that rang is not set any more.
+        self._alarms.put(SCHEDULE, self._next_night())
+        if not self._lease.leading:
+            return
+        try:
             if SCHEDULE in names:
                 await self._restate_all()
-        self._alarms.put(SCHEDULE, self._next_night())
+            await self.ask_for_due()
+        except Exception as error:  # the report that is being made goes on
+            code = error.code if isinstance(error, ProblemError) else "defect"
+            log.exception("report.schedule_failed", code=code)
+            self._alarms.put(MISSED, self._clock() + MISSED_AGAIN)
 
     def _next_night(self) -> datetime:
         now = self._clock().astimezone(self._bundles.zone)

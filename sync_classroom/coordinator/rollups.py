@@ -66,7 +66,8 @@ class RollupKeeper:
             try:
                 if self._leading():
                     await self._rules_of_today()
-                    while await self.count_some():
+                    # All the lessons of a term wait under new rules: another may lead by then.
+                    while self._leading() and await self.count_some():
                         pass
                     if not timedelta(0) <= self._clock() - rolled_at < SPANS_EVERY:
                         rolled_at = self._clock()

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.chain import FIRST_HEAD, ChainLink, chained
 from ..domain.facts import Fact
 from .queries import Queries, rows
 from .rollup_tables import fact_chain
-from .tables import facts
 
 # Any constant of our own: facts take their places in the chain one append after the other.
 CHAIN_LOCK: Final = 0x5C_1A55_0011
@@ -46,13 +45,6 @@ class ChainQueries(Queries):
                 )
                 for row in await rows(connection, statement)
             ]
-
-    async def count_facts(self) -> int:
-        """How many facts there are, chained or from before there was a chain."""
-        async with self._database.read() as connection:
-            statement = select(func.count()).select_from(facts)
-            found: int = (await connection.execute(statement)).scalar_one()
-            return found
 
 
 async def extend(

@@ -197,11 +197,6 @@ class RollupQueries(Queries):
                 insert(rolled_spans).values(rules=rules, span=span, start=start)
             )
 
-    async def mark_stale(self, lessons: Iterable[OccurrenceId]) -> None:
-        """Have lessons counted again."""
-        async with self._database.write() as connection:
-            await mark_lessons(connection, lessons)
-
 
 async def mark_lessons(connection: AsyncConnection, lessons: Iterable[OccurrenceId]) -> None:
     """Have lessons counted again, whether the plan knows them or not (yet)."""

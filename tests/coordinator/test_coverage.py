@@ -182,4 +182,11 @@ async def test_a_period_that_cannot_be_is_refused(table: Bench) -> None:
     assert await refused(table.booth.coverage.figures(DAY, DAY - timedelta(days=1))) == (
         "period_invalid"
     )
+    assert await refused(table.booth.coverage.figures(DAY - timedelta(days=1100), DAY)) == (
+        "period_invalid"
+    )
+    # Facts of more than a year are not read at once.
+    assert await refused(table.booth.coverage.verify(DAY - timedelta(days=400), DAY)) == (
+        "period_invalid"
+    )
     assert OccurrenceId("o-1") == LESSON.id

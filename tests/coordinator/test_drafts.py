@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from sync_classroom.coordinator import drafts
+from sync_classroom.coordinator.draft_state import DraftState
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.domain.conflicts import ClashError
 from sync_classroom.domain.edits import (
@@ -26,6 +27,7 @@ from sync_classroom.domain.edits import (
     Substitute,
 )
 from sync_classroom.domain.ids import OccurrenceId, SeriesId, TeacherId, TermId
+from sync_classroom.domain.plan_change import TermPlan
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from tests.support.coordination import heard, until
@@ -354,6 +356,25 @@ async def test_what_was_changed_at_short_notice_is_seen_before_it_is_published_o
     view = await here.service.draft(TERM.id)
     assert (view.conflicts, view.diff) == ((), ())
     assert (await here.lesson(FIRST)).withdrawn
+
+
+async def test_a_draft_that_failed_halfway_is_read_anew(
+    offices: list[Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = offices
+    await there.service.draft(TERM.id)
+    await book(here.store, lesson("o-1", day="2026-09-21"), key="k", gap_s=0)
+
+    def half(state: DraftState, changed: TermPlan) -> None:
+        state.position = changed.position
+        raise RuntimeError("halfway")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DraftState, "rebase", half)
+        with pytest.raises(RuntimeError, match="halfway"):
+            await there.service.draft(TERM.id)
+    view = await there.service.draft(TERM.id)
+    assert list(view.copy.occurrences) == ["o-1"]
 
 
 async def test_a_lesson_booked_meanwhile_clashes_in_the_draft(offices: list[Office]) -> None:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +286,31 @@ async def test_nothing_is_asked_for_by_whoever_does_not_lead(tmp_path: Path) -> 
         assert await desk.reports.reports() == []
         await desk.table.lease.renew()
         await until(lambda: _all_done_and_some(desk))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_the_calendar_cannot_ask_for_ends_no_report_and_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[ProblemError] = []
+    too_many = module.problems.too_many
+
+    def counted(limit: int) -> ProblemError:
+        refused.append(too_many(limit))
+        return refused[-1]
+
+    monkeypatch.setattr(module.problems, "too_many", counted)
+    monkeypatch.setattr(module, "MAX_WAITING", 0)
+    monkeypatch.setattr(module, "MISSED_AGAIN", timedelta(milliseconds=20))
+    async with office(tmp_path, scheduled="zh") as desk:
+        desk.table.clock.now = at("03:00", "2026-12-02")
+        await desk.table.lease.renew()
+        task = asyncio.create_task(desk.reports.run())
+        await until(lambda: len(refused) > 1)
+        monkeypatch.setattr(module, "MAX_WAITING", 20)
+        await until(lambda: _all_done_and_some(desk))
+        assert not task.done()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

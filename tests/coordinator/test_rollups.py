@@ -14,19 +14,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sync_classroom.coordinator import rollups as module
 from sync_classroom.coordinator.coverage import assembled
 from sync_classroom.coordinator.rollups import RollupKeeper
 from sync_classroom.domain.bundle import parse_plan
 from sync_classroom.domain.coverage import CoverageFigures, compute
 from sync_classroom.domain.facts import Fact, parse_fact
-from sync_classroom.domain.ids import ClassroomId, SchoolId
+from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SchoolId
 from sync_classroom.domain.snapshot import differences
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store import plan_changes
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.plan_rows import insert_occurrences
 from tests.support.databases import ENGINES
-from tests.support.plan_changes import changing
+from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -115,7 +116,7 @@ async def play(
     lessons = list(plan.occurrences)
     async with store._database.write() as connection:
         await insert_occurrences(connection, [(o, o.id) for o in plan.occurrences.values()])
-    await store.mark_stale(lessons)
+    await mark_stale(store, lessons)
     keeper = keeper_of(store)
     for number, (what, one, other) in enumerate(actions):
         if what == "facts":
@@ -191,3 +192,33 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
         asyncio.run(one())
 
     all_orders()
+
+
+def test_who_does_not_lead_any_more_counts_no_further(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "LESSONS_AT_ONCE", 1)
+    answers = iter([True, True])
+
+    async def one() -> None:
+        store = await open_store(f"sqlite:///{tmp_path / 'store.db'}", data_dir=None)
+        rested = asyncio.Event()
+
+        def leading() -> bool:
+            led = next(answers, False)
+            if not led:
+                rested.set()
+            return led
+
+        keeper = RollupKeeper(store, clock=lambda: NOW, zone=ZONE, leading=leading)
+        try:
+            await mark_stale(store, map(OccurrenceId, "abc"))
+            task = asyncio.create_task(keeper.run())
+            await rested.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert await store.stale_count() == 2
+        finally:
+            await store.close()
+
+    asyncio.run(asyncio.wait_for(one(), 20))

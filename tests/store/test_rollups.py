@@ -21,7 +21,7 @@ from sync_classroom.domain.rules import DEFAULT
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store.database import Database
 from tests.support.coordination import roster
-from tests.support.plan_changes import book, changing, withdraw
+from tests.support.plan_changes import book, changing, mark_stale, withdraw
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -136,7 +136,7 @@ async def test_results_are_stored_only_by_whom_nobody_overtook(store: Database) 
 async def test_weeks_and_months_are_read_only_while_their_days_stand(store: Database) -> None:
     await planned(store)
     await done(store)
-    await store.mark_stale([ONE.id])
+    await mark_stale(store, [ONE.id])
     [(number, _)] = await store.stale_lessons(10)
     await store.store_results([number], await judged(store, ONE))
     wanted = [(1, "month", date(2026, 11, 1)), (1, "week", date(2026, 11, 23))]
@@ -147,7 +147,7 @@ async def test_weeks_and_months_are_read_only_while_their_days_stand(store: Data
     assert await store.spans_to_roll([1]) == []
     month = date(2026, 11, 1), date(2026, 11, 30)
     assert (await store.rolled(*month)).groups.total.due_periods == 2
-    await store.mark_stale([TWO.id])
+    await mark_stale(store, [TWO.id])
     [(number, _)] = await store.stale_lessons(10)
     await store.store_results([number], await judged(store, TWO))
     assert await store.spans_to_roll([1]) == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from sync_classroom.domain.series import Series
 from sync_classroom.domain.timetable import Change, Occurrence
 from sync_classroom.domain.working_copy import Images
 from sync_classroom.store.database import Database
+from sync_classroom.store.rollups import mark_lessons
 from tests.support.plans import at
 
 
@@ -77,3 +79,9 @@ async def withdraw(
     stored = await store.get_occurrence(old.id)
     assert stored is not None
     return stored
+
+
+async def mark_stale(store: Database, lessons: Iterable[OccurrenceId]) -> None:
+    """Have lessons counted again, with nothing changed about them."""
+    async with store._database.write() as connection:
+        await mark_lessons(connection, lessons)
