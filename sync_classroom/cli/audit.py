@@ -19,6 +19,7 @@ from ..domain.evidence import Evidence
 from ..domain.problems import ProblemError
 from ..domain.snapshot import Difference, differences
 from ..exchange.bundle_files import Bundle, open_bundle
+from .figures import cell, measure_name
 from .language import say
 from .offline import open_offline
 from .settings import serve_settings
@@ -98,25 +99,25 @@ def _word(there: object, found: list[Difference], prefix: str) -> str:
 
 
 _MEASURES: Final = (
-    ("due_periods", "应开课时"),
-    ("held_periods", "实开课时"),
-    ("held_rate", "开课率"),
-    ("credited_s", "听课时长（秒）"),
-    ("fidelity", "授课保真"),
-    ("host_rate", "主讲兑现率"),
-    ("host_periods", "帮扶课时（主讲侧）"),
-    ("school_coverage", "学校覆盖率"),
-    ("classroom_coverage", "教室覆盖率"),
-    ("class_coverage", "班级覆盖率"),
-    ("build_progress", "建设进度"),
-    ("regular_rate", "常态化率"),
-    ("pupils_reached", "受益学生人数"),
-    ("pupil_attendances", "受益学生人次"),
-    ("interaction_rate", "互动率"),
-    ("research_held", "在线教研（次）"),
-    ("push_open_rate", "推送触达率"),
-    ("push_completion_rate", "推送完成率"),
-    ("evidence_complete", "证据完整率"),
+    "due_periods",
+    "held_periods",
+    "held_rate",
+    "credited_s",
+    "fidelity",
+    "host_rate",
+    "host_periods",
+    "school_coverage",
+    "classroom_coverage",
+    "class_coverage",
+    "build_progress",
+    "regular_rate",
+    "pupils_reached",
+    "pupil_attendances",
+    "interaction_rate",
+    "research_held",
+    "push_open_rate",
+    "push_completion_rate",
+    "evidence_complete",
 )
 
 
@@ -125,8 +126,8 @@ def _print(bundle: Bundle, coverage: Coverage, found: list[Difference]) -> None:
     figures = coverage.to_dict()
     period = figures["period"]
     table = Table("", "", box=SIMPLE_HEAD, show_header=False, pad_edge=False)
-    for measure, zh in _MEASURES:
-        table.add_row(say(zh, measure), _cell(figures["totals"][measure]))
+    for measure in _MEASURES:
+        table.add_row(measure_name(measure), cell(figures["totals"][measure]))
     table.title = f"{period['from']} – {period['to']}"
     console.print(table)
     rules = bundle.rules
@@ -153,15 +154,6 @@ def _print(bundle: Bundle, coverage: Coverage, found: list[Difference]) -> None:
             highlight=False,
             markup=False,
         )
-
-
-def _cell(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    numerator, denominator = value["numerator"], value["denominator"]
-    if not denominator:
-        return "—"
-    return f"{100 * numerator / denominator:.1f} % ({numerator}/{denominator})"
 
 
 @click.command()

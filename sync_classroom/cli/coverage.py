@@ -17,6 +17,7 @@ from ..coordinator.coverage import ChainBreak
 from ..domain.coverage import CoverageFigures
 from ..domain.snapshot import Difference
 from ..domain.spans import next_month
+from .figures import cell, measure_name
 from .language import say
 from .offline import Offline, open_offline
 from .plan import DATE, today_of
@@ -132,19 +133,13 @@ def _print_verified(
         console.print(say("✔ 与原始事实完全一致", "✔ equal to the raw facts"), highlight=False)
 
 
-#: Code name, as JSON and the audit write it, and how a Chinese console calls it.
-TABLE_MEASURES: Final = {
-    "due_periods": "应开课时",
-    "held_periods": "实开课时",
-    "held_rate": "开课率",
-    "credited_s": "听课时长（秒）",
-}
-FURTHER_MEASURES: Final = {
-    "school_coverage": "学校覆盖率",
-    "classroom_coverage": "教室覆盖率",
-    "host_rate": "主讲播出率",
-    "evidence_complete": "证据完整率",
-}
+TABLE_MEASURES: Final = ("due_periods", "held_periods", "held_rate", "credited_s")
+FURTHER_MEASURES: Final = (
+    "school_coverage",
+    "classroom_coverage",
+    "host_rate",
+    "evidence_complete",
+)
 
 
 async def print_coverage(services: Offline, coverage: CoverageFigures, console: Console) -> None:
@@ -152,7 +147,7 @@ async def print_coverage(services: Offline, coverage: CoverageFigures, console: 
     figures = coverage.to_dict()
     schools = services.roster.current().schools
     totals = figures["totals"]
-    headers = [Column(say(zh, code), justify="right") for code, zh in TABLE_MEASURES.items()]
+    headers = [Column(measure_name(m), justify="right") for m in TABLE_MEASURES]
     period = figures["period"]
     table = Table(
         "", *headers, title=f"{period['from']} – {period['to']}", box=SIMPLE_HEAD, pad_edge=False
@@ -160,13 +155,14 @@ async def print_coverage(services: Offline, coverage: CoverageFigures, console: 
     for school, measures in figures["by_school"].items():
         if measures["due_periods"] or measures["credited_s"]:
             name = schools[school].name if school in schools else school
-            table.add_row(name, *(_cell(measures[m]) for m in TABLE_MEASURES))
+            table.add_row(name, *(cell(measures[m]) for m in TABLE_MEASURES))
     table.add_section()
-    table.add_row("Σ", *(_cell(totals[m]) for m in TABLE_MEASURES), style="bold")
+    table.add_row("Σ", *(cell(totals[m]) for m in TABLE_MEASURES), style="bold")
     console.print(table)
-    for measure, zh in FURTHER_MEASURES.items():
-        name = say(f"{zh}：", f"{measure}: ")
-        console.print(f"{name}{_cell(totals[measure])}", highlight=False)
+    for measure in FURTHER_MEASURES:
+        console.print(
+            f"{measure_name(measure)}{say('：', ': ')}{cell(totals[measure])}", highlight=False
+        )
     assert coverage.first is not None
     assert coverage.last is not None
     unfinished = await services.coverage.pending(coverage.first, coverage.last)
@@ -177,13 +173,3 @@ async def print_coverage(services: Offline, coverage: CoverageFigures, console: 
                 f"{pending} of the due periods are not over yet and count as not held so far.",
             )
         )
-
-
-def _cell(value: Any) -> str:
-    """A number, or a rate with its fraction; an empty denominator is a dash, never 0 or 100 %."""
-    if isinstance(value, dict):
-        numerator, denominator = value["numerator"], value["denominator"]
-        if not denominator:
-            return "—"
-        return f"{100 * numerator / denominator:.1f} % ({numerator}/{denominator})"
-    return str(value)

@@ -9,6 +9,7 @@ from typing import Any
 from .ids import ClassId
 from .rollup import SeatResult, Tally, tally
 from .roster import SchoolClass
+from .writing import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,7 @@ class Ratio:
 
     def __str__(self) -> str:
         """As people read it: `96.4 %`, or `—`."""
-        if self.value is None:
-            return "—"
-        return f"{100 * self.numerator / self.denominator:.1f} %"
+        return percent(self.numerator, self.denominator)
 
     def __add__(self, other: Ratio) -> Ratio:
         """The rate of both groups together."""

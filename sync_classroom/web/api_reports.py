@@ -11,6 +11,7 @@ from pydantic import Field
 from ..coordinator.reports import MAX_NOTE
 from ..domain.publications import FORMATS, Publication, Report, Restatement
 from ..domain.report import ReportKind
+from .fields import Day
 from .report_file import report_file
 from .routes import ApiRoute, Call, In, Out
 
@@ -19,8 +20,8 @@ class ReportIn(In):
     """A report to make. Without formats it is the evidence bundle alone."""
 
     kind: Literal["month", "term", "period"] = "period"
-    first: date = Field(alias="from", strict=False, description="first civil day")
-    last: date = Field(alias="to", strict=False, description="last civil day, included")
+    first: Day = Field(alias="from", description="first civil day")
+    last: Day = Field(alias="to", description="last civil day, included")
     language: Literal["zh", "en"] = "zh"
     formats: list[Literal["pdf", "xlsx", "csv"]] = Field(list(FORMATS), max_length=3)
 

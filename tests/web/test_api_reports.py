@@ -54,6 +54,8 @@ async def test_bad_bodies_and_unknown_reports_are_refused(tmp_path: Path) -> Non
         for body in (
             BODY | {"to": "2020-01-01"}, BODY | {"language": "fr"}, BODY | {"formats": ["doc"]},
             BODY | {"from": 5}, BODY | {"x": 1}, {},
+            BODY | {"from": "0001-01-01", "to": "0001-01-01"},
+            BODY | {"from": "9999-12-31", "to": "9999-12-31"},
         ):  # fmt: skip
             assert (await _post(served, "/api/reports", body)).status == 422
         for path in ("/api/reports/none/publish", "/api/publications/9/restate"):

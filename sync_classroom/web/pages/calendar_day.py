@@ -17,7 +17,7 @@ from ...domain.ids import BellSetId, SchoolId
 from ...domain.roster import DayException, School, Term
 from ..formats import term_on
 from .calendar_cells import SOURCE_WORDS, Cell, cell_of, followed, validity
-from .calendar_saving import EARLIEST, LATEST, history, missing, optional_day, save
+from .calendar_saving import history, missing, optional_day, save
 from .forms import Form, parse_count, parse_day
 from .frame import Frame, posted
 from .lesson_form import Options
@@ -118,7 +118,7 @@ def _date(frame: Frame) -> Date:
     whose, text = (frame.request.match_info[k] for k in ("school", "date"))
     on = parse_day(text)
     school = frame.roster.schools.get(SchoolId(whose))
-    if on is None or not EARLIEST <= on <= LATEST or (school is None and whose != ALL):
+    if on is None or (school is None and whose != ALL):
         raise missing()
     return Date(school, on, f"/calendar/days/{whose}/{on}")
 

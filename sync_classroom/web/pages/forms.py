@@ -9,6 +9,8 @@ from typing import Final
 
 from multidict import MultiMapping
 
+from ..fields import FIRST_YEAR, LAST_YEAR
+
 # Longer than any honest value of a single field; a form field is never stored longer than this.
 MAX_FIELD: Final = 2000
 
@@ -62,11 +64,12 @@ class Form:
 
 
 def parse_day(text: str) -> date | None:
-    """An ISO date (2026-11-23), or None for anything else."""
+    """An ISO date (2026-11-23) of the years the API takes too, or None for anything else."""
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        found = date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         return None
+    return found if found is not None and FIRST_YEAR <= found.year < LAST_YEAR else None
 
 
 def parse_clock(text: str) -> time | None:

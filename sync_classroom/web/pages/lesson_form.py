@@ -346,8 +346,8 @@ def _bells_json(frame: Frame, day: date) -> dict[str, list[dict[str, object]]]:
 
 def _bell_runs(frame: Frame, school: SchoolId, day: date) -> list[dict[str, object]]:
     """Which bells a school has from which date to which, around a day: they change in mid-term."""
-    first = max(date.min + BELLS_AROUND, day) - BELLS_AROUND
-    last = min(date.max - BELLS_AROUND, day) + BELLS_AROUND
+    first = day - BELLS_AROUND
+    last = day + BELLS_AROUND
     answers = frame.services.calendar.days(school, first, last)
     runs = [(bells, list(days)) for bells, days in groupby(answers, key=lambda a: a.bell_set)]
     return [

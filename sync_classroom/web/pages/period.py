@@ -75,6 +75,6 @@ def asked(query: Mapping[str, str], today: date, roster: Roster) -> tuple[Period
         return usual, mark("起止日期要写成 2026-11-23 的样子；下面是默认的时间段。")
     if last < first:
         return usual, mark("截止日期早于起始日期；请把两个日期对调。下面是默认的时间段。")
-    if (last - first).days + 1 > LONGEST_DAYS or first.year < 2000 or last.year > 2200:
+    if (last - first).days + 1 > LONGEST_DAYS:
         return usual, mark("时间段最长 400 天；请分段查看。下面是默认的时间段。")
     return Period(first, last, ""), None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -147,7 +149,8 @@ async def template(request: web.Request) -> web.StreamResponse:
     if request.match_info["kind"] == "csv":
         body, kind = template_csv(language=language), "text/csv"
     else:
-        body, kind = template_workbook(frame.roster, language=language), XLSX
+        work = partial(template_workbook, frame.roster, language=language)
+        body, kind = await asyncio.to_thread(work), XLSX
     name = f"timetable-template.{request.match_info['kind']}"
     return download(body, kind, name)
 

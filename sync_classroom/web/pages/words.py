@@ -67,7 +67,7 @@ CAUSE_WORDS: Final = {
     "host_absent": mark("主讲缺席"),
     "terminal_offline": mark("终端离线"),
     "network": mark("网络（已发送，未确认）"),
-    "cancelled": mark("取消"),
+    "cancelled": mark("取消（无因）"),
     "unexplained": mark("原因不明"),
 }
 

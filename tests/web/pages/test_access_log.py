@@ -52,5 +52,6 @@ async def test_bad_filters_are_explained_and_others_are_kept_out(tmp_path: Path)
     async with office(tmp_path) as served:
         page = await look(served, "/access-log?day=yesterday&before=x")
         assert "日期要写成" in page.text
+        assert "日期要写成" in (await look(served, "/access-log?day=9999-12-31")).text
         await look(served, f"/access-log?before={'9' * 40}")
         await look(served, "/access-log", role=Role.REVIEWER, status=403)

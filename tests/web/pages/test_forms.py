@@ -37,7 +37,15 @@ def test_the_first_complaint_about_a_field_stays() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("2026-11-23", date(2026, 11, 23)), ("20261123", None), ("2026-02-30", None), ("", None)],
+    [
+        ("2026-11-23", date(2026, 11, 23)),
+        ("20261123", None),
+        ("2026-02-30", None),
+        ("", None),
+        # Neither has a day beside it in every zone.
+        ("0001-01-01", None),
+        ("9999-12-31", None),
+    ],
 )
 def test_days(text: str, value: date | None) -> None:
     assert parse_day(text) == value

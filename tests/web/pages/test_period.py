@@ -53,7 +53,7 @@ def test_own_dates_are_both_included() -> None:
         ("yesterday", "2026-11-02", "2026-11-23"),
         ("", "2026-11-02", "2026-11-23"),
         ("2020-01-01", "2026-11-02", str(LONGEST_DAYS)),
-        ("0001-01-01", "0001-01-02", str(LONGEST_DAYS)),
+        ("0001-01-01", "0001-01-02", "2026-11-23"),
     ],
 )
 def test_impossible_dates_are_explained_and_the_usual_period_shown(

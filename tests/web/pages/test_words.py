@@ -11,6 +11,7 @@ import pytest
 from sync_classroom.coordinator.views import LessonView, SeatView
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.coverage import Cause, SeatState
+from sync_classroom.domain.definitions import CAUSES
 from sync_classroom.domain.lesson import EndReason, LessonState
 from sync_classroom.web.pages.words import (
     CAUSE_WORDS,
@@ -77,3 +78,8 @@ def test_a_room_that_stopped_receiving_after_the_planned_end_has_left() -> None:
 def test_a_withdrawn_lesson_is_cancelled_whatever_its_run_says() -> None:
     made = timeline([[]], state=LessonState.LIVE, cancelled=True).view
     assert lesson_code(made) is LessonState.CANCELLED
+
+
+def test_a_cancelled_seat_has_the_cause_that_reports_print() -> None:
+    # The bare word is the name of a button, which English pages call "Cancel".
+    assert CAUSE_WORDS["cancelled"] == CAUSES[Cause.CANCELLED].zh
