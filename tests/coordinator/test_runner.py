@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -339,17 +338,18 @@ async def test_two_coordinators_one_lease_only_the_holder_sweeps(
 # ---------------------------------------------------------------- running, in real time
 
 
-async def test_opens_by_alarm_within_200_ms_when_no_sweep_would(tmp_path: Path) -> None:
+async def test_opens_by_alarm_when_no_sweep_would(tmp_path: Path) -> None:
+    """How late: test_troubled_day bounds it in a virtual day, bench.scheduler.bell measures it."""
     clock = RunningClock(at("08:49:59"))
     async with bench(tmp_path, clock=clock, sweep_s=3600) as table:
         await table.add(LESSON)
         async with table.running():
-            await until(lambda: table.state_of("o-1"), within_s=5)
+            await until(lambda: table.state_of("o-1"))
             run = await table.run_of("o-1")
             assert run is not None
             assert run.opened_at is not None
-            late = run.opened_at - at("08:50")
-            assert timedelta(0) <= late <= timedelta(milliseconds=200)
+            assert run.opened_at >= at("08:50")
+            assert table.booth.runner.sweeps < 3  # the first and the nudge it gives
             await until(lambda: "o-1" in table.relay.rooms)
 
 
