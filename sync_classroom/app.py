@@ -35,6 +35,7 @@ from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
+from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
@@ -50,6 +51,7 @@ from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
+from .domain.library import Limits
 from .domain.problems import ProblemError
 from .domain.turn import Turn
 from .exchange.bundle_files import BundleWriter
@@ -72,6 +74,7 @@ SHUTDOWN_S: Final = 3.0
 AGAIN_S: Final = 1.0
 # In `data_dir`, which the store is told.
 DATABASE_URL: Final = "sqlite:///sync_classroom.db"
+LIBRARY_LIMITS: Final = Limits(5_120_000_000, 204_800_000_000, 2_048_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class ServeSettings:
     hosts by host classroom. Port 0 lets the system choose. `spawn_relay` false: the relay at
     `relay.control` is another's to start; the certificate of an https control is checked by
     `relay_authority`, or else by the system's. `national`: days off of the country.
+    `library_folder` None: in `data_dir`.
     """
 
     host: str = "127.0.0.1"
@@ -109,6 +113,8 @@ class ServeSettings:
     record_lessons: bool = True
     reports: ReportOptions = field(default_factory=ReportOptions)
     report_fonts: tuple[str, ...] = ()
+    library: LibraryOptions = field(default_factory=lambda: LibraryOptions(LIBRARY_LIMITS))
+    library_folder: Path | None = None
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -202,6 +208,8 @@ async def _open(
     )
     services = _services(told, settings, store, bus, booth, hub, clock, bundles, reports)
     stack.callback(services.accounts.close)
+    await services.library.open()
+    stack.push_async_callback(services.library.close)
     await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay, reports)))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
@@ -326,6 +334,11 @@ def _services(
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,
+        ),
+        library=LibraryService(
+            store, booth.recordings, options=settings.library, clock=clock,
+            folder=settings.library_folder or settings.data_dir.absolute() / "library",
+            recordings=settings.relay.recording_dir,
         ),
     )  # fmt: skip
 

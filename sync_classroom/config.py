@@ -249,6 +249,25 @@ class RecordingSettings(Section):
     max_total_mb: int = Field(0, ge=0, description="Recording stops with more in all, MB; 0: any.")
 
 
+class LibrarySettings(Section):
+    """The resource library: what is kept to be pushed to classrooms."""
+
+    folder: str = Field("", description="Folder of its files; empty: data_dir/library.")
+    max_file_mb: int = Field(
+        5120, ge=1, le=1000000, description="A file larger than this is refused, MB."
+    )
+    max_total_mb: int = Field(
+        204800, ge=0, description="More than this in all is refused, MB; 0: any."
+    )
+    min_free_mb: int = Field(
+        2048, ge=0, le=1000000, description="Nothing is taken with less of the disk left, MB."
+    )
+    scan_command: list[str] = Field(
+        default_factory=list,
+        description="Virus scanner, {file} stands for the file: exit code 0 clean, 1 found.",
+    )
+
+
 class ReportSettings(Section):
     """Monthly and term reports."""
 
@@ -313,6 +332,7 @@ class Settings(BaseSettings):
     relay: RelayTableSettings = Field(default_factory=RelayTableSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
+    library: LibrarySettings = Field(default_factory=LibrarySettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     reports: ReportSettings = Field(default_factory=ReportSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -25,6 +25,8 @@ WITHOUT_TESTS = {
     "relay/session.py",
     "relay/settings.py",
     "coordinator/evidence_ports.py",
+    "coordinator/library_ports.py",
+    "coordinator/library_problems.py",
     "coordinator/plan_ports.py",
     "coordinator/ports.py",
     "coordinator/report_ports.py",

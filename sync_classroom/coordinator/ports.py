@@ -33,6 +33,7 @@ from .evidence_ports import (
     RollupStore,
     RulesStore,
 )
+from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore
 
@@ -297,6 +298,7 @@ class Store(
     SimulationStore,
     FeedStore,
     ReportStore,
+    LibraryStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .floor import FloorService
     from .hub import TerminalHub
     from .lessons import LessonService
+    from .library import LibraryService
     from .media_watch import MediaWatch
     from .notices import NoticeService
     from .ports import Bus, Store
@@ -88,3 +89,4 @@ class Services:
     notices: NoticeService
     bundles: BundleService
     reports: ReportService
+    library: LibraryService

@@ -21,6 +21,7 @@ from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
+from .library import LibraryQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .pushes import PushQueries
@@ -59,6 +60,7 @@ class Database(
     SimulationQueries,
     ReportQueries,
     FeedQueries,
+    LibraryQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 
