@@ -39,6 +39,7 @@ from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
+from .coordinator.pushes import PushService
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
 from .coordinator.relay_process import RelayProcess
@@ -210,7 +211,8 @@ async def _open(
     stack.callback(services.accounts.close)
     await services.library.open()
     stack.push_async_callback(services.library.close)
-    await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay, reports)))
+    runs = _runs(booth, hub, lease, relay, reports) | {"pushes": services.pushes.run}
+    await stack.enter_async_context(_tasks(runs))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -340,6 +342,7 @@ def _services(
             folder=settings.library_folder or settings.data_dir.absolute() / "library",
             recordings=settings.relay.recording_dir,
         ),
+        pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone),
     )  # fmt: skip
 
 
@@ -386,7 +389,7 @@ def _runs(
     lease: LeaseKeeper,
     relay: RelayProcess | RelayLink,
     reports: ReportService,
-) -> Mapping[str, Callable[[], Awaitable[None]]]:
+) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "roster": booth.roster.run,
         "hub": hub.run,

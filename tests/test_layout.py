@@ -29,6 +29,7 @@ WITHOUT_TESTS = {
     "coordinator/library_problems.py",
     "coordinator/plan_ports.py",
     "coordinator/ports.py",
+    "coordinator/push_ports.py",
     "coordinator/report_ports.py",
     "coordinator/services.py",
     "coordinator/views.py",

@@ -43,7 +43,10 @@ class LibraryStore(Protocol):
         ...
 
     async def delete_resource(self, resource: ResourceId, deletion: Deletion) -> bool:
-        """Remember that a resource was deleted; False if it was already, or never was there."""
+        """Remember that a resource was deleted; False if it was already, or never was there.
+
+        ProblemError `resource_in_use` while a push order of it is not over.
+        """
         ...
 
     async def library_bytes(self) -> int:

@@ -35,6 +35,7 @@ from .evidence_ports import (
 )
 from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
+from .push_ports import PushOrderStore
 from .report_ports import ReportStore
 
 # ---------------------------------------------------------------------------- store
@@ -299,6 +300,7 @@ class Store(
     FeedStore,
     ReportStore,
     LibraryStore,
+    PushOrderStore,
     Protocol,
 ):
     """One database behind all of the above."""

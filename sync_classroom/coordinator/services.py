@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .media_watch import MediaWatch
     from .notices import NoticeService
     from .ports import Bus, Store
+    from .pushes import PushService
     from .recordings import RecordingKeeper
     from .reports import ReportService
     from .roster import RosterService
@@ -90,3 +91,4 @@ class Services:
     bundles: BundleService
     reports: ReportService
     library: LibraryService
+    pushes: PushService

@@ -24,6 +24,7 @@ from .lessons import LessonQueries
 from .library import LibraryQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .push_orders import PushOrderQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
@@ -61,6 +62,7 @@ class Database(
     ReportQueries,
     FeedQueries,
     LibraryQueries,
+    PushOrderQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

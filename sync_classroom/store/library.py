@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.ids import ResourceId
 from ..domain.library import Cut, Deletion, Details, Resource, Version
+from ..domain.push_orders import in_use
 from .library_tables import resource_versions, resources
+from .push_order_tables import resting_on
 from .queries import Queries, in_chunks, missing_reference, rows
 from .tables import occurrences, teachers
 
-# A constant of our own: whoever adds a version holds it, so that numbers follow each other.
-_ADDING: Final = 0x5C_1A55_0030
+# A constant of our own: whoever adds a version, deletes a resource or orders its push holds it.
+ADDING: Final = 0x5C_1A55_0030
 
 
 class LibraryQueries(Queries):
@@ -32,7 +34,7 @@ class LibraryQueries(Queries):
         ProblemError `unknown_reference` for a lesson or teacher there is not.
         """
         async with self._database.write() as connection:
-            await self._alone(connection, _ADDING)
+            await self._alone(connection, ADDING)
             known = await self._of_key(connection, key)
             if known is None:
                 if details is not None:
@@ -95,8 +97,14 @@ class LibraryQueries(Queries):
             return done.rowcount > 0
 
     async def delete_resource(self, resource: ResourceId, deletion: Deletion) -> bool:
-        """Remember that a resource was deleted; False if it was already, or never was there."""
+        """Remember that a resource was deleted; False if it was already, or never was there.
+
+        ProblemError `resource_in_use` while a push order of it is not over.
+        """
         async with self._database.write() as connection:
+            await self._alone(connection, ADDING)
+            if resting := await rows(connection, resting_on(resource, deletion.at)):
+                raise in_use([row.id for row in resting])
             done = await connection.execute(
                 update(resources)
                 .where(resources.c.id == resource, resources.c.deleted_at.is_(None))

@@ -29,6 +29,7 @@ from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
+from sync_classroom.coordinator.pushes import PushService
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
 from sync_classroom.coordinator.services import Services, ServiceSettings
@@ -258,6 +259,7 @@ async def site(
                 store, booth.recordings, folder=folder / "library",
                 recordings=changes.get("recordings"), options=library, clock=clock,
             ),
+            pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=ZONE),
         )  # fmt: skip
         await services.library.open()
         stack.push_async_callback(services.library.close)

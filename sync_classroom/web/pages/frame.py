@@ -63,6 +63,10 @@ DONE: Final = {
     "rules": mark("新的一版规则已保存；到生效日期全部课次会重新计算，已发布的报告不变。"),
     "resource-added": mark("资源已放入资源库。"),
     "resource-deleted": mark("资源已删除，删除原因留在记录里。"),
+    "push-sent": mark("推送已发送。"),
+    "push-scheduled": mark("推送单已保存，到时自动发送。"),
+    "push-cancelled": mark("推送已取消。"),
+    "push-completed": mark("已记录为看完。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
@@ -77,6 +81,11 @@ _NAV: Final = (
     (
         "/library",
         mark("资源库"),
+        frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER}),
+    ),
+    (
+        "/pushes",
+        mark("推送"),
         frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER}),
     ),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
@@ -107,6 +116,8 @@ _ACTS: Final = (
     "/cut",
     "/recording",
     "/delete",
+    "/open",
+    "/complete",
 )
 HOME: Final = {
     Role.ADMIN: "/today",

@@ -230,6 +230,7 @@ async def _one(frame: Frame, form: Form | None, *, status: int = 200) -> web.Res
         teachers=_teachers(frame),
         grades=[(None, [(str(n), str(n)) for n in range(1, MAX_GRADE + 1)])],
         may_change=may_change(frame.user, resource),
+        may_push=may_add(frame.user),
         upload=_upload_words(frame, service.limits.file_bytes),
         accept=ACCEPT,
         title_max=MAX_TITLE,

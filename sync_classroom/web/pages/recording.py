@@ -74,6 +74,7 @@ class RecordingView:
     may_choose: bool
     may_watch: bool
     may_cut: bool
+    may_push: bool
     files: Sequence[FileView]
 
 
@@ -108,6 +109,7 @@ async def recording_view(frame: Frame, view: LessonView) -> RecordingView | None
         may_choose=keeper.possible and ahead and may_choose(frame.user, view),
         may_watch=watch,
         may_cut=may_choose(frame.user, view),
+        may_push=lesson_code(view) is LessonState.ENDED and may_choose(frame.user, view),
         files=[_file(frame, view, found, file) for file in files if found is not None],
     )
 

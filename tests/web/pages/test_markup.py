@@ -16,6 +16,7 @@ from sync_classroom.web.static import files
 from tests.support.library import added
 from tests.support.pages import look, office, send
 from tests.support.web import Site
+from tests.web.pages.test_pushes import order as _pushed_order
 
 pytestmark = pytest.mark.asyncio
 
@@ -61,7 +62,8 @@ async def _published(served: Site) -> tuple[str, str]:
     return made.id, str((await reports.publish(made.id, "", actor="x", key="p")).no)
 
 
-FILES = {"report-file", "resource-file"}
+# Files, and what only a teacher of the receiving school sees (test_pushes.py).
+FILES = {"report-file", "resource-file", "push-play"}
 
 
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
@@ -69,6 +71,9 @@ async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path
         EXAMPLES["user"] = str(served.users[Role.TEACHER].id)
         EXAMPLES["report"], EXAMPLES["no"] = await _published(served)
         EXAMPLES["resource"] = await added(served)
+        EXAMPLES["push"] = (
+            await _pushed_order(served, EXAMPLES["resource"], schools="remote-1")
+        ).rpartition("/")[2]
         seen = 0
         for route in page_routes():
             if route.method != "GET" or route.path in NO_PAGES or route.name in FILES:
@@ -90,7 +95,7 @@ async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -
                      "/roster?show=terms", "/roster?show=bells", "/account", "/calendar",
                      "/calendar?show=all", "/calendar?show=edits",
                      "/timetable/import", "/timetable/feeds", "/coverage/reports",
-                     "/library"):  # fmt: skip
+                     "/library", "/pushes", "/pushes/new"):  # fmt: skip
             await look(served, path)
 
 
@@ -106,7 +111,7 @@ async def test_every_page_says_its_language_and_english_pages_are_english(tmp_pa
                      "/calendar/days/all/2026-10-01", "/calendar/terms/2026-autumn",
                      "/calendar/bells/remote-1-bells",
                      "/timetable/import", "/timetable/feeds", "/coverage/reports",
-                     "/library"):  # fmt: skip
+                     "/library", "/pushes", "/pushes/new"):  # fmt: skip
             page = await look(served, path)
             assert page.all("html")[0]["lang"] == "en"
             chrome = re.sub(
