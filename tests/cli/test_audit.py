@@ -99,7 +99,7 @@ def with_journals(case: Path) -> Path:
     facts = [parse_fact(json.loads(x)) for x in (case / "facts.ndjson").read_text().splitlines()]
     judged = seats_of(plan, facts)
     seals, lines = [], []
-    chosen = [s for s in judged.values() if s.held][:2]
+    chosen = [s for s in judged.values() if s.held and not s.adjusted_s][:2]
     for number, seat in enumerate(chosen):
         received = {1: ()}.get(number, seat.delivered)
         samples = []
