@@ -19,6 +19,15 @@ from .domain.problems import ProblemError, ProblemKind
 # Connections that came while the loop was busy; a school's terminals all come at the bell.
 BACKLOG: Final = 512
 ID_BYTES: Final = 8
+_LOCK: Final = "coordinator.lock"
+
+
+def known_id(folder: Path) -> str:
+    """The id of the coordinator that has this data folder, "" before its first start."""
+    try:
+        return (folder / _LOCK).read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 @contextmanager
@@ -29,7 +38,7 @@ def own_folder(folder: Path) -> Iterator[str]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "coordinator.lock").open("a+", encoding="ascii")
+        lock = (folder / _LOCK).open("a+", encoding="ascii")
     except OSError as error:
         raise _folder_problem(folder, error) from error
     with lock:

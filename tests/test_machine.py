@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.problems import ProblemError
-from sync_classroom.machine import listen, load_tls, own_folder
+from sync_classroom.machine import known_id, listen, load_tls, own_folder
 
 
 def test_a_folder_keeps_its_coordinators_id_over_restarts(tmp_path: Path) -> None:
@@ -19,6 +19,12 @@ def test_a_folder_keeps_its_coordinators_id_over_restarts(tmp_path: Path) -> Non
         assert (caught.value.code, caught.value.field) == ("data_dir_in_use", "server.data_dir")
     with own_folder(tmp_path / "var") as second:
         assert second == first
+
+
+def test_the_id_of_a_folder_is_known_without_taking_it(tmp_path: Path) -> None:
+    assert known_id(tmp_path / "var") == ""
+    with own_folder(tmp_path / "var") as taken:
+        assert known_id(tmp_path / "var") == taken
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

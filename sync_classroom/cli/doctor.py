@@ -111,18 +111,18 @@ def _recordings(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             f"录像已停止：{folder} 只剩 {sizes[1]}，少于 recording.min_free_mb"
             f"（{recording.min_free_mb} MB）。上课和证据不受影响。请清理磁盘，或减少"
-            " recording.keep_days。",
+            " retention.media_days。",
             f"Nothing is recorded: {folder} has {sizes[1]} left, less than recording.min_free_mb"
             f" ({recording.min_free_mb} MB). Lessons and evidence go on. Make room, or lower"
-            " recording.keep_days.",
+            " retention.media_days.",
         )
     elif recording.max_total_mb and used > recording.max_total_mb * 1_000_000:
         yield Finding(
             Level.WARN,
             f"录像已停止：{folder} 已用 {sizes[0]}，超过 recording.max_total_mb"
-            f"（{recording.max_total_mb} MB）。请提高它，或减少 recording.keep_days。",
+            f"（{recording.max_total_mb} MB）。请提高它，或减少 retention.media_days。",
             f"Nothing is recorded: {folder} takes {sizes[0]}, more than recording.max_total_mb"
-            f" ({recording.max_total_mb} MB). Raise it, or lower recording.keep_days.",
+            f" ({recording.max_total_mb} MB). Raise it, or lower retention.media_days.",
         )
     else:
         yield Finding(

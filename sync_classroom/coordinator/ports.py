@@ -36,7 +36,7 @@ from .evidence_ports import (
     TerminalJournalStore,
 )
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
-from .report_ports import ReportStore
+from .report_ports import ReportStore, RetentionStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -301,6 +301,7 @@ class Store(
     SimulationStore,
     FeedStore,
     ReportStore,
+    RetentionStore,
     Protocol,
 ):
     """One database behind all of the above."""

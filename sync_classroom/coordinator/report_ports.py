@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..domain.facts import Fact
 from ..domain.publications import Publication, Report, Restatement
+from ..domain.retention import Kind, RetentionRun, Stock
 from ..domain.terminal_journal import TerminalSample
 
 
@@ -60,6 +62,34 @@ class ReportStore(Protocol):
 
     async def restatements(self, publication: int | None = None) -> Sequence[Restatement]:
         """What was computed again, of one publication or of all, newest first."""
+        ...
+
+
+class RetentionStore(Protocol):
+    """What may be deleted in time, and what was."""
+
+    async def stock(self, cuts: Mapping[Kind, datetime], *, now: datetime) -> Sequence[Stock]:
+        """What lies in store of every kind by age, and how much of it is before its cut."""
+        ...
+
+    async def kept_facts(self) -> int:
+        """How many facts there are, which are never deleted."""
+        ...
+
+    async def allow_cut(self, kind: Kind, before: datetime, *, at: datetime, by: str) -> None:
+        """Let protected rows of a kind before an instant be deleted, and remember it for ever."""
+        ...
+
+    async def delete_some(self, kind: Kind, before: datetime, limit: int) -> int:
+        """Delete about `limit` rows of a kind before an instant, oldest first; 0: none are left."""
+        ...
+
+    async def add_retention_run(self, run: RetentionRun) -> RetentionRun:
+        """Remember what was deleted; for ever."""
+        ...
+
+    async def retention_runs(self, *, limit: int, deleting: bool = False) -> Sequence[RetentionRun]:
+        """The latest runs, newest first; `deleting`: those that deleted something or failed."""
         ...
 
 

@@ -35,12 +35,12 @@ from ..domain.publications import (
     Restatement,
     compare,
     due_reports,
-    why_in_words,
+    restated_in,
 )
 from ..domain.report import About, ReportKind, Target, report_content
 from ..domain.rules import Rules
 from . import report_problems as problems
-from .alarms import Alarms
+from .alarms import Alarms, next_clock
 from .bundles import BundleService, Gathered
 from .lease import LeaseKeeper
 from .lessons import check_period
@@ -81,13 +81,15 @@ class ServiceStore(ReportStore, TimetableStore, Protocol):
 class ReportOptions:
     """How reports are made. `programme` is the name on their covers.
 
-    `keep` unpublished reports keep their files; the oldest beyond are removed. `scheduled` is the
+    `keep` unpublished reports keep their files, for `keep_days` (0: for ever); the oldest beyond
+    are removed. `scheduled` is the
     language in which months and terms are reported by themselves, None: they are not. `targets`
     are dates by which so many classrooms are to be in commission.
     """
 
     programme: str = ""
     keep: int = 100
+    keep_days: int = 0
     scheduled: str | None = None
     targets: tuple[Target, ...] = ()
 
@@ -328,7 +330,9 @@ class ReportService:
             folder / BUNDLE_FILE, report.first, report.last, snapshot=True, progress=reading
         )
         assert coverage is not None
-        restated = await self._restated(report)
+        restated = restated_in(
+            report, await self._store.publications(), await self._store.restatements()
+        )
         content, basis = await asyncio.to_thread(
             self._content, report, gathered, coverage, restated
         )
@@ -369,23 +373,6 @@ class ReportService:
         )  # fmt: skip
         return content, gathered.basis(coverage)
 
-    async def _restated(self, report: Report) -> list[dict[str, Any]]:
-        """The latest restatement of each publication that shares a day with the report."""
-        latest: dict[int, Restatement] = {}
-        for each in await self._store.restatements():
-            latest.setdefault(each.publication, each)
-        return [
-            {
-                "publication": f"No. {p.no} · {p.first} – {p.last} · {p.at:%Y-%m-%d}",
-                "differences": [dict(d) for d in latest[p.no].differences if _is_sum(d)],
-                "why_zh": why_in_words(latest[p.no].why, "zh"),
-                "why_en": why_in_words(latest[p.no].why, "en"),
-            }
-            for p in await self._store.publications()
-            if p.first <= report.last and report.first <= p.last
-            if p.no in latest and latest[p.no].total
-        ]
-
     async def _progressed(self, report: Report, step: str, percent: int) -> Report:
         if (report.step, report.percent) == (step, percent):
             return report
@@ -410,13 +397,23 @@ class ReportService:
 
     async def _tidy(self) -> None:
         """Keep the files of so many unpublished reports; published ones stay."""
+        for report in (await self._unpublished())[self._options.keep :]:
+            await self._removed(report)
+
+    async def remove_before(self, at: datetime) -> int:
+        """Delete the files of unpublished reports made before an instant, here; how many."""
+        old = [r for r in await self._unpublished() if r.done_at is not None and r.done_at < at]
+        for report in old:
+            await self._removed(report)
+        return len(old)
+
+    async def _unpublished(self) -> list[Report]:
+        """Reports made here that are finished and not published, newest first."""
         published = {p.report for p in await self._store.publications()}
-        own = [
+        return [
             r for r in await self._store.reports(limit=10 * self._options.keep)
             if r.place == self._place and r.id not in published and r.state not in UNFINISHED
         ]  # fmt: skip
-        for report in own[self._options.keep :]:
-            await self._removed(report)
 
     async def _removed(self, report: Report) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder / report.id, ignore_errors=True)
@@ -433,10 +430,13 @@ class ReportService:
 
     async def _ring(self, names: frozenset[str]) -> None:
         # Before anything that may fail: an alarm that rang is not set any more.
-        self._alarms.put(SCHEDULE, self._next_night())
-        if not self._lease.leading:
-            return
+        self._alarms.put(SCHEDULE, next_clock(SCHEDULED_AT, self._clock(), self._bundles.zone))
         try:
+            if SCHEDULE in names and self._options.keep_days:
+                # Whoever leads: files are deleted where they lie.
+                await self.remove_before(self._clock() - timedelta(days=self._options.keep_days))
+            if not self._lease.leading:
+                return
             if SCHEDULE in names:
                 await self._restate_all()
             await self.ask_for_due()
@@ -444,11 +444,6 @@ class ReportService:
             code = error.code if isinstance(error, ProblemError) else "defect"
             log.exception("report.schedule_failed", code=code)
             self._alarms.put(MISSED, self._clock() + MISSED_AGAIN)
-
-    def _next_night(self) -> datetime:
-        now = self._clock().astimezone(self._bundles.zone)
-        night = datetime.combine(now.date(), SCHEDULED_AT, self._bundles.zone)
-        return night if night > now else night + timedelta(days=1)
 
     async def _restate_all(self) -> None:
         """Every night, so that a restatement is known before somebody asks."""
@@ -481,10 +476,6 @@ def _compared(published: Basis, gathered: Gathered) -> Any:
     same_rules = gathered.basis(gathered.coverage(0))
     now = gathered.basis(gathered.coverage(1))
     return compare(published, same_rules, now)
-
-
-def _is_sum(difference: Any) -> bool:
-    return not str(difference["path"]).startswith("seats")
 
 
 def _fresh(folder: Path) -> None:

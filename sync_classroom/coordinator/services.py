@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
     from .reports import ReportService
+    from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
     from .terminal_journal import TerminalJournalService
@@ -90,3 +91,4 @@ class Services:
     bundles: BundleService
     reports: ReportService
     journals: TerminalJournalService
+    retention: RetentionService

@@ -26,6 +26,7 @@ from .opinions import OpinionQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
+from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
@@ -61,6 +62,7 @@ class Database(
     SimulationQueries,
     ReportQueries,
     FeedQueries,
+    RetentionQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 
 import pytest
 import pytest_asyncio
 
-from sync_classroom.coordinator.alarms import Alarms
-from tests.support.coordination import RunningClock, TurnedClock
+from sync_classroom.coordinator.alarms import Alarms, next_clock
+from tests.support.coordination import ZONE, RunningClock, TurnedClock
 from tests.support.plans import at
 
 pytestmark = pytest.mark.asyncio
@@ -169,3 +170,10 @@ async def test_a_turned_clock_counts_not_the_wall_clock(bell: Bell) -> None:
     alarms.put("o-1", at("08:00:00.050000", "2019-01-07"))
     await asyncio.wait_for(bell.heard.wait(), 5)
     alarms.stop()
+
+
+async def test_the_next_night_is_today_before_it_and_tomorrow_from_it_on() -> None:
+    two = clock_time(2, 0)
+    assert next_clock(two, at("01:59").astimezone(UTC), ZONE) == at("02:00")
+    assert next_clock(two, at("02:00"), ZONE) == at("02:00", "2026-11-24")
+    assert next_clock(two, at("23:00"), ZONE) == at("02:00", "2026-11-24")

@@ -128,6 +128,25 @@ async def test_a_report_is_made_with_the_figures_of_its_own_bundle(tmp_path: Pat
             assert "snapshot.json" in packed.namelist()
 
 
+async def test_old_unpublished_reports_lose_their_files_and_no_others(tmp_path: Path) -> None:
+    async with office(tmp_path, keep_days=100) as desk:
+        old, published = await desk.made("k1"), await desk.made("k2")
+        await desk.reports.publish(published.id, "", actor="chief", key="p")
+        desk.table.clock.turn(days=90)
+        young = await desk.made("k3")
+        elsewhere = replace(old, id="other", key="k4", place="two")
+        await desk.table.store.add_report(elsewhere)
+        desk.table.clock.turn(days=20)
+        before = desk.table.clock() - timedelta(days=100)
+        assert await desk.reports.remove_before(before) == 1
+        assert await desk.reports.remove_before(before) == 0
+        left = await asyncio.to_thread(lambda: {p.name for p in desk.folder.iterdir()})
+        assert left == {published.id, young.id}
+        with pytest.raises(ProblemError):
+            await desk.reports.report(old.id)
+        assert await desk.table.store.report("other") == elsewhere
+
+
 async def test_a_key_asks_once_and_pages_hear_of_every_step(tmp_path: Path) -> None:
     async with office(tmp_path) as desk, heard(desk.table.bus, "reports") as messages:
         first = await desk.ask()

@@ -29,6 +29,7 @@ from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
+from sync_classroom.coordinator.retention import RetentionService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.terminal_journal import TerminalJournalService
@@ -37,6 +38,7 @@ from sync_classroom.coordinator.timetable_import import ImportService
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.reports.worker import Renderer
@@ -247,6 +249,14 @@ async def site(
                 version="1.2.3",
                 clock=clock,
             ),
+            retention=RetentionService(
+                store,
+                LeaseKeeper(store, "one"),
+                Retention(),
+                reports=_no_reports,
+                clock=clock,
+                zone=ZONE,
+            ),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),
@@ -281,6 +291,12 @@ async def site(
         if people:
             await _populate(served)
         yield served
+
+
+async def _no_reports(before: Any) -> int:
+    """A site in a test has no old reports."""
+    del before
+    return 0
 
 
 async def _populate(served: Site) -> None:
