@@ -25,11 +25,13 @@ from ...domain.plan_change import Edition, PlanChange
 from ...domain.plan_diff import diff, to_dict
 from ...domain.roster import Roster
 from ...domain.series import Series
+from ...domain.terminal_journal import TerminalSample
 from ...domain.timetable import Mode, Occurrence, Plan, Push
 from ...domain.working_copy import Images, Step, WorkingCopy
 from . import other_modes
 from .amendments import Amendments, Asked
 from .fates import Fates
+from .journals import TerminalJournals
 from .media import Journal, Span, acts_of, gap_fact, host_samples, lost_span, seat_samples
 from .programme import editions, enrolled, rng
 
@@ -66,6 +68,7 @@ class Day:
     runs: tuple[LessonRun, ...]
     pushes: tuple[Push, ...]
     seats: tuple[SeatEvidence, ...] = field(repr=False)
+    noted: tuple[TerminalSample, ...] = field(default=(), repr=False)
 
 
 class SimulatedTerm:
@@ -86,6 +89,7 @@ class SimulatedTerm:
         self._zone = zone
         self._calendar = Calendar(self.roster)
         self._ids = rng(seed, "ids")
+        self._journals = TerminalJournals(seed, self.roster)
         self._plan: dict[OccurrenceId, Occurrence] = {}
         self._series: dict[SeriesId, Series] = {}
         self._ends_at = datetime.combine(until, _EVENING, zone)
@@ -204,7 +208,17 @@ class SimulatedTerm:
             steps = sorted(coming.pop(on, []), key=lambda s: (s.at, s.id))
             facts += steps
             received_at = datetime.combine(on, _EVENING, self._zone)
-            yield Day(on, received_at, tuple(facts), tuple(runs), tuple(pushes), seats)
+            noted = tuple(self._noted(planned))
+            yield Day(on, received_at, tuple(facts), tuple(runs), tuple(pushes), seats, noted)
+
+    def _noted(self, planned: list[Occurrence]) -> Iterator[TerminalSample]:
+        """What terminals noted themselves; they know nothing of a relay that crashed."""
+        for lesson in planned:
+            if lesson.mode is Mode.LIVE and not lesson.withdrawn:
+                host = self.fates.host(lesson)
+                for seat in lesson.active_seats:
+                    fate = self.fates.seat(lesson, seat)
+                    yield from self._journals.of(lesson, seat, host, fate)
 
     def _taught(
         self, on: date, planned: list[Occurrence], journal: Journal

@@ -54,6 +54,7 @@ class RunRow:
     """One run that deleted something, in words."""
 
     run: RetentionRun
+    day: str
     who: str
     lines: tuple[str, ...]
 
@@ -104,7 +105,7 @@ def _run(frame: Frame, run: RetentionRun) -> RunRow:
         if count
     )
     who = frame.t("服务器（定时）") if run.by == SCHEDULE else run.by
-    return RunRow(run, who, lines)
+    return RunRow(run, _day(frame, run.began_at), who, lines)
 
 
 ROUTES = (PageRoute("retention", "GET", HOME, show, ADMIN),)

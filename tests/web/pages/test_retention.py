@@ -38,5 +38,7 @@ async def test_rules_store_and_deletions_are_shown_to_administrators(tmp_path: P
         assert "终端日志的样本 12 条（2025年11月23日 以前）" in page.text
         assert "查阅记录 1 条（2023年11月24日 以前）" in page.text
         assert "最近一次检查：11月23日 08:00" in page.text
+        assert "2026年11月23日 08:00 admin 终端日志的样本" in page.text
+        assert PATH in (await look(served, "/people")).links()
         assert (await served.ask("GET", PATH, role=Role.REVIEWER)).status == 403
         assert PATH in (await look(served, "/access-log")).links()
