@@ -21,6 +21,7 @@ from ..domain.accounts import Terminal
 from ..domain.evidence import Evidence
 from ..domain.facts import Fact, TerminalJournal
 from ..domain.ids import ClassroomId, OccurrenceId, SchoolId, SeatId
+from ..domain.rules import Rules
 from ..domain.second_opinion import DIFFERS, SeatOpinion, Verdict, notes_of, opinions_of
 from ..domain.snapshot import Difference
 from ..domain.terminal_journal import (
@@ -39,7 +40,7 @@ from ..domain.terminal_journal import (
 )
 from ..domain.timetable import Occurrence
 from .evidence import LESSONS_AT_ONCE
-from .evidence_ports import FactStore, OpinionStore, TerminalJournalStore
+from .evidence_ports import FactStore, OpinionStore, RulesStore, TerminalJournalStore
 from .plan_ports import TimetableStore
 from .ports import Bus
 from .services import Clock
@@ -60,7 +61,9 @@ LOST: Final = Counter(
 )
 
 
-class JournalStore(TerminalJournalStore, OpinionStore, TimetableStore, FactStore, Protocol):
+class JournalStore(
+    TerminalJournalStore, OpinionStore, TimetableStore, FactStore, RulesStore, Protocol
+):
     """Journals, the facts that seal them, what they came to, and the lessons they are about."""
 
 
@@ -187,6 +190,9 @@ class TerminalJournalService:
         retention, and nothing else can delete them.
         """
         found: list[Difference] = []
+        newest = max((await self._store.rules_state()).kept)
+        versions = {v.number: v.rules for v in await self._store.rules_versions()}
+        rules = versions[newest]
         lessons = await self._store.occurrences_on(first, last)
         for start in range(0, len(lessons), LESSONS_AT_ONCE):
             some = lessons[start : start + LESSONS_AT_ONCE]
@@ -194,7 +200,7 @@ class TerminalJournalService:
             facts = await self._store.facts_of(ids)
             samples = await self._store.samples_of(ids)
             kept = await self._store.opinions_of(ids)
-            found += await asyncio.to_thread(_differences, some, facts, samples, kept)
+            found += await asyncio.to_thread(_differences, some, facts, samples, kept, rules)
         return tuple(found)
 
     def _count(self, terminal: Terminal, sent: Sent, taken: Taken) -> None:
@@ -219,6 +225,7 @@ def _differences(
     facts: Sequence[Fact],
     samples: Sequence[TerminalSample],
     kept: Sequence[SeatOpinion],
+    rules: Rules,
 ) -> list[Difference]:
     seals = SealCheck()
     for fact in facts:
@@ -228,7 +235,7 @@ def _differences(
         seals.check(journal, group)
     found = [Difference(f"terminal_journals.{j}", "sealed", "differs") for j in seals.broken]
     stored = {(o.occurrence, o.seat): o for o in kept}
-    for opinion in opinions_of(lessons, Evidence.of(facts), notes_of(samples)):
+    for opinion in opinions_of(lessons, Evidence.of(facts, rules), notes_of(samples)):
         had = stored.get((opinion.occurrence, opinion.seat))
         if had != opinion:
             path = f"second_opinions.{opinion.occurrence}/{opinion.seat}"

@@ -150,6 +150,28 @@ async def test_a_late_journal_is_an_opinion_and_changes_no_figure(store: Databas
     assert await journals.verify(DAY, DAY) == ()
 
 
+async def test_what_counts_as_delivered_is_what_the_rules_in_force_say(store: Database) -> None:
+    """Half of the packets are acknowledged, which is too little until the bureau says otherwise."""
+    facts = []
+    for s in range(0, 2400, 10):
+        span = tuple(LESSON.starts_at + timedelta(seconds=x) for x in (s, s + 10))
+        facts += [
+            HostMedia(FactId(f"r:b:h{s}"), LESSON.id, *span, 100, 1),
+            SeatMedia(FactId(f"r:b:s{s}"), LESSON.id, SEAT, *span, 100, 50, 1),
+        ]
+    await store.append_facts(facts, received_at=AFTER)
+    journals = service(store)
+    await journals.take(terminal(), message(rows(0, 1200), AFTER))
+    await settled(store)
+    assert (await journals.counts(DAY, DAY))[Verdict.MORE] == 1
+    await store.add_rules(
+        {"delivered_ratio": 0.5}, valid_from=DAY, at=AFTER, by="chief", reason="r", key="k"
+    )
+    await settled(store)
+    assert (await journals.counts(DAY, DAY))[Verdict.AGREES] == 1
+    assert await journals.verify(DAY, DAY) == ()
+
+
 async def test_a_sample_that_somebody_changed_is_found(store: Database) -> None:
     await received(store)
     journals = service(store)
