@@ -331,7 +331,9 @@ class VirtualTerminal:
             async with self._http.post(
                 url, json=message, headers=headers, timeout=HTTP_TIMEOUT
             ) as answer:
-                await answer.read()
+                said = await answer.text()
+                if answer.status != 200:
+                    self._note(SessionRefusedError(answer.status, said, None))
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             return False  # sent again in a while: the server knows samples by their numbers

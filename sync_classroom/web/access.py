@@ -177,17 +177,18 @@ def cross_site() -> ProblemError:
 
 async def _identify(request: web.Request, *, devices: bool) -> None:
     services = request.app[SERVICES]
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    # A teacher may be signed in on the classroom's computer, too: what shows its token is a device.
+    if devices and scheme.lower() == "bearer" and 0 < len(bearer) <= MAX_TOKEN_CHARS:
+        terminal = await services.enrolment.terminal(bearer)
+        if terminal is not None:
+            request[TERMINAL] = terminal
+            return
     token = request.cookies.get(cookie_name(request), "")
     if 0 < len(token) <= MAX_TOKEN_CHARS:
         user = await services.accounts.session(token)
         if user is not None:
             request[USER] = user
-            return
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    if devices and scheme.lower() == "bearer" and 0 < len(bearer) <= MAX_TOKEN_CHARS:
-        terminal = await services.enrolment.terminal(bearer)
-        if terminal is not None:
-            request[TERMINAL] = terminal
 
 
 def wants_page(request: web.Request) -> bool:

@@ -60,6 +60,18 @@ async def test_samples_are_taken_with_the_device_token_and_told_one_by_one(
         assert second["second_opinion"] is None
 
 
+async def test_a_device_on_which_somebody_is_signed_in_is_still_a_device(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        lesson, device = await planned(served)
+        rows = [row(1, at("09:00"), lesson=lesson["id"], seat=lesson["seats"][0]["id"])]
+        sent = message(rows, at("10:00"))
+        for role in (Role.ADMIN, Role.TEACHER):
+            answer = await served.ask("POST", PATH, role=role, headers=device, json=sent)
+            assert answer.status == 200, await answer.text()
+        who = await served.ask("GET", "/api/terminal/self", role=Role.ADMIN, headers=device)
+        assert (await who.json())["classroom"]["id"] == "far-1-r1"
+
+
 async def test_nobody_else_may_send_one_and_a_message_that_is_none_is_named(
     tmp_path: Path,
 ) -> None:
