@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -42,7 +43,7 @@ def _check(text: str) -> None:
 
 def test_demo_runs_twice_in_a_row_and_ends_by_itself(tmp_path: Path) -> None:
     for _ in range(2):
-        output, _ = _demo(tmp_path, "--seconds", "12").communicate(timeout=120)
+        output, _ = _demo(tmp_path, "--seconds", "12").communicate(timeout=PATIENCE_S)
         _check(output)
         # The former lesson's evidence does not stand before this one's.
         assert "unknown_room" not in (tmp_path / "var/demo/server.log").read_text("utf-8")
@@ -59,7 +60,7 @@ def test_ctrl_c_ends_the_lesson_and_prints_the_coverage(tmp_path: Path) -> None:
     for _ in range(2):  # two more progress lines, so that there is something to count
         text += process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=PATIENCE_S)
     _check(text + rest)
     assert process.returncode == 0
     assert "lesson ended" in rest
@@ -71,7 +72,7 @@ def test_a_port_in_use_is_refused_before_anything_is_started(tmp_path: Path) -> 
         port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, "-m", "sync_classroom.cli", "demo", "--port", str(port)],
-            cwd=tmp_path, env=os.environ | {"LC_ALL": "C.UTF-8"}, check=False, timeout=60,
+            cwd=tmp_path, env=os.environ | {"LC_ALL": "C.UTF-8"}, check=False, timeout=PATIENCE_S,
             capture_output=True, text=True,
         )  # fmt: skip
     assert done.returncode == 2

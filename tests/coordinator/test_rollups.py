@@ -29,6 +29,7 @@ from sync_classroom.store.plan_rows import insert_occurrences
 from tests.support.databases import ENGINES
 from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
+from tests.support.waiting import PATIENCE_S
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 9, 30, 4, 0, tzinfo=UTC)
@@ -221,4 +222,4 @@ def test_who_does_not_lead_any_more_counts_no_further(
         finally:
             await store.close()
 
-    asyncio.run(asyncio.wait_for(one(), 20))
+    asyncio.run(asyncio.wait_for(one(), PATIENCE_S))

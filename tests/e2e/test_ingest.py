@@ -86,11 +86,11 @@ async def test_a_recording_host_gives_the_lesson_by_itself(tmp_path: Path) -> No
                 with rtsp_server("--user", "admin:s3cret", port=port):
                     found = await told(admin, lesson, lambda one: one["state"] == "live")
                     assert found["host"]["ingest"]["state"] == "live"
-                    await until(lambda: seat.figures().packets > 200, timeout_s=30)
+                    await until(lambda: seat.figures().packets > 200)
                     # What was given before the coordinator died goes on without it.
                     server.kill()
                     before = seat.figures().packets
-                    await until(lambda: seat.figures().packets > before + 200, timeout_s=30)
+                    await until(lambda: seat.figures().packets > before + 200)
                     await asyncio.to_thread(server.start)
                     found = await told(
                         admin, lesson, lambda one: (one["host"]["ingest"] or {}).get("state")
@@ -100,7 +100,7 @@ async def test_a_recording_host_gives_the_lesson_by_itself(tmp_path: Path) -> No
                 with rtsp_server("--user", "admin:s3cret", port=port):
                     await told(admin, lesson, lambda one: one["host"]["ingest"]["state"] == "live")
                     before = seat.figures().packets
-                    await until(lambda: seat.figures().packets > before + 100, timeout_s=30)
+                    await until(lambda: seat.figures().packets > before + 100)
                     async with asyncio.timeout(60):
                         while not await credited(server, lesson):
                             pass

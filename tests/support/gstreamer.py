@@ -97,7 +97,7 @@ class GstPeer:
 
     async def wait(self, name: str, value: Any) -> None:
         """Until that was said; what went wrong instead ends the test."""
-        await until(lambda: self.last(name) == value or self.last("error"), timeout_s=30)
+        await until(lambda: self.last(name) == value or self.last("error"))
         assert self.last("error") is None
         assert self.last(name) == value
 

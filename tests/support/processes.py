@@ -16,8 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.ports import free_port
-
-START_S = 60.0
+from tests.support.waiting import PATIENCE_S
 
 
 class Server:
@@ -36,6 +35,7 @@ class Server:
             "SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder / "data"),
             "SYNC_CLASSROOM_RELAY__HTTP": f"127.0.0.1:{self.relay_port}",
             "SYNC_CLASSROOM_RELAY__MEDIA": f"0.0.0.0:{free_port()}",
+            "SYNC_CLASSROOM_RELAY__MAX_LOAD": "1",  # a slow machine's load is not what is tested
             "LC_ALL": "C.UTF-8",
             **settings,
         }
@@ -44,7 +44,7 @@ class Server:
         """Run another command of ours in the same installation; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "sync_classroom.cli", *arguments],
-            env=self.environment, capture_output=True, text=True, check=False, timeout=120,
+            env=self.environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -64,7 +64,7 @@ class Server:
 
     def said(self, pattern: str) -> re.Match[str]:
         """Wait until its log holds the pattern: pages answer a moment before it says where."""
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if found := re.search(pattern, self.log.read_text("utf-8")):
                 return found
@@ -104,7 +104,7 @@ class Server:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(20)
+                self._process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -143,12 +143,12 @@ def wait_for_http(
     tls: ssl.SSLContext | None = None,
 ) -> None:
     """Wait until the address answers 200, while `alive`."""
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if not alive():
             break
         try:
-            with urllib.request.urlopen(url, timeout=2, context=tls) as response:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S, context=tls) as response:
                 if response.status == 200:
                     return
         except (urllib.error.URLError, ConnectionError, TimeoutError):

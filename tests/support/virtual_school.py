@@ -43,7 +43,7 @@ class Virtual:
     async def ring(self) -> None:
         """The teacher begins; `rang_at` (monotonic) is when the host's session is up."""
         self._teaching = asyncio.create_task(self._host.run(), name="host")
-        await until(lambda: self._host.tally.state == "publishing", timeout_s=20)
+        await until(lambda: self._host.tally.state == "publishing")
         self.rang_at = time.monotonic()
 
     async def hush(self) -> None:

@@ -30,7 +30,7 @@ from tests.support.media_peers import MovingSquare, connection, publish, relay
 from tests.support.recordings import decoded, items
 from tests.support.relay_child import relay_child
 from tests.support.relays import settings
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -66,7 +66,7 @@ async def recorder(
 
 
 async def wait_state(made: Recorder[Any], recording: str, state: State) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = dict(await made.status(recording))
             if found["state"] == state:
@@ -80,7 +80,7 @@ def segments(status: Any, source: int = 0) -> list[dict[str, Any]]:
 
 
 async def wait_recorded(made: Recorder[Any], recording: str, seconds: float) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = dict(await made.status(recording))
             if sum(s.get("duration_s", 0) for s in segments(found)) >= seconds:
@@ -126,7 +126,7 @@ async def test_publishers_come_and_go_in_files_with_a_common_start(tmp_path: Pat
         await wait_recorded(made, "lesson-1", 1.0)
         screen, _session = await publish(endpoint, "lesson-1", source="screen")
         again, _session = await publish(endpoint, "lesson-1")  # takes the place of the first
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not (
                 len(segments(status := await made.status("lesson-1"))) == 2
                 and segments(status)[1].get("duration_s", 0) > 1
@@ -154,11 +154,11 @@ async def test_only_the_wanted_sources_are_recorded_and_they_may_change(tmp_path
         await wait_recorded(made, "lesson-1", 1.0)
         found = await made.start("lesson-1", "lesson-1", frozenset({"camera", "seat:seat-1"}))
         assert [source["source"] for source in found["sources"]] == ["camera"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not segments(await made.status("lesson-1"), 1):
                 await asyncio.sleep(0.05)
         await made.start("lesson-1", "lesson-1", frozenset({"camera"}))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not segments(await made.status("lesson-1"), 1)[0]["closed"]:
                 await asyncio.sleep(0.05)
         await camera.close()
@@ -208,15 +208,15 @@ async def test_the_limit_stops_recording_and_says_so_and_room_lets_it_go_on(
         endpoint.put_room("lesson-1", {})
         peer, session = await publish(endpoint, "lesson-1")
         await made.start("lesson-1", "lesson-1")
-        await until(lambda: made.disk_full, timeout_s=40)
+        await until(lambda: made.disk_full)
         status = await made.status("lesson-1")
         assert (status["state"], status["disk_full"]) == ("recording", True)
         assert segments(status)[-1]["closed"]
         assert not session.closed.is_set()  # the lesson goes on
         written = made.bytes
         made._library.limits = Limits(0, 10_000_000, 0)
-        await until(lambda: not made.disk_full, timeout_s=40)
-        await until(lambda: made.bytes > written + 5000, timeout_s=40)
+        await until(lambda: not made.disk_full)
+        await until(lambda: made.bytes > written + 5000)
         status = await made.status("lesson-1")
         assert not status["disk_full"]
         assert len(segments(status)) == 2
@@ -316,7 +316,7 @@ async def test_killed_at_random_moments_the_file_plays_to_within_two_seconds(
             assert status["state"] == "recording"
             path = folder / f"01-camera-{life + 1:04d}.mp4"
             webm = path.with_suffix(".webm")
-            await until(lambda p=path, w=webm: p.exists() or w.exists(), timeout_s=20)
+            await until(lambda p=path, w=webm: p.exists() or w.exists())
             path = path if path.exists() else webm
             began = time.monotonic()
             end = began + 1.5 + randomness.random() * 3
@@ -335,7 +335,7 @@ async def test_killed_at_random_moments_the_file_plays_to_within_two_seconds(
         assert (await _control(chosen.control, "POST", "/recordings/lesson-1/stop"))[
             "state"
         ] == "finishing"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while (saved := await _control(chosen.control, "GET", "/recordings/lesson-1"))[
                 "state"
             ] != "saved":
