@@ -178,7 +178,6 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
 
     @settings(
         max_examples=30 if engine == "sqlite" else 15,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(bundles(), ACTIONS)

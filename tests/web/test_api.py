@@ -63,7 +63,6 @@ schema = schemathesis.openapi.from_dict(document())
 @schema.parametrize()
 @settings(
     max_examples=15,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
