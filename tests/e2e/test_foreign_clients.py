@@ -26,7 +26,7 @@ ROOM = "lesson-1"
 
 @pytest_asyncio.fixture
 async def running(tmp_path: Path) -> AsyncIterator[RunningRelay]:
-    # libnice has no loopback candidates, so the relay is met at this machine's other addresses.
+    # libnice offers loopback only where there is nothing else: the relay is met at every address.
     async with relay(tmp_path, open_mode=True, media=Listen("0.0.0.0", 0)) as started:
         yield started
 
