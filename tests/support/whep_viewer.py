@@ -82,4 +82,6 @@ async def watching(
             assert response.status in (200, 404)
     finally:
         await pc.close()
+        for task in viewer.tasks:
+            task.cancel()  # a connection that never came about ends no track
         await asyncio.gather(*viewer.tasks, return_exceptions=True)
