@@ -16,6 +16,7 @@ import pytest
 from sync_classroom.cli.simulate_term import environment
 from sync_classroom.store.simulation import is_marked_file
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 from .conftest import Command
 
@@ -120,7 +121,7 @@ def test_served_it_says_on_every_page_that_it_is_simulated(tmp_path: Path) -> No
             assert 'class="simulated"' in page
         finally:
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE_S) == 0
 
 
 def test_serve_is_told_by_its_environment(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from sync_classroom.domain.ids import SchoolId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.roster import DayException, NationalDay, Wording
 from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import TurnedClock, heard, until
+from tests.support.coordination import TurnedClock, heard
 from tests.support.plans import at
 from tests.support.rosters import programme
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

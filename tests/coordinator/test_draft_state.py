@@ -207,7 +207,7 @@ _COMMANDS: st.SearchStrategy[Command] = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(_COMMANDS, st.sampled_from(["edit", "undo", "publish", "substitute"]),
                           st.integers(0, 3)), max_size=12))  # fmt: skip
 def test_kept_up_is_the_same_as_built_anew(

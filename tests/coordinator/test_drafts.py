@@ -30,11 +30,12 @@ from sync_classroom.domain.ids import OccurrenceId, SeriesId, TeacherId, TermId
 from sync_classroom.domain.plan_change import TermPlan
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import heard, until
+from tests.support.coordination import heard
 from tests.support.drafts import TERM, rule, seat
 from tests.support.offices import Office, office
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

@@ -16,10 +16,11 @@ from sync_classroom.domain.notices import Audience
 from sync_classroom.domain.plan_change import PlanChange
 from sync_classroom.domain.working_copy import Images
 from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import heard, until
+from tests.support.coordination import heard
 from tests.support.offices import Office, office
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 ROOM = ClassroomId("remote-1-r1")

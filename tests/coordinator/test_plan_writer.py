@@ -16,9 +16,10 @@ from sync_classroom.domain.plan_change import PlanMovedOnError
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.domain.working_copy import Images
 from sync_classroom.store.database import open_store
-from tests.support.coordination import heard, until
+from tests.support.coordination import heard
 from tests.support.offices import Office, office
 from tests.support.plans import lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 DAY = "2026-09-21"

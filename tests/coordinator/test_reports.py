@@ -26,8 +26,9 @@ from sync_classroom.domain.publications import Report, ReportState
 from sync_classroom.domain.report import ReportKind
 from sync_classroom.domain.roster import Term
 from sync_classroom.reports.worker import DrawnFile, Renderer
-from tests.support.coordination import ZONE, Bench, bench, heard, until
+from tests.support.coordination import ZONE, Bench, bench, heard
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

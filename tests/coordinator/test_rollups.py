@@ -29,6 +29,7 @@ from sync_classroom.store.plan_rows import insert_occurrences
 from tests.support.databases import ENGINES
 from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
+from tests.support.waiting import PATIENCE_S
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 9, 30, 4, 0, tzinfo=UTC)
@@ -177,7 +178,6 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
 
     @settings(
         max_examples=30 if engine == "sqlite" else 15,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(bundles(), ACTIONS)
@@ -221,4 +221,4 @@ def test_who_does_not_lead_any_more_counts_no_further(
         finally:
             await store.close()
 
-    asyncio.run(asyncio.wait_for(one(), 20))
+    asyncio.run(asyncio.wait_for(one(), PATIENCE_S))

@@ -16,7 +16,8 @@ from sync_classroom.coordinator.roster import RosterService
 from sync_classroom.domain.ids import TeacherId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import roster, until
+from tests.support.coordination import roster
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

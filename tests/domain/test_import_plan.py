@@ -232,7 +232,7 @@ _ROWS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=40, derandomize=True, database=None)
 @given(st.lists(_ROWS, max_size=6), st.lists(_ROWS, max_size=6), st.randoms(use_true_random=False))
 def test_whatever_was_imported_a_second_time_does_nothing(
     first: list[ImportRow], second: list[ImportRow], shuffle: Random

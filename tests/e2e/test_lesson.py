@@ -217,12 +217,12 @@ async def test_48_virtual_rooms(tmp_path: Path) -> None:
     enough = sum(len(unit.payloads) for unit in recording.units if unit.at_s < FORWARD_S)
     async with virtual_school(tmp_path, VIRTUAL_ROOMS, recording) as virtual:
         rooms = virtual.rooms
-        await until(lambda: all(r.tally.state == "waiting" for r in rooms), timeout_s=30)
+        await until(lambda: all(r.tally.state == "waiting" for r in rooms))
         await virtual.ring()
-        await until(lambda: all(r.tally.connected_at for r in rooms), timeout_s=30)
+        await until(lambda: all(r.tally.connected_at for r in rooms))
         after = [r.tally.connected_at - virtual.rang_at for r in rooms if r.tally.connected_at]
         before = await virtual.spent()
-        await until(lambda: all(r.figures().packets >= enough for r in rooms), timeout_s=60)
+        await until(lambda: all(r.figures().packets >= enough for r in rooms))
         spent = [now - then for now, then in zip(await virtual.spent(), before, strict=True)]
         await virtual.hush()
         forwarded = await virtual.arrived()

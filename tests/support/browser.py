@@ -20,8 +20,17 @@ from weakref import WeakKeyDictionary
 from xml.sax.saxutils import escape
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    async_playwright,
+    expect,
+)
 from playwright.async_api import Error as PlaywrightError
+
+from tests.support.waiting import PATIENCE_S
 
 # The fake devices are Chromium's own: a picture with a moving clock, a beep every second. Ten
 # frames a second, because one test machine encodes for a whole classroom.
@@ -53,6 +62,7 @@ _FONTS: Final = """<?xml version="1.0"?>
 </fontconfig>
 """
 
+expect.set_options(timeout=1000 * PATIENCE_S)
 _problems: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
 
 
@@ -101,12 +111,14 @@ async def open_device(
     browser: Browser, *, size: tuple[int, int] = SIZES["panel"], **options: Any
 ) -> BrowserContext:
     """A device of its own: own storage, camera and microphone allowed."""
-    return await browser.new_context(
+    device = await browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         permissions=["camera", "microphone"],
         ignore_https_errors=True,
         **options,
     )
+    device.set_default_timeout(1000 * PATIENCE_S)
+    return device
 
 
 async def open_page(
@@ -165,7 +177,9 @@ _PIXELS: Final = """
 """
 
 
-async def wait_frames(page: Page, selector: str, least: int, *, timeout_s: float = 20.0) -> int:
+async def wait_frames(
+    page: Page, selector: str, least: int, *, timeout_s: float = PATIENCE_S
+) -> int:
     """Wait until a `<video>` has shown at least `least` frames; returns how many."""
     handle = await page.wait_for_function(
         _FRAMES, arg=[selector, least], timeout=timeout_s * 1000, polling=100

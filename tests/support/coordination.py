@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -60,7 +60,6 @@ structlog.configure(
 ZONE = ZoneInfo("Asia/Shanghai")
 RULES = LessonRules()
 JOINED = date(2020, 9, 1)
-DEADLINE_S = 10.0
 
 
 class TurnedClock:
@@ -376,20 +375,6 @@ async def bench(
     finally:
         if store is None:
             await opened.close()
-
-
-async def until(condition: Callable[[], Any], *, within_s: float = DEADLINE_S) -> Any:
-    """Wait until `condition()` (or what it awaits) is true; return it. AssertionError in time."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while True:
-        outcome = condition()
-        if asyncio.iscoroutine(outcome):
-            outcome = await outcome
-        if outcome:
-            return outcome
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"not true within {within_s} s")
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

