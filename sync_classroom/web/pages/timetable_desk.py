@@ -9,7 +9,6 @@ from typing import Final
 
 from ...coordinator.draft_state import DraftView
 from ...domain.bookings import Clash
-from ...domain.calendar import Calendar
 from ...domain.grid import EntryState, GridPlan
 from ...domain.ids import OccurrenceId, SeatId
 from ...domain.lesson import LessonState
@@ -75,11 +74,11 @@ async def desk_of(frame: Frame, choice: Choice, *, draft: bool) -> Desk:
         (o for o in lessons.values() if first <= o.date <= last),
         key=lambda o: (o.starts_at, o.id),
     )
-    roster = frame.roster
-    names = Names(frame, roster)
+    # The roster the draft was judged by, which may be newer than the one at the request's start.
+    names = Names(frame, view.roster)
     plan = GridPlan(
-        roster,
-        Calendar(roster),
+        view.roster,
+        view.calendar,
         frame.services.zone,
         lessons,
         {i: s for i, s in state.series.items() if s is not None},

@@ -46,7 +46,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     asked = parse_count(request.query.get("week", ""), least=1, most=weeks_of(term))
     week = asked or week_near(term, frame.today)
     monday = monday_of(term, week)
-    plan = GridPlan(view.roster, view.calendar, frame.services.zone, dict(source), dict(rules))
+    plan = GridPlan(view.roster, view.calendar, frame.services.zone, source, rules)
     pattern = shown == "pattern"
     lines = [term.name]
     if not pattern:
