@@ -298,6 +298,15 @@ class DraftState:
             for ident in step.after.occurrences
         }
 
+    def rule_authors(self) -> Mapping[SeriesId, tuple[str, str]]:
+        """Who changed each rule last, and why."""
+        return {
+            ident: (step.by, step.reason)
+            for step in self.steps
+            if not step.undone
+            for ident in step.after.series
+        }
+
     def blocks_of(self, occurrences: Iterable[OccurrenceId]) -> tuple[Clash, ...]:
         """The clashes these lessons have now, each once."""
         found: dict[Clash, None] = {}

@@ -33,7 +33,7 @@ from ..domain.edit_files import name_of
 from ..domain.edits import Command
 from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.plan_change import Edition, PlanMovedOnError, Version
-from ..domain.plan_diff import DiffEntry, to_dict
+from ..domain.plan_diff import DiffEntry, kept
 from ..domain.problems import ProblemError
 from ..domain.roster import Term
 from ..domain.series import Series
@@ -386,7 +386,7 @@ def edition_of(state: DraftState, note: str) -> Edition:
         revision=state.revision,
         note=note,
         counts=counts_of(entries),
-        diff=[to_dict(e) for e in entries],
+        diff=kept(entries, state.authors(), state.rule_authors()),
     )
 
 

@@ -16,6 +16,7 @@ from .calendar import week_number
 from .edit_sheet import Sheet, asked
 from .edits import AddSeries, ChangeSeries, FollowCalendar, RemoveSeries
 from .ids import OccurrenceId, SeriesId
+from .lineage import stem_of
 from .problems import ProblemError, ProblemKind
 from .rule_checks import MAX_SERIES_ID, check_id, checked, tidied, to_come
 from .series import Series, seats_of
@@ -342,5 +343,5 @@ def _goes_on(old: Series, new: Series, since: date) -> bool:
 def _split_id(series: SeriesId, sheet: Sheet) -> SeriesId:
     """The id of what goes on after a split; it begins like that of the rule it was once."""
     new = sheet.desk.new_id()
-    name = series.partition(".")[0][: MAX_SERIES_ID - len(new) - 1]
+    name = stem_of(series)[: MAX_SERIES_ID - len(new) - 1]
     return SeriesId(f"{name}.{new}")

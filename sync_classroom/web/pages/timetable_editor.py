@@ -24,6 +24,7 @@ from .frame import Frame
 from .route import ADMIN, PageRoute
 from .timetable_choice import Choice, choice_of
 from .timetable_desk import Desk, desk_of
+from .timetable_history import history_of
 from .timetable_places import judged, judged_rule, suggested
 from .timetable_words import make_up_text, weekday_name, weeks_text
 
@@ -62,9 +63,12 @@ async def editor(request: web.Request) -> web.StreamResponse:
         series = desk.draft.copy.series.get(SeriesId(query["series"]))
         if series is None:
             raise _gone(query["series"])
-        return frame.render("_timetable_editor.html", **_of_series(frame, desk, series))
-    lesson = _lesson(desk, query.get("lesson", ""))
-    return frame.render("_timetable_editor.html", **_of_lesson(frame, desk, lesson))
+        values = _of_series(frame, desk, series)
+    else:
+        values = _of_lesson(frame, desk, _lesson(desk, query.get("lesson", "")))
+    rule: Series | None = values["series"]
+    history = None if rule is None else await history_of(frame, desk, rule)
+    return frame.render("_timetable_editor.html", **values, history=history)
 
 
 async def places(request: web.Request) -> web.StreamResponse:
