@@ -95,6 +95,18 @@ async def desk_of(frame: Frame, choice: Choice, *, draft: bool) -> Desk:
     )
 
 
+async def state_text(frame: Frame, view: DraftView, *, draft: bool) -> str:
+    """Which plan a sheet of paper shows: `草稿`, `第 2 版（11月23日 07:00 发布）`."""
+    versions = await frame.services.timetable.versions(view.term)
+    if draft and view.diff:
+        return frame.t(mark("草稿"))
+    if not versions:
+        return frame.t(mark("未发布"))
+    latest = versions[0]
+    at = frame.format.stamp(latest.at)
+    return frame.t(mark("第 %(no)s 版（%(at)s 发布）"), no=latest.no, at=at)
+
+
 def _changed(view: DraftView) -> frozenset[str]:
     told = [e for e in view.diff if not e.silent]
     ids = {e.lesson or e.series or "" for e in told}
