@@ -13,7 +13,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Final, Self
 
 from ..domain.bookings import Clash
 from ..domain.calendar import Calendar
@@ -23,9 +24,20 @@ from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.plan_change import TermPlan
 from ..domain.plan_diff import DiffEntry, diff
 from ..domain.roster import Roster, Term
+from ..domain.series import Series
+from ..domain.suggestions import (
+    RuleTarget,
+    Suggestion,
+    Target,
+    free_places,
+    rule_targets,
+    targets,
+)
 from ..domain.timetable import Occurrence
 from ..domain.warnings import PlanWarning, WarningContext, names_assistants, warnings_of
 from ..domain.working_copy import Conflict, Images, Step, WorkingCopy
+
+_SIX_DAYS: Final = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,33 @@ class DraftView:
     diff: tuple[DiffEntry, ...]
     blocks: tuple[Clash, ...]
     warnings: tuple[PlanWarning, ...]
+
+    # Each of these takes some milliseconds to a fifth of a second: call them in a thread.
+
+    def places(
+        self, lesson: Occurrence, monday: date, *, zone: tzinfo, now: datetime
+    ) -> tuple[Target, ...]:
+        """Every period of a week judged for a lesson: `suggestions.targets`."""
+        return targets(
+            lesson, monday, monday + _SIX_DAYS, index=self.index, calendar=self.calendar,
+            roster=self.roster, zone=zone, now=now,
+        )  # fmt: skip
+
+    def rule_places(self, series: Series, *, zone: tzinfo, now: datetime) -> tuple[RuleTarget, ...]:
+        """Every weekday and period judged for a rule: `suggestions.rule_targets`."""
+        return rule_targets(
+            series, index=self.index, calendar=self.calendar, roster=self.roster, zone=zone,
+            now=now,
+        )  # fmt: skip
+
+    def free_places(
+        self, lesson: Occurrence, *, zone: tzinfo, now: datetime, limit: int
+    ) -> tuple[Suggestion, ...]:
+        """Places nearby that are free for a lesson: `suggestions.free_places`."""
+        return free_places(
+            lesson, index=self.index, calendar=self.calendar, roster=self.roster, zone=zone,
+            now=now, limit=limit,
+        )  # fmt: skip
 
 
 class DraftState:

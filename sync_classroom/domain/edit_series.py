@@ -304,15 +304,20 @@ def _why(sheet: Sheet, series: Series, on: date) -> str:
 def _known(series: SeriesId, sheet: Sheet) -> Series:
     found = sheet.find_series(series)
     if found is None:
-        raise ProblemError(
-            "unknown_series",
-            f"没有课程安排“{series[:100]}”，它可能已被移除。请刷新课表。",
-            f"There is no series {series[:100]!r}; it may have been removed. Reload the timetable.",
-            kind=ProblemKind.NOT_FOUND,
-            field="series",
-            value=series[:100],
-        )
+        raise unknown_series(series)
     return found
+
+
+def unknown_series(series: str) -> ProblemError:
+    """There is no such rule in the draft."""
+    return ProblemError(
+        "unknown_series",
+        f"没有课程安排“{series[:100]}”，它可能已被移除。请刷新课表。",
+        f"There is no series {series[:100]!r}; it may have been removed. Reload the timetable.",
+        kind=ProblemKind.NOT_FOUND,
+        field="series",
+        value=series[:100],
+    )
 
 
 def _since(command: ChangeSeries, sheet: Sheet, begun: Collection[date]) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,10 +81,10 @@ async def places(request: web.Request) -> web.StreamResponse:
         series = desk.draft.copy.series.get(SeriesId(request.query["series"]))
         if series is None:
             raise _gone(request.query["series"])
-        found = judged_rule(frame, desk, series)
+        found = await asyncio.to_thread(judged_rule, frame, desk, series)
     else:
         lesson = _lesson(desk, request.query.get("lesson", ""))
-        found = judged(frame, desk, lesson)
+        found = await asyncio.to_thread(judged, frame, desk, lesson)
         slot = lesson.slot
         series = desk.draft.copy.series.get(slot.series) if slot is not None else None
     answer = {"places": found, "series": series_to_dict(series) if series is not None else None}
@@ -95,9 +96,8 @@ async def free(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     desk = await _desk(frame)
     lesson = _lesson(desk, request.query.get("lesson", ""))
-    return frame.render(
-        "_timetable_free.html", lesson=lesson, places=suggested(frame, desk, lesson)
-    )
+    found = await asyncio.to_thread(suggested, frame, desk, lesson)
+    return frame.render("_timetable_free.html", lesson=lesson, places=found)
 
 
 async def _desk(frame: Frame) -> Desk:
