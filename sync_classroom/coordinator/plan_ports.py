@@ -9,9 +9,16 @@ from typing import Protocol
 from ..domain.draft_acts import DraftAct
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import HistoryEntry
-from ..domain.ids import ClassroomId, OccurrenceId, TermId
+from ..domain.ids import ClassroomId, OccurrenceId, SeriesId, TermId
 from ..domain.notices import Audience, Receipt
-from ..domain.plan_change import PlanChange, TermPlan, Version
+from ..domain.plan_change import (
+    PlanChange,
+    RuleChange,
+    TermPlan,
+    Version,
+    VersionEntry,
+    VersionOutline,
+)
 from ..domain.roster import Term
 from ..domain.timetable import Occurrence
 from ..domain.working_copy import Images, Step
@@ -90,7 +97,7 @@ class TimetableStore(Protocol):
         ...
 
     async def versions(self, term: TermId | None, limit: int) -> Sequence[Version]:
-        """The latest versions, of one term or of all, newest first, without `diff`."""
+        """The latest versions, of one term or of all, newest first."""
         ...
 
     async def version_by_key(self, key: str) -> Version | None:
@@ -98,7 +105,25 @@ class TimetableStore(Protocol):
         ...
 
     async def version(self, no: int) -> Version | None:
-        """One version with its diff, or None."""
+        """One version, or None."""
+        ...
+
+    async def version_outline(self, no: int) -> VersionOutline:
+        """How many entries of each kind a version has; nothing for one that is not there."""
+        ...
+
+    async def version_entries(
+        self, no: int, *, kind: str | None = None, offset: int = 0, limit: int
+    ) -> Sequence[VersionEntry]:
+        """Entries of a version in order: all of them, or those of a `kind` that are told of."""
+        ...
+
+    async def version_size(self, no: int) -> int:
+        """How many entries a version has, told of or not."""
+        ...
+
+    async def rule_changes(self, series: Iterable[SeriesId], limit: int) -> Sequence[RuleChange]:
+        """What versions did to any of these rules, the latest `limit` of it, newest first."""
         ...
 
 

@@ -32,6 +32,7 @@ from .rules import RulesQueries
 from .simulation import SimulationQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
+from .versions import VersionQueries
 
 # A health check that takes longer than this has its answer.
 READY_TIMEOUT_S: Final = 2.0
@@ -40,6 +41,7 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    VersionQueries,
     DueQueries,
     LessonQueries,
     FactQueries,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from .frame import Frame
 from .route import ADMIN, PageRoute
 from .timetable_choice import Choice, choice_of
 from .timetable_desk import Desk, desk_of
+from .timetable_history import history_of
 from .timetable_places import judged, judged_rule, suggested
 from .timetable_words import make_up_text, weekday_name, weeks_text
 
@@ -62,9 +64,12 @@ async def editor(request: web.Request) -> web.StreamResponse:
         series = desk.draft.copy.series.get(SeriesId(query["series"]))
         if series is None:
             raise _gone(query["series"])
-        return frame.render("_timetable_editor.html", **_of_series(frame, desk, series))
-    lesson = _lesson(desk, query.get("lesson", ""))
-    return frame.render("_timetable_editor.html", **_of_lesson(frame, desk, lesson))
+        values = _of_series(frame, desk, series)
+    else:
+        values = _of_lesson(frame, desk, _lesson(desk, query.get("lesson", "")))
+    rule: Series | None = values["series"]
+    history = None if rule is None else await history_of(frame, desk, rule)
+    return frame.render("_timetable_editor.html", **values, history=history)
 
 
 async def places(request: web.Request) -> web.StreamResponse:
@@ -76,10 +81,10 @@ async def places(request: web.Request) -> web.StreamResponse:
         series = desk.draft.copy.series.get(SeriesId(request.query["series"]))
         if series is None:
             raise _gone(request.query["series"])
-        found = judged_rule(frame, desk, series)
+        found = await asyncio.to_thread(judged_rule, frame, desk, series)
     else:
         lesson = _lesson(desk, request.query.get("lesson", ""))
-        found = judged(frame, desk, lesson)
+        found = await asyncio.to_thread(judged, frame, desk, lesson)
         slot = lesson.slot
         series = desk.draft.copy.series.get(slot.series) if slot is not None else None
     answer = {"places": found, "series": series_to_dict(series) if series is not None else None}
@@ -91,9 +96,8 @@ async def free(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     desk = await _desk(frame)
     lesson = _lesson(desk, request.query.get("lesson", ""))
-    return frame.render(
-        "_timetable_free.html", lesson=lesson, places=suggested(frame, desk, lesson)
-    )
+    found = await asyncio.to_thread(suggested, frame, desk, lesson)
+    return frame.render("_timetable_free.html", lesson=lesson, places=found)
 
 
 async def _desk(frame: Frame) -> Desk:

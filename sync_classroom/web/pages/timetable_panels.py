@@ -90,9 +90,7 @@ async def coverage(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     choice = chosen(frame)
     draft = await frame.services.timetable.draft(choice.term.id)
-    # The draft lives on while a thread counts; what it counts is taken out first.
-    lessons = list(draft.copy.occurrences.values())
-    term, roster = choice.term, draft.roster
+    lessons, term, roster = draft.copy.occurrences.values(), choice.term, draft.roster
     work = partial(planned, lessons, roster, first=term.first_day, last=term.last_day)
     found = await asyncio.to_thread(work)
     return frame.render("_timetable_coverage.html", cover=cover_of(found, roster, term))

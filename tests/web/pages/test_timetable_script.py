@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,20 @@ import pytest
 from playwright.async_api import Page, expect
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.edits import CancelLesson, ChangeLesson
+from sync_classroom.domain.edits import AddSeries, CancelLesson, ChangeLesson
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.domain.working_copy import moved_to
+from sync_classroom.store.database import open_store
+from tests.support import drafts
 from tests.support.browser import launch, open_page, page_problems
+from tests.support.coordination import TurnedClock
 from tests.support.pages import delivered
+from tests.support.plans import at
+from tests.support.rosters import HOSTS, REMOTE_ROOMS
 from tests.support.timetable_pages import draft, edit, lesson_of, open_day, timetable
-from tests.support.web import Site
+from tests.support.web import Site, site
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 ROOM = "/timetable?week=13&by=classroom&id=a-r1"
@@ -484,8 +490,40 @@ async def test_a_grid_prints_on_one_page_of_a4_with_its_names_whole(tmp_path: Pa
         assert not await page.is_visible(".tt-side")
         assert await page.is_visible(".tt-print-title")
         assert await page.locator(".tt-print-title").text_content() == (
-            "a a-r1 · 第一学期 · 第 13 周 2026年11月23日–11月29日"
+            "a a-r1 · 第一学期 · 第 13 周 2026年11月23日–11月29日 · 草稿"
         )
+        clock = page.locator(".r-period .tt-clock").first
+        assert await clock.evaluate("e => e.innerText") == "08:10\n08:50"
+
+
+async def test_all_rooms_of_the_programme_print_on_one_page_of_a4(tmp_path: Path) -> None:
+    """48 remote rooms and the studios of two host schools, and which version it is."""
+    store = await open_store("sqlite:///rooms.db", data_dir=tmp_path)
+    known = drafts.roster()
+    rooms = {
+        i: r for i, r in known.classrooms.items() if r.school not in HOSTS or i.endswith("-r1")
+    }
+    try:
+        await store.apply_roster(replace(known, classrooms=rooms))
+        clock = TurnedClock(at("07:00", "2026-08-31"))
+        async with site(tmp_path, store=store, clock=clock) as served, launch() as browser:
+            service, term = served.services.timetable, drafts.TERM.id
+            every = tuple(drafts.seat(i) for i in rooms if i in REMOTE_ROOMS)
+            rules = [AddSeries(drafts.rule(f"d{n}", n, 1, seats=every)) for n in range(1, 6)]
+            answer = await service.edit(term, rules, seen=0, actor="admin", key="e")
+            await service.publish(term, seen=answer.revision, note="开学", actor="admin", key="p")
+            page = await open_page(browser)
+            await sign_in(served, page)
+            await page.goto(f"{served.url}/timetable?week=5&show=published")
+            assert await page.locator("[data-room]").count() == 50
+            assert await page.locator(".dot").count() == 5 * 49
+            pdf = await page.pdf(prefer_css_page_size=True, print_background=True)
+            assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") == 1
+            title = await page.locator(".tt-print-title").text_content()
+            assert title is not None
+            assert title.endswith("第 1 版（8月31日 07:00 发布）")
+    finally:
+        await store.close()
 
 
 async def test_two_lessons_take_turns_when_one_is_put_on_the_other(tmp_path: Path) -> None:
