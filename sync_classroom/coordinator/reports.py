@@ -138,10 +138,9 @@ class ReportService:
         actor: str,
         key: str,
     ) -> Report:
-        """Ask for a report of the civil days `[first, last]`; a key asks once.
+        """Ask for a report of `[first, last]`; a key asks once. Without formats: the bundle alone.
 
-        Without formats it is the evidence bundle alone, which every report has. ProblemError for a
-        period that is none, or while too many wait.
+        ProblemError for a period that is none, or while too many wait.
         """
         check_period(first, last)
         if language not in LANGUAGES or not set(formats) <= set(FORMATS):
@@ -192,10 +191,8 @@ class ReportService:
     # ------------------------------------------------------------------ publishing
 
     async def publish(self, ident: str, note: str, *, actor: str, key: str) -> Publication:
-        """Publish a report as it is; for ever. Once for a key.
-
-        ProblemError if it is not done, its files are not here, or it was published before.
-        """
+        """Publish a report as it is, for ever; once for a key. ProblemError if it is not done, its
+        files are not here, or it was published before."""
         report = await self.report(ident)
         if report.state is not ReportState.DONE or report.cut_off is None:
             raise problems.unfinished(report)

@@ -333,7 +333,7 @@ def room_groups(
 def giver_groups(
     coverage: CoverageFigures, roster: Roster
 ) -> tuple[tuple[str, str, tuple[Giver, ...]], ...]:
-    """Host schools, then teachers, most periods given first: code of the group, title, rows."""
+    """Host schools, then teachers, most periods given first: code of the group, who, rows."""
     teachers = {t.id: t.name for t in roster.teachers.values()}
     schools = [_giver(k, _school(roster, k), f) for k, f in coverage.by_host_school.items()]
     people = [_giver(k, teachers.get(k, k), f) for k, f in coverage.by_teacher.items()]
