@@ -20,9 +20,13 @@ be marked, unless it stands in a list of seats, whose numbers are those of one s
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import re
+import zipfile
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
@@ -30,11 +34,16 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pypdf import PdfReader
 
 from sync_classroom.cli import main
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.report import ReportKind
+from sync_classroom.reports.words import word
+from sync_classroom.reports.workbook import COLUMNS
 from tests.support.pages import VOID, Page, look
 from tests.support.simulated import simulated_site
+from tests.support.spreadsheet import Value, Workbook
 from tests.support.web import site
 
 pytestmark = pytest.mark.asyncio
@@ -262,3 +271,88 @@ async def test_pages_of_simulated_data_say_so(tmp_path: Path) -> None:
     async with site(tmp_path / "real") as served:
         page = await look(served, "/coverage")
         assert "模拟数据" not in page.text
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one report, read: cells of the workbook, rows of the CSV tables, words."""
+
+    book: Workbook
+    tables: dict[str, list[dict[str, str]]]
+    words: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Files:
+        """Those that a report leaves in its folder."""
+        with zipfile.ZipFile(folder / "tables.zip") as packed:
+            texts = {n: packed.read(n).decode("utf-8-sig") for n in packed.namelist()}
+        pages = PdfReader(folder / "report.pdf").pages
+        return cls(
+            Workbook((folder / "report.xlsx").read_bytes()),
+            {
+                n.removesuffix(".csv"): list(csv.DictReader(io.StringIO(t)))
+                for n, t in texts.items()
+            },
+            re.sub(r"\s", "", "".join(page.extract_text() for page in pages)),
+        )
+
+    def row(self, sheet: str, ident: str) -> list[Value]:
+        """The workbook's row that has this cell, its formulas computed from the sheet of seats."""
+        known = {**self.book.cached, **self.book.computed}
+        name = word(sheet, "zh")
+        number = next(
+            re.sub(r"\D", "", c) for (s, c), v in known.items() if (s, v) == (name, ident)
+        )
+        cells = {
+            c: v for (s, c), v in known.items() if s == name and re.sub(r"\D", "", c) == number
+        }
+        return [cells[c] for c in sorted(cells, key=lambda c: (len(c), c))]
+
+
+def number_of(found: Any) -> Any:
+    """A value of the audit as a spreadsheet has it."""
+    if not isinstance(found, dict):
+        return float(found)
+    return found["numerator"] / found["denominator"] if found["denominator"] else "—"
+
+
+async def test_every_figure_of_a_report_is_the_audits_of_its_own_bundle(tmp_path: Path) -> None:
+    first, last = date(2026, 9, 1), date(2026, 9, 13)
+    async with simulated_site(tmp_path, until=last, rooms=8) as served:
+        reports = served.services.reports
+        asked = await reports.request(ReportKind.PERIOD, first, last, "zh", actor="a", key="k")
+        made = await reports.make(asked)
+        bundle = await reports.file(made.id, "bundle.zip")
+        page = await look(served, f"/coverage?from={first}&to={last}", role=Role.REVIEWER)
+    files = Files.read(bundle.parent)
+    audited = await asyncio.to_thread(Audits(bundle).of, first.isoformat(), last.isoformat())
+    assert list(files.book.differences()) == []
+    totals = {row["代码"]: row for row in files.tables["totals"]}
+    for code, found in audited["totals"].items():
+        assert files.row("summary", code)[2] == pytest.approx(number_of(found)), code
+        if isinstance(found, dict):
+            sides = f"{totals[code]['分子']}/{totals[code]['分母']}"
+            assert sides == exact(found), code
+            if code not in ("fidelity", "host_rate", "adjusted_share"):
+                assert f"({sides})" in files.words, code
+        else:
+            assert totals[code]["数值"] == str(found), code
+    for group in ("school", "classroom", "week", "teacher", "host_school"):
+        rows = {next(iter(row.values())): row for row in files.tables[group]}
+        assert set(rows) == set(audited[f"by_{group}"])
+        for ident, figures in audited[f"by_{group}"].items():
+            cells = files.row(group, ident)[-len(COLUMNS) :]
+            for code, found in figures.items():
+                if code in COLUMNS:
+                    cell = cells[COLUMNS.index(code)]
+                    assert cell == pytest.approx(number_of(found)), (group, ident, code)
+                parts = {k.rpartition("[")[2]: v for k, v in rows[ident].items()}
+                if isinstance(found, dict):
+                    named = f"{parts[f'{code}.numerator]']}/{parts[f'{code}.denominator]']}"
+                    assert named == exact(found), (group, ident, code)
+                else:
+                    assert parts[f"{code}]"] == str(found), (group, ident, code)
+    held = next(
+        s for s in Figures(page.html).shown if (s.key, s.measure) == ("totals", "held_rate")
+    )
+    assert held.value == exact(audited["totals"]["held_rate"])
