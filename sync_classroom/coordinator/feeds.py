@@ -98,13 +98,19 @@ class FeedService:
                 field="label",
                 value=label[:100],
             )
-        await self._check_number(user)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         feed = Feed(
             FeedId(secrets.token_hex(8)), kind, target, language, label.strip(), user.id,
             self._clock(),
         )  # fmt: skip
-        await self._store.add_feed(feed, token_hash(token))
+        own = None if user.role is Role.ADMIN else MAX_OWN_FEEDS
+        if not await self._store.add_feed(feed, token_hash(token), most=MAX_FEEDS, most_own=own):
+            raise ProblemError(
+                "too_many_feeds",
+                "日历地址太多了。请先停用不再使用的。",
+                "There are too many calendar addresses. End those no longer used first.",
+                kind=ProblemKind.CONFLICT,
+            )
         log.info("feed.made", feed=feed.id, kind=kind.value, target=target, by=user.id)
         return feed, token
 
@@ -124,18 +130,30 @@ class FeedService:
         log.info("feed.revoked", feed=found.id, by=user.id)
 
     async def by_token(self, token: str) -> Feed:
-        """The feed with this token, whose use is noted. Raises ProblemError `feed_unknown`, and
-        `feed_revoked` for one that was ended."""
+        """The feed with this token, whose use is noted.
+
+        Raises ProblemError `feed_unknown`, `feed_revoked` for one that was ended, `feed_stopped`
+        while whoever made it may not see it: an address outlives no account and no role.
+        """
         if not 0 < len(token) <= MAX_TOKEN:
             raise _no_such_address()
-        feed = await self._store.feed_by_token(token_hash(token))
-        if feed is None:
+        found = await self._store.feed_by_token(token_hash(token))
+        if found is None:
             raise _no_such_address()
+        feed, maker = found
         if feed.revoked_at is not None:
             raise ProblemError(
                 "feed_revoked",
                 "这个日历地址已停用。请在“我的账号”或“日历订阅”里取得新的地址。",
                 "This calendar address was ended. Get a new one on the pages.",
+                kind=ProblemKind.NOT_FOUND,
+            )
+        if maker.disabled_at is not None or not _may(maker, feed):
+            raise ProblemError(
+                "feed_stopped",
+                "取得这个日历地址的账号已停用，或不再有权查看。请用有效的账号取得新的地址。",
+                "The account that got this calendar address was disabled, or may not see it any"
+                " more. Get a new one with an account that may.",
                 kind=ProblemKind.NOT_FOUND,
             )
         now = self._clock()
@@ -171,17 +189,6 @@ class FeedService:
             if known.id == feed and _may(user, known):
                 return known
         raise _unknown(feed)
-
-    async def _check_number(self, user: User) -> None:
-        feeds = await self._store.feeds()
-        own = sum(f.made_by == user.id for f in feeds)
-        if len(feeds) >= MAX_FEEDS or (user.role is not Role.ADMIN and own >= MAX_OWN_FEEDS):
-            raise ProblemError(
-                "too_many_feeds",
-                "日历地址太多了。请先停用不再使用的。",
-                "There are too many calendar addresses. End those no longer used first.",
-                kind=ProblemKind.CONFLICT,
-            )
 
 
 def window(roster: Roster, today: date) -> tuple[date, date]:

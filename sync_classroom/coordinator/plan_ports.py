@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+from ..domain.accounts import User
 from ..domain.draft_acts import DraftAct
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import HistoryEntry
@@ -189,16 +190,21 @@ class NoticeStore(Protocol):
 class FeedStore(Protocol):
     """Secret addresses of calendars, and the lessons they show."""
 
-    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
-        """Store a new feed."""
+    async def add_feed(
+        self, feed: Feed, token_hash: bytes, *, most: int, most_own: int | None = None
+    ) -> bool:
+        """Store a new feed, unless there are `most`, or its maker has `most_own`, in use.
+
+        Whether it was stored. Of several at once no more are stored than that.
+        """
         ...
 
     async def feeds(self) -> Sequence[Feed]:
         """Every feed that was not revoked, the newest first."""
         ...
 
-    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
-        """The feed with this token, revoked or not, or None."""
+    async def feed_by_token(self, token_hash: bytes) -> tuple[Feed, User] | None:
+        """The feed with this token, revoked or not, and who made it, as they are now; or None."""
         ...
 
     async def change_feed(

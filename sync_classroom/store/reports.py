@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -21,25 +21,40 @@ from ..domain.report import ReportKind
 from .queries import Queries, rows
 from .report_tables import publications, reports, restatements
 
-# A constant of our own: whoever numbers publications holds it.
-_NUMBERING: Final = 0x5C_1A55_0020
+# A constant of our own: whoever counts reports, numbers publications or removes a report holds it.
+REPORTS_LOCK: Final = 0x5C_1A55_0020
+# Reports whose files may go: what is being made would write them again.
+_FINISHED: Final = (ReportState.DONE.value, ReportState.FAILED.value)
+# One a night at most, and only where something differs anew; older ones say the same of less.
+MAX_RESTATED: Final = 100
+_UNFINISHED: Final = tuple(s.value for s in UNFINISHED)
 _LISTED: Final = [c for c in publications.columns if c.name not in ("basis", "key")]
 
 
 class ReportQueries(Queries):
     """`ReportStore` of the coordinator's ports."""
 
-    async def add_report(self, report: Report) -> Report:
-        """Store a new report; that with the same key, if there is one."""
-        statement = (
-            self._insert(reports)
-            .values(**_values(report))
-            .on_conflict_do_nothing(index_elements=["key"])
+    async def add_report(self, report: Report, *, most_waiting: int) -> Report | None:
+        """Store a new report; that with the same key, if there is one.
+
+        None, and nothing is stored, if `most_waiting` of its place are unfinished: of several at
+        once no more are stored than that.
+        """
+        waiting = (
+            select(func.count())
+            .select_from(reports)
+            .where(reports.c.state.in_(_UNFINISHED), reports.c.place == report.place)
         )
+        same = select(reports).where(reports.c.key == report.key)
         async with self._database.write() as connection:
-            await connection.execute(statement)
-            found = await rows(connection, select(reports).where(reports.c.key == report.key))
-        return _report(found[0])
+            await self._alone(connection, REPORTS_LOCK)
+            found = await rows(connection, same)
+            if found:
+                return _report(found[0])
+            if (await connection.execute(waiting)).scalar_one() >= most_waiting:
+                return None
+            await connection.execute(insert(reports).values(**_values(report)))
+        return report
 
     async def save_report(self, report: Report) -> None:
         """Store what changed of a report."""
@@ -68,23 +83,46 @@ class ReportQueries(Queries):
 
     async def unfinished_reports(self, place: str) -> Sequence[Report]:
         """What a coordinator still has to make, in the order it was asked for."""
-        states = [s.value for s in UNFINISHED]
         return await self._reports(
             select(reports)
-            .where(reports.c.state.in_(states), reports.c.place == place)
+            .where(reports.c.state.in_(_UNFINISHED), reports.c.place == place)
             .order_by(reports.c.at, reports.c.id)
         )
 
-    async def add_publication(self, publication: Publication, *, key: str) -> Publication:
+    async def remove_report(self, ident: str) -> bool:
+        """Mark a finished report as one without files, for ever.
+
+        False, and nothing is changed, if it was published, is being made, or was removed.
+        """
+        statement = (
+            update(reports)
+            .where(
+                reports.c.id == ident,
+                reports.c.state.in_(_FINISHED),
+                reports.c.id.not_in(select(publications.c.report)),
+            )
+            .values(state=ReportState.REMOVED.value, files={})
+        )
+        async with self._database.write() as connection:
+            await self._alone(connection, REPORTS_LOCK)
+            return (await connection.execute(statement)).rowcount > 0
+
+    async def add_publication(self, publication: Publication, *, key: str) -> Publication | None:
         """Store a publication under the next number; that of the same key, if there is one.
 
-        The one of the same report, if it was published with another key.
+        The one of the same report, if it was published with another key. None, and nothing is
+        stored, if the report is not done, or not any more.
         """
         assert publication.basis is not None
+        done = select(reports.c.id).where(
+            reports.c.id == publication.report, reports.c.state == ReportState.DONE.value
+        )
         async with self._database.write() as connection:
-            await self._alone(connection, _NUMBERING)
+            await self._alone(connection, REPORTS_LOCK)
             same = (publications.c.key == key) | (publications.c.report == publication.report)
             found = await rows(connection, select(publications).where(same))
+            if not found and not await rows(connection, done):
+                return None
             if not found:
                 last = await connection.execute(select(func.max(publications.c.no)))
                 values = {
@@ -136,11 +174,22 @@ class ReportQueries(Queries):
             restatement.differences, restatement.why, seq,
         )  # fmt: skip
 
-    async def restatements(self, publication: int | None = None) -> Sequence[Restatement]:
-        """What was computed again, of one publication or of all, newest first."""
-        statement = select(restatements).order_by(restatements.c.seq.desc())
-        if publication is not None:
-            statement = statement.where(restatements.c.publication == publication)
+    async def restatements(self, publication: int) -> Sequence[Restatement]:
+        """What was computed again of one publication, newest first, the latest `MAX_RESTATED`."""
+        return await self._restatements(
+            select(restatements)
+            .where(restatements.c.publication == publication)
+            .order_by(restatements.c.seq.desc())
+            .limit(MAX_RESTATED)
+        )
+
+    async def latest_restatements(self) -> Mapping[int, Restatement]:
+        """The last restatement of every publication that has one, by its number."""
+        latest = select(func.max(restatements.c.seq)).group_by(restatements.c.publication)
+        found = await self._restatements(select(restatements).where(restatements.c.seq.in_(latest)))
+        return {each.publication: each for each in found}
+
+    async def _restatements(self, statement: Select[Any]) -> list[Restatement]:
         async with self._database.read() as connection:
             return [
                 Restatement(

@@ -192,6 +192,7 @@ async def test_bad_requests_and_a_full_queue_are_refused(
         with pytest.raises(ProblemError) as caught:
             await desk.ask("k2")
         assert caught.value.code == "reports_waiting"
+        assert await desk.ask("k1") == waiting
         with pytest.raises(ProblemError) as caught:
             await desk.reports.remove(waiting.id, actor="chief")
         assert caught.value.code == "report_unfinished"
@@ -254,12 +255,13 @@ async def test_the_calendar_does_not_keep_what_it_found_before(tmp_path: Path) -
         report = await desk.made()
         made = await desk.reports.publish(report.id, "", actor="chief", key="p1")
         await desk.reports.restate(made.no, actor=module.SCHEDULE)
-        assert await desk.reports.restatements() == []
+        assert await desk.reports.restatements(made.no) == []
         late = SeatMedia(FactId("s:3"), ONE, B, at("09:20"), at("09:40"), 100, 100, 1000)
         await desk.table.store.append_facts([late], received_at=at("12:00"))
         await desk.reports.restate(made.no, actor=module.SCHEDULE)
         await desk.reports.restate(made.no, actor=module.SCHEDULE)
-        assert len(await desk.reports.restatements()) == 1
+        (kept,) = await desk.reports.restatements(made.no)
+        assert await desk.reports.latest_restatements() == {made.no: kept}
 
 
 async def test_months_and_terms_that_are_over_are_asked_for_once_by_the_leader(

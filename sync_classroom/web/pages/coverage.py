@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -18,7 +19,7 @@ from . import coverage_tables as tables
 from .coverage_seats import STATE_CHOICES, seat_page
 from .coverage_trend import Trend, build, trend
 from .frame import Frame
-from .period import PRESETS, Period, asked, preset
+from .period import AGAINST, OWN, PRESETS, Period, against, asked, preset
 from .route import BUREAU, PageRoute
 
 MODES: Final = (
@@ -34,10 +35,10 @@ async def show(request: web.Request) -> web.StreamResponse:
     """Figures of `?period=` or `?from=&to=`; `school`, `room`, `state`, `page` narrow the seats."""
     frame = Frame.of(request)
     query = request.query
-    period, complaint = asked(query, frame.today, frame.roster)
+    period, other, problem = chosen(frame)
     coverage = frame.services.coverage
     now = await coverage.figures(period.first, period.last)
-    before = await compared(frame, period)
+    before = await figures_of(frame, other)
     later = await coverage.pending(period.first, period.last)
     school = SchoolId(query.get("school", ""))
     only = school if school in now.by_school else None
@@ -54,8 +55,8 @@ async def show(request: web.Request) -> web.StreamResponse:
     await coverage.log_access(frame.user.login, "coverage.page", f"{period.first}…{period.last}")
     return frame.render(
         "coverage.html",
-        problem=frame.t(complaint) if complaint else None,
-        **basis(frame, period, now, later, await coverage.waiting()),
+        problem=problem,
+        **basis(frame, period, other, now, later, await coverage.waiting()),
         headlines=tables.headlines(
             frame, tables.HEADLINES, tables.measures(now),
             tables.measures(before) if before else None, now.rules,
@@ -81,11 +82,20 @@ async def show(request: web.Request) -> web.StreamResponse:
     )  # fmt: skip
 
 
-async def compared(frame: Frame, period: Period) -> CoverageFigures | None:
-    """The figures of as many days before, None with `?compare=none`."""
-    if frame.request.query.get("compare") == "none":
+def chosen(frame: Frame) -> tuple[Period, Period | None, str | None]:
+    """The period that is asked for, the one it is compared with, and what is wrong with them."""
+    query = frame.request.query
+    period, wrong = asked(query, frame.today, frame.roster)
+    other, also = against(query, period, frame.roster)
+    said = " ".join(frame.t(text) for text in (wrong, also) if text)
+    return period, other, said or None
+
+
+async def figures_of(frame: Frame, period: Period | None) -> CoverageFigures | None:
+    """The figures of the period that is compared with, None without one."""
+    if period is None:
         return None
-    return await frame.services.coverage.figures(*period.before)
+    return await frame.services.coverage.figures(period.first, period.last)
 
 
 def within(
@@ -116,16 +126,23 @@ def weeks_of(
 def basis(
     frame: Frame,
     period: Period,
+    other: Period | None,
     now: CoverageFigures,
     later: tuple[SeatResult, ...],
     waiting: int,
 ) -> dict[str, Any]:
-    """What every page of figures says of its period and of what the figures rest on."""
+    """What every page of figures says of its periods and of what the figures rest on."""
+    comparing = compare_query(frame.request.query)
     return {
         "period": period,
-        "before": period.before,
-        "before_key": "/".join(day.isoformat() for day in period.before),
-        "comparing": frame.request.query.get("compare") != "none",
+        "before": other,
+        "before_key": f"{other.first}/{other.last}" if other else "",
+        "before_name": next((n for c, _, n in AGAINST if other and c == other.preset), ""),
+        "against": [
+            (code, text, code == (other.preset if other else "none"))
+            for code, text, _ in AGAINST
+            if code != "term" or period.term_before(frame.roster)
+        ],
         "presets": [
             (name, text, frame.link(**{**_WHOLE, "period": name}), period.preset == name)
             for name, text in PRESETS
@@ -138,8 +155,20 @@ def basis(
         "words": tables.STACK_WORDS,
         "states": STATE_CHOICES,
         "link": frame.link,
-        "dates": f"from={period.first}&to={period.last}",
+        # The choice of what to compare with goes along; a week that is looked at has its own.
+        "comparing": comparing,
+        "dates": f"from={period.first}&to={period.last}{comparing}",
     }
+
+
+def compare_query(query: Mapping[str, str]) -> str:
+    """The choice of what to compare with as a link carries it on, "" for the usual one."""
+    asked_for = query.get("compare", "")
+    if asked_for not in {code for code, _, _ in AGAINST} - {"before"}:
+        return ""
+    names = OWN if asked_for == "own" else ()
+    kept = [("compare", asked_for), *((name, query.get(name, "")) for name in names)]
+    return f"&{urlencode(kept)}"
 
 
 ROUTES = (PageRoute("coverage", "GET", "/coverage", show, BUREAU),)

@@ -16,10 +16,10 @@ from ...domain.measures import Ratio
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.rollup import SeatResult, grouped, tally
 from . import coverage_tables as tables
-from .coverage import MODES, basis, compared, weeks_of, within
+from .coverage import MODES, basis, chosen, figures_of, weeks_of, within
 from .coverage_seats import seat_page
 from .frame import Frame
-from .period import Period, asked
+from .period import Period
 from .route import BUREAU, PageRoute
 
 
@@ -27,23 +27,23 @@ async def school(request: web.Request) -> web.StreamResponse:
     """A remote school: headline, weeks, classrooms, causes, modes, and its seats."""
     frame = Frame.of(request)
     ident = SchoolId(request.match_info["school"])
-    period, complaint = asked(request.query, frame.today, frame.roster)
+    period, other, problem = chosen(frame)
     now = await frame.services.coverage.figures(period.first, period.last)
     if ident not in now.by_school:
         raise _unknown(ident, "学校", "school", ident in frame.roster.schools)
-    before = await compared(frame, period)
-    values = _of_school(now.by_school[ident])
+    before = await figures_of(frame, other)
+    values = of_school(now.by_school[ident])
     earlier = before.by_school.get(ident) if before else None
     all_later = await frame.services.coverage.pending(period.first, period.last)
     later = within(all_later, ident, None)
     return await _page(
-        frame, period, now, later, complaint,
+        frame, period, other, now, later, problem,
         key=f"by_school/{ident}",
         title=frame.roster.schools[ident].name,
         crumbs=(),
         codes=tables.OF_SCHOOL,
         values=values,
-        earlier=_of_school(earlier) if earlier else None,
+        earlier=of_school(earlier) if earlier else None,
         figures=now.by_school[ident].figures,
         school=ident,
         rooms=tables.room_groups(now, frame.roster, ident, later),
@@ -55,17 +55,17 @@ async def classroom(request: web.Request) -> web.StreamResponse:
     """A remote classroom: headline, weeks, causes, and its seats with their evidence."""
     frame = Frame.of(request)
     ident = ClassroomId(request.match_info["classroom"])
-    period, complaint = asked(request.query, frame.today, frame.roster)
+    period, other, problem = chosen(frame)
     now = await frame.services.coverage.figures(period.first, period.last)
     if ident not in now.by_classroom:
         raise _unknown(ident, "教室", "classroom", ident in frame.roster.classrooms)
-    before = await compared(frame, period)
+    before = await figures_of(frame, other)
     room = frame.roster.classrooms[ident]
     owner = frame.roster.schools[room.school]
     earlier = before.by_classroom.get(ident) if before else None
     all_later = await frame.services.coverage.pending(period.first, period.last)
     return await _page(
-        frame, period, now, within(all_later, None, ident), complaint,
+        frame, period, other, now, within(all_later, None, ident), problem,
         key=f"by_classroom/{ident}",
         title=f"{owner.name} · {room.name}",
         crumbs=((f"/coverage/schools/{owner.id}", owner.name),),
@@ -82,9 +82,10 @@ async def classroom(request: web.Request) -> web.StreamResponse:
 async def _page(
     frame: Frame,
     period: Period,
+    other: Period | None,
     now: CoverageFigures,
     later: tuple[SeatResult, ...],
-    complaint: str | None,
+    problem: str | None,
     *,
     key: str,
     title: str,
@@ -108,8 +109,8 @@ async def _page(
     )
     return frame.render(
         "coverage_place.html",
-        problem=frame.t(complaint) if complaint else None,
-        **basis(frame, period, now, later, await coverage.waiting()),
+        problem=problem,
+        **basis(frame, period, other, now, later, await coverage.waiting()),
         key=key,
         place=title,
         crumbs=crumbs,
@@ -155,7 +156,8 @@ def _of(figures: Figures) -> dict[str, Any]:
     return {f.name: getattr(figures, f.name) for f in fields(figures)}
 
 
-def _of_school(found: SchoolFigures) -> dict[str, Any]:
+def of_school(found: SchoolFigures) -> dict[str, Any]:
+    """Every measure of a school under its code name, rates as `Ratio`."""
     own = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "figures"}
     return {**_of(found.figures), **own}
 

@@ -12,9 +12,9 @@ from ...domain.roster import Roster, SchoolRole
 from ..formats import Rate, rate
 
 _DAY: Final = timedelta(days=1)
-# Paper above 100 % and below 0 %, so that a mark on the edge is whole.
-_TOP: Final = 0.06
-_HEIGHT: Final = 0.88
+# Paper above 100 % and below 0 %, so that marks and words on the edge are whole.
+_TOP: Final = 0.1
+_HEIGHT: Final = 0.8
 # Week names that fit side by side at 1366 px.
 _MOST_LABELS: Final = 26
 

@@ -34,6 +34,7 @@ _MACROS: Final = (
     "chip",
     "rate",
     "measure",
+    "changed",
     "input",
     "select",
     "error",

@@ -134,6 +134,24 @@ async def test_a_rate_is_compared_with_the_days_before_if_there_was_anything(
         page = await look(served, "/coverage?from=2026-11-24&to=2026-11-24&compare=none")
         assert figure(page, "due_periods") == "0"
         assert "较上期" not in figure(await look(served, MONDAY), "held_rate")
+        own = "&compare=own&compare_from=2026-11-23&compare_to=2026-11-23"
+        page = await look(served, f"/coverage?from=2026-11-24&to=2026-11-24{own}")
+        assert figure(page, "due_periods") == "0 较对照期 -5，下降 对照期 5"
+        assert "对照期 2026年11月23日" in page.text
+        kept = "from=2026-11-24&to=2026-11-24" + own
+        assert f"/coverage/compare?{kept}" in page.links()
+        assert f"/coverage/schools/remote-1?{kept}" in page.links()
+        page = await look(served, f"{MONDAY}&compare=rubbish%22%3E&compare_from=%3Cb%3E")
+        assert "/coverage/compare?from=2026-11-23&to=2026-11-23" in page.links()
+
+
+async def test_a_wrong_period_to_compare_with_is_explained(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, f"{MONDAY}&compare=own&compare_from=2026-11-09&compare_to=x")
+        assert "对照期的起止日期要写成" in page.text
+        assert "与上期比较" in page.text
+        page = await look(served, f"{MONDAY}&compare=term")
+        assert "没有可对照的上学期" in page.text
 
 
 async def test_an_empty_period_has_no_rates_and_says_what_to_do(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from sync_classroom.domain.coverage import Ratio, compute
+from sync_classroom.domain.coverage import compute
 from sync_classroom.domain.ids import OccurrenceId, SchoolId
 from sync_classroom.domain.rollup import result_of
 from sync_classroom.domain.timetable import Plan
@@ -88,21 +88,6 @@ def test_causes_are_shares_of_all_that_was_not_held() -> None:
             ("terminal_offline", "终端离线", 2, "66.6667%"),
         )[::-1]
     )
-
-
-@pytest.mark.parametrize(
-    ("now", "before", "text"),
-    [
-        (Ratio(241, 250), Ratio(240, 250), "+0.4"),
-        (Ratio(1, 3), Ratio(1, 2), "-16.7"),
-        (Ratio(1, 2), Ratio(1, 2), "+0.0"),
-        (Ratio(5000, 10000), Ratio(5001, 10000), "+0.0"),
-        (Ratio(1, 2), Ratio(0, 0), ""),
-        (Ratio(0, 0), Ratio(1, 2), ""),
-    ],
-)
-def test_a_change_is_in_percentage_points(now: Ratio, before: Ratio, text: str) -> None:
-    assert tables.points(now, before) == text
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ def test_each_week_has_its_place_and_no_line_leads_over_one_without_lessons() ->
     assert found is not None
     assert [(w.name, w.x, w.y, w.rate.exact) for w in found.weeks] == [
         ("W36", "16.6667%", "50.0000%", "1/2"),
-        ("W37", "50.0000%", "6.0000%", "4/4"),
+        ("W37", "50.0000%", "10.0000%", "4/4"),
         ("W38", "83.3333%", None, "0/0"),
     ]
     (line,) = found.lines
     assert (line.x1, line.y1, line.x2, line.y2) == (
-        "16.6667%", "50.0000%", "50.0000%", "6.0000%",
+        "16.6667%", "50.0000%", "50.0000%", "10.0000%",
     )  # fmt: skip
-    assert found.grid == (("100 %", "6.0000%"), ("50 %", "50.0000%"), ("0 %", "94.0000%"))
+    assert found.grid == (("100 %", "10.0000%"), ("50 %", "50.0000%"), ("0 %", "90.0000%"))
 
 
 def test_a_week_of_which_no_lesson_is_over_has_no_place_yet() -> None:
