@@ -45,6 +45,7 @@ from .coordinator.reports import ReportOptions, ReportService
 from .coordinator.roster import NationalSource
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
+from .coordinator.terminal_journal import TerminalJournalService
 from .coordinator.throttle import Throttle
 from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
@@ -313,6 +314,7 @@ def _services(
 ) -> Services:
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
+    journals = TerminalJournalService(store, bus, clock, throttle=throttle)
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
@@ -323,6 +325,7 @@ def _services(
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
+        journals=journals,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,

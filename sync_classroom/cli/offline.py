@@ -25,6 +25,7 @@ from ..coordinator.local_bus import LocalBus
 from ..coordinator.ports import Bus, Store
 from ..coordinator.roster import RosterService
 from ..coordinator.services import Clock
+from ..coordinator.terminal_journal import TerminalJournalService
 from ..coordinator.throttle import Throttle
 from ..coordinator.tokens import TokenMinter
 from ..store.bus import open_redis_bus
@@ -44,6 +45,7 @@ class Offline:
     accounts: AccountService
     enrolment: EnrolmentService
     bundles: BundleService
+    journals: TerminalJournalService
     clock: Clock
     zone: ZoneInfo
 
@@ -88,6 +90,7 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
                     accounts,
                     EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
                     bundle_service(store, booth, utc_now, zone),
+                    TerminalJournalService(store, bus, utc_now, throttle=throttle),
                     utc_now,
                     zone,
                 )

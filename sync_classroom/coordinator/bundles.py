@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..domain.problems import ProblemError
 from ..domain.publications import Basis, basis_of
 from ..domain.rules import Rules
 from ..domain.snapshot import SNAPSHOT_SCHEMA
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Plan
 from .evidence import LESSONS_AT_ONCE, MARGIN, EvidenceStore
 from .report_ports import BundleSink, OpenBundle
@@ -33,6 +35,7 @@ Progress = Callable[[float], Awaitable[None]]
 """Told how much is read, 0…1."""
 
 _DAY: Final = timedelta(days=1)
+SEAL: Final = "terminal_journal"
 
 
 async def unheard(share: float) -> None:
@@ -70,7 +73,9 @@ class Gathered:
     def basis(self, coverage: Coverage) -> Basis:
         """What these figures rest on."""
         vouched = {str(a.id): f"{a.by}: {a.reason}" for a in self.adjustments}
-        return basis_of(coverage.to_dict(), self.plan, self.facts, vouched)
+        # Seals of terminals' journals prove nothing that is counted, so they explain no difference.
+        counted = {kind: n for kind, n in self.facts.items() if kind != SEAL}
+        return basis_of(coverage.to_dict(), self.plan, counted, vouched)
 
 
 class BundleService:
@@ -146,6 +151,7 @@ class BundleService:
         await asyncio.to_thread(sink.whole, RULES, rules)
         with sink.open_facts() as add:
             await self._read(gathered, add, progress)
+        await self._terminals(sink, gathered)
         gathered.sha256 = {name: sink.hashes[name] for name in (FACTS, PLAN, RULES)}
         coverage = None
         if snapshot:
@@ -186,6 +192,20 @@ class BundleService:
         if lessons:
             gaps = await self._store.gaps_between(*self._bounds(gathered.first, gathered.last))
             await asyncio.to_thread(_take, gathered, gaps, add, inside)
+
+    async def _terminals(self, sink: BundleSink, gathered: Gathered) -> None:
+        """Write what terminals noted, if anything; figures and their hashes know nothing of it."""
+        lessons = [o.id for o in gathered.plan.occurrences.values()]
+        with ExitStack() as stack:
+            add: Callable[[Iterable[TerminalSample]], int] | None = None
+            for start in range(0, len(lessons), LESSONS_AT_ONCE):
+                samples = await self._store.samples_of(lessons[start : start + LESSONS_AT_ONCE])
+                if not samples:
+                    continue
+                add = add or stack.enter_context(sink.open_terminals())
+                # An auditor checks a journal when its last line is read, and keeps none.
+                by_journal = sorted(samples, key=lambda s: (s.journal, s.from_at, s.id))
+                await asyncio.to_thread(add, by_journal)
 
     def _bounds(self, first: date, last: date) -> tuple[datetime, datetime]:
         """The instants of a period with its neighbouring days."""

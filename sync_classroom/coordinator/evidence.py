@@ -8,25 +8,40 @@ year does not make a terminal wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.coverage import Coverage, summarise
-from ..domain.crediting import SeatEvidence, SeatState, credited_seats
+from ..domain.crediting import SeatEvidence, SeatState, credited_seats, window_of
 from ..domain.evidence import Evidence, SeatKey
 from ..domain.facts import Fact, SeatMedia
 from ..domain.ids import OccurrenceId, SeatId
 from ..domain.intervals import Spans, instant_of
 from ..domain.rules import Rules
+from ..domain.second_opinion import (
+    NO_OPINION,
+    Notes,
+    Opinion,
+    compare,
+    delivered_to,
+    notes_of,
+)
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Mode, Occurrence, Plan
-from .evidence_ports import FactStore, PushStore, RulesStore
+from .evidence_ports import (
+    FactStore,
+    OpinionStore,
+    PushStore,
+    RulesStore,
+    TerminalJournalStore,
+)
 from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
 from .roster import RosterService
-from .views import Interval, SeatTimeline, Timeline
+from .views import Interval, SeatTimeline, SecondOpinion, Timeline
 
 # A lesson of 16 seats has some 5000 samples: 4 lessons are decoded in a few dozen milliseconds.
 LESSONS_AT_ONCE: Final = 4
@@ -34,8 +49,16 @@ LESSONS_AT_ONCE: Final = 4
 MARGIN: Final = timedelta(days=1)
 
 
-class EvidenceStore(TimetableStore, FactStore, PushStore, RulesStore, Protocol):
-    """Plan, orders, facts and rules."""
+class EvidenceStore(
+    TimetableStore,
+    FactStore,
+    PushStore,
+    RulesStore,
+    TerminalJournalStore,
+    OpinionStore,
+    Protocol,
+):
+    """Plan, orders, facts, rules, and what terminals noted."""
 
 
 class EvidenceService:
@@ -73,6 +96,8 @@ class EvidenceService:
         gaps = await self._store.gaps_between(planned.starts_at, planned.ends_at)
         plan = Plan(roster=view.roster, occurrences={o.id: o for o in related})
         rules = await self.rules()
+        noted = await self._store.samples_of([occurrence])
+        opinions = {o.seat: o for o in await self._store.opinions_of([occurrence])}
 
         def compute() -> Timeline:
             evidence = Evidence.of((*facts, *gaps), rules)
@@ -82,11 +107,23 @@ class EvidenceService:
                 if isinstance(fact, SeatMedia) and fact.occurrence == occurrence:
                     samples.setdefault(fact.seat, []).append(fact)
             host = evidence.host.get(occurrence)
+            notes = notes_of(noted)
+            by_terminal: dict[SeatId, list[TerminalSample]] = {}
+            for each in noted:
+                by_terminal.setdefault(each.seat, []).append(each)
             return Timeline(
                 view=view,
                 host=_instants(host.spans()) if host is not None else (),
                 seats=tuple(
-                    _seat_timeline(credited[occurrence, s.id], samples.get(s.id, ()))
+                    _seat_timeline(
+                        credited[occurrence, s.id],
+                        samples.get(s.id, ()),
+                        SecondOpinion(
+                            _opinion(planned, evidence, notes, s.id),
+                            opinions.get(s.id),
+                            tuple(by_terminal.get(s.id, ())),
+                        ),
+                    )
                     for s in planned.seats
                     if (occurrence, s.id) in credited
                 ),
@@ -172,7 +209,18 @@ def _related(planned: Occurrence, around: Sequence[Occurrence]) -> list[Occurren
     return list(related.values())
 
 
-def _seat_timeline(seat: SeatEvidence, samples: Sequence[SeatMedia]) -> SeatTimeline:
+def _opinion(
+    lesson: Occurrence, evidence: Evidence, notes: Mapping[SeatKey, Notes], seat: SeatId
+) -> Opinion:
+    key = (lesson.id, seat)
+    if key not in notes:
+        return NO_OPINION
+    return compare(window_of(lesson), delivered_to(evidence, key), notes[key])
+
+
+def _seat_timeline(
+    seat: SeatEvidence, samples: Sequence[SeatMedia], second: SecondOpinion
+) -> SeatTimeline:
     return SeatTimeline(
         seat=seat.seat.id,
         delivered=_instants(seat.delivered),
@@ -181,6 +229,7 @@ def _seat_timeline(seat: SeatEvidence, samples: Sequence[SeatMedia]) -> SeatTime
         state=seat.state.value,
         cause=seat.cause.value if seat.cause is not None else None,
         samples=tuple(sorted(samples, key=lambda s: (s.from_at, s.id))),
+        second=second,
     )
 
 

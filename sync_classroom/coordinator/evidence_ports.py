@@ -10,10 +10,12 @@ from ..domain.accounts import AccessEntry
 from ..domain.chain import ChainLink
 from ..domain.crediting import SeatState
 from ..domain.facts import Fact
-from ..domain.ids import ClassroomId, OccurrenceId, PushId, SchoolId
+from ..domain.ids import ClassroomId, FactId, OccurrenceId, PushId, SchoolId, SeatId
 from ..domain.judging import Judged, Rolled
 from ..domain.rollup import SeatResult
 from ..domain.rules import RulesState, RulesVersion
+from ..domain.second_opinion import SeatOpinion, Verdict
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Occurrence, Push
 
 
@@ -43,6 +45,54 @@ class FactStore(Protocol):
 
     async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
         """`host_media` facts of one occurrence that end after `from_at`."""
+        ...
+
+
+class TerminalJournalStore(Protocol):
+    """What terminals noted themselves, beside the facts that seal it."""
+
+    async def append_samples(
+        self, samples: Sequence[TerminalSample], *, received_at: datetime
+    ) -> int:
+        """Take the samples of one device whose id is new, and seal them; how many were."""
+        ...
+
+    async def count_samples(self, occurrence: OccurrenceId, seat: SeatId) -> int:
+        """How many samples of one seat there are."""
+        ...
+
+    async def samples_of(self, lessons: Collection[OccurrenceId]) -> Sequence[TerminalSample]:
+        """What terminals noted in these lessons, by lesson and time."""
+        ...
+
+    async def sealed_samples(self, journals: Collection[FactId]) -> Sequence[TerminalSample]:
+        """The samples under these seals, as far as they are still there."""
+        ...
+
+
+class OpinionStore(Protocol):
+    """What terminals' journals came to beside the relay's evidence."""
+
+    async def opinion_counts(self, first: date, last: date) -> Mapping[Verdict, int]:
+        """How many seats of these dates have each verdict."""
+        ...
+
+    async def opinions(
+        self,
+        first: date,
+        last: date,
+        *,
+        verdicts: Collection[Verdict],
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+        skip: int = 0,
+        limit: int,
+    ) -> Sequence[SeatOpinion]:
+        """Seats of these dates with one of these verdicts, the latest first."""
+        ...
+
+    async def opinions_of(self, lessons: Collection[OccurrenceId]) -> Sequence[SeatOpinion]:
+        """What is kept of the seats of these lessons."""
         ...
 
 

@@ -29,9 +29,11 @@ from .evidence_ports import (
     AccessLogStore,
     ChainStore,
     FactStore,
+    OpinionStore,
     PushStore,
     RollupStore,
     RulesStore,
+    TerminalJournalStore,
 )
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore
@@ -287,6 +289,8 @@ class Store(
     FactStore,
     ChainStore,
     RollupStore,
+    TerminalJournalStore,
+    OpinionStore,
     RulesStore,
     AccessLogStore,
     TerminalStore,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..domain.facts import Fact
 from ..domain.publications import Publication, Report, Restatement
+from ..domain.terminal_journal import TerminalSample
 
 
 class ReportStore(Protocol):
@@ -92,6 +93,12 @@ class BundleSink(Protocol):
 
     def open_facts(self) -> AbstractContextManager[Callable[[Iterable[Fact]], int]]:
         """Write facts batch by batch."""
+        ...
+
+    def open_terminals(
+        self,
+    ) -> AbstractContextManager[Callable[[Iterable[TerminalSample]], int]]:
+        """Write what terminals noted batch by batch, the samples of a journal together."""
         ...
 
     def close(self) -> None:

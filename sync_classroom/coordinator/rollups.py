@@ -20,7 +20,7 @@ from ..domain.judging import judge
 from ..domain.problems import ProblemError
 from ..domain.rules import Rules, RulesState
 from ..domain.timetable import Plan
-from .evidence_ports import FactStore, RollupStore, RulesStore
+from .evidence_ports import FactStore, RollupStore, RulesStore, TerminalJournalStore
 from .plan_ports import TimetableStore
 from .services import Clock
 
@@ -36,8 +36,10 @@ LESSONS_AT_ONCE: Final = 8
 MARKS_AT_ONCE: Final = 400
 
 
-class RollupKeeperStore(RollupStore, RulesStore, TimetableStore, FactStore, Protocol):
-    """Plan, facts, and what they came to."""
+class RollupKeeperStore(
+    RollupStore, RulesStore, TimetableStore, FactStore, TerminalJournalStore, Protocol
+):
+    """Plan, facts, what terminals noted, and what they came to."""
 
 
 class RollupKeeper:
@@ -112,7 +114,8 @@ class RollupKeeper:
         rooms = {seat.classroom for o in occurrences for seat in o.seats}
         schools = await self._store.schools_of(rooms)
         plan = Plan(occurrences={o.id: o for o in occurrences})
-        work = partial(judge, chosen, plan, facts, schools.__getitem__, rules)
+        noted = await self._store.samples_of([o.id for o in occurrences])
+        work = partial(judge, chosen, plan, facts, schools.__getitem__, rules, noted)
         judged = await asyncio.to_thread(work)
         if not await self._store.store_results(seen, judged):
             log.info("rollups.overtaken", lessons=len(chosen))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .reports import ReportService
     from .roster import RosterService
     from .runner import LessonRunner
+    from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
 
@@ -88,3 +89,4 @@ class Services:
     notices: NoticeService
     bundles: BundleService
     reports: ReportService
+    journals: TerminalJournalService

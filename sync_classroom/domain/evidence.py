@@ -24,6 +24,7 @@ from .facts import (
     PushProgress,
     PushStep,
     SeatMedia,
+    TerminalJournal,
 )
 from .ids import FactId, OccurrenceId, PushId, SeatId, TargetId, TeacherId
 from .intervals import SpanBuilder, second_of
@@ -110,6 +111,8 @@ class Evidence:
             JournalGap: lambda f: _put(self.gaps, f.from_at, f.to_at),
             PushProgress: lambda f: self.pushes[f.step].add((f.push, f.target)),
             Adjustment: lambda f: _put(self._seat(f).vouched, f.credit_from, f.credit_to),
+            # A terminal's own journal is a second opinion: it proves nothing that is counted.
+            TerminalJournal: lambda _: None,
         }
 
     @classmethod

@@ -12,6 +12,8 @@ from .ids import ClassroomId, OccurrenceId, SchoolId
 from .modes import Meeting, meetings_of
 from .rollup import Groups, SeatResult, result_of
 from .rules import DEFAULT, Rules
+from .second_opinion import SeatOpinion, notes_of, opinions_of
+from .terminal_journal import TerminalSample
 from .timetable import Plan
 
 
@@ -19,12 +21,14 @@ from .timetable import Plan
 class Judged:
     """What `lessons` came to: their seats by version of the rules, and which are meetings.
 
-    A lesson without any result has none (any more): it is not in the plan, or has no seat.
+    A lesson without any result has none (any more): it is not in the plan, or has no seat. A seat
+    without an opinion keeps the one it had: its terminal's samples may have been deleted.
     """
 
     lessons: frozenset[OccurrenceId]
     results: Mapping[int, tuple[SeatResult, ...]]
     meetings: tuple[Meeting, ...]
+    opinions: tuple[SeatOpinion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,13 @@ def judge(
     facts: Iterable[Fact],
     school_of: Callable[[ClassroomId], SchoolId],
     rules: Mapping[int, Rules],
+    samples: Iterable[TerminalSample] = (),
 ) -> Judged:
     """Judge every lesson of `plan`, and say so of `lessons` that are not in it.
 
     `plan` has to have every lesson that shares a room with another of it; `facts` are all there
-    are about them, with the gaps that touch their windows. `rules` are versions by number.
+    are about them, with the gaps that touch their windows. `rules` are versions by number,
+    `samples` what terminals noted.
     """
     facts = list(facts)
     results: dict[int, tuple[SeatResult, ...]] = {}
@@ -56,5 +62,7 @@ def judge(
             result_of(seat, school_of(seat.seat.classroom)) for seat in judged.values()
         )
     # Who was present in a meeting, and when, does not depend on any rule.
-    meetings = tuple(meetings_of(plan, Evidence.of(facts, DEFAULT)))
-    return Judged(frozenset(lessons) | plan.occurrences.keys(), results, meetings)
+    evidence = Evidence.of(facts, DEFAULT)
+    meetings = tuple(meetings_of(plan, evidence))
+    opinions = opinions_of(plan.occurrences.values(), evidence, notes_of(samples))
+    return Judged(frozenset(lessons) | plan.occurrences.keys(), results, meetings, opinions)

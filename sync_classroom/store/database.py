@@ -16,13 +16,13 @@ from .chain import ChainQueries
 from .drafts import DraftQueries
 from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
-from .facts import FactQueries
 from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .opinions import OpinionQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
@@ -30,6 +30,7 @@ from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
 from .simulation import SimulationQueries
+from .terminal_journal import TerminalJournalQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
 from .versions import VersionQueries
@@ -44,9 +45,10 @@ class Database(
     VersionQueries,
     DueQueries,
     LessonQueries,
-    FactQueries,
+    TerminalJournalQueries,
     ChainQueries,
     RollupQueries,
+    OpinionQueries,
     FigureQueries,
     RulesQueries,
     AccessLogQueries,

@@ -38,6 +38,7 @@ from ..domain.rollup import ADDITIVE, PER_LESSON, SeatResult
 from ..domain.spans import monday_of, month_of, next_month
 from ..domain.timetable import Occurrence
 from . import tables
+from .opinions import keep_opinions
 from .plan_rows import load_occurrences, touches
 from .queries import Insert, Queries, in_chunks, rows
 from .rollup_tables import (
@@ -148,6 +149,7 @@ class RollupQueries(Queries):
                 touched = await _replace(connection, judged)
                 for number, day in sorted(touched):
                     await sum_day(connection, self._insert, number, day)
+                await keep_opinions(connection, judged.opinions)
         except OvertakenError:
             return False
         return True

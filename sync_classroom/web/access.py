@@ -91,6 +91,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminals.revoke": OFFICE,
     "api.terminal.enrol": ANYBODY,
     "api.terminal.self": DEVICE,
+    "api.terminal.journal": DEVICE,
     "api.events": SIGNED_IN,
     "api.openapi": ANYBODY,
     "api.timetable.imports": ADMIN,

@@ -24,7 +24,7 @@ from sync_classroom.store.tables import metadata
 from tests.support.plan_changes import changing
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0011"
+NEWEST = "0012"
 
 
 async def table_names(store: Database) -> set[str]:

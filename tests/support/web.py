@@ -31,6 +31,7 @@ from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
 from sync_classroom.coordinator.services import Services, ServiceSettings
+from sync_classroom.coordinator.terminal_journal import TerminalJournalService
 from sync_classroom.coordinator.throttle import Throttle
 from sync_classroom.coordinator.timetable_import import ImportService
 from sync_classroom.coordinator.tokens import TokenMinter
@@ -246,6 +247,9 @@ async def site(
                 place="one",
                 version="1.2.3",
                 clock=clock,
+            ),
+            journals=TerminalJournalService(
+                store, bus, clock, throttle=throttle, monotonic=seconds
             ),
             imports=ImportService(
                 TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,

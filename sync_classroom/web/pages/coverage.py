@@ -21,6 +21,7 @@ from .coverage_trend import Trend, build, trend
 from .frame import Frame
 from .period import AGAINST, OWN, PRESETS, Period, against, asked, preset
 from .route import BUREAU, PageRoute
+from .second_opinions import share
 
 MODES: Final = (
     ("live", mark("同步帮扶直播")),
@@ -69,6 +70,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         trend=weeks_of(frame, now, {k: f.held_rate for k, f in now.by_week.items()}, later),
         build=build(frame.roster, frame.services.settings.targets, frame.today),
         causes=tables.cause_rows(now.causes, later),
+        second=await share(frame, period, now.totals.evidence_complete.denominator),
         matrix=tables.matrix_rows(now, frame.roster),
         givers=tables.giver_groups(now, frame.roster),
         modes=MODES,

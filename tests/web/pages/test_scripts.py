@@ -40,6 +40,7 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
     async with browsing(tmp_path, size=size) as (served, page):
         for path in (
             "/today", "/lessons/new", "/lessons/english?samples=english-s0", "/coverage",
+            "/coverage/second-opinions",
             "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
             "/account", "/calendar", "/calendar?show=all", "/calendar/days/remote-1/2026-10-10",
             "/calendar/bells/remote-1-bells", "/calendar?show=edits",

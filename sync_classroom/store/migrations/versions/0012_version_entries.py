@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 _REFUSAL = "what a version changed is never changed: publish another one"
 _WITH_RULE = ("new", "cancelled", "changed", "moved")
