@@ -12,7 +12,8 @@ from ..domain.crediting import SeatState
 from ..domain.facts import Fact
 from ..domain.ids import ClassroomId, OccurrenceId, PushId, SchoolId
 from ..domain.judging import Judged, Rolled
-from ..domain.rollup import SeatResult
+from ..domain.modes import PushReach
+from ..domain.rollup import SeatResult, Tally
 from ..domain.rules import RulesState, RulesVersion
 from ..domain.timetable import Occurrence, Push
 
@@ -55,6 +56,10 @@ class PushStore(Protocol):
 
     async def pushes_between(self, from_at: datetime, to_at: datetime) -> Sequence[Push]:
         """Orders given in `[from_at, to_at)`, by instant then id."""
+        ...
+
+    async def push_reach(self, from_at: datetime, to_at: datetime) -> Mapping[SchoolId, PushReach]:
+        """How far the orders given in `[from_at, to_at)` got, by the schools of their targets."""
         ...
 
     async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
@@ -104,6 +109,17 @@ class RollupStore(Protocol):
 
     async def rolled(self, first: date, last: date) -> Rolled:
         """The sums of `[first, last]` under the rules in force, all of one moment."""
+        ...
+
+    async def weeks_of_place(
+        self,
+        first: date,
+        last: date,
+        *,
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+    ) -> Mapping[str, Tally]:
+        """The sums of one school or one classroom by ISO week; its pupils are left at 0."""
         ...
 
     async def seat_results(
