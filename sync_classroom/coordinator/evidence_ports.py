@@ -12,7 +12,8 @@ from ..domain.crediting import SeatState
 from ..domain.facts import Fact
 from ..domain.ids import ClassroomId, FactId, OccurrenceId, PushId, SchoolId, SeatId
 from ..domain.judging import Judged, Rolled
-from ..domain.rollup import SeatResult
+from ..domain.modes import PushReach
+from ..domain.rollup import SeatResult, Tally
 from ..domain.rules import RulesState, RulesVersion
 from ..domain.second_opinion import SeatOpinion, Verdict
 from ..domain.terminal_journal import TerminalSample
@@ -107,6 +108,10 @@ class PushStore(Protocol):
         """Orders given in `[from_at, to_at)`, by instant then id."""
         ...
 
+    async def push_reach(self, from_at: datetime, to_at: datetime) -> Mapping[SchoolId, PushReach]:
+        """How far the orders given in `[from_at, to_at)` got, by the schools of their targets."""
+        ...
+
     async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
         """Every fact about these orders."""
         ...
@@ -154,6 +159,17 @@ class RollupStore(Protocol):
 
     async def rolled(self, first: date, last: date) -> Rolled:
         """The sums of `[first, last]` under the rules in force, all of one moment."""
+        ...
+
+    async def weeks_of_place(
+        self,
+        first: date,
+        last: date,
+        *,
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+    ) -> Mapping[str, Tally]:
+        """The sums of one school or one classroom by ISO week; its pupils are left at 0."""
         ...
 
     async def seat_results(

@@ -47,6 +47,9 @@ seat_results = Table(
     Column("expected", Integer),
     Column("interacted", Boolean, nullable=False),
     Index(None, "rules", "date"),
+    # A school's and a classroom's own page.
+    Index(None, "rules", "school", "date"),
+    Index(None, "rules", "classroom", "date"),
 )
 
 # Research meetings that count: `presence` is {teacher: [[from, to], …]} in seconds since 1970.
@@ -79,11 +82,29 @@ rollups = Table(
     *(Column(name, BigInteger, nullable=False) for name in ADDITIVE),
 )
 
-# The classes with a held seat in each of those groups, with the largest head count (or none).
+# The classes with a held seat, with where and by whom they were taught, and the largest head count
+# (or none). Sums of pupils in any group are made of these: a class counts once in each.
 rollup_classes = Table(
     "rollup_classes",
     metadata,
-    *_span_key(),
+    Column("rules", Integer, primary_key=True, autoincrement=False),
+    Column("span", ordered_text(), primary_key=True),
+    Column("start", Date, primary_key=True),
+    Column("school", ordered_text(), primary_key=True),
+    Column("classroom", ordered_text(), primary_key=True),
+    Column("class", ordered_text(), primary_key=True),
+    Column("subject", ordered_text(), primary_key=True),
+    Column("host_school", ordered_text(), primary_key=True),
+    Column("teacher", ordered_text(), primary_key=True),
+    Column("present", Integer),
+)
+
+# Each class once in each whole week, for the pupils reached week by week.
+rollup_week_classes = Table(
+    "rollup_week_classes",
+    metadata,
+    Column("rules", Integer, primary_key=True, autoincrement=False),
+    Column("start", Date, primary_key=True),
     Column("class", ordered_text(), primary_key=True),
     Column("present", Integer),
 )

@@ -19,6 +19,7 @@ from .queries import Queries, rows
 from .rollup_tables import (
     rolled_spans,
     rollup_classes,
+    rollup_week_classes,
     rollups,
     rules_in_force,
     rules_versions,
@@ -138,7 +139,7 @@ class RulesQueries(Queries):
                     delete(seat_results).where(unkept, seat_results.c.date.in_(dates))
                 )
                 return True
-            for table in (rollups, rollup_classes, rolled_spans):
+            for table in (rollups, rollup_classes, rollup_week_classes, rolled_spans):
                 await connection.execute(delete(table).where(table.c.rules.not_in(list(kept))))
             return False
 

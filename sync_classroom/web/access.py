@@ -72,6 +72,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.notices.list": SIGNED_IN,
     "api.notices.noticed": SIGNED_IN,
     "api.coverage": BUREAU,
+    "api.coverage.seats": BUREAU,
     "api.reports.ask": BUREAU,
     "api.reports.list": BUREAU,
     "api.reports.read": BUREAU,

@@ -15,16 +15,17 @@ import pytest
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.engine import Transactions, make_engine, parse_place, prepare_file
+from sync_classroom.store.rollup_tables import rollup_classes
 from sync_classroom.store.tables import metadata
 from tests.support.plan_changes import changing
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0012"
+NEWEST = "0013"
 
 
 async def table_names(store: Database) -> set[str]:
@@ -138,7 +139,7 @@ OLD_ROWS = (
 
 
 async def at_version(url: str, version: str, rows: Sequence[str]) -> None:
-    """A database as an older program left it."""
+    """A database as an older version left it, with these rows."""
     place = parse_place(url, None)
     if place.file is not None:
         prepare_file(place.file)
@@ -219,6 +220,34 @@ async def test_what_older_versions_changed_becomes_rows(new_database_url: str) -
         ("changed", None, None, False, "li"),
     ]
     assert await store.version_size(4) == 0
+    await store.close()
+
+
+OLD_RESULTS = (
+    "INSERT INTO schools VALUES ('far', '受援校', 'remote', '2020-09-01', NULL)",
+    "INSERT INTO classes VALUES ('c', 'far', 3, '一班', 40), ('d', 'far', 3, '二班', 30)",
+    "INSERT INTO seat_results VALUES"
+    " (1, 'o-1', 's-1', '2026-11-23', 'far', 'far-r', 'c', '英语', 'host', 't', 1, 'held', NULL,"
+    " 2400, 0, 2400, 2400, 38, 40, true),"
+    " (1, 'o-1', 's-2', '2026-11-23', 'far', 'far-q', 'd', '英语', 'host', 't', 1, 'held', NULL,"
+    " 2400, 0, 2400, 2400, NULL, 30, true),"
+    " (1, 'o-2', 's-1', '2026-11-23', 'far', 'far-r', 'c', '数学', 'host', 't', 1, 'missed', NULL,"
+    " 0, 0, 2400, 0, NULL, 40, false)",
+    "INSERT INTO rolled_spans VALUES (1, 'day', '2026-11-23'), (1, 'week', '2026-11-23')",
+)
+
+
+async def test_the_classes_of_days_are_made_again_of_the_seats(new_database_url: str) -> None:
+    await at_version(new_database_url, "0010", OLD_RESULTS)
+    store = await open_store(new_database_url, data_dir=None)
+    monday = date(2026, 11, 23)
+    async with store._database.read() as connection:
+        found = (await connection.execute(select(rollup_classes).order_by("classroom"))).all()
+    assert [tuple(row) for row in found] == [
+        (1, "day", monday, "far", "far-q", "d", "英语", "host", "t", None),
+        (1, "day", monday, "far", "far-r", "c", "英语", "host", "t", 38),
+    ]
+    assert await store.spans_to_roll([1]) == [(1, "week", monday), (1, "month", date(2026, 11, 1))]
     await store.close()
 
 

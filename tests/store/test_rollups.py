@@ -139,7 +139,7 @@ async def test_weeks_and_months_are_read_only_while_their_days_stand(store: Data
     await mark_stale(store, [ONE.id])
     [(number, _)] = await store.stale_lessons(10)
     await store.store_results([number], await judged(store, ONE))
-    wanted = [(1, "month", date(2026, 11, 1)), (1, "week", date(2026, 11, 23))]
+    wanted = [(1, "week", date(2026, 11, 23)), (1, "month", date(2026, 11, 1))]
     assert await store.spans_to_roll([1]) == wanted
     assert await store.spans_to_roll([2]) == []
     for span in wanted:

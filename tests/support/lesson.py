@@ -200,7 +200,7 @@ class Town:
         """Coverage of the lesson's seats once they have so much, or after 20 s as they are."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            seats = seats_of(await self.reviewer.get(f"/api/coverage?{today()}"), lesson)
+            seats = seats_of(await self.reviewer.get(f"/api/coverage/seats?{today()}"), lesson)
             if all(s.credited_s >= credited_s and s.host_s >= host_s for s in seats):
                 break
             await asyncio.sleep(0.2)
@@ -235,7 +235,7 @@ def today() -> str:
 
 
 def seats_of(figures: dict[str, Any], lesson: str) -> list[Seat]:
-    """A lesson's seats among coverage figures."""
+    """A lesson's seats among those of a day."""
     return [
         Seat(s["state"], s["credited_s"], s["host_s"], s["window_s"])
         for s in figures["seats"]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from aiohttp import web
 
-from ...coordinator.coverage import MAX_SEATS
-from ...domain.calendar import iso_week
 from ...domain.coverage import CoverageFigures, Figures, SchoolFigures
 from ...domain.ids import ClassroomId, SchoolId
 from ...domain.measures import Ratio
 from ...domain.problems import ProblemError, ProblemKind
-from ...domain.rollup import SeatResult, grouped, tally
+from ...domain.rollup import SeatResult
 from . import coverage_tables as tables
 from .coverage import MODES, basis, chosen, figures_of, weeks_of, within
 from .coverage_seats import seat_page
@@ -100,9 +99,9 @@ async def _page(
     room: ClassroomId | None = None,
 ) -> web.Response:
     coverage = frame.services.coverage
-    all_seats = await _all(frame, period, school, room)
-    weeks = grouped(all_seats, lambda s: iso_week(s.date))
-    by_week = {k: _held(v) for k, v in sorted(weeks.items())}
+    weeks = await coverage.weeks_of_place(period.first, period.last, school=school, classroom=room)
+    by_week = {k: Ratio(w.held_periods, w.due_periods) for k, w in weeks.items()}
+    causes = sum((Counter(w.causes()) for w in weeks.values()), Counter())
     seats = await seat_page(frame, period, figures, later, school=school, classroom=room)
     await coverage.log_access(
         frame.user.login, "coverage.page", f"{period.first}…{period.last} {school or room}"
@@ -117,7 +116,7 @@ async def _page(
         headlines=tables.headlines(frame, codes, values, earlier, now.rules),
         total=tables.place_row(title, figures, later),
         trend=weeks_of(frame, now, by_week, later),
-        causes=tables.cause_rows(tally(all_seats, {}).causes(), later),
+        causes=tables.cause_rows(causes, later),
         rooms=rooms,
         modes=MODES if school else (),
         counts=counts,
@@ -125,31 +124,8 @@ async def _page(
         school=school or "",
         room=room or "",
         seats=seats,
-        any_seats=bool(all_seats),
+        any_seats=bool(weeks),
     )
-
-
-async def _all(
-    frame: Frame, period: Period, school: SchoolId | None, room: ClassroomId | None
-) -> list[SeatResult]:
-    """Every seat of the place; a school has some thousands in a year."""
-    found: list[SeatResult] = []
-    while True:
-        some = await frame.services.coverage.seats(
-            period.first,
-            period.last,
-            school=school,
-            classroom=room,
-            after=found[-1] if found else None,
-        )
-        found += some
-        if len(some) < MAX_SEATS:
-            return found
-
-
-def _held(seats: Sequence[SeatResult]) -> Ratio:
-    sums = tally(seats, {})
-    return Ratio(sums.held_periods, sums.due_periods)
 
 
 def _of(figures: Figures) -> dict[str, Any]:
