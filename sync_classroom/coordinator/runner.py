@@ -296,8 +296,8 @@ class LessonRunner:
         await self._settle(_touched(steps) - self._now.runs.keys())
         await self._show_media()
         if self._rebooted:
-            # Rooms first: a terminal that hears this comes back within milliseconds. Where the store
-            # was away when the boot was seen, it is told once the store is back.
+            # Rooms first: a terminal that hears this comes back within milliseconds. Where the
+            # store was away when the boot was seen, it is told once the store is back.
             await self._bus.publish("relay", {"type": "boot", "boot": status.boot})
             self._rebooted = False
 
