@@ -59,10 +59,13 @@ class FeedService:
         self._clock = clock
         self._zone = zone
 
-    async def feeds_for(self, user: User) -> Sequence[Feed]:
-        """The feeds a person may see: an administrator all, others those they made."""
+    async def feeds_for(self, user: User) -> Sequence[tuple[Feed, bool]]:
+        """The feeds a person may see: an administrator all, others those they made.
+
+        Each with whether its address is answered now (see `by_token`).
+        """
         feeds = await self._store.feeds()
-        return [f for f in feeds if _may(user, f)]
+        return [(f, _answered(maker, f)) for f, maker in feeds if _may(user, f)]
 
     async def make(
         self, kind: FeedKind, target: str, *, language: str, label: str, user: User
@@ -115,17 +118,21 @@ class FeedService:
         return feed, token
 
     async def renew(self, feed: str, *, user: User) -> tuple[Feed, str]:
-        """A new token for a feed; the old address ends at once."""
-        found = await self._found(feed, user)
+        """A new token for a feed; the old address ends at once.
+
+        A feed that had stopped with its maker is from now on that of whoever renews it.
+        """
+        found, maker = await self._found(feed, user)
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        if not await self._store.change_feed(found.id, token_hash=token_hash(token)):
+        heir = None if _answered(maker, found) else user.id
+        if not await self._store.change_feed(found.id, token_hash=token_hash(token), made_by=heir):
             raise _unknown(feed)
         log.info("feed.renewed", feed=found.id, by=user.id)
-        return found, token
+        return replace(found, made_by=heir or found.made_by), token
 
     async def revoke(self, feed: str, *, user: User) -> None:
         """End a feed; its address says so from now on."""
-        found = await self._found(feed, user)
+        found, _ = await self._found(feed, user)
         await self._store.change_feed(found.id, revoked_at=self._clock())
         log.info("feed.revoked", feed=found.id, by=user.id)
 
@@ -148,7 +155,7 @@ class FeedService:
                 "This calendar address was ended. Get a new one on the pages.",
                 kind=ProblemKind.NOT_FOUND,
             )
-        if maker.disabled_at is not None or not _may(maker, feed):
+        if not _answered(maker, feed):
             raise ProblemError(
                 "feed_stopped",
                 "取得这个日历地址的账号已停用，或不再有权查看。请用有效的账号取得新的地址。",
@@ -184,10 +191,10 @@ class FeedService:
         # A school's year is thousands of lessons, and its calendars ask every few minutes.
         return FeedView(feed, name, await asyncio.to_thread(shown))
 
-    async def _found(self, feed: str, user: User) -> Feed:
-        for known in await self._store.feeds():
+    async def _found(self, feed: str, user: User) -> tuple[Feed, User]:
+        for known, maker in await self._store.feeds():
             if known.id == feed and _may(user, known):
-                return known
+                return known, maker
         raise _unknown(feed)
 
 
@@ -231,6 +238,11 @@ def _may(user: User, feed: Feed) -> bool:
     return user.role is Role.ADMIN or (
         feed.made_by == user.id and _own(user, feed.kind, feed.target)
     )
+
+
+def _answered(maker: User, feed: Feed) -> bool:
+    """Whether the address is answered: only while whoever made it may see it."""
+    return maker.disabled_at is None and _may(maker, feed)
 
 
 def _forbidden() -> ProblemError:

@@ -10,7 +10,7 @@ from ..domain.accounts import User
 from ..domain.draft_acts import DraftAct
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import HistoryEntry
-from ..domain.ids import ClassroomId, OccurrenceId, SeriesId, TermId
+from ..domain.ids import ClassroomId, OccurrenceId, SeriesId, TermId, UserId
 from ..domain.notices import Audience, Receipt
 from ..domain.plan_change import (
     PlanChange,
@@ -199,8 +199,8 @@ class FeedStore(Protocol):
         """
         ...
 
-    async def feeds(self) -> Sequence[Feed]:
-        """Every feed that was not revoked, the newest first."""
+    async def feeds(self) -> Sequence[tuple[Feed, User]]:
+        """Every feed that was not revoked, the newest first, and who made it, as they are now."""
         ...
 
     async def feed_by_token(self, token_hash: bytes) -> tuple[Feed, User] | None:
@@ -212,6 +212,7 @@ class FeedStore(Protocol):
         feed: str,
         *,
         token_hash: bytes | None = None,
+        made_by: UserId | None = None,
         used_at: datetime | None = None,
         revoked_at: datetime | None = None,
     ) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..domain.accounts import User
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import Happening
-from ..domain.ids import OccurrenceId, TeacherId
+from ..domain.ids import OccurrenceId, TeacherId, UserId
 from ..domain.timetable import Occurrence
 from .account_tables import feeds, users
 from .accounts import USER_COLUMNS, user_of
@@ -25,7 +25,9 @@ from .tables import classrooms, occurrences, participants, seats
 # A constant of our own: whoever counts feeds to add one holds it.
 FEEDS_LOCK: Final = 0x5C_1A55_0021
 _COLUMNS = tuple(c for c in feeds.columns if c.name != "token_hash")
-_MAKER = [c.label(f"maker_{c.name}") for c in USER_COLUMNS]
+_WITH_MAKER = select(*_COLUMNS, *(c.label(f"maker_{c.name}") for c in USER_COLUMNS)).join_from(
+    feeds, users, feeds.c.made_by == users.c.id
+)
 
 
 class FeedQueries(Queries):
@@ -51,41 +53,34 @@ class FeedQueries(Queries):
             await connection.execute(insert(feeds).values(**values))
         return True
 
-    async def feeds(self) -> Sequence[Feed]:
-        """Every feed that was not revoked, the newest first."""
-        statement = (
-            select(*_COLUMNS)
-            .where(feeds.c.revoked_at.is_(None))
-            .order_by(feeds.c.made_at.desc(), feeds.c.id)
-        )
+    async def feeds(self) -> Sequence[tuple[Feed, User]]:
+        """Every feed that was not revoked, the newest first, and who made it, as they are now."""
+        statement = _WITH_MAKER.where(feeds.c.revoked_at.is_(None))
         async with self._database.read() as connection:
-            return [_feed(row._mapping) for row in await rows(connection, statement)]
+            ordered = statement.order_by(feeds.c.made_at.desc(), feeds.c.id)
+            return [_with_maker(row) for row in await rows(connection, ordered)]
 
     async def feed_by_token(self, token_hash: bytes) -> tuple[Feed, User] | None:
         """The feed with this token, revoked or not, and who made it, as they are now; or None."""
-        statement = (
-            select(*_COLUMNS, *_MAKER)
-            .join_from(feeds, users, feeds.c.made_by == users.c.id)
-            .where(feeds.c.token_hash == token_hash)
-        )
+        statement = _WITH_MAKER.where(feeds.c.token_hash == token_hash)
         async with self._database.read() as connection:
             found = await rows(connection, statement)
-        if not found:
-            return None
-        row = found[0]._mapping
-        maker = user_of({c.name: row[f"maker_{c.name}"] for c in USER_COLUMNS})
-        return _feed({c.name: row[c.name] for c in _COLUMNS}), maker
+        return _with_maker(found[0]) if found else None
 
     async def change_feed(
         self,
         feed: str,
         *,
         token_hash: bytes | None = None,
+        made_by: UserId | None = None,
         used_at: datetime | None = None,
         revoked_at: datetime | None = None,
     ) -> bool:
         """Set what is given of a feed that was not revoked; whether there is such a feed."""
-        given = {"token_hash": token_hash, "used_at": used_at, "revoked_at": revoked_at}
+        given = {
+            "token_hash": token_hash, "made_by": made_by, "used_at": used_at,
+            "revoked_at": revoked_at,
+        }  # fmt: skip
         values = {name: value for name, value in given.items() if value is not None}
         statement = (
             update(feeds).where(feeds.c.id == feed, feeds.c.revoked_at.is_(None)).values(**values)
@@ -173,5 +168,7 @@ def _about(kind: FeedKind, target: str) -> ColumnElement[bool]:
     return or_(lesson.host_teacher == target, lesson.id.in_(helped), lesson.id.in_(meets))
 
 
-def _feed(values: Mapping[str, Any]) -> Feed:
-    return Feed(**{**values, "kind": FeedKind(values["kind"])})
+def _with_maker(row: Any) -> tuple[Feed, User]:
+    values = {c.name: getattr(row, c.name) for c in _COLUMNS}
+    maker = {c.name: getattr(row, f"maker_{c.name}") for c in USER_COLUMNS}
+    return Feed(**values | {"kind": FeedKind(row.kind)}), user_of(maker)

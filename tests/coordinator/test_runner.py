@@ -211,6 +211,52 @@ async def test_relay_killed_in_mid_lesson_gets_every_room_and_terminals_are_told
     assert messages == [{"type": "boot", "boot": "boot-2"}]
 
 
+async def test_a_reboot_seen_while_the_store_was_away_is_told_when_it_is_back(
+    table: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.clock.now = at("08:55")
+    await table.sweep(first=True)
+    before = dict(table.relay.rooms)
+
+    async def broken(*_: object, **__: object) -> Any:
+        raise OSError("database is gone")
+
+    async with heard(table.bus, "relay") as messages:
+        table.relay.reboot()
+        await table.booth.media.refresh()
+        with monkeypatch.context() as patch:
+            patch.setattr(table.store, "floors_of", broken)
+            with pytest.raises(OSError, match="gone"):
+                await table.booth.runner.follow_media()
+        assert messages == []
+        for _ in range(2):
+            await table.booth.runner.follow_media()
+        assert table.relay.rooms == before
+        await until(lambda: messages)
+    assert messages == [{"type": "boot", "boot": "boot-2"}]
+
+
+async def test_a_reign_that_begins_during_a_sweep_has_its_first_sweep_next(tmp_path: Path) -> None:
+    clock = RunningClock(at("08:00"))
+    async with bench(tmp_path, clock=clock, sweep_s=0.02) as table:
+        runner, lease = table.booth.runner, table.lease
+        firsts: list[tuple[int, bool]] = []
+        honest = runner.sweep
+
+        async def sweep(*, first: bool = False) -> None:
+            firsts.append((lease.reigns, first))
+            if len(firsts) == 1:  # it lapses meanwhile, and comes back
+                lease.lost()
+                await lease.renew()
+            await honest(first=first)
+
+        runner.sweep = sweep  # type: ignore[method-assign]
+        async with table.running():
+            await until(lambda: len(firsts) > 2)
+        begun = firsts[0][0]
+        assert firsts[:3] == [(begun, True), (begun + 1, True), (begun + 1, False)]
+
+
 async def test_first_sight_of_a_relay_is_no_reboot(table: Bench) -> None:
     async with heard(table.bus, "relay") as messages:
         await table.sweep(first=True)

@@ -46,7 +46,7 @@ async def test_feed_is_found_by_its_hash_alone(store: Database) -> None:
     await store.add_feed(FEED, b"one", most=9)
     assert await store.feed_by_token(b"one") == (FEED, MAKER)
     assert await store.feed_by_token(b"two") is None
-    assert await store.feeds() == [FEED]
+    assert await store.feeds() == [(FEED, MAKER)]
 
 
 async def test_a_feed_comes_with_its_maker_as_they_are_now(store: Database) -> None:
@@ -55,6 +55,9 @@ async def test_a_feed_comes_with_its_maker_as_they_are_now(store: Database) -> N
     await store.add_user(other)
     gone = await store.update_user(MAKER.id, lambda u: replace(u, disabled_at=at("08:00")))
     assert await store.feed_by_token(b"one") == (FEED, gone)
+    assert await store.feeds() == [(FEED, gone)]
+    assert await store.change_feed(FEED.id, made_by=other.id)
+    assert await store.feed_by_token(b"one") == (replace(FEED, made_by=other.id), other)
 
 
 async def test_of_many_feeds_at_once_no_more_are_stored_than_there_may_be(store: Database) -> None:
@@ -69,7 +72,7 @@ async def test_of_many_feeds_at_once_no_more_are_stored_than_there_may_be(store:
     assert sum(own) == 2
     all_of_them = await asyncio.gather(*(add(n, most=5) for n in range(10, 20)))
     assert sum(all_of_them) == 3
-    known = await store.feeds()
+    known = [feed for feed, _ in await store.feeds()]
     assert len(known) == 5
     # An ended one makes room.
     await store.change_feed(known[0].id, revoked_at=at("09:00"))
@@ -81,7 +84,7 @@ async def test_newest_feed_comes_first(store: Database) -> None:
     later = replace(FEED, id=FeedId("f-2"), made_at=at("07:30"))
     await store.add_feed(FEED, b"one", most=9)
     await store.add_feed(later, b"two", most=9)
-    assert await store.feeds() == [later, FEED]
+    assert await store.feeds() == [(later, MAKER), (FEED, MAKER)]
 
 
 async def test_renewed_feed_has_its_old_token_no_more(store: Database) -> None:

@@ -11,10 +11,10 @@ shows one with the macro `measure` of `_parts.html`:
 
 What the element shows must be that value too: the number, the rate's fraction, or the duration. A
 change between two periods is marked with `changed`: `data-changed`, `data-key`, `data-now`,
-`data-before` and, as `data-period`, the period that is compared with; both sides must be the
-audit's, and what is shown their difference. On these pages a table cell for numbers (`td.num`) must
-be marked, unless it stands in a list of seats, whose numbers are those of one seat each, or says by
-`data-none` that there is no such figure.
+`data-before` and, as `data-period`, the period that is compared with (`data-before-key`, where the
+group there is another); both sides must be the audit's, and what is shown their difference. On
+these pages a table cell for numbers (`td.num`) must be marked, unless it stands in a list of seats,
+whose numbers are those of one seat each, or says by `data-none` that there is no such figure.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ class Changed:
     now: str
     before: str
     period: str
+    before_key: str = ""
     text: str = ""
 
 
@@ -121,7 +122,7 @@ class Figures(HTMLParser):
         shown: Shown | Changed | None = None
         if "data-changed" in values:
             marks = [str(values[m]) for m in CHANGES]
-            shown = Changed(*marks)
+            shown = Changed(*marks, values.get("data-before-key") or marks[1])
             self.changed.append(shown)
         elif "data-measure" in values:
             measure, key, value, period = (values.get(m) for m in MARKS)
@@ -232,16 +233,12 @@ async def test_every_figure_on_every_page_is_the_audits(tmp_path: Path, command:
             assert exact(found) == shown.value, (address, shown)
             assert says(shown), (address, shown)
         for changed in figures.changed:
-            sides = (
-                (f"{period['from']}/{period['to']}", changed.now),
-                (
-                    changed.period,
-                    changed.before,
-                ),
-            )
-            for days, value in sides:
+            for days, key, value in (
+                (f"{period['from']}/{period['to']}", changed.key, changed.now),
+                (changed.period, changed.before_key, changed.before),
+            ):
                 found = await asyncio.to_thread(audits.of, *days.split("/"))
-                for name in (*changed.key.split("/"), changed.measure):
+                for name in (*key.split("/"), changed.measure):
                     found = found[name]
                 assert exact(found) == value, (address, changed)
             assert says_change(changed), (address, changed)
@@ -256,9 +253,9 @@ async def test_a_figure_that_is_not_the_audits_is_found() -> None:
     assert says(Shown("held_rate", "totals", "0/0", None, "— (0/0)"))
     assert not says(Shown("credited_s", "totals", "3601", None, "1 小时 00 分 00 秒"))
     for text, true in (("-16.7 个百分点", True), ("+16.7 个百分点", False), ("-16.6", False)):
-        assert says_change(Changed("held_rate", "totals", "1/3", "1/2", "", text)) is true
-    assert says_change(Changed("due_periods", "totals", "3", "5", "", "较上期 -2，下降"))
-    assert not says_change(Changed("due_periods", "totals", "3", "5", "", "较上期 +2，上升"))
+        assert says_change(Changed("held_rate", "totals", "1/3", "1/2", "", "", text)) is true
+    assert says_change(Changed("due_periods", "totals", "3", "5", "", "", "较上期 -2，下降"))
+    assert not says_change(Changed("due_periods", "totals", "3", "5", "", "", "较上期 +2，上升"))
     assert not Figures('<table><tr><td class="num" data-none>—</td></tr></table>').unmarked
 
 

@@ -18,6 +18,7 @@ from ..i18n import mark
 from . import coverage_tables as tables
 from .coverage_seats import STATE_CHOICES, seat_page
 from .coverage_trend import Trend, build, trend
+from .forms import parse_day
 from .frame import Frame
 from .period import AGAINST, OWN, PRESETS, Period, against, asked, preset
 from .route import BUREAU, PageRoute
@@ -134,16 +135,27 @@ def basis(
     waiting: int,
 ) -> dict[str, Any]:
     """What every page of figures says of its periods and of what the figures rest on."""
-    comparing = compare_query(frame.request.query)
+    query = frame.request.query
+    comparing = compare_query(query)
+    chosen_own = query.get("compare") == "own"
     return {
         "period": period,
         "before": other,
         "before_key": f"{other.first}/{other.last}" if other else "",
         "before_name": next((n for c, _, n in AGAINST if other and c == other.preset), ""),
         "against": [
-            (code, text, code == (other.preset if other else "none"))
+            # What was chosen stays chosen, also where its dates were no dates.
+            (
+                code,
+                text,
+                code == "own" if chosen_own else code == (other.preset if other else "none"),
+            )
             for code, text, _ in AGAINST
             if code != "term" or period.term_before(frame.roster)
+        ],
+        "own": [
+            query[name] if chosen_own and parse_day(query.get(name, "")) else day
+            for name, day in zip(OWN, (other.first, other.last) if other else ("", ""), strict=True)
         ],
         "presets": [
             (name, text, frame.link(**{**_WHOLE, "period": name}), period.preset == name)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ...domain.comparison import Caveat, CaveatKind, caveats, change_of
 from ...domain.coverage import CoverageFigures, SchoolFigures
-from ...domain.definitions import DEFINITIONS
+from ...domain.definitions import DEFINITIONS, Unit
 from ...domain.ids import SchoolId
 from ...domain.measures import Ratio
 from ...domain.rules import Rules
@@ -19,6 +19,7 @@ from ..i18n import mark
 from . import coverage_tables as tables
 from .coverage import basis, chosen
 from .coverage_places import of_school
+from .coverage_trend import overlay
 from .frame import Frame
 from .period import Period
 from .route import BUREAU, PageRoute
@@ -112,6 +113,16 @@ class SchoolRow:
     x_before: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WeekRow:
+    """The weeks of this number in both periods; a side is None without a lesson in it."""
+
+    number: int
+    now: tuple[str, tables.Value] | None
+    before: tuple[str, tables.Value] | None
+    change: str
+
+
 async def show(request: web.Request) -> web.StreamResponse:
     """Figures of the period and of the one `?compare=` names, with every change between them."""
     frame = Frame.of(request)
@@ -146,6 +157,10 @@ async def show(request: web.Request) -> web.StreamResponse:
         ],
         columns=[DEFINITIONS[code].name(frame.tongue.code) for code in OF_SCHOOL],
         schools=schools,
+        weeks=week_rows(frame, now, before),
+        overlay=overlay(
+            *({n: held for n, (_, held) in _by_number(f).items()} for f in (now, before))
+        ),
         all_schools=[pair(frame, code, values, earlier, now.rules) for code in OF_SCHOOL],
         only=None,
     )
@@ -199,6 +214,31 @@ def _school(
         tuple(pair(frame, code, values, earlier, rules) for code in OF_SCHOOL),
         *(_place(of["held_rate"]) if of else None for of in (values, earlier)),
     )
+
+
+def week_rows(frame: Frame, now: CoverageFigures, before: CoverageFigures) -> tuple[WeekRow, ...]:
+    """The held rate week by week: the first week beside the first, the second beside the second."""
+    sides = [_by_number(figures) for figures in (now, before)]
+    rows: list[WeekRow] = []
+    for number in sorted({*sides[0], *sides[1]}):
+        found = [side.get(number) for side in sides]
+        change = change_of(Unit.RATIO, *(f[1] if f else None for f in found))
+        written = [
+            (f[0], tables.value_in_words(frame, Unit.RATIO, f[1])) if f else None for f in found
+        ]
+        said = tables.change_in_words(frame, Unit.RATIO, change) if change else ""
+        rows.append(WeekRow(number, written[0], written[1], said))
+    return tuple(rows)
+
+
+def _by_number(figures: CoverageFigures) -> dict[int, tuple[str, Ratio]]:
+    """The ISO weeks of a period with their held rates, by their number in it."""
+    assert figures.first is not None
+    monday = tables.monday_of(figures.first)
+    return {
+        (tables.monday_of_week(week) - monday).days // 7 + 1: (week, f.held_rate)
+        for week, f in figures.by_week.items()
+    }
 
 
 def _place(held: Ratio) -> str | None:

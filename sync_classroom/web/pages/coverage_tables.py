@@ -366,7 +366,7 @@ def heat_map(
     """Held rate by school and week; None where there is nothing to compare."""
     roster = frame.roster
     cells = coverage.by_week_school
-    later = _grouped(pending, lambda s: (s.school, _monday(s.date)))
+    later = _grouped(pending, lambda s: (s.school, monday_of(s.date)))
     mondays = [
         monday_of_week(week)
         for week, row in cells.items()
@@ -410,7 +410,8 @@ def shade_of(held: int, due: int, pending: int = 0) -> str:
     return next(s for bound, s in _HEAT if held / due >= bound) if held else "0"
 
 
-def _monday(day: date) -> date:
+def monday_of(day: date) -> date:
+    """The Monday of the week a day is in."""
     return day - timedelta(days=day.weekday())
 
 

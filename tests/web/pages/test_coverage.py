@@ -150,6 +150,10 @@ async def test_a_wrong_period_to_compare_with_is_explained(tmp_path: Path) -> No
         page = await look(served, f"{MONDAY}&compare=own&compare_from=2026-11-09&compare_to=x")
         assert "对照期的起止日期要写成" in page.text
         assert "与上期比较" in page.text
+        # The choice and the date that is one stay where they were typed.
+        assert page.all("option", value="own")[0].get("selected", "no") is None
+        assert page.all("input", name="compare_from")[0]["value"] == "2026-11-09"
+        assert page.all("input", name="compare_to")[0]["value"] == "2026-11-22"
         page = await look(served, f"{MONDAY}&compare=term")
         assert "没有可对照的上学期" in page.text
 

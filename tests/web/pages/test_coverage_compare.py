@@ -21,7 +21,8 @@ TUESDAY = "from=2026-11-24&to=2026-11-24"
 
 def row(page: Page, title: str) -> str:
     """The text of the table row under this heading, without the formula at its end."""
-    found = [r for r in re.findall(r"<tr.*?</tr>", page.html, re.S) if f">{title}<" in r]
+    head = re.compile(rf'<th scope="row">(<a [^>]*>)?{re.escape(title)}<')
+    found = [r for r in re.findall(r"<tr.*?</tr>", page.html, re.S) if head.search(r)]
     cells, _, _ = found[-1].partition('<td class="formula">')
     return Page(f"<table>{cells}</table>").text
 
@@ -46,6 +47,19 @@ async def test_both_periods_stand_beside_each_other_with_the_change(tmp_path: Pa
         )
         assert row(page, "合计").startswith("合计 — (0/0) 20.0 % (1/5) — 0 5 -5 0 1 -1")
         assert page.faults == []
+
+
+async def test_weeks_stand_beside_each_other_by_their_number(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        days = "from=2026-11-16&to=2026-11-29&compare=own"
+        page = await look(
+            served, f"/coverage/compare?{days}&compare_from=2026-11-23&compare_to=2026-11-29"
+        )
+        assert "逐周对照" in page.text
+        assert row(page, "1") == "1 — 20.0 % (1/5) 2026-W48 —"
+        assert row(page, "2") == "2 20.0 % (1/5) 2026-W48 — —"
+        page = await look(served, f"/coverage/compare?{MONDAY}")
+        assert "逐周对照" not in page.text
 
 
 async def test_what_makes_the_periods_unlike_is_said_first(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from sync_classroom.domain.measures import Ratio
-from sync_classroom.web.pages.coverage_trend import build, trend
+from sync_classroom.web.pages.coverage_trend import build, overlay, trend
 from tests.support.rosters import programme
 
 WEEKS = {"2026-W36": Ratio(1, 2), "2026-W37": Ratio(4, 4), "2026-W38": Ratio(0, 0)}
@@ -64,3 +64,20 @@ def test_targets_are_judged_by_their_own_day() -> None:
     assert (found.top, found.built) == (60, len(remote))
     assert found.years[0][0] == "2021"
     assert build(roster, [], date(2026, 11, 23)) is None
+
+
+def test_two_periods_lie_on_each_other_by_the_number_of_the_week() -> None:
+    found = overlay(
+        {1: Ratio(1, 2), 2: Ratio(0, 0), 3: Ratio(3, 3)}, {1: Ratio(0, 4), 2: Ratio(1, 1)}
+    )
+    assert found is not None
+    assert [(w.number, w.x, w.y_now, w.y_before) for w in found.weeks] == [
+        (1, "16.6667%", "50.0000%", "90.0000%"),
+        (2, "50.0000%", None, "10.0000%"),
+        (3, "83.3333%", "10.0000%", None),
+    ]
+    assert found.now == ()
+    (line,) = found.before
+    assert (line.x1, line.y1, line.x2, line.y2) == ("16.6667%", "90.0000%", "50.0000%", "10.0000%")
+    assert overlay({1: Ratio(1, 2)}, {}) is None
+    assert overlay({}, {}) is None
