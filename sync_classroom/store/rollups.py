@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Date,
+    Executable,
     Integer,
     Table,
     Text,
+    bindparam,
     case,
     cast,
     delete,
@@ -342,9 +345,20 @@ async def sum_day(
         .values(rules=rules, span=DAY, start=day)
         .on_conflict_do_nothing(index_elements=["rules", "span", "start"])
     )
+    for statement in _day_sums():
+        await connection.execute(statement, {"of_rules": rules, "of_day": day})
+
+
+@cache
+def _day_sums() -> tuple[Executable, Executable]:
+    """Makes the sums of a day and its classes, of rules `of_rules` and day `of_day`.
+
+    Made once: putting them together takes longer than executing them.
+    """
+    rules, day = bindparam("of_rules", type_=Integer), bindparam("of_day", type_=Date)
+    head: list[Any] = [rules, literal(DAY, Text), day]
     r = seat_results.c
     here = (r.rules == rules) & (r.date == day)
-    head: list[Any] = _head(rules, DAY, day)
     measures = _measures()
     sums: list[Any] = []
     classes: list[Any] = []
@@ -371,5 +385,7 @@ async def sum_day(
             .where(held)
             .group_by(*([] if dim == TOTAL else [key]), r["class"])
         )
-    for table, parts in ((rollups, sums), (rollup_classes, classes)):
-        await connection.execute(insert(table).from_select(list(table.c), union_all(*parts)))
+    return (
+        insert(rollups).from_select(list(rollups.c), union_all(*sums)),
+        insert(rollup_classes).from_select(list(rollup_classes.c), union_all(*classes)),
+    )
