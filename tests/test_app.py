@@ -30,7 +30,7 @@ from sync_classroom.simulator.swarm import Administrator, open_http
 from sync_classroom.simulator.terminal import VirtualTerminal
 from sync_classroom.store.database import open_store
 from tests.support.coordination import roster
-from tests.support.databases import Valkey
+from tests.support.databases import Valkey, file_store
 from tests.support.ports import free_port
 from tests.support.relay_child import relay_child
 from tests.support.serve_child import Server, settings_of, start_server
@@ -269,7 +269,7 @@ async def school(tmp_path: Path, recording: Recording) -> AsyncIterator[School]:
         "relay_port": free_port(),
         "media_port": free_port(),
     }
-    store = await open_store("sqlite:///sync_classroom.db", data_dir=tmp_path)
+    store = await file_store(tmp_path, "sync_classroom.db")
     await store.apply_roster(roster())
     await store.close()
     server = await asyncio.to_thread(start_server, settings)

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Date,
+    Executable,
     Integer,
     Table,
     Text,
+    bindparam,
     case,
     cast,
     delete,
@@ -380,9 +383,20 @@ async def sum_day(
         .values(rules=rules, span=DAY, start=day)
         .on_conflict_do_nothing(index_elements=["rules", "span", "start"])
     )
+    for statement in _day_sums():
+        await connection.execute(statement, {"of_rules": rules, "of_day": day})
+
+
+@cache
+def _day_sums() -> tuple[Executable, Executable]:
+    """Makes the sums of a day and its classes, of rules `of_rules` and day `of_day`.
+
+    Made once: putting them together takes longer than executing them.
+    """
+    rules, day = bindparam("of_rules", type_=Integer), bindparam("of_day", type_=Date)
+    head: list[Any] = [rules, literal(DAY, Text), day]
     r = seat_results.c
     here = (r.rules == rules) & (r.date == day)
-    head: list[Any] = _head(rules, DAY, day)
     measures = _measures()
     sums: list[Any] = []
     for dim, key in _KEYS.items():
@@ -402,11 +416,13 @@ async def sum_day(
         sums.append(
             select(*head, literal(dim, Text), lessons.c.key, *of_lessons).group_by(lessons.c.key)
         )
-    await connection.execute(insert(rollups).from_select(list(rollups.c), union_all(*sums)))
     keys = [r[name] for name in CLASS_KEYS]
     classes = (
         select(*head, *keys, func.max(r.present))
         .where(here, r.state == SeatState.HELD.value, r["class"].is_not(None))
         .group_by(*keys)
     )
-    await connection.execute(insert(rollup_classes).from_select(list(rollup_classes.c), classes))
+    return (
+        insert(rollups).from_select(list(rollups.c), union_all(*sums)),
+        insert(rollup_classes).from_select(list(rollup_classes.c), classes),
+    )

@@ -21,8 +21,9 @@ from sync_classroom.coordinator.outbox import Farewell
 from sync_classroom.domain.accounts import EnrolmentCode, Terminal
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, TerminalId
 from sync_classroom.domain.messages import Check, CheckPath, Line, Selfcheck
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
 from tests.support.coordination import TurnedClock, heard, roster
+from tests.support.databases import file_store
 from tests.support.plans import at
 from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import TurnedSeconds
@@ -71,7 +72,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(folder: Path) -> AsyncIterator[Bench]:
-    store = await open_store("sqlite:///test.db", data_dir=folder)
+    store = await file_store(folder)
     await store.apply_roster(roster())
     try:
         yield Bench(store)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store import plan_changes
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.plan_rows import insert_occurrences
-from tests.support.databases import ENGINES
+from tests.support.databases import ENGINES, with_tables
 from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
 from tests.support.waiting import PATIENCE_S
@@ -90,11 +89,6 @@ def changed(occurrence: Occurrence, how: int) -> Occurrence:
             ends_at=occurrence.ends_at + day,
         )
     return replace(occurrence, subject="音乐", periods=3)
-
-
-async def opened_and_closed(url: str) -> None:
-    """Make the tables."""
-    await (await open_store(url, data_dir=None)).close()
 
 
 ACTIONS = st.lists(
@@ -165,16 +159,13 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
         """A room booked twice cannot be published any more, but figures must not rest on that."""
 
     monkeypatch.setattr(plan_changes, "_refuse_clashes", anything)
-    template = tmp_path / "template.db"
-    asyncio.run(opened_and_closed(f"sqlite:///{template}"))
 
     def fresh() -> str:
         if engine == "postgres":
             url: str = request.getfixturevalue("postgres").emptied_database()
             return url
-        # Making the tables takes longer than all the rest.
-        shutil.copy(template, tmp_path / "store.db")
-        return f"sqlite:///{tmp_path / 'store.db'}"
+        (tmp_path / "store.db").unlink(missing_ok=True)
+        return with_tables(tmp_path / "store.db")
 
     @settings(
         max_examples=30 if engine == "sqlite" else 15,

@@ -13,7 +13,6 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import (
     SIZES,
-    launch,
     loudest,
     open_page,
     page_problems,
@@ -30,12 +29,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 VOICE, CALLED_VOICE = 'audio[data-key="0"]', 'audio[data-key="1"]'
 LOUD = 0.02
 HOST, FIRST, SECOND = "host-1-r1", "far-1-r1", "far-2-r1"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with launch() as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from xml.sax.saxutils import escape
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -105,6 +106,13 @@ async def launch(*flags: str, driver: Playwright | None = None) -> AsyncIterator
             yield browser
         finally:
             await browser.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for a file's tests, which share a loop; each opens devices of its own."""
+    async with launch() as opened:
+        yield opened
 
 
 async def open_device(
@@ -224,6 +232,7 @@ __all__ = [
     "MEDIA_FLAGS",
     "SIZES",
     "PlaywrightError",
+    "browser",
     "chinese_fonts",
     "chromium",
     "launch",

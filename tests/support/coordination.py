@@ -43,7 +43,8 @@ from sync_classroom.domain.roster import (
     Teacher,
 )
 from sync_classroom.domain.timetable import Occurrence
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
+from tests.support.databases import file_store
 from tests.support.plan_changes import book
 from tests.support.plans import at
 
@@ -347,7 +348,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """A bench at 08:00 of the test day; shares what it is given with another bench."""
     clock = clock or TurnedClock(at("08:00"))
-    opened = store or await open_store("sqlite:///test.db", data_dir=folder)
+    opened = store or await file_store(folder)
     bus = bus or LocalBus()
     relay = relay or RecordedRelay()
     terminals = Terminals()

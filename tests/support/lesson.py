@@ -33,6 +33,7 @@ from sync_classroom.simulator.swarm import Administrator, open_http
 
 from .browser import PlaywrightError, launch, open_device, page_problems, pixels, watch
 from .processes import HOST, PASSWORD, ZONE, Server
+from .waiting import PATIENCE_S
 
 ROOMS: Final = ("remote-1-r1", "remote-2-r1")
 
@@ -159,7 +160,7 @@ class Town:
 
         A press too soon after the first is taken for a double click, one too late asks anew.
         """
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while await screen(self.host) == "host":
             assert time.monotonic() < deadline, "the lesson does not end"
             with contextlib.suppress(PlaywrightError):  # gone while it was being pressed
@@ -178,7 +179,7 @@ class Town:
         Beside the API's own members: `online` and `receiving` count seats, `host_online` and
         `host_media` are the host's.
         """
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 told = await self.lesson(lesson)
@@ -277,7 +278,6 @@ async def wait_shown(
     frames: int = 1,
     since: float = 0.0,
     for_s: float = 0.0,
-    timeout_s: float = 20.0,
 ) -> list[float]:
     """Wait until so many frames were shown after `since`, the last `for_s` after the first."""
     await page.wait_for_function(
@@ -286,7 +286,7 @@ async def wait_shown(
           return times.length >= frames && times.at(-1) - times[0] >= span;
         }""",
         arg=[selector, frames, since * 1000, for_s * 1000],
-        timeout=timeout_s * 1000,
+        timeout=1000 * PATIENCE_S,
         polling=50,
     )
     return [at for at in await shown(page, selector) if at > since]
@@ -305,7 +305,7 @@ async def check_pattern(page: Page, selector: str, width: int) -> None:
     await page.wait_for_function(
         "([selector, width]) => document.querySelector(selector).videoWidth >= width",
         arg=[selector, width],
-        timeout=20_000,
+        timeout=1000 * PATIENCE_S,
     )
     first = await pixels(page, selector)
     assert abs(first["width"] / first["height"] - 16 / 9) < 0.02, first
@@ -313,7 +313,7 @@ async def check_pattern(page: Page, selector: str, width: int) -> None:
     assert dark > 32 * 18 / 2, first["pixels"]
     assert light > 10, first["pixels"]
     assert dark + light > 0.9 * 32 * 18, first["pixels"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         now = await pixels(page, selector)
         moved = sum(
@@ -342,7 +342,7 @@ async def sound(page: Page) -> list[tuple[int, float]]:
 
 async def wait_louder(page: Page, slot: int, than: float) -> None:
     """Wait until a sound slot has brought more energy than that: somebody is heard."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_S
     while (await sound(page))[slot][1] <= than:
         assert time.monotonic() < deadline, f"nothing is heard in slot {slot}"
         await asyncio.sleep(0.05)

@@ -40,9 +40,10 @@ from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.reports.worker import Renderer
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
+from tests.support.databases import file_store
 from tests.support.plans import at
 from tests.support.waiting import PATIENCE_S
 
@@ -179,7 +180,7 @@ async def site(
     async with AsyncExitStack() as stack:
         clock = clock or TurnedClock(at("08:00"))
         if store is None:
-            store = await open_store("sqlite:///test.db", data_dir=folder)
+            store = await file_store(folder)
             stack.push_async_callback(store.close)
             await store.apply_roster(roster())
         bus = bus or LocalBus()
