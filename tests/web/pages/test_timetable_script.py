@@ -457,6 +457,30 @@ async def test_a_note_is_asked_for_and_the_version_is_shown(tmp_path: Path) -> N
         await expect(page.locator("#messages")).to_contain_text("课表已发布")
 
 
+async def test_what_came_too_late_is_dropped_and_the_rest_published(tmp_path: Path) -> None:
+    async with editing(tmp_path) as (served, page):
+        late = CancelLesson(OccurrenceId("english-20261123"), "停电")
+        await edit(served, late, CancelLesson(OccurrenceId("maths-20261124"), "停电"))
+        await page.wait_for_selector("[data-revision='4']")
+        await page.click("[data-publish]")
+        await page.fill("[name='note']", "停电停课")
+        # Its time comes while the dialog is open: publishing is refused, and the dialog says why.
+        served.clock.now = at("09:10")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("[data-late]")).to_contain_text("按已发布的上课")
+        await expect(page.locator("[data-publish-error]")).to_contain_text("时间已到")
+        await expect(page.locator("[data-publish-now]")).to_be_disabled()
+        await page.click("[data-drop-late]")
+        await expect(page.locator("[data-late]")).to_have_count(0)
+        await page.fill("[name='note']", "停电停课")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/timetable/versions/2?done=published")
+        view = await draft(served)
+        assert not view.copy.occurrences[OccurrenceId("english-20261123")].withdrawn
+        assert view.copy.occurrences[OccurrenceId("maths-20261124")].withdrawn
+        assert page_problems(page) == []
+
+
 async def test_a_server_that_does_not_answer_is_told_and_tried_again_once(tmp_path: Path) -> None:
     async with editing(tmp_path) as (served, page):
         await page.focus(ENGLISH)
