@@ -118,6 +118,13 @@ class DraftService:
         desk = self._desk(view, by="")
         return await asyncio.to_thread(decide_all, (DropOvertaken(),), view.copy, desk)
 
+    async def answered(self, term: TermId, key: str) -> EditAnswer | None:
+        """What the act with this key left, or None if there was none."""
+        async with self._lock(term):
+            state = await self._current(term)
+            done = await self._store.draft_act(term, key)
+            return None if done is None else await asyncio.to_thread(answer_of, state, done.seq)
+
     async def edit(
         self, term: TermId, command: Command | Sequence[Command], *, seen: int, actor: str, key: str
     ) -> EditAnswer:
