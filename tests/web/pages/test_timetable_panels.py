@@ -38,6 +38,7 @@ async def test_publishing_repeats_clashes_and_warnings_and_is_shut_while_there_a
         await edit(served, open_day())
         page = await look(served, "/timetable/publish?term=t")
         assert "还有 1 处冲突，解决后才能发布" in page.text
+        assert "11月23日 周一 09:00 英语 host-1：教室 " in page.text
         assert "disabled" in _button(page)
 
 
