@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -135,8 +136,9 @@ async def test_two_lessons_clash_are_set_apart_by_keyboard_published_and_seen_by
         await terminal.get_by_role("button", name="知道了").first.click()
         await expect(page.locator("main")).to_contain_text("新课次 2")
         # The page of a version is as it was when it was asked for: ask until the word has come.
-        while "已读 1/" not in (await page.text_content("main") or ""):
-            await page.reload()
+        async with asyncio.timeout(4 * SLOW_MS / 1000):
+            while "已读 1/" not in (await page.text_content("main") or ""):
+                await page.reload()
 
         # Cancelled by keyboard, with a reason that stands in the record.
         await page.goto(f"{made.url}/timetable?week=2&by=classroom&id={ROOM}")
