@@ -28,9 +28,9 @@ from ..domain.bookable import text_of
 from ..domain.bookings import Clash
 from ..domain.conflicts import ClashError
 from ..domain.draft_acts import ActKind, in_the_way
-from ..domain.edit import EditDesk, decide_all
+from ..domain.edit import Decision, EditDesk, decide_all
 from ..domain.edit_files import name_of
-from ..domain.edits import Command
+from ..domain.edits import Command, DropOvertaken
 from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.plan_change import Edition, PlanMovedOnError, Version
 from ..domain.plan_diff import DiffEntry, kept
@@ -109,6 +109,21 @@ class DraftService:
         async with self._lock(term):
             state = await self._current(term)
             return await asyncio.to_thread(state.view)
+
+    async def too_late(self, view: DraftView) -> Decision:
+        """What `DropOvertaken` would take out of a draft: what has come too late to be published.
+
+        `before` is what the draft has, `after` what would be left of it.
+        """
+        desk = self._desk(view, by="")
+        return await asyncio.to_thread(decide_all, (DropOvertaken(),), view.copy, desk)
+
+    async def answered(self, term: TermId, key: str) -> EditAnswer | None:
+        """What the act with this key left, or None if there was none."""
+        async with self._lock(term):
+            state = await self._current(term)
+            done = await self._store.draft_act(term, key)
+            return None if done is None else await asyncio.to_thread(answer_of, state, done.seq)
 
     async def edit(
         self, term: TermId, command: Command | Sequence[Command], *, seen: int, actor: str, key: str
@@ -278,11 +293,7 @@ class DraftService:
     async def _decided(
         self, state: DraftState, commands: Sequence[Command], *, actor: str, key: str
     ) -> Step | None:
-        now = self._clock()
-        desk = EditDesk(
-            roster=state.roster, calendar=state.calendar, zone=self._zone, now=now, by=actor,
-            new_id=new_text, term=state.term.id,
-        )  # fmt: skip
+        desk = self._desk(state, by=actor)
         # A rule is eighteen lessons, an import a term's: neither may hold up a live lesson.
         decision = await asyncio.to_thread(decide_all, commands, state.copy, desk)
         if decision.empty:
@@ -292,12 +303,19 @@ class DraftService:
             seq=state.next_seq(),
             key=key,
             by=actor,
-            at=now,
+            at=desk.now,
             command=name_of(commands[0]) if len(commands) == 1 else SEVERAL,
             before=decision.before,
             after=decision.after,
             reason=next((r for r in reasons if r), ""),
         )
+
+    def _desk(self, of: DraftState | DraftView, *, by: str) -> EditDesk:
+        term = of.term if isinstance(of, DraftView) else of.term.id
+        return EditDesk(
+            roster=of.roster, calendar=of.calendar, zone=self._zone, now=self._clock(), by=by,
+            new_id=new_text, term=term,
+        )  # fmt: skip
 
     async def _turn(
         self, term: TermId, *, seen: int, actor: str, key: str, undone: bool

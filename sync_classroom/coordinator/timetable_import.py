@@ -184,9 +184,13 @@ class ImportService:
     ) -> EditAnswer | None:
         """Take every row without an error into the draft, as one step; None if nothing changes.
 
-        `remove` are vanished rules to be removed, `without_clashes` leaves rows out that clash.
+        `remove` are vanished rules to be removed, `without_clashes` leaves rows out that clash. The
+        same `key` imports nothing more and answers as it did: by then the file changes nothing.
         """
         upload = self.upload(token, user=user)
+        done = await self._drafts.answered(upload.term, key)
+        if done is not None:
+            return done
         view = await self._drafts.draft(upload.term)
         preview = self._known(upload, view) or await self._preview(upload, view)
         out = rows_with(preview.trial, (), clashing=without_clashes)

@@ -76,11 +76,11 @@ class VersionQueries(Queries):
 
     async def rule_changes(self, series: Iterable[SeriesId], limit: int) -> tuple[RuleChange, ...]:
         """What versions did to any of these rules, the latest `limit` of it, newest first."""
-        entry = version_entries.c
+        entry, rules = version_entries.c, sorted(series)
         wanted = (
             select(version_entries, *(c.label(f"its_{c.name}") for c in _OF_VERSION))
             .join(versions, versions.c.no == entry.version)
-            .where(entry.series.in_(sorted(series)))
+            .where(entry.series.in_(rules))
             .order_by(entry.version.desc(), entry.position.desc())
             .limit(limit)
         )
@@ -91,7 +91,7 @@ class VersionQueries(Queries):
                 select(entry.version, entry.beside, func.count().label("count"))
                 .where(
                     entry.version.in_({row.version for row in found}),
-                    entry.beside.in_(sorted(series)),
+                    entry.beside.in_(rules),
                 )
                 .group_by(entry.version, entry.beside)
             )

@@ -58,6 +58,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.timetable.versions": SIGNED_IN,
     "api.timetable.version": SIGNED_IN,
     "api.timetable.receipts": OFFICE,
+    "api.timetable.rule": SIGNED_IN,
     "api.timetable.draft": SIGNED_IN,
     "api.timetable.edit": ADMIN,
     "api.timetable.undo": ADMIN,

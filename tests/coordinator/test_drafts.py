@@ -21,6 +21,7 @@ from sync_classroom.domain.edits import (
     AddSeries,
     CancelLesson,
     ChangeLesson,
+    DropOvertaken,
     MoveLesson,
     Place,
     RemoveSeries,
@@ -455,6 +456,22 @@ async def test_lessons_whose_time_has_come_are_not_published(desk: Office) -> No
     await desk.edit(CancelLesson(FIRST, "没赶上"))
     version = await desk.publish()
     assert version.counts == {"new": 7, "series_new": 1}
+
+
+async def test_what_is_too_late_is_told_before_it_is_taken_out(desk: Office) -> None:
+    await desk.edit(AddSeries(rule()))
+    assert (await desk.service.too_late(await desk.service.draft(TERM.id))).empty
+    desk.bench.clock.now = at("08:10", "2026-09-07")
+    view = await desk.service.draft(TERM.id)
+    told = await desk.service.too_late(view)
+    assert told.before.occurrences == {FIRST: view.copy.occurrences[FIRST]}
+    assert told.after.occurrences == {FIRST: None}
+    # Only told so far; taken out, it is what was told, and the rest can be published.
+    assert (await desk.revision()) == view.revision
+    answer = await desk.edit(DropOvertaken())
+    assert answer.step is not None
+    assert (answer.step.before, answer.step.after) == (told.before, told.after)
+    assert (await desk.publish()).counts == {"new": 7, "series_new": 1}
 
 
 async def test_an_empty_draft_is_not_published(desk: Office) -> None:

@@ -140,6 +140,7 @@ def test_repeated_row_is_named_and_taken_once() -> None:
 def test_wrong_rows_and_rows_of_another_term_are_left_out() -> None:
     plan = _plan(Draft(), None, replace(ENGLISH, term=TermId("2027-spring")))
     assert plan.rows == (RowPlan(RowKind.WRONG),) * 2
+    assert not plan.changes_nothing
 
 
 def test_vanished_rules_are_listed_and_removed_only_if_ticked() -> None:

@@ -80,7 +80,7 @@ async def test_the_changes_of_a_rule_are_found_over_versions_newest_first(
 ) -> None:
     first = await publish(store, "a", DIFF)
     second = await publish(store, "b", [entry("series_changed", 0, series=ENG), DIFF[1]])
-    found = await store.rule_changes([ENG, SeriesId("none")], 9)
+    found = await store.rule_changes(iter([ENG, SeriesId("none")]), 9)
     assert [(c.version, c.change.kind, c.lessons) for c in found] == [
         (second, "series_changed", 0), (first, "series_new", 3),
     ]  # fmt: skip

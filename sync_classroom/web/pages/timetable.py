@@ -59,6 +59,12 @@ _SCRIPT_WORDS: Final = {
     "discarded": mark("草稿已放弃，与已发布的一致。"),
     "drop": mark("去掉"),
     "back": mark("恢复"),
+    "edit": mark("改"),
+    "seatClass": mark("班级"),
+    "seatExpected": mark("应到人数"),
+    "seatAssistant": mark("助教"),
+    "expects": mark("应到 {n}"),
+    "assisted": mark("助教 {name}"),
 }
 
 

@@ -103,7 +103,7 @@ async def test_commit_takes_the_rows_and_again_nothing(tmp_path: Path) -> None:
         await send(served, path, fields)
         assert len((await served.services.timetable.draft(TERM)).steps) == 1
         page = await look(served, await _upload(served, ENGLISH, MATHS))
-        assert "文件与草稿一致，没有要改的。" in page.text
+        assert "这份文件不会改动任何内容：每一行都与草稿一致。" in page.text
         assert page.all("input", name="seen") == []
 
 

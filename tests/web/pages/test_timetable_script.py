@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.edits import AddSeries, CancelLesson, ChangeLesson
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import OccurrenceId, SeriesId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.domain.working_copy import moved_to
@@ -312,6 +312,81 @@ async def test_enter_opens_a_lesson_and_what_is_saved_is_one_step(
         assert [p for p in page_problems(page, network=True) if "422" not in p] == []
 
 
+async def change_seat(page: Page, room: str, **values: str) -> None:
+    """Open a listening room's line by keyboard and choose its class and assistant."""
+    line = f"[data-room='{room}']"
+    await page.focus(f"{line} [data-edit-seat]")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector(f"{line} [data-of-seat='class']:focus")
+    for name, value in values.items():
+        field = f"{line} [data-of-seat='{name.rstrip('_')}']"
+        await page.select_option(field, value)
+
+
+async def test_class_and_assistant_of_a_seat_are_changed_where_it_stands(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
+        await page.click(ENGLISH)
+        await page.wait_for_selector("[data-editor]")
+        await change_seat(page, "a-r1", class_="a-c1", assistant="a-t1")
+        line = page.locator("[data-room='a-r1']")
+        await expect(line.locator("[data-about]")).to_have_text("三(1)班 · 应到 40 · 助教 a-1")
+        await page.fill("[data-room='a-r1'] [data-of-seat='expected']", "38")
+        await page.click("[data-editor] .main")
+        await expect(page.locator("#tt-editor")).to_be_hidden()
+        lesson = await lesson_of(served, "english", "2026-11-23")
+        assert [(s.classroom, s.school_class, s.expected, s.assistant) for s in lesson.seats] == [
+            ("a-r1", "a-c1", 38, "a-t1"), ("b-r1", None, None, None),
+        ]  # fmt: skip
+        # This one lesson only, and shown so when it is opened again.
+        other = await lesson_of(served, "english", "2026-11-30")
+        assert other.seats[0].assistant is None
+        await page.click(ENGLISH)
+        await expect(line.locator("[data-about]")).to_have_text("三(1)班 · 应到 38 · 助教 a-1")
+        # Opened, looked at and shut again: nothing was changed.
+        await change_seat(page, "a-r1")
+        await page.focus("[data-room='a-r1'] [data-edit-seat]")
+        await page.keyboard.press("Enter")
+        await page.click("[data-editor] .main")
+        await expect(page.locator("[data-editor-error]")).to_have_text("没有改动任何内容。")
+        assert page_problems(page, network=True) == []
+
+
+async def test_a_rule_moves_from_a_day_of_ones_own_choice_with_its_seats(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path, HOST + "&show=pattern") as (served, page):
+        await page.click("#tt-grid [data-series='maths']")
+        await page.wait_for_selector("[data-editor]")
+        await page.fill("#tt-since", "2026-12-07")
+        await page.click("[data-editor] .main")
+        await expect(page.locator("[data-editor-error]")).to_have_text("没有改动任何内容。")
+        await page.select_option("#tt-weekday", "5")
+        await page.select_option("#tt-number", "5")
+        await change_seat(page, "a-r1", class_="a-c1", assistant="a-t2")
+        await page.fill("#tt-reason", "教师调课")
+        await page.click("[data-editor] .main")
+        await expect(page.locator("#tt-editor")).to_be_hidden()
+        view = await draft(served)
+        old = view.copy.series[SeriesId("maths")]
+        (new,) = [s for i, s in view.copy.series.items() if i.startswith("maths.")]
+        assert (old.last, new.first) == (date(2026, 12, 6), date(2026, 12, 7))
+        assert (new.weekday, new.period, old.weekday, old.period) == (5, 5, 2, 3)
+        assert [(s.school_class, s.expected, s.assistant) for s in new.seats] == [
+            ("a-c1", 40, "a-t2")
+        ]
+        assert old.seats[0].assistant is None
+        assert view.steps[-1].reason == "教师调课"
+        await page.click(f"#tt-grid [data-series='{new.id}']")
+        await page.click("[data-history] > summary")
+        history = page.locator("[data-history]")
+        await expect(history).to_contain_text("从 12月7日 周一 起改")
+        await history.locator("[data-series='maths']").click()
+        await expect(page.locator("[data-history] [aria-current]")).to_contain_text("周二 第 3 节")
+        assert page_problems(page, network=True) == []
+
+
 async def test_a_change_from_this_week_on_is_of_the_rule(browser: Browser, tmp_path: Path) -> None:
     async with editing(browser, tmp_path) as (served, page):
         await page.click(ENGLISH)
@@ -486,6 +561,32 @@ async def test_a_note_is_asked_for_and_the_version_is_shown(
         await page.wait_for_url("**/timetable/versions/2?done=published")
         await expect(page.locator("main")).to_contain_text("期中调整")
         await expect(page.locator("#messages")).to_contain_text("课表已发布")
+
+
+async def test_what_came_too_late_is_dropped_and_the_rest_published(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
+        late = CancelLesson(OccurrenceId("english-20261123"), "停电")
+        await edit(served, late, CancelLesson(OccurrenceId("maths-20261124"), "停电"))
+        await page.wait_for_selector("[data-revision='4']")
+        await page.click("[data-publish]")
+        await page.fill("[name='note']", "停电停课")
+        # Its time comes while the dialog is open: publishing is refused, and the dialog says why.
+        served.clock.now = at("09:10")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("[data-late]")).to_contain_text("按已发布的上课")
+        await expect(page.locator("[data-publish-error]")).to_contain_text("时间已到")
+        await expect(page.locator("[data-publish-now]")).to_be_disabled()
+        await page.click("[data-drop-late]")
+        await expect(page.locator("[data-late]")).to_have_count(0)
+        await page.fill("[name='note']", "停电停课")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/timetable/versions/2?done=published")
+        view = await draft(served)
+        assert not view.copy.occurrences[OccurrenceId("english-20261123")].withdrawn
+        assert view.copy.occurrences[OccurrenceId("maths-20261124")].withdrawn
+        assert page_problems(page) == []
 
 
 async def test_a_server_that_does_not_answer_is_told_and_tried_again_once(
