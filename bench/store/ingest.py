@@ -128,7 +128,7 @@ async def read_back(store: Database, lessons: int) -> list[Figure]:
 
 async def read_a_day(store: Database) -> list[Figure]:
     """48 rooms, 7 lessons each: 14 occurrences of 24 seats; the time of one reading."""
-    await store.apply_roster(_programme())
+    await store.apply_roster(programme())
     first = datetime(2027, 3, 1, 0, 0, tzinfo=UTC)
     for n in range(14):
         await book(store, _lesson(n, first), key=f"bench-day-{n}", gap_s=0)
@@ -145,7 +145,8 @@ async def read_a_day(store: Database) -> list[Figure]:
                    note=note)]  # fmt: skip
 
 
-def _programme() -> Roster:
+def programme() -> Roster:
+    """One school with fifty classrooms."""
     school = School(SchoolId("bench"), "测试", SchoolRole.HOST, date(2020, 9, 1))
     rooms = [ClassroomId(f"bench-r{n}") for n in range(50)]
     people = [TeacherId(f"bench-t{n}") for n in range(2)]

@@ -120,6 +120,19 @@ class Evidence:
             evidence.add(fact)
         return evidence
 
+    @classmethod
+    def joined(cls, parts: Iterable[Evidence], rules: Rules) -> Evidence:
+        """The evidence of lessons that were folded each for itself, with the same `rules`.
+
+        What a part knows of its lesson is shared, not copied; gaps and pushes are left out.
+        """
+        evidence = cls(rules)
+        for part in parts:
+            evidence.host |= part.host
+            evidence.seats |= part.seats
+            evidence._teachers |= part._teachers
+        return evidence
+
     def add(self, fact: Fact) -> None:
         """Fold one fact in, unless its id was seen before."""
         if self._seen.add(fact.id):

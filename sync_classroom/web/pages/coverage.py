@@ -55,7 +55,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     return frame.render(
         "coverage.html",
         problem=frame.t(complaint) if complaint else None,
-        **basis(frame, period, now, later, await coverage.waiting()),
+        **await basis(frame, period, now, later),
         headlines=tables.headlines(
             frame, tables.HEADLINES, tables.measures(now),
             tables.measures(before) if before else None, now.rules,
@@ -113,14 +113,15 @@ def weeks_of(
     return trend(by_week, named, to_come)
 
 
-def basis(
+async def basis(
     frame: Frame,
     period: Period,
     now: CoverageFigures,
     later: tuple[SeatResult, ...],
-    waiting: int,
 ) -> dict[str, Any]:
     """What every page of figures says of its period and of what the figures rest on."""
+    waiting = await frame.services.coverage.waiting()
+    aside = await frame.services.coverage.aside() if waiting else ()
     return {
         "period": period,
         "before": period.before,
@@ -134,7 +135,8 @@ def basis(
         "cut_off": frame.now,
         "rules": now.rules,
         "pending": sum(s.periods for s in later),
-        "waiting": waiting,
+        "waiting": waiting - len(aside),
+        "aside": aside,
         "words": tables.STACK_WORDS,
         "states": STATE_CHOICES,
         "link": frame.link,

@@ -108,7 +108,7 @@ async def _page(
     return frame.render(
         "coverage_place.html",
         problem=frame.t(complaint) if complaint else None,
-        **basis(frame, period, now, later, await coverage.waiting()),
+        **await basis(frame, period, now, later),
         key=key,
         place=title,
         crumbs=crumbs,
