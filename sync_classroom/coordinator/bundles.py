@@ -10,9 +10,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..domain.bundle import FACTS, PLAN, RULES, SNAPSHOT, plan_to_dict
@@ -24,15 +24,14 @@ from ..domain.publications import Basis, basis_of
 from ..domain.rules import Rules
 from ..domain.snapshot import SNAPSHOT_SCHEMA
 from ..domain.timetable import Plan
-from .evidence import LESSONS_AT_ONCE, MARGIN, EvidenceStore
+from .evidence import EvidenceStore
+from .reading import read_facts, read_plan
 from .report_ports import BundleSink, OpenBundle
 from .roster import RosterService
 from .services import Clock
 
 Progress = Callable[[float], Awaitable[None]]
 """Told how much is read, 0…1."""
-
-_DAY: Final = timedelta(days=1)
 
 
 async def unheard(share: float) -> None:
@@ -157,12 +156,7 @@ class BundleService:
 
     async def _begin(self, first: date, last: date, rules: tuple[Rules, ...] | None) -> Gathered:
         cut_off = self._clock().astimezone(self.zone).replace(microsecond=0)
-        # A minute of a room is credited to the first of the lessons that share it: the neighbours'
-        # days belong to the evidence.
-        occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
-        begins, ends = self._bounds(first, last)
-        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
-        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
+        plan = await read_plan(self._store, self._roster.current(), first, last, self.zone)
         chosen = rules or (await self._rules(),)
         evidence = [Evidence(r) for r in chosen]
         return Gathered(plan, evidence, chosen, first, last, cut_off, await self._chain())
@@ -174,25 +168,11 @@ class BundleService:
         progress: Progress,
     ) -> None:
         """Fold every fact in, and write it where `add` says."""
-        lessons = list(gathered.plan.occurrences.values())
-        inside = {o.id for o in lessons if gathered.first <= o.date <= gathered.last}
-        for start in range(0, len(lessons), LESSONS_AT_ONCE):
-            few = [o.id for o in lessons[start : start + LESSONS_AT_ONCE]]
-            facts = await self._store.facts_of(few)
+        first, last = gathered.first, gathered.last
+        inside = {o.id for o in gathered.plan.occurrences.values() if first <= o.date <= last}
+        async for share, facts in read_facts(self._store, gathered.plan, first, last, self.zone):
             await asyncio.to_thread(_take, gathered, facts, add, inside)
-            await progress((start + len(few)) / len(lessons))
-        pushed = await self._store.push_facts(list(gathered.plan.pushes))
-        await asyncio.to_thread(_take, gathered, pushed, add, inside)
-        if lessons:
-            gaps = await self._store.gaps_between(*self._bounds(gathered.first, gathered.last))
-            await asyncio.to_thread(_take, gathered, gaps, add, inside)
-
-    def _bounds(self, first: date, last: date) -> tuple[datetime, datetime]:
-        """The instants of a period with its neighbouring days."""
-        return (
-            datetime.combine(first - MARGIN, time(), self.zone),
-            datetime.combine(last + MARGIN + _DAY, time(), self.zone),
-        )
+            await progress(share)
 
 
 def _take(

@@ -38,10 +38,12 @@ class ReportStore(Protocol):
         """What a coordinator still has to make, in the order it was asked for."""
         ...
 
-    async def add_publication(self, publication: Publication, *, key: str) -> Publication:
+    async def add_publication(
+        self, publication: Publication, *, key: str
+    ) -> tuple[Publication, bool]:
         """Store a publication under the next number; that of the same key, if there is one.
 
-        The one of the same report, if it was published with another key.
+        The one of the same report, if it was published with another key: then False is with it.
         """
         ...
 
@@ -57,8 +59,14 @@ class ReportStore(Protocol):
         """Store a restatement; with its number."""
         ...
 
-    async def restatements(self, publication: int | None = None) -> Sequence[Restatement]:
-        """What was computed again, of one publication or of all, newest first."""
+    async def restatements(
+        self, publication: int | None = None, *, limit: int
+    ) -> Sequence[Restatement]:
+        """What was computed again last, of one publication or of all, newest first."""
+        ...
+
+    async def latest_restatements(self) -> Mapping[int, Restatement]:
+        """The last restatement of each publication that has one, by the publication's number."""
         ...
 
 

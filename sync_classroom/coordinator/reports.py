@@ -65,6 +65,7 @@ RESTATED_DAYS: Final = 400
 SCHEDULED_AT: Final = time(3, 0)
 # What the calendar could not ask for, with the store away or the queue full, it asks for again.
 MISSED_AGAIN: Final = timedelta(minutes=5)
+MOST_RESTATEMENTS: Final = 200
 MAX_NOTE: Final = 500
 # Reading is most of the work; the steps of drawing follow it.
 _STEPS: Final = {"charts": 80, "pdf": 90, "xlsx": 94, "csv": 98}
@@ -210,8 +211,8 @@ class ReportService:
             report.cut_off, self._clock(), actor, note[:MAX_NOTE], report.sha256, report.files,
             report.place, Basis.from_dict(stored),
         )  # fmt: skip
-        made = await self._store.add_publication(wanted, key=key)
-        if (made.by, made.note) != (wanted.by, wanted.note):
+        made, ours = await self._store.add_publication(wanted, key=key)
+        if not ours:
             raise problems.published(made)
         log.info("report.published", report=ident, no=made.no, by=actor)
         await self._tell(report)
@@ -229,8 +230,12 @@ class ReportService:
         return found
 
     async def restatements(self, no: int | None = None) -> Sequence[Restatement]:
-        """What was computed again, of one publication or of all, newest first."""
-        return await self._store.restatements(no)
+        """The latest restatements, of one publication or of all, newest first."""
+        return await self._store.restatements(no, limit=MOST_RESTATEMENTS)
+
+    async def latest_restatements(self) -> Mapping[int, Restatement]:
+        """The last restatement of each publication that has one, by the publication's number."""
+        return await self._store.latest_restatements()
 
     def restating(self) -> frozenset[int]:
         """The publications that wait to be computed again."""
@@ -255,7 +260,7 @@ class ReportService:
             publication.first, publication.last, rules=(published, await self._bundles.rules())
         )
         found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
-        last = next(iter(await self._store.restatements(no)), None)
+        last = next(iter(await self._store.restatements(no, limit=1)), None)
         if actor == SCHEDULE and (
             last.differences == found[:MOST_DIFFERENCES] if last is not None else not found
         ):
@@ -371,9 +376,7 @@ class ReportService:
 
     async def _restated(self, report: Report) -> list[dict[str, Any]]:
         """The latest restatement of each publication that shares a day with the report."""
-        latest: dict[int, Restatement] = {}
-        for each in await self._store.restatements():
-            latest.setdefault(each.publication, each)
+        latest = await self._store.latest_restatements()
         return [
             {
                 "publication": f"No. {p.no} · {p.first} – {p.last} · {p.at:%Y-%m-%d}",
