@@ -136,7 +136,11 @@ class Evidence:
     def add(self, fact: Fact) -> None:
         """Fold one fact in, unless its id was seen before."""
         if self._seen.add(fact.id):
-            self._adders[type(fact)](fact)
+            self.take(fact)
+
+    def take(self, fact: Fact) -> None:
+        """Fold one fact in whose id is new for sure: none is remembered."""
+        self._adders[type(fact)](fact)
 
     def teachers_of(self, meeting: OccurrenceId) -> Iterable[tuple[TeacherId, SpanBuilder]]:
         """Whose media arrived in a research meeting, and when."""

@@ -116,7 +116,7 @@ async def test_facts_that_could_not_be_read_are_read_again(
     await folded.of([ONE], RULES)
     await append(store, *sample(ONE, 2))
     with monkeypatch.context() as broken:
-        broken.setattr(Evidence, "add", lambda *_: 1 / 0)
+        broken.setattr(Evidence, "take", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             await folded.of([ONE], RULES)
     found = await folded.of([ONE], RULES)
