@@ -30,7 +30,7 @@ from ..domain.facts import (
     PushProgress,
 )
 from ..domain.ids import ClassroomId, FactId, OccurrenceId, SchoolId, SeatId
-from ..domain.judging import Rolled
+from ..domain.judging import LessonAside, Rolled
 from ..domain.modes import PushReach, pushes_of
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.programme import Programme
@@ -60,6 +60,8 @@ MAX_DAYS: Final = 1100
 MAX_REASON: Final = 500
 MAX_SEATS: Final = 1000
 MAX_FACTS: Final = 1000
+# Nobody puts more right at once; more would be one cause.
+MAX_ASIDE: Final = 100
 # Kinds that may be posted; media is the relay's to say, and whoever vouches gives a reason.
 POSTABLE: Final = (ParticipantMedia, Headcount, Interaction, PushProgress)
 # Named by the version itself.
@@ -160,6 +162,10 @@ class CoverageService:
     async def waiting(self) -> int:
         """How many lessons are to be counted again; their latest facts are not in the figures."""
         return await self._store.stale_count()
+
+    async def aside(self) -> Sequence[LessonAside]:
+        """Lessons that cannot be counted and are tried again; at most `MAX_ASIDE`."""
+        return await self._store.lessons_aside(MAX_ASIDE)
 
     async def settle(self) -> int:
         """Count everything that waits now, for a command; a coordinator does so by itself."""

@@ -11,7 +11,7 @@ from ..domain.chain import ChainLink
 from ..domain.crediting import SeatState
 from ..domain.facts import Fact
 from ..domain.ids import ClassroomId, FactId, OccurrenceId, PushId, SchoolId, SeatId
-from ..domain.judging import Judged, Rolled
+from ..domain.judging import Judged, LessonAside, Rolled
 from ..domain.modes import PushReach
 from ..domain.rollup import SeatResult, Tally
 from ..domain.rules import RulesState, RulesVersion
@@ -38,6 +38,12 @@ class FactStore(Protocol):
 
     async def facts_of(self, occurrences: Sequence[OccurrenceId]) -> Sequence[Fact]:
         """Every fact about these occurrences."""
+        ...
+
+    async def facts_since(
+        self, seen: Mapping[OccurrenceId, int]
+    ) -> Mapping[OccurrenceId, tuple[int, Sequence[Fact]]]:
+        """Of each lesson the facts that arrived after a number, and the number of the latest."""
         ...
 
     async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
@@ -120,8 +126,23 @@ class PushStore(Protocol):
 class RollupStore(Protocol):
     """What the facts came to: seats' results, and their sums by day, week and month."""
 
-    async def stale_lessons(self, limit: int) -> Sequence[tuple[int, OccurrenceId]]:
-        """The first lessons to be counted again, each with the number of its mark."""
+    async def stale_lessons(
+        self, limit: int, *, tried: datetime | None = None
+    ) -> Sequence[tuple[int, OccurrenceId]]:
+        """The first lessons to be counted again, each with the number of its mark.
+
+        Without those that were set aside after `tried`.
+        """
+        ...
+
+    async def set_aside(
+        self, lesson: OccurrenceId, marks: Sequence[int], *, at: datetime, error: str
+    ) -> None:
+        """Remember that a lesson could not be counted; of these marks one is left."""
+        ...
+
+    async def lessons_aside(self, limit: int) -> Sequence[LessonAside]:
+        """Lessons that could not be counted, those tried last first."""
         ...
 
     async def stale_count(self) -> int:

@@ -50,11 +50,13 @@ class ReportStore(Protocol):
         """
         ...
 
-    async def add_publication(self, publication: Publication, *, key: str) -> Publication | None:
+    async def add_publication(
+        self, publication: Publication, *, key: str
+    ) -> tuple[Publication, bool] | None:
         """Store a publication under the next number; that of the same key, if there is one.
 
-        The one of the same report, if it was published with another key. None, and nothing is
-        stored, if the report is not done, or not any more.
+        The one of the same report, if it was published with another key: then False is with it.
+        None, and nothing is stored, if the report is not done, or not any more.
         """
         ...
 
@@ -70,8 +72,8 @@ class ReportStore(Protocol):
         """Store a restatement; with its number."""
         ...
 
-    async def restatements(self, publication: int) -> Sequence[Restatement]:
-        """What was computed again of one publication, newest first; old ones may be left out."""
+    async def restatements(self, publication: int, *, limit: int) -> Sequence[Restatement]:
+        """What was computed again last of one publication, newest first."""
         ...
 
     async def latest_restatements(self) -> Mapping[int, Restatement]:

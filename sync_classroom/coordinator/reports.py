@@ -65,6 +65,7 @@ RESTATED_DAYS: Final = 400
 SCHEDULED_AT: Final = time(3, 0)
 # What the calendar could not ask for, with the store away or the queue full, it asks for again.
 MISSED_AGAIN: Final = timedelta(minutes=5)
+MOST_RESTATEMENTS: Final = 200
 MAX_NOTE: Final = 500
 # Reading is most of the work; the steps of drawing follow it.
 _STEPS: Final = {"charts": 80, "pdf": 90, "xlsx": 94, "csv": 98}
@@ -206,10 +207,11 @@ class ReportService:
             report.cut_off, self._clock(), actor, note[:MAX_NOTE], report.sha256, report.files,
             report.place, Basis.from_dict(stored),
         )  # fmt: skip
-        made = await self._store.add_publication(wanted, key=key)
-        if made is None:
+        stored = await self._store.add_publication(wanted, key=key)
+        if stored is None:
             raise problems.unknown(ident)
-        if (made.by, made.note) != (wanted.by, wanted.note):
+        made, ours = stored
+        if not ours:
             raise problems.published(made)
         log.info("report.published", report=ident, no=made.no, by=actor)
         await self._tell(report)
@@ -228,7 +230,7 @@ class ReportService:
 
     async def restatements(self, no: int) -> Sequence[Restatement]:
         """What was computed again of one publication, newest first; old ones may be left out."""
-        return await self._store.restatements(no)
+        return await self._store.restatements(no, limit=MOST_RESTATEMENTS)
 
     async def latest_restatements(self) -> Mapping[int, Restatement]:
         """The last restatement of every publication that has one, by its number."""
@@ -257,7 +259,7 @@ class ReportService:
             publication.first, publication.last, rules=(published, await self._bundles.rules())
         )
         found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
-        last = next(iter(await self._store.restatements(no)), None)
+        last = next(iter(await self._store.restatements(no, limit=1)), None)
         if actor == SCHEDULE and (
             last.differences == found[:MOST_DIFFERENCES] if last is not None else not found
         ):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, Text, cast, func, insert, select, update
 
 from ..domain.publications import (
     UNFINISHED,
@@ -25,8 +27,6 @@ from .report_tables import publications, reports, restatements
 REPORTS_LOCK: Final = 0x5C_1A55_0020
 # Reports whose files may go: what is being made would write them again.
 _FINISHED: Final = (ReportState.DONE.value, ReportState.FAILED.value)
-# One a night at most, and only where something differs anew; older ones say the same of less.
-MAX_RESTATED: Final = 100
 _UNFINISHED: Final = tuple(s.value for s in UNFINISHED)
 _LISTED: Final = [c for c in publications.columns if c.name not in ("basis", "key")]
 
@@ -107,11 +107,13 @@ class ReportQueries(Queries):
             await self._alone(connection, REPORTS_LOCK)
             return (await connection.execute(statement)).rowcount > 0
 
-    async def add_publication(self, publication: Publication, *, key: str) -> Publication | None:
+    async def add_publication(
+        self, publication: Publication, *, key: str
+    ) -> tuple[Publication, bool] | None:
         """Store a publication under the next number; that of the same key, if there is one.
 
-        The one of the same report, if it was published with another key. None, and nothing is
-        stored, if the report is not done, or not any more.
+        The one of the same report, if it was published with another key: then False is with it.
+        None, and nothing is stored, if the report is not done, or not any more.
         """
         assert publication.basis is not None
         done = select(reports.c.id).where(
@@ -120,7 +122,7 @@ class ReportQueries(Queries):
         async with self._database.write() as connection:
             await self._alone(connection, REPORTS_LOCK)
             same = (publications.c.key == key) | (publications.c.report == publication.report)
-            found = await rows(connection, select(publications).where(same))
+            found = await rows(connection, _whole().where(same))
             if not found and not await rows(connection, done):
                 return None
             if not found:
@@ -137,8 +139,8 @@ class ReportQueries(Queries):
                     "basis": publication.basis.to_dict(),
                 }
                 await connection.execute(insert(publications).values(**values))
-                found = await rows(connection, select(publications).where(same))
-        return _publication(found[0])
+                found = await rows(connection, _whole().where(same))
+        return await _with_basis(found[0]), found[0].key == key
 
     async def publications(self) -> Sequence[Publication]:
         """Every publication without its basis, newest first."""
@@ -148,10 +150,9 @@ class ReportQueries(Queries):
 
     async def publication(self, no: int) -> Publication | None:
         """One publication with its basis, or None."""
-        statement = select(publications).where(publications.c.no == no)
         async with self._database.read() as connection:
-            found = await rows(connection, statement)
-        return _publication(found[0]) if found else None
+            found = await rows(connection, _whole().where(publications.c.no == no))
+        return await _with_basis(found[0]) if found else None
 
     async def add_restatement(self, restatement: Restatement) -> Restatement:
         """Store a restatement; with its number."""
@@ -174,34 +175,36 @@ class ReportQueries(Queries):
             restatement.differences, restatement.why, seq,
         )  # fmt: skip
 
-    async def restatements(self, publication: int) -> Sequence[Restatement]:
-        """What was computed again of one publication, newest first, the latest `MAX_RESTATED`."""
-        return await self._restatements(
+    async def restatements(self, publication: int, *, limit: int) -> Sequence[Restatement]:
+        """What was computed again last of one publication, newest first."""
+        statement = (
             select(restatements)
             .where(restatements.c.publication == publication)
             .order_by(restatements.c.seq.desc())
-            .limit(MAX_RESTATED)
+            .limit(limit)
         )
+        async with self._database.read() as connection:
+            return [_restatement(row) for row in await rows(connection, statement)]
 
     async def latest_restatements(self) -> Mapping[int, Restatement]:
-        """The last restatement of every publication that has one, by its number."""
-        latest = select(func.max(restatements.c.seq)).group_by(restatements.c.publication)
-        found = await self._restatements(select(restatements).where(restatements.c.seq.in_(latest)))
-        return {each.publication: each for each in found}
-
-    async def _restatements(self, statement: Select[Any]) -> list[Restatement]:
+        """The last restatement of each publication that has one, by the publication's number."""
+        r = restatements.c
+        last = select(func.max(r.seq)).group_by(r.publication)
+        statement = select(restatements).where(r.seq.in_(last))
         async with self._database.read() as connection:
-            return [
-                Restatement(
-                    row.publication, row.at, row.by, row.total, row.differences,
-                    Why.from_dict(row.why), row.seq,
-                )
-                for row in await rows(connection, statement)
-            ]  # fmt: skip
+            found = await rows(connection, statement)
+        return {row.publication: _restatement(row) for row in found}
 
     async def _reports(self, statement: Select[Any]) -> list[Report]:
         async with self._database.read() as connection:
             return [_report(row) for row in await rows(connection, statement)]
+
+
+def _restatement(row: Any) -> Restatement:
+    return Restatement(
+        row.publication, row.at, row.by, row.total, row.differences, Why.from_dict(row.why),
+        row.seq,
+    )  # fmt: skip
 
 
 def _values(report: Report) -> dict[str, Any]:
@@ -230,10 +233,20 @@ def _report(row: Any) -> Report:
     )
 
 
+def _whole() -> Select[Any]:
+    """Publications with their key, and with what they rest on as text."""
+    return select(*_LISTED, publications.c.key, cast(publications.c.basis, Text).label("basis"))
+
+
+async def _with_basis(row: Any) -> Publication:
+    # A term's figures are megabytes of JSON: reading it would hold up the loop.
+    basis = await asyncio.to_thread(lambda: Basis.from_dict(json.loads(row.basis)))
+    return replace(_publication(row), basis=basis)
+
+
 def _publication(row: Any) -> Publication:
-    stored = row._mapping.get("basis")
     values: dict[str, Any] = {
         f.name: getattr(row, f.name) for f in fields(Publication) if f.name != "basis"
     }
     values["kind"] = ReportKind(row.kind)
-    return Publication(**values, basis=None if stored is None else Basis.from_dict(stored))
+    return Publication(**values)

@@ -21,6 +21,16 @@ stale_results = Table(
     sqlite_autoincrement=True,
 )
 
+# Lessons that could not be counted: when that was last tried, and what went wrong. A row goes when
+# its lesson is counted.
+lessons_aside = Table(
+    "lessons_aside",
+    metadata,
+    Column("occurrence", ordered_text(), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
 # One row for each seat and version of the rules; see `domain.rollup.SeatResult`. No foreign keys:
 # everything here is made again from plan and facts.
 seat_results = Table(

@@ -36,7 +36,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.crediting import NOT_DUE, Cause, SeatState
 from ..domain.ids import ClassroomId, OccurrenceId, SchoolId
-from ..domain.judging import Judged
+from ..domain.judging import Judged, LessonAside
 from ..domain.modes import Meeting
 from ..domain.rollup import ADDITIVE, PER_LESSON, SeatResult
 from ..domain.spans import Cut, cut_period, monday_of, month_of, next_month
@@ -46,6 +46,7 @@ from .opinions import keep_opinions
 from .plan_rows import load_occurrences, touches
 from .queries import Insert, Queries, in_chunks, rows
 from .rollup_tables import (
+    lessons_aside,
     meeting_results,
     rolled_spans,
     rollup_classes,
@@ -84,11 +85,41 @@ class OvertakenError(Exception):
 class RollupQueries(Queries):
     """`RollupStore` of the coordinator's ports."""
 
-    async def stale_lessons(self, limit: int) -> Sequence[tuple[int, OccurrenceId]]:
-        """The first lessons to be counted again, each with the number of its mark."""
+    async def stale_lessons(
+        self, limit: int, *, tried: datetime | None = None
+    ) -> Sequence[tuple[int, OccurrenceId]]:
+        """The first lessons to be counted again, each with the number of its mark.
+
+        Without those that were set aside after `tried`.
+        """
         statement = select(stale_results).order_by(stale_results.c.seq).limit(limit)
+        if tried is not None:
+            aside = select(lessons_aside.c.occurrence).where(lessons_aside.c.at > tried)
+            statement = statement.where(stale_results.c.occurrence.not_in(aside))
         async with self._database.read() as connection:
             return [(row.seq, row.occurrence) for row in await rows(connection, statement)]
+
+    async def set_aside(
+        self, lesson: OccurrenceId, marks: Sequence[int], *, at: datetime, error: str
+    ) -> None:
+        """Remember that a lesson could not be counted; of these marks one is left."""
+        values = {"at": at, "error": error}
+        async with self._database.write() as connection:
+            await connection.execute(
+                self._insert(lessons_aside)
+                .values(occurrence=lesson, **values)
+                .on_conflict_do_update(index_elements=["occurrence"], set_=values)
+            )
+            # It is marked every few seconds while it is live, and may fail for ever.
+            await _delete_marks(connection, sorted(marks)[:-1])
+
+    async def lessons_aside(self, limit: int) -> Sequence[LessonAside]:
+        """Lessons that could not be counted, those tried last first."""
+        c = lessons_aside.c
+        statement = select(lessons_aside).order_by(c.at.desc(), c.occurrence).limit(limit)
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        return [LessonAside(row.occurrence, row.at, row.error) for row in found]
 
     async def stale_count(self) -> int:
         """How many lessons are to be counted again."""
@@ -273,13 +304,17 @@ async def _overlapping(connection: AsyncConnection, lesson: Occurrence) -> list[
 
 
 async def _take_marks(connection: AsyncConnection, marks: Sequence[int]) -> None:
+    if await _delete_marks(connection, marks) != len(marks):
+        raise OvertakenError
+
+
+async def _delete_marks(connection: AsyncConnection, marks: Sequence[int]) -> int:
     gone = 0
     for start in range(0, len(marks), 500):
         chunk = marks[start : start + 500]
         done = await connection.execute(delete(stale_results).where(stale_results.c.seq.in_(chunk)))
         gone += done.rowcount
-    if gone != len(marks):
-        raise OvertakenError
+    return gone
 
 
 async def _replace(connection: AsyncConnection, judged: Judged) -> set[tuple[int, date]]:
@@ -290,6 +325,7 @@ async def _replace(connection: AsyncConnection, judged: Judged) -> set[tuple[int
         before = select(seat_results.c.rules, seat_results.c.date).where(*ours).distinct()
         touched |= {(row.rules, row.date) for row in await rows(connection, before)}
         await connection.execute(delete(seat_results).where(*ours))
+        await connection.execute(delete(lessons_aside).where(lessons_aside.c.occurrence.in_(chunk)))
         await connection.execute(
             delete(meeting_results).where(meeting_results.c.occurrence.in_(chunk))
         )

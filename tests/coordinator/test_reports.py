@@ -215,6 +215,12 @@ async def test_published_twice_with_one_key_is_published_once(tmp_path: Path) ->
         with pytest.raises(ProblemError) as caught:
             await desk.reports.publish(report.id, "另一", actor="other", key="p2")
         assert caught.value.code == "report_published"
+        # The same words by the same person are another act under another key, and none under one.
+        with pytest.raises(ProblemError) as caught:
+            await desk.reports.publish(report.id, "审核", actor="chief", key="p3")
+        assert caught.value.code == "report_published"
+        same = await desk.reports.publish(report.id, "另一", actor="chief", key="p1")
+        assert (same.no, same.note) == (1, "审核")
         with pytest.raises(ProblemError) as caught:
             await desk.reports.remove(report.id, actor="chief")
         assert caught.value.code == "report_published"

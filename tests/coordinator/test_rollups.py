@@ -185,6 +185,45 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
     all_orders()
 
 
+def test_a_lesson_that_cannot_be_counted_holds_up_no_other_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken, judge = {OccurrenceId("b")}, module.judge
+
+    def fails(chosen: Any, *rest: Any) -> Any:
+        if broken & set(chosen):
+            raise ValueError("fact 'f' is of unknown kind 'x'")
+        return judge(chosen, *rest)
+
+    monkeypatch.setattr(module, "judge", fails)
+    now = [NOW]
+
+    async def one() -> None:
+        store = await open_store(f"sqlite:///{tmp_path / 'store.db'}", data_dir=None)
+        keeper = RollupKeeper(store, clock=lambda: now[0], zone=ZONE, leading=lambda: True)
+        try:
+            await mark_stale(store, map(OccurrenceId, "bacbd"))
+            await store.add_rules(
+                {"held": 0.5}, valid_from=NOW.date(), at=NOW, by="b", reason="试行", key="r"
+            )
+            assert await keeper.settle() > 0
+            assert await store.stale_count() == 1
+            [aside] = await store.lessons_aside(9)
+            assert (aside.occurrence, aside.at) == ("b", NOW)
+            assert aside.error == "ValueError: fact 'f' is of unknown kind 'x'"
+            # New rules come into force all the same.
+            assert (await store.rules_state()).number == 2
+            broken.clear()
+            assert await keeper.settle() == 0
+            now[0] += module.ASIDE
+            assert await keeper.settle() == 1
+            assert (await store.stale_count(), await store.lessons_aside(9)) == (0, [])
+        finally:
+            await store.close()
+
+    asyncio.run(one())
+
+
 def test_who_does_not_lead_any_more_counts_no_further(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

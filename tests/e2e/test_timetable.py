@@ -22,6 +22,7 @@ from tests.support.browser import launch, open_page, page_problems
 from tests.support.classrooms import PASSWORD, Town, town
 from tests.support.coordination import roster
 from tests.support.timetable_files import HEADINGS
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 

@@ -87,10 +87,12 @@ async def test_publications_are_numbered_and_made_once_for_key_and_report(store:
     made = await asyncio.gather(
         *(store.add_publication(publication(f"r{n % 2}"), key=f"p{n % 2}") for n in range(6))
     )
-    assert sorted({p.no for p in made if p}) == [1, 2]
-    again = await store.add_publication(publication("r0", by="other"), key="another")
-    assert again is not None
-    assert (again.by, again.report) == ("chief", "r0")
+    assert sorted({p.no for p, _ in filter(None, made)}) == [1, 2]
+    assert all(ours for _, ours in filter(None, made))
+    stored = await store.add_publication(publication("r0", by="other"), key="another")
+    assert stored is not None
+    again, ours = stored
+    assert (again.by, again.report, ours) == ("chief", "r0", False)
     assert again.basis == BASIS
     listed = await store.publications()
     assert [p.no for p in listed] == [2, 1]
@@ -101,23 +103,26 @@ async def test_publications_are_numbered_and_made_once_for_key_and_report(store:
 
 async def test_restatements_are_newest_first(store: Database) -> None:
     await add(store, report("r0", state=ReportState.DONE))
-    made = await store.add_publication(publication("r0"), key="p")
-    assert made is not None
+    stored = await store.add_publication(publication("r0"), key="p")
+    assert stored is not None
+    made, _ = stored
     why = Why({"seat_media": 3}, ("王: 因",), {"changed": 1}, True, ("a 1", "a 2"))
     difference = {"path": "totals.due_seats", "published": 1, "found": 2, "because": "rules"}
     first = await store.add_restatement(
         Restatement(made.no, at("12:00"), "chief", 1, [difference], why)
     )
     second = await store.add_restatement(Restatement(made.no, at("13:00"), "x", 0, [], Why()))
-    assert await store.restatements(made.no) == [second, first]
+    assert await store.restatements(made.no, limit=9) == [second, first]
+    assert await store.restatements(made.no, limit=1) == [second]
+    assert await store.restatements(9, limit=9) == []
     assert await store.latest_restatements() == {made.no: second}
-    assert await store.restatements(9) == []
 
 
 async def test_what_was_published_and_restated_cannot_be_changed(store: Database) -> None:
     await add(store, report("r0", state=ReportState.DONE))
-    made = await store.add_publication(publication("r0"), key="p")
-    assert made is not None
+    stored = await store.add_publication(publication("r0"), key="p")
+    assert stored is not None
+    made, _ = stored
     await store.add_restatement(Restatement(made.no, at("12:00"), "chief", 0, [], Why()))
     for statement in (
         update(publications).values(note="x"), delete(publications),

@@ -16,6 +16,7 @@ from ...domain.ids import ClassroomId, SchoolId
 from ...domain.rollup import SeatResult
 from ..i18n import mark
 from . import coverage_tables as tables
+from .coverage_schools import MOST_GIVERS, MOST_ROOMS, school_page
 from .coverage_seats import STATE_CHOICES, seat_page
 from .coverage_trend import Trend, build, trend
 from .forms import parse_day
@@ -30,7 +31,7 @@ MODES: Final = (
     ("push", mark("精准帮扶推送")),
 )
 # A preset begins with the whole programme again.
-_WHOLE: Final = {"from": None, "to": None, "page": None}
+_WHOLE: Final = {"from": None, "to": None, "page": None, "schools": None}
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -45,6 +46,8 @@ async def show(request: web.Request) -> web.StreamResponse:
     school = SchoolId(query.get("school", ""))
     only = school if school in now.by_school else None
     room = ClassroomId(query.get("room", ""))
+    shown = school_page(now, query.get("schools", ""))
+    too_many = only is None and len(now.by_classroom) > MOST_ROOMS
     in_room = room if room in now.by_classroom else None
     figures = now.totals
     if in_room:
@@ -58,22 +61,25 @@ async def show(request: web.Request) -> web.StreamResponse:
     return frame.render(
         "coverage.html",
         problem=problem,
-        **basis(frame, period, other, now, later, await coverage.waiting()),
+        **await basis(frame, period, other, now, later),
         headlines=tables.headlines(
             frame, tables.HEADLINES, tables.measures(now),
             tables.measures(before) if before else None, now.rules,
         ),
-        schools=tables.school_rows(now, frame.roster, later),
+        schools=tables.school_rows(now, frame.roster, shown.ids, later),
+        shown=shown,
         total=tables.total_row(frame, now, later),
-        rooms=tables.room_groups(now, frame.roster, only, later),
+        rooms=() if too_many else tables.room_groups(now, frame.roster, only, later),
+        too_many_rooms=too_many,
         subjects=tables.subject_rows(now, later),
-        heat=tables.heat_map(frame, now, later),
+        heat=tables.heat_map(frame, now, shown.ids, later),
         trend=weeks_of(frame, now, {k: f.held_rate for k, f in now.by_week.items()}, later),
         build=build(frame.roster, frame.services.settings.targets, frame.today),
         causes=tables.cause_rows(now.causes, later),
         second=await share(frame, period, now.totals.evidence_complete.denominator),
-        matrix=tables.matrix_rows(now, frame.roster),
+        matrix=tables.matrix_rows(now, frame.roster, shown.ids),
         givers=tables.giver_groups(now, frame.roster),
+        most_givers=MOST_GIVERS,
         modes=MODES,
         only=only,
         room=in_room or "",
@@ -126,18 +132,19 @@ def weeks_of(
     return trend(by_week, named, to_come)
 
 
-def basis(
+async def basis(
     frame: Frame,
     period: Period,
     other: Period | None,
     now: CoverageFigures,
     later: tuple[SeatResult, ...],
-    waiting: int,
 ) -> dict[str, Any]:
     """What every page of figures says of its periods and of what the figures rest on."""
     query = frame.request.query
     comparing = compare_query(query)
     chosen_own = query.get("compare") == "own"
+    waiting = await frame.services.coverage.waiting()
+    aside = await frame.services.coverage.aside() if waiting else ()
     return {
         "period": period,
         "before": other,
@@ -165,7 +172,8 @@ def basis(
         "cut_off": frame.now,
         "rules": now.rules,
         "pending": sum(s.periods for s in later),
-        "waiting": waiting,
+        "waiting": waiting - len(aside),
+        "aside": aside,
         "words": tables.STACK_WORDS,
         "states": STATE_CHOICES,
         "link": frame.link,

@@ -139,7 +139,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         frame.user.login, "coverage.page", f"{_days(period)} ~ {_days(other)}"
     )
     schools = await asyncio.to_thread(school_rows, frame, now, before)
-    said = basis(frame, period, other, now, later, await coverage.waiting())
+    said = await basis(frame, period, other, now, later)
     # Here there is always something to compare with.
     choices = [choice for choice in said.pop("against") if choice[0] != "none"]
     return frame.render(

@@ -109,7 +109,7 @@ async def _page(
     return frame.render(
         "coverage_place.html",
         problem=problem,
-        **basis(frame, period, other, now, later, await coverage.waiting()),
+        **await basis(frame, period, other, now, later),
         key=key,
         place=title,
         crumbs=crumbs,

@@ -19,6 +19,7 @@ from ...domain.roster import Roster
 from ...domain.rules import Rules
 from ..formats import Rate, rate, term_on, week_of
 from ..i18n import mark
+from .coverage_schools import MOST_GIVERS
 from .frame import Frame
 from .words import CAUSE_WORDS, Word
 
@@ -275,13 +276,17 @@ def _row(
 
 
 def school_rows(
-    coverage: CoverageFigures, roster: Roster, pending: Sequence[SeatResult] = ()
+    coverage: CoverageFigures,
+    roster: Roster,
+    schools: Sequence[SchoolId],
+    pending: Sequence[SeatResult] = (),
 ) -> tuple[Row, ...]:
-    """Every remote school of the programme in the period."""
+    """Some of the remote schools of the programme in the period."""
     later = _grouped(pending, lambda s: s.school)
+    of = coverage.by_school
     return tuple(
-        _row(school, _school(roster, school), f.figures, later[school], f.classroom_coverage)
-        for school, f in coverage.by_school.items()
+        _row(s, _school(roster, s), of[s].figures, later[s], of[s].classroom_coverage)
+        for s in schools
     )
 
 
@@ -333,7 +338,7 @@ def room_groups(
 def giver_groups(
     coverage: CoverageFigures, roster: Roster
 ) -> tuple[tuple[str, str, tuple[Giver, ...]], ...]:
-    """Host schools, then teachers, most periods given first: code of the group, who, rows."""
+    """Host schools, then teachers: code of the group, who, those who gave most periods."""
     teachers = {t.id: t.name for t in roster.teachers.values()}
     schools = [_giver(k, _school(roster, k), f) for k, f in coverage.by_host_school.items()]
     people = [_giver(k, teachers.get(k, k), f) for k, f in coverage.by_teacher.items()]
@@ -357,13 +362,16 @@ def _giver(ident: str, name: str, figures: Figures) -> Giver:
 
 
 def _most_given(rows: list[Giver]) -> tuple[Giver, ...]:
-    return tuple(sorted(rows, key=lambda r: (-r.host_periods, r.name)))
+    return tuple(sorted(rows, key=lambda r: (-r.host_periods, r.name)))[:MOST_GIVERS]
 
 
 def heat_map(
-    frame: Frame, coverage: CoverageFigures, pending: Sequence[SeatResult] = ()
+    frame: Frame,
+    coverage: CoverageFigures,
+    schools: Sequence[SchoolId],
+    pending: Sequence[SeatResult] = (),
 ) -> HeatMap | None:
-    """Held rate by school and week; None where there is nothing to compare."""
+    """Held rate by week of some schools; None where there is nothing to compare."""
     roster = frame.roster
     cells = coverage.by_week_school
     later = _grouped(pending, lambda s: (s.school, monday_of(s.date)))
@@ -383,7 +391,7 @@ def heat_map(
 
     rows = tuple(
         (school, _school(roster, school), tuple(cell(school, m) for m in mondays))
-        for school in coverage.by_school
+        for school in schools
     )
     return HeatMap(tuple((week_name(frame, m), m) for m in mondays), rows)
 
@@ -449,10 +457,11 @@ def cause_rows(
 
 
 def matrix_rows(
-    coverage: CoverageFigures, roster: Roster
+    coverage: CoverageFigures, roster: Roster, schools: Sequence[SchoolId]
 ) -> tuple[tuple[str, str, Mapping[str, int]], ...]:
-    """School × mode counts: id, name, counts."""
-    return tuple((s, _school(roster, s), modes) for s, modes in coverage.mode_matrix.items())
+    """School × mode counts of some schools: id, name, counts."""
+    modes = coverage.mode_matrix
+    return tuple((s, _school(roster, s), modes[s]) for s in schools if s in modes)
 
 
 def _school(roster: Roster, ident: str) -> str:

@@ -13,6 +13,7 @@ from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.web.pages.coverage_tables import HEADLINES
 from tests.support.pages import Page, look, office
+from tests.support.plan_changes import mark_stale
 from tests.support.plans import at
 
 pytestmark = pytest.mark.asyncio
@@ -64,6 +65,20 @@ async def test_an_excused_lesson_is_not_due(tmp_path: Path) -> None:
         assert "暂按未开计" not in page.text
         page = await look(served, MONDAY + "&state=cancelled_excused")
         assert "2 个听课席" in page.text
+
+
+async def test_a_lesson_that_cannot_be_counted_is_said_beside_the_figures(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await mark_stale(served.store, [OccurrenceId("english"), OccurrenceId("maths")])
+        page = await look(served, MONDAY)
+        assert "有 2 节课次的最新记录正在计入" in page.text
+        assert "无法计算" not in page.text
+        await served.store.set_aside(
+            OccurrenceId("english"), [], at=served.clock(), error="ValueError: odd fact"
+        )
+        page = await look(served, MONDAY)
+        assert "有 1 节课次的最新记录正在计入" in page.text
+        assert "有 1 节课次的记录无法计算" in page.text
 
 
 async def test_schools_rooms_and_seats_lead_down_to_lesson_and_samples(tmp_path: Path) -> None:

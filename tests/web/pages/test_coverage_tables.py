@@ -21,6 +21,7 @@ LATER = lesson("later", "14:00", "14:40", seats=["remote-1-r1"], subject="数学
 PLAN = Plan(programme(), {OccurrenceId("english"): ENGLISH, OccurrenceId("later"): LATER})
 FACTS = delivered(ENGLISH, {"english-s0": [(0, 2400)], "english-s1": [(0, 600)]}, [(0, 2400)])
 COVERAGE = compute(PLAN, FACTS)
+SCHOOLS = tuple(COVERAGE.by_school)
 UNFINISHED = frozenset({OccurrenceId("later")})
 
 
@@ -36,7 +37,7 @@ def test_a_stacked_bar_is_exactly_full() -> None:
 
 
 def test_rows_add_up_to_their_total() -> None:
-    rows = tables.school_rows(COVERAGE, PLAN.roster)
+    rows = tables.school_rows(COVERAGE, PLAN.roster, SCHOOLS)
     assert len(rows) == 8
     assert sum(r.due for r in rows) == COVERAGE.totals.due_periods == 5
     assert sum(r.held for r in rows) == COVERAGE.totals.held_periods == 1
@@ -70,7 +71,7 @@ def test_what_is_pending_is_neither_missed_nor_blamed_on_anybody() -> None:
         ("missed", 1, "25.0000%"),
         ("waiting", 1, "25.0000%"),
     ]
-    schools = tables.school_rows(COVERAGE, PLAN.roster, later)
+    schools = tables.school_rows(COVERAGE, PLAN.roster, SCHOOLS, later)
     assert [s.shape for s in schools[0].stack] == ["held", "partial", "waiting"]
     assert [s.shape for s in schools[1].stack] == ["missed"]
     assert tables.cause_rows(COVERAGE.causes, later) == (
@@ -113,7 +114,7 @@ def test_nothing_over_yet_is_a_shade_of_its_own() -> None:
 
 
 def test_the_matrix_names_every_school() -> None:
-    rows = tables.matrix_rows(COVERAGE, PLAN.roster)
+    rows = tables.matrix_rows(COVERAGE, PLAN.roster, SCHOOLS)
     assert len(rows) == 8
     assert dict(rows[0][2])["live"] == 1
     assert COVERAGE.first == date(2026, 11, 23)

@@ -1,4 +1,7 @@
-"""Classes reached: one row for who sat where under whom, not one for each group it counts in."""
+"""Classes reached: one row for who sat where under whom, not one for each group it counts in.
+
+And lessons that could not be counted.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,13 @@ def upgrade(op: Operations) -> None:
         sa.Column("class", _ordered(), nullable=False),
         sa.Column("present", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("rules", "start", "class", name="pk_rollup_week_classes"),
+    )
+    op.create_table(
+        "lessons_aside",
+        sa.Column("occurrence", _ordered(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("occurrence", name="pk_lessons_aside"),
     )
     for place in ("school", "classroom"):
         op.create_index(
