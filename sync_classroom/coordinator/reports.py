@@ -35,7 +35,7 @@ from ..domain.publications import (
     Restatement,
     compare,
     due_reports,
-    why_in_words,
+    restated_in,
 )
 from ..domain.report import About, ReportKind, Target, report_content
 from ..domain.rules import Rules
@@ -332,7 +332,9 @@ class ReportService:
             folder / BUNDLE_FILE, report.first, report.last, snapshot=True, progress=reading
         )
         assert coverage is not None
-        restated = await self._restated(report)
+        restated = restated_in(
+            report, await self._store.publications(), await self._store.latest_restatements()
+        )
         content, basis = await asyncio.to_thread(
             self._content, report, gathered, coverage, restated
         )
@@ -372,21 +374,6 @@ class ReportService:
             restatements=restated,
         )  # fmt: skip
         return content, gathered.basis(coverage)
-
-    async def _restated(self, report: Report) -> list[dict[str, Any]]:
-        """The latest restatement of each publication that shares a day with the report."""
-        latest = await self._store.latest_restatements()
-        return [
-            {
-                "publication": f"No. {p.no} · {p.first} – {p.last} · {p.at:%Y-%m-%d}",
-                "differences": [dict(d) for d in latest[p.no].differences if _is_sum(d)],
-                "why_zh": why_in_words(latest[p.no].why, "zh"),
-                "why_en": why_in_words(latest[p.no].why, "en"),
-            }
-            for p in await self._store.publications()
-            if p.first <= report.last and report.first <= p.last
-            if p.no in latest and latest[p.no].total
-        ]
 
     async def _progressed(self, report: Report, step: str, percent: int) -> Report:
         if (report.step, report.percent) == (step, percent):
@@ -487,10 +474,6 @@ def _compared(published: Basis, gathered: Gathered) -> Any:
     same_rules = gathered.basis(gathered.coverage(0))
     now = gathered.basis(gathered.coverage(1))
     return compare(published, same_rules, now)
-
-
-def _is_sum(difference: Any) -> bool:
-    return not str(difference["path"]).startswith("seats")
 
 
 def _fresh(folder: Path) -> None:
