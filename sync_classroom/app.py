@@ -59,7 +59,7 @@ from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
 from .exchange.national_days import NationalTables
 from .exchange.sandbox import Sandbox
-from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder
+from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder, rare_collections
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .reports.worker import Renderer
@@ -152,6 +152,7 @@ async def serve(
     stop = stop or asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
+        stack.enter_context(rare_collections())
         serving = await _open(stack, settings, clock)
         notifier = Notifier.of_process()
         if ready is not None:

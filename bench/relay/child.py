@@ -26,6 +26,7 @@ from bench.relay.peers import (
 )
 from sync_classroom.relay.endpoint import Endpoint, Layout
 from sync_classroom.relay.kernel import KernelFanOut
+from sync_classroom.relay.memory import settle
 from sync_classroom.relay.ports import SplitFanOut
 from sync_classroom.relay.sdp import ABS_SEND_TIME, MID
 from sync_classroom.relay.session import Codec, Direction, MediaLine, Offer
@@ -103,6 +104,7 @@ class _Served:
         self._endpoint = await Endpoint.open(settings, on_sample=lambda _: None)
         if not options.segments:
             _without_segments(self._endpoint)
+        settle()  # as the relay's own process does once it listens
         loop = asyncio.get_running_loop()
         loop.add_reader(self._pipe.fileno(), self._command)
         self._pipe.send(None)

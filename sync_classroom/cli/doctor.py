@@ -38,6 +38,8 @@ from .turn_probe import probe
 
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
+# Lessons that cannot be counted; more have the same cause.
+ASIDE_SHOWN: Final = 5
 
 
 class Level(StrEnum):
@@ -238,6 +240,7 @@ async def _store_findings(settings: Settings) -> list[Finding]:
     try:
         roster = await store.load_roster()
         users = await store.users()
+        aside = await store.lessons_aside(ASIDE_SHOWN)
     finally:
         await store.close()
     findings = [Finding(Level.OK, "数据库可用", "The database answers")]
@@ -264,6 +267,17 @@ async def _store_findings(settings: Settings) -> list[Finding]:
                 " start; or run `sync-classroom user add`.",
             )
         )
+    findings += [
+        Finding(
+            Level.FAIL,
+            f"课次 {each.occurrence} 的记录无法计算，不在覆盖数字里（{each.error}）。"
+            "每 10 分钟自动重试；请把这一行交给维护人员。",
+            f"The records of lesson {each.occurrence} cannot be counted and are not in the figures"
+            f" ({each.error}). It is tried again every 10 minutes; give this line to whoever"
+            " maintains the program.",
+        )
+        for each in aside
+    ]
     return findings
 
 

@@ -17,8 +17,12 @@ from ..domain.terminal_journal import TerminalSample
 class ReportStore(Protocol):
     """Reports asked for, publications, restatements."""
 
-    async def add_report(self, report: Report) -> Report:
-        """Store a new report; that with the same key, if there is one."""
+    async def add_report(self, report: Report, *, most_waiting: int) -> Report | None:
+        """Store a new report; that with the same key, if there is one.
+
+        None, and nothing is stored, if `most_waiting` of its place are unfinished: of several at
+        once no more are stored than that.
+        """
         ...
 
     async def save_report(self, report: Report) -> None:
@@ -41,10 +45,20 @@ class ReportStore(Protocol):
         """What a coordinator still has to make, in the order it was asked for."""
         ...
 
-    async def add_publication(self, publication: Publication, *, key: str) -> Publication:
+    async def remove_report(self, ident: str) -> bool:
+        """Mark a finished report as one without files, for ever.
+
+        False, and nothing is changed, if it was published, is being made, or was removed.
+        """
+        ...
+
+    async def add_publication(
+        self, publication: Publication, *, key: str
+    ) -> tuple[Publication, bool] | None:
         """Store a publication under the next number; that of the same key, if there is one.
 
-        The one of the same report, if it was published with another key.
+        The one of the same report, if it was published with another key: then False is with it.
+        None, and nothing is stored, if the report is not done, or not any more.
         """
         ...
 
@@ -60,8 +74,12 @@ class ReportStore(Protocol):
         """Store a restatement; with its number."""
         ...
 
-    async def restatements(self, publication: int | None = None) -> Sequence[Restatement]:
-        """What was computed again, of one publication or of all, newest first."""
+    async def restatements(self, publication: int, *, limit: int) -> Sequence[Restatement]:
+        """What was computed again last of one publication, newest first."""
+        ...
+
+    async def latest_restatements(self) -> Mapping[int, Restatement]:
+        """The last restatement of every publication that has one, by its number."""
         ...
 
 

@@ -65,6 +65,7 @@ RESTATED_DAYS: Final = 400
 SCHEDULED_AT: Final = time(3, 0)
 # What the calendar could not ask for, with the store away or the queue full, it asks for again.
 MISSED_AGAIN: Final = timedelta(minutes=5)
+MOST_RESTATEMENTS: Final = 200
 MAX_NOTE: Final = 500
 # Reading is most of the work; the steps of drawing follow it.
 _STEPS: Final = {"charts": 80, "pdf": 90, "xlsx": 94, "csv": 98}
@@ -140,24 +141,23 @@ class ReportService:
         actor: str,
         key: str,
     ) -> Report:
-        """Ask for a report of the civil days `[first, last]`; a key asks once.
+        """Ask for a report of `[first, last]`; a key asks once. Without formats: the bundle alone.
 
-        Without formats it is the evidence bundle alone, which every report has. ProblemError for a
-        period that is none, or while too many wait.
+        ProblemError for a period that is none, or while too many wait.
         """
         check_period(first, last)
         if language not in LANGUAGES or not set(formats) <= set(FORMATS):
             raise problems.bad_form(language, formats)
-        known = await self._store.report_by_key(key)
-        if known is not None:
-            return known
-        if len(await self._store.unfinished_reports(self._place)) >= MAX_WAITING:
-            raise problems.too_many(MAX_WAITING)
         ordered = tuple(f for f in FORMATS if f in formats)
-        report = await self._store.add_report(
-            Report(secrets.token_hex(8), key, kind, first, last, language, ordered, actor,
-                   self._clock(), self._place)
+        wanted = Report(
+            secrets.token_hex(8), key, kind, first, last, language, ordered, actor, self._clock(),
+            self._place,
         )  # fmt: skip
+        report = await self._store.add_report(wanted, most_waiting=MAX_WAITING)
+        if report is None:
+            raise problems.too_many(MAX_WAITING)
+        if report.id != wanted.id:
+            return report
         log.info("report.requested", report=report.id, kind=kind.value, by=actor)
         self._wake.set()
         await self._tell(report)
@@ -187,18 +187,15 @@ class ReportService:
         report = await self.report(ident)
         if report.state in UNFINISHED:
             raise problems.unfinished(report)
-        if any(p.report == ident for p in await self._store.publications()):
+        if not await self._removed(report):
             raise problems.kept(ident)
-        await self._removed(report)
         log.info("report.removed", report=ident, by=actor)
 
     # ------------------------------------------------------------------ publishing
 
     async def publish(self, ident: str, note: str, *, actor: str, key: str) -> Publication:
-        """Publish a report as it is; for ever. Once for a key.
-
-        ProblemError if it is not done, its files are not here, or it was published before.
-        """
+        """Publish a report as it is, for ever; once for a key. ProblemError if it is not done, its
+        files are not here, or it was published before."""
         report = await self.report(ident)
         if report.state is not ReportState.DONE or report.cut_off is None:
             raise problems.unfinished(report)
@@ -212,8 +209,11 @@ class ReportService:
             report.cut_off, self._clock(), actor, note[:MAX_NOTE], report.sha256, report.files,
             report.place, Basis.from_dict(stored),
         )  # fmt: skip
-        made = await self._store.add_publication(wanted, key=key)
-        if (made.by, made.note) != (wanted.by, wanted.note):
+        stored = await self._store.add_publication(wanted, key=key)
+        if stored is None:
+            raise problems.unknown(ident)
+        made, ours = stored
+        if not ours:
             raise problems.published(made)
         log.info("report.published", report=ident, no=made.no, by=actor)
         await self._tell(report)
@@ -230,9 +230,13 @@ class ReportService:
             raise problems.no_publication(no)
         return found
 
-    async def restatements(self, no: int | None = None) -> Sequence[Restatement]:
-        """What was computed again, of one publication or of all, newest first."""
-        return await self._store.restatements(no)
+    async def restatements(self, no: int) -> Sequence[Restatement]:
+        """What was computed again of one publication, newest first; old ones may be left out."""
+        return await self._store.restatements(no, limit=MOST_RESTATEMENTS)
+
+    async def latest_restatements(self) -> Mapping[int, Restatement]:
+        """The last restatement of every publication that has one, by its number."""
+        return await self._store.latest_restatements()
 
     def restating(self) -> frozenset[int]:
         """The publications that wait to be computed again."""
@@ -257,7 +261,7 @@ class ReportService:
             publication.first, publication.last, rules=(published, await self._bundles.rules())
         )
         found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
-        last = next(iter(await self._store.restatements(no)), None)
+        last = next(iter(await self._store.restatements(no, limit=1)), None)
         if actor == SCHEDULE and (
             last.differences == found[:MOST_DIFFERENCES] if last is not None else not found
         ):
@@ -331,7 +335,7 @@ class ReportService:
         )
         assert coverage is not None
         restated = restated_in(
-            report, await self._store.publications(), await self._store.restatements()
+            report, await self._store.publications(), await self._store.latest_restatements()
         )
         content, basis = await asyncio.to_thread(
             self._content, report, gathered, coverage, restated
@@ -415,9 +419,13 @@ class ReportService:
             if r.place == self._place and r.id not in published and r.state not in UNFINISHED
         ]  # fmt: skip
 
-    async def _removed(self, report: Report) -> None:
+    async def _removed(self, report: Report) -> bool:
+        """Whether it was removed: one that somebody publishes at this moment is not."""
+        if not await self._store.remove_report(report.id):
+            return False
         await asyncio.to_thread(shutil.rmtree, self._folder / report.id, ignore_errors=True)
-        await self._moved(replace(report, state=ReportState.REMOVED, files={}))
+        await self._tell(replace(report, state=ReportState.REMOVED, files={}))
+        return True
 
     # ------------------------------------------------------------------ by the calendar
 

@@ -39,10 +39,10 @@ from ..domain.terminal_journal import (
     too_many,
 )
 from ..domain.timetable import Occurrence
-from .evidence import LESSONS_AT_ONCE
 from .evidence_ports import FactStore, OpinionStore, RulesStore, TerminalJournalStore
 from .plan_ports import TimetableStore
 from .ports import Bus
+from .reading import LESSONS_AT_ONCE
 from .services import Clock
 from .throttle import Throttle
 

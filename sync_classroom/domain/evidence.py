@@ -123,10 +123,27 @@ class Evidence:
             evidence.add(fact)
         return evidence
 
+    @classmethod
+    def joined(cls, parts: Iterable[Evidence], rules: Rules) -> Evidence:
+        """The evidence of lessons that were folded each for itself, with the same `rules`.
+
+        What a part knows of its lesson is shared, not copied; gaps and pushes are left out.
+        """
+        evidence = cls(rules)
+        for part in parts:
+            evidence.host |= part.host
+            evidence.seats |= part.seats
+            evidence._teachers |= part._teachers
+        return evidence
+
     def add(self, fact: Fact) -> None:
         """Fold one fact in, unless its id was seen before."""
         if self._seen.add(fact.id):
-            self._adders[type(fact)](fact)
+            self.take(fact)
+
+    def take(self, fact: Fact) -> None:
+        """Fold one fact in whose id is new for sure: none is remembered."""
+        self._adders[type(fact)](fact)
 
     def teachers_of(self, meeting: OccurrenceId) -> Iterable[tuple[TeacherId, SpanBuilder]]:
         """Whose media arrived in a research meeting, and when."""

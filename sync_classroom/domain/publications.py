@@ -252,15 +252,12 @@ def _rules(basis: Basis) -> str:
 
 
 def restated_in(
-    report: Report, publications: Iterable[Publication], restatements: Iterable[Restatement]
+    report: Report, publications: Iterable[Publication], latest: Mapping[int, Restatement]
 ) -> list[dict[str, Any]]:
     """What a report says of publications that share a day with it and do not hold any more.
 
-    `restatements` come newest first; of each publication the latest one is told, by its sums.
+    `latest` is the last restatement of each publication by its number; it is told by its sums.
     """
-    latest: dict[int, Restatement] = {}
-    for each in restatements:
-        latest.setdefault(each.publication, each)
     return [
         {
             "publication": f"No. {p.no} · {p.first} – {p.last} · {p.at:%Y-%m-%d}",

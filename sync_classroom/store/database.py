@@ -34,6 +34,7 @@ from .simulation import SimulationQueries
 from .terminal_journal import TerminalJournalQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
+from .versions import VersionQueries
 
 # A health check that takes longer than this has its answer.
 READY_TIMEOUT_S: Final = 2.0
@@ -42,6 +43,7 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    VersionQueries,
     DueQueries,
     LessonQueries,
     TerminalJournalQueries,

@@ -115,6 +115,30 @@ class FactQueries(Queries):
                         found.extend(map(decode_fact, part))
         return found
 
+    async def facts_since(
+        self, seen: Mapping[OccurrenceId, int]
+    ) -> Mapping[OccurrenceId, tuple[int, Sequence[Fact]]]:
+        """Of each lesson the facts that arrived after a number, and the number of the latest.
+
+        Facts are numbered in the order in which they are committed, since those who append do so
+        one after the other. A lesson without a new one is left out.
+        """
+        found: dict[OccurrenceId, tuple[int, list[Fact]]] = {}
+        async with self._database.read() as connection:
+            for after, lessons in _by_number(seen).items():
+                for chunk in in_chunks(lessons):
+                    wanted = select(_TABLE.c.seq, *SELECT_FACTS.selected_columns).where(
+                        _TABLE.c.occurrence.in_(chunk), _TABLE.c.seq > after
+                    )
+                    async with connection.stream(wanted) as result:
+                        async for part in result.partitions(ROWS_AT_ONCE):
+                            for seq, *row in part:
+                                fact = decode_fact(row)
+                                latest, facts_ = found.get(row[2], (0, []))
+                                facts_.append(fact)
+                                found[row[2]] = max(latest, seq), facts_
+        return found
+
     async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
         """`journal_gap` facts that touch `[from_at, to_at)`, by start."""
         return await self._facts(
@@ -239,6 +263,14 @@ def _encode(fact: Fact) -> Values:
             row |= {"kind": "terminal_journal", "occurrence": fact.occurrence, "seat": fact.seat}
             row |= {"packets": fact.samples, "digest": fact.sha256}
     return row
+
+
+def _by_number(seen: Mapping[OccurrenceId, int]) -> Mapping[int, list[OccurrenceId]]:
+    """The lessons by the number after which they are read: most are read from their start."""
+    found: dict[int, list[OccurrenceId]] = {}
+    for lesson in sorted(seen):
+        found.setdefault(seen[lesson], []).append(lesson)
+    return found
 
 
 def _window(from_at: datetime, to_at: datetime) -> Values:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.ids import OccurrenceId
 from ..domain.notices import Audience, Notice, NoticeItem, Receipt
 from .columns import from_us, to_us
 from .plan_tables import notices
-from .queries import Queries, rows
+from .queries import Queries, in_chunks, rows
 
 # What one addressee may have waiting; the latest count, and the timetable itself has everything.
 MAX_PENDING: Final = 20
+# How long the receipts of what is over are kept: nobody asks who was told of a lesson two school
+# years ago, and the plan's history says for ever what was changed.
+KEPT: Final = timedelta(days=730)
 _MARKS: Final = {"told": ("told_at",), "shown": ("told_at", "shown_at"),
                  "read": ("told_at", "shown_at", "read_at")}  # fmt: skip
 
@@ -30,22 +34,23 @@ class NoticeQueries(Queries):
 
         Each has the latest `MAX_PENDING` at most.
         """
-        statement = (
-            select(notices)
+        newest_first = func.row_number().over(
+            partition_by=notices.c.addressee, order_by=notices.c.seq.desc()
+        )
+        waiting = (
+            select(notices.c.seq, newest_first.label("place"))
             .where(
                 notices.c.kind == audience.value,
                 notices.c.addressee.in_(addressees),
                 notices.c.until > now,
                 notices.c.read_at.is_(None),
             )
-            .order_by(notices.c.seq.desc())
+            .subquery()
         )
-        found: dict[str, list[Receipt]] = {}
-        for receipt in await self._receipts(statement):
-            of_one = found.setdefault(receipt.notice.addressee, [])
-            if len(of_one) < MAX_PENDING:
-                of_one.append(receipt)
-        return tuple(sorted((r for of in found.values() for r in of), key=lambda r: r.id))
+        latest = select(waiting.c.seq).where(waiting.c.place <= MAX_PENDING)
+        return await self._receipts(
+            select(notices).where(notices.c.seq.in_(latest)).order_by(notices.c.seq)
+        )
 
     async def receipts_of(
         self, *, version: int | None = None, act: str = ""
@@ -79,6 +84,21 @@ class NoticeQueries(Queries):
     async def _receipts(self, statement: Select[Any]) -> tuple[Receipt, ...]:
         async with self._database.read() as connection:
             return tuple(_receipt(row) for row in await rows(connection, statement))
+
+
+async def drop_old_notices(
+    connection: AsyncConnection, addressees: Mapping[Audience, Sequence[str]], now: datetime
+) -> None:
+    """Delete what these addressees were told of lessons that were over `KEPT` before `now`."""
+    for audience, those in addressees.items():
+        for chunk in in_chunks(those):
+            await connection.execute(
+                delete(notices).where(
+                    notices.c.kind == audience.value,
+                    notices.c.addressee.in_(chunk),
+                    notices.c.until < now - KEPT,
+                )
+            )
 
 
 def item_to_dict(item: NoticeItem) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import ctypes
 import gc
 from pathlib import Path
 
-from sync_classroom.relay.memory import FEWER, REST_S, Ebb, give_back, settle
+from sync_classroom.relay.memory import FEWER, NEW_OBJECTS, REST_S, Ebb, give_back, settle
 
 
 def test_memory_goes_back_when_half_of_many_have_left_and_once_only() -> None:
@@ -33,12 +33,14 @@ def test_there_is_a_rest_between_two_times() -> None:
 
 
 def test_what_is_there_at_the_start_is_not_looked_at_again() -> None:
-    before = gc.get_freeze_count()
+    before, thresholds = gc.get_freeze_count(), gc.get_threshold()
     settle()
     try:
         assert gc.get_freeze_count() > before + 1000
         assert len(gc.get_objects()) < 1000
+        assert gc.get_threshold() == (NEW_OBJECTS, *thresholds[1:])
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 

@@ -17,16 +17,16 @@ from sync_classroom.simulator.terminal import Behaviour, CommandRefusedError, Vi
 from tests.support.coordination import until
 from tests.support.plan_changes import book
 from tests.support.plans import lesson
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import Site, site
 
 pytestmark = pytest.mark.asyncio
-DEADLINE_S = 15.0
 
 
 async def _until(condition: object) -> None:
     """Wait for a condition; fail after the deadline."""
     assert callable(condition)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -126,7 +126,7 @@ async def test_an_unknown_token_is_given_up(tmp_path: Path) -> None:
     async with site(tmp_path, people=False) as served, aiohttp.ClientSession() as http:
         terminal = VirtualTerminal(http, served.url, "x" * 43, name="stranger")
         with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await terminal.run()
         assert "does not know this terminal's token" in repr(caught.value.exceptions)
 

@@ -42,10 +42,12 @@ from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.reports.worker import Renderer
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
+from tests.support.databases import file_store
 from tests.support.plans import at
+from tests.support.waiting import PATIENCE_S
 
 PASSWORD = "a good long password"
 PEOPLE = (Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR)
@@ -128,7 +130,7 @@ async def expect(
     socket: aiohttp.ClientWebSocketResponse, kind: str, **fields: Any
 ) -> dict[str, Any]:
     """The next message of this type with these fields; others are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for frame in socket:
             assert frame.type is aiohttp.WSMsgType.TEXT, frame
             message: dict[str, Any] = json.loads(frame.data)
@@ -141,7 +143,7 @@ async def closed(
     socket: aiohttp.ClientWebSocketResponse,
 ) -> tuple[int | None, list[dict[str, Any]]]:
     """Read until the server closes: (close code, the messages before)."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         messages = [json.loads(frame.data) async for frame in socket]
     return socket.close_code, messages
 
@@ -180,7 +182,7 @@ async def site(
     async with AsyncExitStack() as stack:
         clock = clock or TurnedClock(at("08:00"))
         if store is None:
-            store = await open_store("sqlite:///test.db", data_dir=folder)
+            store = await file_store(folder)
             stack.push_async_callback(store.close)
             await store.apply_roster(roster())
         bus = bus or LocalBus()

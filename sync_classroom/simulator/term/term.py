@@ -22,7 +22,7 @@ from ...domain.facts import Adjustment, Fact, PushProgress
 from ...domain.ids import FactId, OccurrenceId, SeriesId, TermId
 from ...domain.lesson import DEFAULT_RULES, EndReason, LessonRun, LessonState
 from ...domain.plan_change import Edition, PlanChange
-from ...domain.plan_diff import diff, to_dict
+from ...domain.plan_diff import diff, kept
 from ...domain.roster import Roster
 from ...domain.series import Series
 from ...domain.terminal_journal import TerminalSample
@@ -125,7 +125,7 @@ class SimulatedTerm:
             entries = diff(copy.base, copy)
             counts = dict(sorted(Counter(e.kind.value for e in entries if not e.silent).items()))
             note = _NOTES[min(number, len(_NOTES) - 1)]
-            published = Edition(self.term.id, 0, note, counts, [to_dict(e) for e in entries])
+            published = Edition(self.term.id, 0, note, counts, kept(entries))
             self._take(decision.after)
             yield PlanEdit(
                 PlanChange(decision.before, decision.after, at, "admin", key, edition=published),

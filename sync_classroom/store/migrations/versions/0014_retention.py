@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 
 _KEPT = "what was deleted, and when, stays known"
 # Rows that only a cut may let go: the table, and the instant that says how old a row is.
