@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Select, func, select, update
 
 from ..domain.ids import OccurrenceId
 from ..domain.notices import Audience, Notice, NoticeItem, Receipt
 from .columns import from_us, to_us
 from .plan_tables import notices
-from .queries import Queries, in_chunks, rows
+from .queries import Queries, rows
 
 # What one addressee may have waiting; the latest count, and the timetable itself has everything.
 MAX_PENDING: Final = 20
-# How long the receipts of what is over are kept: nobody asks who was told of a lesson two school
-# years ago, and the plan's history says for ever what was changed.
-KEPT: Final = timedelta(days=730)
 _MARKS: Final = {"told": ("told_at",), "shown": ("told_at", "shown_at"),
                  "read": ("told_at", "shown_at", "read_at")}  # fmt: skip
 
@@ -84,21 +80,6 @@ class NoticeQueries(Queries):
     async def _receipts(self, statement: Select[Any]) -> tuple[Receipt, ...]:
         async with self._database.read() as connection:
             return tuple(_receipt(row) for row in await rows(connection, statement))
-
-
-async def drop_old_notices(
-    connection: AsyncConnection, addressees: Mapping[Audience, Sequence[str]], now: datetime
-) -> None:
-    """Delete what these addressees were told of lessons that were over `KEPT` before `now`."""
-    for audience, those in addressees.items():
-        for chunk in in_chunks(those):
-            await connection.execute(
-                delete(notices).where(
-                    notices.c.kind == audience.value,
-                    notices.c.addressee.in_(chunk),
-                    notices.c.until < now - KEPT,
-                )
-            )
 
 
 def item_to_dict(item: NoticeItem) -> dict[str, Any]:

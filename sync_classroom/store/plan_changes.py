@@ -20,12 +20,11 @@ from ..domain.conflicts import Clash, ClashError, ResourceKind, clashes_in
 from ..domain.edit_files import series_from, series_to_dict
 from ..domain.history import differences
 from ..domain.ids import OccurrenceId, TermId
-from ..domain.notices import Audience
 from ..domain.plan_change import Edition, PlanChange, PlanMovedOnError, Version
 from ..domain.timetable import Change, Occurrence
 from ..domain.working_copy import Images
 from . import tables
-from .notices import drop_old_notices, item_to_dict
+from .notices import item_to_dict
 from .plan_rows import (
     change_row,
     insert_occurrences,
@@ -433,10 +432,6 @@ async def _write_notices(
     if not change.notices:
         return
     act = change.key if version is None else f"version:{version.no}"
-    told: dict[Audience, list[str]] = {}
-    for notice in change.notices:
-        told.setdefault(notice.audience, []).append(notice.addressee)
-    await drop_old_notices(connection, told, change.at)
     await connection.execute(
         inserter(notices).on_conflict_do_nothing(index_elements=["act", "kind", "addressee"]),
         [

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.notices import Audience, Notice, NoticeItem
 from sync_classroom.store.database import Database
-from sync_classroom.store.notices import KEPT, MAX_PENDING
+from sync_classroom.store.notices import MAX_PENDING
 from tests.support.drafts import TERM, rule
 from tests.support.plan_changes import changing, first_version
 from tests.support.plans import at, lesson
@@ -110,20 +110,3 @@ async def test_only_the_latest_wait(store: Database) -> None:
     )
     again = await store.pending_notices(ROOM, ["remote-1-r1"], now=NOW)
     assert [r.act for r in again] == ["2", *acts[1:]]
-
-
-async def test_what_was_over_long_ago_goes_when_there_is_something_new(store: Database) -> None:
-    await tell(store, "1", notice(), notice("remote-2-r1"), notice("host-1-t1", TEACHER))
-    new = replace(
-        changing(None, lesson("o-2", day="2026-11-03"), key="2"), notices=(notice(),), at=NOW + KEPT
-    )
-    await store.change_plan(new, gap_s=0)
-    assert len(await store.receipts_of(act="1")) == 3
-    newer = replace(
-        changing(None, lesson("o-3", day="2026-11-04"), key="3"),
-        notices=(notice(), notice("host-1-t1", TEACHER)),
-        at=at("09:41") + KEPT,
-    )
-    await store.change_plan(newer, gap_s=0)
-    assert [r.notice.addressee for r in await store.receipts_of(act="1")] == ["remote-2-r1"]
-    assert len(await store.receipts_of(act="3")) == 2
