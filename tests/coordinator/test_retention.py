@@ -16,9 +16,10 @@ from sync_classroom.coordinator.retention import SCHEDULE, RetentionService
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.retention import Kind, Retention
 from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import ZONE, TurnedClock, until
+from tests.support.coordination import ZONE, TurnedClock
 from tests.support.old_rows import fill
 from tests.support.plans import at
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

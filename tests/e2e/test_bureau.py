@@ -175,7 +175,7 @@ async def _restated(page: Page, served: Site, periods: int) -> tuple[int, int]:
     """Old and new beside each other with the reason; the held and due periods as they are now."""
     await page.click("text=现在重算核对")
     await page.wait_for_url("**done=restating*")
-    await until(lambda: not served.services.reports.restating(), timeout_s=REPORT_MS / 1000)
+    await until(lambda: not served.services.reports.restating())
     await page.reload()
     found = page.locator("article.restated")
     assert "听讲媒体 +" in await found.locator(".why").inner_text()

@@ -16,7 +16,7 @@ from sync_classroom.domain.terminal_journal import SealCheck
 from sync_classroom.store.database import open_store
 from tests.support.browser import launch, page_problems, wait_frames
 from tests.support.classrooms import town
-from tests.support.coordination import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 

@@ -14,10 +14,9 @@ import pytest
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.simulator.terminal import Behaviour, CommandRefusedError, VirtualTerminal
-from tests.support.coordination import until
 from tests.support.plan_changes import book
 from tests.support.plans import lesson
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import Site, site
 
 pytestmark = pytest.mark.asyncio
