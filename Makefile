@@ -33,10 +33,11 @@ demo-term: setup
 
 # Everything CI runs: checks first, then fast tests, then the browser. Workers beyond the cores,
 # since most of a test's time is waiting for a deadline of the protocol it tests; browser tests two
-# files at a time, as some of them measure.
+# files at a time, and those that measure one by one, with the machine to themselves.
 test: check
 	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e $(CHECKED:%=--ignore=%)
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/e2e
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not measured" tests/e2e
+	@$(PY) -m pytest -q -m measured tests/e2e
 
 # Style, types, architecture, page scripts, documents.
 check: setup-test
