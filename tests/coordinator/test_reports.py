@@ -136,7 +136,7 @@ async def test_old_unpublished_reports_lose_their_files_and_no_others(tmp_path: 
         desk.table.clock.turn(days=90)
         young = await desk.made("k3")
         elsewhere = replace(old, id="other", key="k4", place="two")
-        await desk.table.store.add_report(elsewhere)
+        await desk.table.store.add_report(elsewhere, most_waiting=20)
         desk.table.clock.turn(days=20)
         before = desk.table.clock() - timedelta(days=100)
         assert await desk.reports.remove_before(before) == 1

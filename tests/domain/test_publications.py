@@ -127,12 +127,11 @@ def test_a_report_tells_the_latest_restatement_of_every_publication_it_overlaps(
     told = restated_in(
         mine,
         [publication(1, 1, 10), publication(2, 21, 30), publication(3, 15, 15)],
-        [
-            restatement(1, "totals.held_periods", "seats.o/s.state"),
-            restatement(1, "totals.due_periods"),
-            restatement(2, "totals.held_periods"),
-            restatement(3),
-        ],
+        {
+            1: restatement(1, "totals.held_periods", "seats.o/s.state"),
+            2: restatement(2, "totals.held_periods"),
+            3: restatement(3),
+        },
     )
     assert [t["publication"] for t in told] == ["No. 1 · 2026-11-01 – 2026-11-10 · 2026-11-23"]
     assert [d["path"] for d in told[0]["differences"]] == ["totals.held_periods"]

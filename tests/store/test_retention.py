@@ -91,7 +91,7 @@ async def test_devices_and_feeds_in_use_stay_whatever_their_age(store: Database)
         await delete_all(store, kind)
     [device] = await store.terminals()
     assert (device.id, device.selfcheck, device.selfcheck_at) == ("t-use", None, None)
-    assert {f.id for f in await store.feeds()} >= {"h-0", "h-1", "h-2", "h-3"}
+    assert {f.id for f, _ in await store.feeds()} >= {"h-0", "h-1", "h-2", "h-3"}
     async with store._database.read() as connection:
         left = (await connection.execute(select(func.count()).select_from(feeds))).scalar_one()
     assert left == 8

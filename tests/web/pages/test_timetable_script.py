@@ -6,8 +6,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
+from sync_classroom.domain.edits import CancelLesson
+from sync_classroom.domain.ids import OccurrenceId
 from tests.support.browser import page_problems
 from tests.support.timetable_browser import (
     ENGLISH,
@@ -19,6 +21,7 @@ from tests.support.timetable_browser import (
     where,
 )
 from tests.support.timetable_pages import draft, edit, open_day
+from tests.support.web import Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
@@ -220,6 +223,30 @@ async def test_a_clash_is_found_in_the_list_and_resolved_with_two_presses_of_ent
         await page.keyboard.press("Enter")
         await expect(page.locator("#messages [data-said]")).to_have_text("已移到选定的空位。 撤销")
         await expect(page.locator("#panel-check h3").first).not_to_contain_text("冲突")
+        assert (await draft(served)).blocks == ()
+
+
+async def shows_all(served: Site, page: Page) -> None:
+    """Wait until the page is that of the draft as it is."""
+    await page.wait_for_selector(f"[data-revision='{(await draft(served)).revision}']")
+
+
+async def test_free_places_that_are_open_stay_open_while_somebody_else_edits(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
+        await edit(served, open_day(), by="li")
+        await shows_all(served, page)
+        await page.click("#tt-status [data-open='check']")
+        await page.focus(".tt-blocks [data-free='english-20261123']")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("[data-free-list] button:focus")
+        later = CancelLesson(OccurrenceId("maths-20261201"), "停电")
+        await edit(served, later, by="li")
+        await shows_all(served, page)
+        await page.wait_for_selector("[data-free-list] button:focus")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#messages [data-said]")).to_have_text("已移到选定的空位。 撤销")
         assert (await draft(served)).blocks == ()
 
 
