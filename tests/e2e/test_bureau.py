@@ -102,7 +102,7 @@ async def _see_the_samples(page: Page, seat: SeatResult) -> None:
     await row.locator("a", has_text="样本").click()
     await page.wait_for_url(f"**/lessons/{seat.occurrence}?samples=*")
     counts = await page.eval_on_selector_all(
-        ".samples tbody tr",
+        ".samples table:not([aria-labelledby]) tbody tr",
         "rows => rows.map(r => [...r.querySelectorAll('td.num')].map(c => c.innerText))",
     )
     samples = [[int(t) for t in cells[:2]] for cells in counts if cells[1].isdigit()]
