@@ -133,6 +133,7 @@ def main() -> int:
     print(f"\nall in {(time.monotonic() - started) / 60:.0f} minutes, {load()}")
     if arguments.markdown is not None:
         made_by = "python -m bench.run" + (" --quick" if arguments.quick else "")
+        made_by += f" --only {' '.join(arguments.only)}" if arguments.only else ""
         text = document(done, machine(), datetime.now(UTC), made_by)
         file = arguments.markdown
         file.write_text(between_marks(file.read_text("utf-8"), text), "utf-8")
