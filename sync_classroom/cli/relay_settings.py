@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config import Settings, split_address
+from ..config import Settings
 from ..domain.ids import ClassroomId
 from ..domain.ingest import IngestKind, parse_ingest
 from ..domain.problems import ProblemError
 from ..relay.settings import Listen, RelaySettings
+from ..setting_tables import split_address
 from .tls import certificate_files
 
 
@@ -42,7 +43,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         recording_dir=recordings_folder(settings),
         recording_min_free_mb=recording.min_free_mb,
         recording_max_mb=recording.max_total_mb,
-        recording_keep_days=recording.keep_days,
+        recording_keep_days=settings.retention.media_days,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from ..app import ServeSettings
-from ..config import ProgrammeSettings, Settings, load_settings, split_address
+from ..config import Settings, load_settings
 from ..coordinator.library import LibraryOptions
 from ..coordinator.reports import ReportOptions
 from ..domain.lesson import LessonRules
@@ -19,8 +19,10 @@ from ..domain.library import Limits
 from ..domain.national_days import parse_national_days
 from ..domain.problems import ProblemError
 from ..domain.report import Target
+from ..domain.retention import Retention
 from ..domain.roster import NationalDay
 from ..exchange.national_days import NationalTables
+from ..setting_tables import ProgrammeSettings, split_address
 from .relay_settings import ingest_sources, relay_settings
 from .tls import certificate_files, local_names
 
@@ -58,6 +60,7 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         reports=report_options(settings),
         library=library_options(settings),
         library_folder=library_folder(settings),
+        retention=Retention(**settings.retention.model_dump()),
         report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
         log_level=settings.log.level,
@@ -93,6 +96,7 @@ def report_options(settings: Settings) -> ReportOptions:
     return ReportOptions(
         programme=settings.programme.name,
         keep=settings.reports.keep,
+        keep_days=settings.retention.report_days,
         scheduled=None if scheduled == "none" else scheduled,
         targets=tuple(
             Target(date.fromisoformat(day), count)

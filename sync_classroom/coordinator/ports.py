@@ -29,14 +29,16 @@ from .evidence_ports import (
     AccessLogStore,
     ChainStore,
     FactStore,
+    OpinionStore,
     PushStore,
     RollupStore,
     RulesStore,
+    TerminalJournalStore,
 )
 from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
-from .report_ports import ReportStore
+from .report_ports import ReportStore, RetentionStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -289,6 +291,8 @@ class Store(
     FactStore,
     ChainStore,
     RollupStore,
+    TerminalJournalStore,
+    OpinionStore,
     RulesStore,
     AccessLogStore,
     TerminalStore,
@@ -301,6 +305,7 @@ class Store(
     ReportStore,
     LibraryStore,
     PushOrderStore,
+    RetentionStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from .pushes import PushService
     from .recordings import RecordingKeeper
     from .reports import ReportService
+    from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
+    from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
 
@@ -92,3 +94,5 @@ class Services:
     reports: ReportService
     library: LibraryService
     pushes: PushService
+    journals: TerminalJournalService
+    retention: RetentionService

@@ -14,6 +14,7 @@ from . import (
     api_library,
     api_people,
     api_reports,
+    api_terminal_journal,
     api_terminals,
     api_timetable,
 )
@@ -31,4 +32,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_evidence.ROUTES,
     *api_library.ROUTES,
     *api_terminals.ROUTES,
+    *api_terminal_journal.ROUTES,
 )

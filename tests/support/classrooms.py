@@ -26,9 +26,9 @@ from sync_classroom.coordinator.ports import RelayDownError
 from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.domain.roster import Roster
 from sync_classroom.simulator.swarm import Administrator, open_http
-from sync_classroom.store.database import open_store
 from tests.support.browser import SIZES, open_page
 from tests.support.coordination import roster
+from tests.support.databases import file_store
 from tests.support.ports import free_port
 from tests.support.serve_child import Server, start_server
 
@@ -119,7 +119,7 @@ async def town(folder: Path, known: Roster | None = None) -> AsyncIterator[Town]
         "relay_port": free_port(),
         "media_port": free_port(),
     }
-    store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
+    store = await file_store(folder, "sync_classroom.db")
     await store.apply_roster(known or roster())
     await store.close()
     server = await asyncio.to_thread(start_server, settings)

@@ -44,7 +44,7 @@ HOME: Final = "/pushes"
 STATE_WORDS: Final = {
     OrderState.SCHEDULED: Word("waiting", mark("等待发送")),
     OrderState.SENT: Word("held", mark("已发送")),
-    OrderState.EXPIRED: Word("ended", mark("已到期")),
+    OrderState.EXPIRED: Word("ended", mark("已过期")),
     OrderState.CANCELLED: Word("cancelled", mark("已取消")),
 }
 _NONE: Final = Progress()

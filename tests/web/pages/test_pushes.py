@@ -176,7 +176,7 @@ async def test_nobody_opens_what_went_to_another_school_or_is_over(tmp_path: Pat
         served.clock.now = at("00:00", "2026-11-24")
         answer = await send(served, target + "/open", {}, role=Role.TEACHER)
         assert answer.status == 409
-        assert "已到期" in (await look(served, path)).text
+        assert "已过期" in (await look(served, path)).text
         assert "现在不能打开" in (await look(served, target, role=Role.TEACHER)).text
         [given] = await served.services.pushes.orders()
         assert await served.store.push_facts([given.id]) == []

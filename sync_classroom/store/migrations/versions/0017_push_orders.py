@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0021"
-down_revision = "0020"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade(op: Operations) -> None:
