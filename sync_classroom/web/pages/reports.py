@@ -178,13 +178,16 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def publication(request: web.Request) -> web.StreamResponse:
-    """One publication: note, hashes, and every restatement with what differs and why."""
+    """One publication: note, hashes, and every restatement with what differs and why; with
+    `?part=live` the restatements alone."""
     frame = Frame.of(request)
+    live = request.query.get("part") == "live"
     found = await frame.services.reports.publication(_no(request))
     restated = await frame.services.reports.restatements(found.no)
     row = _publication_row(frame, found, restated[0] if restated else None)
     return frame.render(
-        "publication.html",
+        "_publication_live.html" if live else "publication.html",
+        part=f"{request.path}?part=live",
         row=row,
         by=_who(frame, found.by),
         restatements=[
