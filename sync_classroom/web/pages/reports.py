@@ -361,7 +361,7 @@ def _path(frame: Frame, path: str) -> str:
     code = frame.tongue.code
     names |= {cause.value: named.name(code) for cause, named in CAUSES.items()}
     names |= {mode: named.name(code) for mode, named in MODES.items()}
-    names |= {"totals": frame.t("合计"), "seats": frame.t("听课席"), "state": frame.t("状态")}
+    names |= {"totals": frame.t("合计"), "seats": frame.t("听讲席"), "state": frame.t("状态")}
     names |= {"causes": frame.t("未开原因"), "mode_matrix": frame.t("三种帮扶模式")}
     names |= {"numerator": frame.t("分子"), "denominator": frame.t("分母")}
     for things in (roster.schools, roster.classrooms, roster.teachers):
