@@ -1,6 +1,6 @@
 """What a terminal may do in a lesson, each command once, whichever coordinator hears it how often.
 
-Authority is the classroom's: only the host's terminal starts, extends, ends, calls on and mutes,
+Authority is the classroom's: only the host's terminal starts, extends, ends, calls on and silences,
 only a seat's own terminal raises its hand or counts its pupils.
 """
 
@@ -16,7 +16,7 @@ from ..domain import lesson
 from ..domain.floor import Floor
 from ..domain.ids import ActId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
-from ..domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Start
+from ..domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Quiet, Start
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Occurrence, Seat
 from .floor import FloorService
@@ -100,7 +100,7 @@ class LessonCommands:
             await self._as_host(part, command, act)
 
     async def _as_host(
-        self, part: Part, command: Start | Extend | End | Call | Mute, act: ActId
+        self, part: Part, command: Start | Extend | End | Call | Mute | Quiet, act: ActId
     ) -> None:
         if part.seat is not None:
             raise _forbidden("host_only", "只有主讲教室可以这样做。", "Only the host may do that.")
@@ -117,9 +117,12 @@ class LessonCommands:
             if command.seat is not None and all(s.id != command.seat for s in planned.active_seats):
                 raise _unknown_seat(command.seat)
             await self._floor.call_on(planned, command.seat, act=act)
-        else:
+        elif isinstance(command, Mute):
             await self._begun(planned)
             await self._floor.mute(planned, muted=command.muted, act=act)
+        else:
+            await self._begun(planned)
+            await self._floor.hush(planned, quiet=command.quiet, act=act)
 
     async def _as_seat(self, part: Part, command: Hand | Headcount, act: ActId) -> None:
         seat, planned = part.seat, part.occurrence
@@ -142,6 +145,8 @@ class LessonCommands:
                 planned, seat.id, command.present, by=f"seat:{seat.classroom}", act=act
             )
         elif command.raised:
+            if (await self._floor.get(planned.id)).quiet:
+                raise _quiet(planned)
             await self._floor.raise_hand(planned, seat.id, act=act)
         else:
             await self._floor.lower_hand(planned, seat.id, act=act)
@@ -231,6 +236,17 @@ def _unknown_seat(seat: SeatId) -> ProblemError:
         kind=ProblemKind.NOT_FOUND,
         field="seat",
         value=seat,
+    )
+
+
+def _quiet(planned: Occurrence) -> ProblemError:
+    return ProblemError(
+        "hands_closed",
+        "老师已全体静音，暂时不能举手。请等老师恢复举手。",
+        "The teacher has silenced all rooms; hands wait until that is taken back.",
+        kind=ProblemKind.CONFLICT,
+        field="lesson",
+        value=planned.id,
     )
 
 

@@ -18,6 +18,7 @@ from ..domain.roster import Roster
 from ..domain.timetable import ChangeKind, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
 from .commands import LessonCommands, Part, part_of
+from .evidence_ports import FactStore
 from .floor import FloorService
 from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
 from .lessons import Presence, unknown_lesson
@@ -28,6 +29,7 @@ from .ports import Bus, LessonStore
 from .rooms import Rooms, breathe, wall
 from .roster import RosterService
 from .services import Clock
+from .turns import WeekTurns
 
 # No lesson is longer: what began earlier than this is over.
 LONGEST: Final = timedelta(days=1)
@@ -45,8 +47,8 @@ class Told:
     """`state(for_host=…)` is the `lesson` message."""
 
 
-class DeskStore(TimetableStore, LessonStore, Protocol):
-    """Plan, runs and floors."""
+class DeskStore(TimetableStore, LessonStore, FactStore, Protocol):
+    """Plan, runs, floors and facts."""
 
 
 class LessonDesk:
@@ -80,6 +82,7 @@ class LessonDesk:
         self._media = media
         self._clock = clock
         self._zone = zone
+        self._turns = WeekTurns(store, zone)
 
     async def plan_for(self, classroom: ClassroomId) -> list[dict[str, Any]]:
         """The `lessons` of the `plan` message: today's lessons of this classroom, by start."""
@@ -135,6 +138,10 @@ class LessonDesk:
         runs = await self._store.runs_of(planned)
         floors = await self._store.floors_of(planned)
         around = await self._life.around([o for o in planned.values() if _may_run_on(o, runs)])
+        begun = [
+            o for o in planned.values() if lesson.wants_room(runs.get(o.id) or LessonRun(o.id))
+        ]
+        week = await self._turns.before(begun)
         now = self._clock()
         told: dict[OccurrenceId, Told] = {}
         for turn, o in enumerate(planned.values()):
@@ -142,7 +149,8 @@ class LessonDesk:
             gone = seats_gone(run, o, around, self._life.rules, now)
             seats = tuple(s.classroom for s in o.active_seats if s.id not in gone)
             floor = floors.get(o.id) or Floor(o.id)
-            told[o.id] = Told(o.host.classroom, seats, partial(self._state, o, run, floor, around))
+            state = partial(self._state, o, run, floor, around, week.get(o.id) or {})
+            told[o.id] = Told(o.host.classroom, seats, state)
             await breathe(turn)
         return told
 
@@ -152,6 +160,7 @@ class LessonDesk:
         run: LessonRun,
         floor: Floor,
         around: WantedRooms,
+        week: Mapping[SeatId, int],
         *,
         for_host: bool,
     ) -> dict[str, Any]:
@@ -171,11 +180,14 @@ class LessonDesk:
             "called_on": floor.called_on,
             "called_room": self._room_of(planned, floor.called_on),
             "muted": floor.muted,
+            "quiet": floor.quiet,
             "hands": [{"seat": h.seat, "at": self._instant(h.at)} for h in floor.hands],
             "seats": self._seat_states(planned, floor),
         }
         if for_host:
             state["wall"] = list(wall(planned, floor, self._rooms.online(planned)))
+            state["turns"] = dict(floor.turns)
+            state["week_turns"] = dict(week)
         return state
 
     def _room_of(self, occurrence: Occurrence, seat: SeatId | None) -> dict[str, str] | None:

@@ -68,6 +68,10 @@ class FloorService:
         """Silence the called-on seat in every room, or let it be heard."""
         return await self._change(occurrence, lambda f: rules.set_muted(f, muted), act)
 
+    async def hush(self, occurrence: Occurrence, *, quiet: bool, act: ActId) -> Floor:
+        """Silence all rooms and let no hand up, or take that back."""
+        return await self._change(occurrence, lambda f: rules.set_quiet(f, quiet), act)
+
     async def headcount(
         self, occurrence: Occurrence, seat: SeatId, present: int, *, by: str, act: ActId
     ) -> Floor:

@@ -136,6 +136,15 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """Host: silence all rooms and let no hand up, or take that back."""
+
+    id: str
+    lesson: OccurrenceId
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Headcount:
     """Seat: pupils in the room (实到)."""
 
@@ -167,7 +176,7 @@ class Noticed:
     read: bool
 
 
-Command = Start | Extend | End | Hand | Call | Mute | Headcount
+Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount
 Message = Hello | Time | Selfcheck | Command | Line | Noticed
 
 
@@ -320,6 +329,7 @@ _PARSERS: Final[Mapping[str, Callable[[_Fields], Message]]] = {
     "hand": _hand,
     "call": _call,
     "mute": lambda f: Mute(*_named(f), f.flag("muted")),
+    "quiet": lambda f: Quiet(*_named(f), f.flag("quiet")),
     "headcount": lambda f: Headcount(*_named(f), f.whole("present", MAX_PRESENT)),
     "line": _line,
     "noticed": lambda f: Noticed(

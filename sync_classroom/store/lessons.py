@@ -157,6 +157,8 @@ class LessonQueries(Queries):
             "called_on": floor.called_on,
             "called_at": floor.called_at,
             "muted": floor.muted,
+            "quiet": floor.quiet,
+            "turns": dict(floor.turns),
             "present": dict(floor.present),
         }
         saved = await self._save(floors, floor.occurrence, floor.version, values, act)
@@ -275,6 +277,8 @@ def _floor(row: Any) -> Floor:
         called_on=row.called_on,
         called_at=row.called_at,
         muted=row.muted,
+        quiet=row.quiet,
+        turns={SeatId(seat): turns for seat, turns in (row.turns or {}).items()},
         present={SeatId(seat): present for seat, present in row.present.items()},
         version=row.version,
     )

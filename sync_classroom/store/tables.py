@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -272,7 +273,8 @@ runs = Table(
     Index(None, "state"),
 )
 
-# `hands` is [[seat, microseconds], …] in order; `present` is {seat: pupils}.
+# `hands` is [[seat, microseconds], …] in order; `present` is {seat: pupils}, `turns` {seat: times
+# called on} and NULL in lessons from before turns were counted.
 floors = Table(
     "floors",
     metadata,
@@ -281,6 +283,8 @@ floors = Table(
     Column("called_on", ordered_text()),
     Column("called_at", Instant),
     Column("muted", Boolean, nullable=False),
+    Column("quiet", Boolean, nullable=False, server_default=false()),
+    Column("turns", document()),
     Column("present", document(), nullable=False),
     Column("version", Integer, nullable=False),
 )

@@ -12,7 +12,17 @@ import pytest_asyncio
 
 from sync_classroom.domain.facts import Interaction
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
-from sync_classroom.domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Start
+from sync_classroom.domain.messages import (
+    Call,
+    Command,
+    End,
+    Extend,
+    Hand,
+    Headcount,
+    Mute,
+    Quiet,
+    Start,
+)
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import Bench, bench
@@ -76,6 +86,7 @@ async def test_a_lesson_by_its_commands(table: Bench) -> None:
         Call("1", ONE, A),
         Call("1", ONE, None),
         Mute("1", ONE, True),
+        Quiet("1", ONE, True),
     ],
     ids=lambda c: type(c).__name__,
 )
@@ -244,3 +255,14 @@ async def test_ids_of_two_terminals_do_not_meet(table: Bench) -> None:
     await table.booth.desk.handle(ROOM_A, Hand("1", ONE, True))
     await table.booth.desk.handle(ROOM_B, Hand("1", ONE, True))
     assert [h.seat for h in (await table.booth.floor.get(ONE)).hands] == [A, B]
+
+
+async def test_no_hand_goes_up_while_all_are_silenced(table: Bench) -> None:
+    handle = table.booth.desk.handle
+    await handle(ROOM_A, Hand("1", ONE, True))
+    await handle(HOST, Quiet("1", ONE, True))
+    assert await refused(table, ROOM_A, Hand("2", ONE, True)) == "hands_closed"
+    await handle(ROOM_A, Hand("3", ONE, False))
+    await handle(HOST, Quiet("2", ONE, False))
+    await handle(ROOM_A, Hand("2", ONE, True))  # what was refused may be said again
+    assert [h.seat for h in (await table.booth.floor.get(ONE)).hands] == [A]

@@ -81,6 +81,18 @@ async def test_mute_and_release_change_the_room_and_are_no_facts(table: Bench) -
     assert len(await facts(table)) == 1
 
 
+async def test_hush_silences_the_room_and_is_no_fact(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.call_on(LESSON, A, act=ActId("1"))
+    await floor.raise_hand(LESSON, B, act=ActId("2"))
+    stored = await floor.hush(LESSON, quiet=True, act=ActId("3"))
+    assert (stored.called_on, stored.hands, stored.quiet) == (None, (), True)
+    assert table.relay.rooms["o-1"].layouts == layouts(LESSON, stored, {A, B, C})
+    assert table.relay.rooms["o-1"].layouts["*"].audio == ("camera", None)
+    assert (await floor.raise_hand(LESSON, C, act=ActId("4"))).hands == ()
+    assert [what for _, what, _ in await facts(table)] == ["called_on", "hand_raised"]
+
+
 async def test_headcount_is_a_fact_and_disturbs_no_picture(table: Bench) -> None:
     puts = table.relay.puts
     stored = await table.booth.floor.headcount(LESSON, A, 41, by="seat:far-1-r1", act=ActId("1"))

@@ -24,6 +24,7 @@ from sync_classroom.domain.messages import (
     Line,
     Mute,
     Noticed,
+    Quiet,
     Selfcheck,
     Start,
     Time,
@@ -65,6 +66,7 @@ GOOD: list[tuple[dict[str, Any], object]] = [
     ({"type": "hand", "id": "1", "lesson": "o-1", "raised": True}, Hand("1", "o-1", True)),
     ({"type": "call", "id": "1", "lesson": "o-1", "seat": "s-1"}, Call("1", "o-1", "s-1")),
     ({"type": "call", "id": "1", "lesson": "o-1", "seat": None}, Call("1", "o-1", None)),
+    ({"type": "quiet", "id": "1", "lesson": "o-1", "quiet": True}, Quiet("1", "o-1", True)),
     ({"type": "mute", "id": "1", "lesson": "o-1", "muted": False}, Mute("1", "o-1", False)),
     ({"type": "headcount", "id": "1", "lesson": "o-1", "present": 41}, Headcount("1", "o-1", 41)),
     (

@@ -35,7 +35,7 @@ from tests.support.lesson import (
     school,
     shown,
     sound,
-    wait_louder,
+    wait_called,
     wait_shown,
 )
 from tests.support.virtual_school import virtual_school
@@ -101,7 +101,8 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
 
 
 async def _hands_and_voice(town: Town) -> None:
-    """Two hands in order; the first is called on, seen and heard by all but itself, released."""
+    """Two hands in order; the first is called on, seen and heard by all but itself, released; all
+    are silenced, and may raise their hands again."""
     host, (called, other) = town.host, town.rooms
     await called.click("#hand:enabled")
     await host.wait_for_selector(".hands li:nth-child(1)")
@@ -109,21 +110,31 @@ async def _hands_and_voice(town: Town) -> None:
     await host.wait_for_selector(".hands li:nth-child(2)")
     names = await host.locator(".hands li .name").all_inner_texts()
     assert ["一" in names[0], "二" in names[1]] == [True, True], names
-    quiet = [await sound(page) for page in (host, called, other)]
-    await host.click(".hands li:nth-child(1) button")
+    assert await host.locator(".hands li .fair:visible").count() == 2
+    before = await sound(called)
+    async with wait_called(host, [other], 640) as after:
+        await host.click(".hands li:nth-child(1) button")
+    print(f"seconds from the press to host (0) and the other room (1): {after}")
     await follow(host, CALLED)
     await follow(other, OTHER)
     await wait_shown(host, CALLED, frames=10)
     await wait_shown(other, OTHER, frames=10)
     await check_pattern(host, CALLED, 640)
     await check_pattern(other, OTHER, 640)
-    await wait_louder(host, 0, quiet[0][0][1])
-    await wait_louder(other, 1, quiet[2][1][1])
-    assert (await sound(called))[1] == quiet[1][1]
+    assert (await sound(called))[1] == before[1]
+    await other.wait_for_selector("#other meter:visible")
+    await called.wait_for_selector("#own meter:visible")
     await called.wait_for_selector(".on-air:visible")
     await host.click("#release")
     await called.wait_for_selector(".on-air", state="hidden")
     await host.wait_for_selector("#called", state="hidden")
+    names = await host.locator(".turns").inner_text()
+    assert ["一" in names, "二" in names] == [False, True], names
+    await host.click("#quiet")
+    await other.wait_for_selector("#hand:disabled")
+    await host.wait_for_selector(".hands li", state="detached")
+    await host.click("#quiet")
+    await other.wait_for_selector("#hand:enabled")
 
 
 async def test_killed_coordinator_in_mid_lesson(town: Town) -> None:

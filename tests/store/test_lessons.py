@@ -121,6 +121,8 @@ async def test_a_floor_comes_back_as_it_went_in_with_the_next_version(store: Dat
         called_on=SeatId("o-1-s1"),
         called_at=at("09:12"),
         muted=True,
+        quiet=True,
+        turns={SeatId("o-1-s1"): 2},
         present={SeatId("o-1-s1"): 41, SeatId("o-1-s0"): 0},
     )
     saved = await store.save_floor(floor)

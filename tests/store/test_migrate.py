@@ -22,7 +22,7 @@ from sync_classroom.store.tables import metadata
 from tests.support.plan_changes import changing
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0010"
+NEWEST = "0030"
 
 
 async def table_names(store: Database) -> set[str]:

@@ -23,6 +23,7 @@ const FILES = [
   "terminal/devices.js",
   "terminal/dom.js",
   "terminal/enrolment.js",
+  "terminal/interaction.js",
   "terminal/lesson_media.js",
   "terminal/media.js",
   "terminal/model.js",

@@ -114,6 +114,7 @@ class Terminal {
         extend: () => this.say("extend", {}),
         call: (seat) => this.say("call", { seat }),
         mute: (muted) => this.say("mute", { muted }),
+        quiet: (quiet) => this.say("quiet", { quiet }),
         screen: () => void this.toggleScreen(),
         camera: () => this.stage.media?.setCamera(!this.stage.media.cameraOn),
         voice: () => this.stage.media?.setVoice(!this.stage.media.voiceOn),

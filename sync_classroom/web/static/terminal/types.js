@@ -65,8 +65,11 @@
  * @property {string | null} called_on
  * @property {{school: string, classroom: string} | null} [called_room]
  * @property {boolean} muted
+ * @property {boolean} [quiet] all rooms are silenced: no hands for now
  * @property {{seat: string, at: string}[]} hands
  * @property {string[]} [wall]
+ * @property {Record<string, number>} [turns] host: times called on in this lesson, by seat
+ * @property {Record<string, number>} [week_turns] host: the same, earlier in the week
  * @property {LiveSeat[]} seats
  *
  * @typedef {object} Place

@@ -1,7 +1,8 @@
 /** The teacher's panel: what the rooms see, the rooms, who wants to speak, and the one bar. */
 
-import { Picture, attr, enable, h, keyed, show, text } from "../dom.js";
-import { hostBar, handsOf, pressEnd, roomsOf } from "../state.js";
+import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
+import { handsOf, loudness, withoutTurn } from "../interaction.js";
+import { hostBar, pressEnd, roomsOf } from "../state.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("../state.js").Room} Room */
@@ -12,6 +13,8 @@ export const WALL_SLOTS = 12;
 const FEW_ROOMS = 4;
 /** Rooms named in the line of weak ones; more would only be noise. */
 const WEAK_NAMED = 3;
+/** Rooms named that had no turn yet. */
+const WAITING_NAMED = 3;
 /** A picture older than this is no picture, ms. */
 const STALE_MS = 5_000;
 
@@ -43,6 +46,7 @@ const LINE_WORDS = {
  * @property {() => void} extend
  * @property {(seat: string | null) => void} call
  * @property {(muted: boolean) => void} mute
+ * @property {(quiet: boolean) => void} quiet
  * @property {() => void} screen
  * @property {() => void} camera
  * @property {() => void} voice
@@ -150,6 +154,8 @@ class Floor {
     }
     this.called.show(track);
     const fresh = isFresh(media, 0);
+    const heard = media?.down.slot("audio", 0);
+    sounding(this.called.meter, muted ? null : loudness(heard?.level ?? 0));
     this.called.label(`${room.name}  ${t("host.speaking")}`, fresh ? null : t("line.connecting"));
     text(this.mute, t(muted ? "host.unmute" : "host.mute"));
     attr(this.mute, "aria-pressed", String(muted));
@@ -171,8 +177,15 @@ class Rooms {
     this.present = h("span", { class: "sum" });
     this.wall = h("div", { class: "wall" });
     this.handsTitle = h("h2");
+    this.isQuiet = false;
+    this.quiet = h("button", {
+      type: "button",
+      id: "quiet",
+      onclick: () => actions.quiet(!this.isQuiet),
+    });
     this.hands = h("ol", { class: "hands" });
     this.noHands = h("p", { class: "hint" });
+    this.turns = h("p", { class: "turns" });
     this.weak = h("p", { class: "weak", role: "status" });
     this.root = h(
       "aside",
@@ -180,9 +193,10 @@ class Rooms {
       h("div", { class: "heading" }, this.title, this.present),
       this.wall,
       this.weak,
-      this.handsTitle,
+      h("div", { class: "heading" }, this.handsTitle, this.quiet),
       this.hands,
       this.noHands,
+      this.turns,
     );
   }
 
@@ -209,8 +223,12 @@ class Rooms {
     show(this.weak, weak.length > 0);
     const hands = handsOf(lesson, live, now);
     text(this.handsTitle, t("host.hands"));
-    text(this.noHands, t("host.hands_none"));
+    this.isQuiet = live?.quiet ?? false;
+    text(this.quiet, t(this.isQuiet ? "host.quiet_end" : "host.quiet"));
+    attr(this.quiet, "aria-pressed", String(this.isQuiet));
+    text(this.noHands, t(this.isQuiet ? "host.hands_closed" : "host.hands_none"));
     show(this.noHands, hands.length === 0);
+    this.drawTurns(t, lesson, live);
     keyed(
       this.hands,
       hands,
@@ -218,6 +236,16 @@ class Rooms {
       ({ seat }) => this.makeHand(seat),
       (node, hand) => drawHand(node, hand, t),
     );
+  }
+
+  /** @param {Frame["t"]} t @param {NonNullable<Frame["lesson"]>} lesson @param {Frame["live"]} live */
+  drawTurns(t, lesson, live) {
+    const waiting = withoutTurn(lesson, live);
+    const rooms = waiting.slice(0, WAITING_NAMED).join("、");
+    const more = waiting.length - WAITING_NAMED;
+    const key = more > 0 ? "host.no_turn_more" : "host.no_turn";
+    text(this.turns, waiting.length ? t(key, { rooms, more }) : "");
+    show(this.turns, waiting.length > 0);
   }
 
   /** @param {string} id */
@@ -269,7 +297,7 @@ class Rooms {
       "li",
       {},
       h("span", { class: "place" }),
-      h("span", { class: "name" }),
+      h("span", { class: "who" }, h("span", { class: "name" }), h("span", { class: "fair" })),
       h("time"),
       h("button", { type: "button", class: "act", onclick: () => this.actions.call(seat) }),
     );
@@ -278,10 +306,13 @@ class Rooms {
 
 /** @param {HTMLElement} node @param {ReturnType<typeof handsOf>[number]} hand @param {Frame["t"]} t */
 function drawHand(node, hand, t) {
-  const [place, name, waited, call] = /** @type {HTMLElement[]} */ ([...node.children]);
-  if (!place || !name || !waited || !call) return;
+  const [place, who, waited, call] = /** @type {HTMLElement[]} */ ([...node.children]);
+  const [name, fair] = /** @type {HTMLElement[]} */ ([...(who?.children ?? [])]);
+  if (!place || !name || !fair || !waited || !call) return;
   text(place, String(hand.place));
   text(name, hand.name);
+  text(fair, hand.fair ? t(`host.fair.${hand.fair}`) : "");
+  show(fair, hand.fair !== null);
   text(waited, hand.waited);
   text(call, t("host.call"));
   attr(node, "data-seat", hand.seat);
@@ -355,8 +386,6 @@ class Bar {
     attr(this.camera, "aria-pressed", String(media?.cameraOn !== false));
     text(this.voiceLabel, t(media?.voiceOn === false ? "host.microphone_off" : "host.microphone"));
     attr(this.voice, "aria-pressed", String(media?.voiceOn !== false));
-    const level = media?.up.link.status.level ?? 0;
-    // Loudness is logarithmic: 1 % of full scale is already a voice.
-    this.level.value = level > 0 ? Math.max(0, 1 + Math.log10(level) / 2.5) : 0;
+    sounding(this.level, loudness(media?.up.link.status.level ?? 0));
   }
 }

@@ -1,6 +1,7 @@
 /** A listening classroom: teacher and courseware, the hand, the head count, the line in words. */
 
-import { Picture, attr, enable, h, show, text } from "../dom.js";
+import { Picture, attr, enable, h, show, sounding, text } from "../dom.js";
+import { loudness } from "../interaction.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -86,6 +87,7 @@ export class Remote {
     attr(this.screen.root, "title", t("remote.swap"));
     this.drawOther(seat.other, frame);
     this.own.label(t("remote.own"), this.own.track ? null : t("remote.own_off"));
+    this.drawLevels(seat, media);
     this.drawWait(frame, teacher.ever || shown.screen);
     attr(this.root, "data-on-air", seat.called ? "" : null);
     attr(this.root, "data-muted", seat.muted ? "" : null);
@@ -102,6 +104,14 @@ export class Remote {
     const room = live?.called_room ?? null;
     const caption = room ? t("remote.other_named", { room: roomName(room) }) : t("remote.other");
     this.other.label(caption, age(media, OTHER).ms < CAMERA_STALE_MS ? null : t("line.connecting"));
+  }
+
+  /** Who is heard here, and whether we are. @param {ReturnType<typeof seatOf>} seat @param {Frame["media"]} media */
+  drawLevels(seat, media) {
+    const heard = (/** @type {number} */ slot) => loudness(media?.down.slot("audio", slot)?.level ?? 0);
+    sounding(this.teacher.meter, heard(0));
+    sounding(this.other.meter, seat.other === null ? null : heard(1));
+    sounding(this.own.meter, seat.onAir ? loudness(media?.up.link.status.level ?? 0) : null);
   }
 
   /** @param {Frame} frame @param {boolean} picture */
@@ -181,13 +191,15 @@ class RemoteBar {
   update({ t, line, live, lesson, inputs, now, presentWish }, seat) {
     const present = presentWish ?? seat.present;
     this.count = { present, expected: seat.expected };
-    const key = seat.raised ? (seat.place ? "remote.hand_place" : "remote.hand_queued") : "remote.hand";
+    const quiet = (live?.quiet ?? false) && !seat.called;
+    const up = seat.place ? "remote.hand_place" : "remote.hand_queued";
+    const key = quiet ? "remote.hand_closed" : seat.raised ? up : "remote.hand";
     text(this.handWord, t(key, { place: seat.place ?? "" }));
     text(this.handPlace, seat.raised ? t("remote.hand_lower") : "");
     show(this.handPlace, seat.raised);
     attr(this.hand, "aria-pressed", String(seat.raised));
     const isLive = lesson !== null && phaseOf(lesson, inputs) === "live";
-    enable(this.hand, isLive && !seat.called);
+    enable(this.hand, isLive && !seat.called && !quiet);
     text(this.label, t("remote.present"));
     text(this.expected, seat.expected === null ? "" : t("remote.expected", { expected: seat.expected }));
     text(this.value, present === null ? "–" : String(present));
