@@ -181,6 +181,7 @@ class LessonDesk:
             "called_room": self._room_of(planned, floor.called_on),
             "muted": floor.muted,
             "quiet": floor.quiet,
+            "question": self._question(floor),
             "hands": [{"seat": h.seat, "at": self._instant(h.at)} for h in floor.hands],
             "seats": self._seat_states(planned, floor),
         }
@@ -189,6 +190,21 @@ class LessonDesk:
             state["turns"] = dict(floor.turns)
             state["week_turns"] = dict(week)
         return state
+
+    def _question(self, floor: Floor) -> dict[str, Any] | None:
+        """The last question; rooms show it while it is open or its result is shown."""
+        if not floor.questions:
+            return None
+        asked = floor.questions[-1]
+        return {
+            "number": asked.number,
+            "text": asked.text,
+            "options": list(asked.options),
+            "asked_at": self._instant(asked.asked_at),
+            "closed_at": self._instant(asked.closed_at),
+            "shown": asked.shown,
+            "answers": {seat: list(counts) for seat, counts in asked.answers.items()},
+        }
 
     def _room_of(self, occurrence: Occurrence, seat: SeatId | None) -> dict[str, str] | None:
         """Names of the room that has the floor, which every room is shown."""

@@ -1,5 +1,5 @@
 """Who has the floor in a live lesson: the ordered queue of raised hands, who is called on, mute,
-and who has had a turn.
+who has had a turn, and the quick questions.
 
 Every function returns the floor as it should be, the same object when nothing changes, so a
 repeated message costs nothing. `version` is left to whoever stores the floor.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .ids import OccurrenceId, SeatId
+from .question import Questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Floor:
     quiet: bool = False
     turns: Mapping[SeatId, int] = field(default_factory=dict)
     present: Mapping[SeatId, int] = field(default_factory=dict)
+    questions: Questions = ()
     version: int = 0
 
 
@@ -98,10 +100,15 @@ def set_present(floor: Floor, seat: SeatId, present: int) -> Floor:
     return replace(floor, present={**floor.present, seat: present})
 
 
+def set_questions(floor: Floor, questions: Questions) -> Floor:
+    """The floor with what `domain.question` made of its questions."""
+    return floor if questions is floor.questions else replace(floor, questions=questions)
+
+
 def without_seat(floor: Floor, seat: SeatId) -> Floor:
     """The floor after a seat left or was withdrawn: no hand, not called on.
 
-    Its head count stays: the pupils were there.
+    Its head count and answers stay: the pupils were there.
     """
     floor = lower_hand(floor, seat)
     if floor.called_on != seat:

@@ -274,7 +274,7 @@ runs = Table(
 )
 
 # `hands` is [[seat, microseconds], …] in order; `present` is {seat: pupils}, `turns` {seat: times
-# called on} and NULL in lessons from before turns were counted.
+# called on}; `questions` are as `lessons.py` writes them. NULL in lessons from before there were.
 floors = Table(
     "floors",
     metadata,
@@ -285,6 +285,7 @@ floors = Table(
     Column("muted", Boolean, nullable=False),
     Column("quiet", Boolean, nullable=False, server_default=false()),
     Column("turns", document()),
+    Column("questions", document()),
     Column("present", document(), nullable=False),
     Column("version", Integer, nullable=False),
 )

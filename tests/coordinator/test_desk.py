@@ -173,6 +173,7 @@ async def test_live_state_before_anything_happened(table: Bench) -> None:
         "called_room": None,
         "muted": False,
         "quiet": False,
+        "question": None,
         "hands": [],
         "seats": [
             {"id": s, "online": False, "receiving": False, "line": None, "present": None}
@@ -215,6 +216,7 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
         "called_room": {"school": "受援校一", "classroom": "1号教室"},
         "muted": False,
         "quiet": False,
+        "question": None,
         "hands": [{"seat": B, "at": "2026-11-23T09:01:00+08:00"}],
         "wall": [A, B],
         "turns": {A: 1},

@@ -101,6 +101,41 @@ async def test_headcount_is_a_fact_and_disturbs_no_picture(table: Bench) -> None
     assert await facts(table) == [(A, 41, "seat:far-1-r1")]
 
 
+async def test_answers_are_kept_and_each_room_proves_a_question_once(table: Bench) -> None:
+    floor, puts = table.booth.floor, table.relay.puts
+    await floor.ask(LESSON, "", ["", ""], act=ActId("1"))
+    await floor.answer(LESSON, 1, A, (30, 2), act=ActId("2"))
+    await floor.answer(LESSON, 1, A, (30, 3), act=ActId("3"))
+    await floor.answer(LESSON, 1, B, (0, 9), act=ActId("4"))
+    await floor.close(LESSON, 1, shown=True, act=ActId("5"))
+    await floor.answer(LESSON, 1, C, (1, 0), act=ActId("6"))
+    await floor.ask(LESSON, "再来", ["", ""], act=ActId("7"))
+    stored = await floor.answer(LESSON, 2, A, (5, 0), act=ActId("8"))
+    assert [q.answers for q in stored.questions] == [{A: (30, 3), B: (0, 9)}, {A: (5, 0)}]
+    assert await floor.get(ONE) == stored
+    assert [(seat, what) for seat, what, _ in await facts(table)] == [
+        (A, "answered"),
+        (B, "answered"),
+        (A, "answered"),
+    ]
+    assert table.relay.puts == puts
+
+
+async def test_forty_eight_answers_at_once_are_all_counted(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.ask(LESSON, "", ["", ""], act=ActId("1"))
+    await asyncio.gather(
+        *(
+            floor.answer(LESSON, 1, seat, (n, 1), act=ActId(f"{seat}-{n}"))
+            for n in range(1, 17)
+            for seat in (A, B, C)
+        )
+    )
+    answers = (await floor.get(ONE)).questions[0].answers
+    assert {seat: counts[1] for seat, counts in answers.items()} == {A: 1, B: 1, C: 1}
+    assert len(await facts(table)) == 3
+
+
 async def test_repeated_command_makes_one_fact(table: Bench) -> None:
     floor = table.booth.floor
     await floor.raise_hand(LESSON, A, act=ActId("1"))

@@ -83,6 +83,7 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
         await wait_shown(town.host, WALL.format(tile), frames=5)
         await check_pattern(town.host, WALL.format(tile), 320)
     await _hands_and_voice(town)
+    await _question(town)
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=PARTIAL_S, timeout_s=60)
     await town.end()
@@ -135,6 +136,29 @@ async def _hands_and_voice(town: Town) -> None:
     await host.wait_for_selector(".hands li", state="detached")
     await host.click("#quiet")
     await other.wait_for_selector("#hand:enabled")
+
+
+async def _question(town: Town) -> None:
+    """The teacher asks with three options; rooms count by tapping and typing, and see the sum."""
+    host, (tapping, typing) = town.host, town.rooms
+    await host.click("#question-new:enabled")
+    await host.keyboard.type("3 × 4 = ?")
+    await host.click("#fewer-options")
+    await host.fill("#option-B", "12")
+    await host.click("#ask")
+    for _ in range(2):
+        await tapping.click("[data-option=B] .choose")
+    await typing.fill("[data-option=A] input", "40")
+    await typing.keyboard.press("Enter")
+    await host.wait_for_selector("#question .hint:has-text('2/2')")
+    await host.click("#question-end")
+    for page in (host, tapping, typing):
+        await page.wait_for_selector("#question .bars:visible")
+        counts = await page.locator("#question .bars output").all_inner_texts()
+        assert [text.split()[0] for text in counts] == ["40", "2", "0"], counts
+    await host.click("#question-away")
+    for page in (host, tapping, typing):
+        await page.wait_for_selector("#question", state="hidden")
 
 
 async def test_killed_coordinator_in_mid_lesson(town: Town) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sync_classroom.coordinator.ports import IngestStatus
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import ActId, OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from tests.support.pages import look, office, read, send
 
@@ -60,6 +60,21 @@ async def test_samples_of_one_seat_are_listed_raw(tmp_path: Path) -> None:
         assert "english-s0-0-0" not in page.text
         page = await look(served, "/lessons/english?samples=english-s2")
         assert "没有样本" in page.text
+
+
+async def test_questions_stand_with_what_all_rooms_answered(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        assert "课堂提问" not in (await look(served, "/lessons/english")).text
+        english = await served.store.get_occurrence(OccurrenceId("english"))
+        assert english is not None
+        floor = served.services.floor
+        await floor.ask(english, "3 × 4 = ?", ["7", "12"], act=ActId("1"))
+        for n, (seat, counts) in enumerate(zip(english.seats, [(1, 38), (2, 30)], strict=False)):
+            await floor.answer(english, 1, seat.id, counts, act=ActId(f"a{n}"))
+        await floor.ask(english, "", ["", ""], act=ActId("2"))
+        page = await look(served, "/lessons/english")
+        assert "3 × 4 = ? A 7 3 · B 12 68 2/3 71" in page.text
+        assert "第 2 题（口头） A 0 · B 0 0/3 0" in page.text
 
 
 async def test_a_planned_lesson_has_neither_gaps_nor_blame(tmp_path: Path) -> None:

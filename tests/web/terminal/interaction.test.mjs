@@ -43,3 +43,51 @@ test("loudness is the logarithm of a level within the meter", () => {
   assert.ok(Math.abs(interaction.loudness(0.01) - 0.2) < 1e-9);
   assert.equal(interaction.loudness(0.0001), 0);
 });
+
+const question = (more = {}) => ({
+  number: 2, text: "", options: ["", "", ""], asked_at: "", closed_at: null, shown: false, answers: {}, ...more,
+});
+
+test("a result is the sum of all rooms by option", () => {
+  const asked = question({ answers: { a: [1, 2, 0], b: [0, 30, 4] } });
+  assert.deepEqual(interaction.resultOf(asked, 3), { counts: [1, 32, 4], pupils: 37, rooms: 2, seats: 3, open: true });
+  const none = interaction.resultOf(question({ closed_at: "2026-11-23T09:10:00+08:00" }), 3);
+  assert.deepEqual([none.counts, none.pupils, none.open], [[0, 0, 0], 0, false]);
+});
+
+test("an answer is said once the presses have paused, and shown until the server has it", () => {
+  const wish = new interaction.AnswerWish();
+  const told = (more) => ({ question: question(more), seat: "s-1" });
+  assert.deepEqual(wish.counts("o-1", question({ answers: { "s-1": [5, 0, 0] } }), "s-1"), [5, 0, 0]);
+  wish.set("o-1", question(), "s-1", 1, 1, 1000);
+  wish.set("o-1", question(), "s-1", 1, 2, 1300);
+  assert.equal(wish.settle(1900, false, told()), null);
+  assert.deepEqual(wish.settle(2000, false, told()), { lesson: "o-1", question: 2, counts: [0, 2, 0] });
+  assert.equal(wish.settle(2100, true, told()), null);
+  assert.deepEqual(wish.counts("o-1", question(), "s-1"), [0, 2, 0]);
+  wish.settle(2200, false, told({ answers: { "s-1": [0, 2, 0] } }));
+  assert.equal(wish.wish, null);
+});
+
+test("counts stay within a classroom, and rubbish in a field is nobody", () => {
+  const wish = new interaction.AnswerWish();
+  const put = (place, count) => wish.set("o-1", question(), "s-1", place, count, 0);
+  put(0, 150);
+  put(1, 90);
+  assert.deepEqual(wish.wish.counts, [150, 50, 0]);
+  put(1, -3);
+  put(2, NaN);
+  assert.deepEqual(wish.wish.counts, [150, 0, 0]);
+});
+
+test("nothing is said for nobody, and a wish goes with its question", () => {
+  const wish = new interaction.AnswerWish();
+  wish.set("o-1", question(), "s-1", 0, 0, 0);
+  assert.equal(wish.settle(5000, false, { question: question(), seat: "s-1" }), null);
+  wish.set("o-1", question(), "s-1", 0, 3, 0);
+  assert.equal(wish.settle(5000, false, { question: question({ number: 3 }), seat: "s-1" }), null);
+  assert.equal(wish.wish, null);
+  wish.set("o-1", question(), "s-1", 0, 3, 0);
+  wish.settle(5000, false, { question: question({ closed_at: "x" }), seat: "s-1" });
+  assert.equal(wish.wish, null);
+});

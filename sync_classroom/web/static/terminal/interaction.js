@@ -1,5 +1,5 @@
 /**
- * Who wants to speak and whose turn it is, decided from plan and live state. Pure: no page, no
+ * Who wants to speak, whose turn it is, and what was answered to a quick question, decided from plan and live state. Pure: no page, no
  * media, no clock of its own; every instant is an argument, in ms of the server's clock.
  */
 
@@ -7,6 +7,17 @@ import { clockText, roomName } from "./state.js";
 
 /** @typedef {import("./types.js").Lesson} Lesson */
 /** @typedef {import("./types.js").Live} Live */
+/** @typedef {import("./types.js").Question} Question */
+
+/** Options a question may have, and what stands before each. */
+export const OPTIONS_MIN = 2;
+export const LETTERS = ["A", "B", "C", "D", "E", "F"];
+/** An answer is said when the presses have paused for this long, ms. */
+const ANSWER_PAUSE_MS = 700;
+/** An answer that was acknowledged is shown until the server's state should have caught up, ms. */
+const WISH_MS = 3_000;
+/** More pupils than any classroom holds. */
+export const PUPILS_MAX = 200;
 
 /**
  * What a room's turns say for a fair next one: not yet this week, not yet in this lesson, or
@@ -58,4 +69,93 @@ export function withoutTurn(lesson, live) {
  */
 export function loudness(level) {
   return level > 0 ? Math.max(0, 1 + Math.log10(level) / 2.5) : 0;
+}
+
+/**
+ * A question as bars: pupils by option over all rooms, and how many rooms have answered.
+ * @param {Question} question
+ * @param {number} seats that could answer
+ */
+export function resultOf(question, seats) {
+  const answers = Object.values(question.answers);
+  const counts = question.options.map((_, place) =>
+    answers.reduce((sum, answer) => sum + (answer[place] ?? 0), 0),
+  );
+  return {
+    counts,
+    pupils: counts.reduce((sum, count) => sum + count, 0),
+    rooms: answers.length,
+    seats: Math.max(seats, answers.length),
+    open: question.closed_at === null,
+  };
+}
+
+/**
+ * What a room counts for the open question, from the first press until the server's state shows
+ * it. Survives nothing: what was said is in the state, what was not said is counted again.
+ */
+export class AnswerWish {
+  constructor() {
+    /** @type {{lesson: string, question: number, counts: number[], at: number, said: boolean} | null} */
+    this.wish = null;
+  }
+
+  /**
+   * @param {string} lesson
+   * @param {Question} question
+   * @param {string} seat
+   * @returns {number[]} as counted here, else as the server has it
+   */
+  counts(lesson, question, seat) {
+    const { wish } = this;
+    if (wish?.lesson === lesson && wish.question === question.number) return wish.counts;
+    return question.answers[seat] ?? question.options.map(() => 0);
+  }
+
+  /**
+   * @param {string} lesson
+   * @param {Question} question
+   * @param {string} seat
+   * @param {number} place of the option
+   * @param {number} count
+   * @param {number} at monotonic ms
+   */
+  set(lesson, question, seat, place, count, at) {
+    const before = this.counts(lesson, question, seat);
+    const others = before.reduce((sum, n, other) => (other === place ? sum : sum + n), 0);
+    const most = Math.max(0, PUPILS_MAX - others);
+    const kept = Math.min(most, Math.max(0, Math.round(count) || 0));
+    const counts = before.map((n, other) => (other === place ? kept : n));
+    this.wish = { lesson, question: question.number, counts, at, said: false };
+  }
+
+  /** The server did not take it. */
+  refused() {
+    this.wish = null;
+  }
+
+  /**
+   * @param {number} at monotonic ms
+   * @param {boolean} waiting whether an answer is unacknowledged
+   * @param {{question: Question | null | undefined, seat: string}} told
+   * @returns {{lesson: string, question: number, counts: number[]} | null} to say now
+   */
+  settle(at, waiting, { question, seat }) {
+    const { wish } = this;
+    if (!wish) return null;
+    if (question?.number !== wish.question || question.closed_at !== null) {
+      this.wish = null;
+      return null;
+    }
+    if (wish.said) {
+      const taken = String(question.answers[seat]) === String(wish.counts);
+      if (!waiting && (taken || at - wish.at > WISH_MS)) this.wish = null;
+      return null;
+    }
+    // Nobody's choice is no answer; the presses go on.
+    if (at - wish.at < ANSWER_PAUSE_MS || wish.counts.every((n) => n === 0)) return null;
+    wish.said = true;
+    wish.at = at;
+    return { lesson: wish.lesson, question: wish.question, counts: wish.counts };
+  }
 }

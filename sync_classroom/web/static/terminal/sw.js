@@ -43,6 +43,8 @@ const FILES = [
   "terminal/views/host.js",
   "terminal/views/lobby.css",
   "terminal/views/lobby.js",
+  "terminal/views/question.css",
+  "terminal/views/question.js",
   "terminal/views/remote.css",
   "terminal/views/remote.js",
   "terminal/views/stage.css",

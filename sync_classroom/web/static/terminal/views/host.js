@@ -2,7 +2,8 @@
 
 import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
 import { handsOf, loudness, withoutTurn } from "../interaction.js";
-import { hostBar, pressEnd, roomsOf } from "../state.js";
+import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
+import { HostQuestion } from "./question.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("../state.js").Room} Room */
@@ -50,6 +51,8 @@ const LINE_WORDS = {
  * @property {() => void} screen
  * @property {() => void} camera
  * @property {() => void} voice
+ * @property {(text: string, options: string[]) => void} ask
+ * @property {(question: number, shown: boolean) => void} close
  */
 
 export class Host {
@@ -60,13 +63,15 @@ export class Host {
     this.inset = new Picture({ class: "picture inset", id: "preview-camera" });
     this.floor = new Floor(actions);
     this.rooms = new Rooms(actions);
-    this.bar = new Bar(actions);
+    this.question = new HostQuestion(actions);
+    this.bar = new Bar(actions, () => this.question.write(true));
     this.shown = h(
       "section",
       { class: "shown" },
       this.floor.root,
       this.preview.root,
       this.inset.root,
+      this.question.root,
     );
     this.root = h(
       "main",
@@ -117,6 +122,7 @@ export class Host {
     show(this.inset.root, this.screen !== null && !called);
     this.floor.update(called, live?.muted ?? false, t, media, this.rooms.tracks[0] ?? null);
     this.rooms.update(frame, rooms);
+    this.question.update(frame, phaseOf(lesson, frame.inputs) === "live");
     this.bar.update(frame);
   }
 }
@@ -327,8 +333,8 @@ function isFresh(media, slot) {
 
 /** What the teacher does, and how far the lesson is. */
 class Bar {
-  /** @param {HostActions} actions */
-  constructor(actions) {
+  /** @param {HostActions} actions @param {() => void} ask */
+  constructor(actions, ask) {
     /** @type {ReturnType<typeof hostBar> | null} */
     this.last = null;
     /** @type {{armedAt: number | null, now: number}} */
@@ -338,6 +344,7 @@ class Bar {
     this.level = h("meter", { min: 0, max: 1, "aria-hidden": "true" });
     this.voiceLabel = h("span");
     this.voice = h("button", { type: "button", id: "voice", onclick: actions.voice }, this.voiceLabel, this.level);
+    this.ask = h("button", { type: "button", id: "question-new", onclick: ask });
     this.state = h("p", { class: "lesson-state", id: "lesson-state" });
     this.left = h("p", { class: "left" });
     this.extend = h("button", { type: "button", id: "extend", onclick: actions.extend });
@@ -357,7 +364,7 @@ class Bar {
     this.root = h(
       "footer",
       { class: "bar" },
-      h("div", { class: "row" }, this.screen, this.camera, this.voice),
+      h("div", { class: "row" }, this.screen, this.camera, this.voice, this.ask),
       h("div", { class: "lesson" }, this.state, this.left),
       h("div", { class: "row" }, this.extend, this.end),
     );
@@ -386,6 +393,8 @@ class Bar {
     attr(this.camera, "aria-pressed", String(media?.cameraOn !== false));
     text(this.voiceLabel, t(media?.voiceOn === false ? "host.microphone_off" : "host.microphone"));
     attr(this.voice, "aria-pressed", String(media?.voiceOn !== false));
+    text(this.ask, t("question.title"));
+    enable(this.ask, bar.live);
     sounding(this.level, loudness(media?.up.link.status.level ?? 0));
   }
 }

@@ -2,6 +2,7 @@
 
 import { Picture, attr, enable, h, show, sounding, text } from "../dom.js";
 import { loudness } from "../interaction.js";
+import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -19,6 +20,7 @@ const CAMERA_STALE_MS = 4_000;
  * @typedef {object} RemoteActions
  * @property {() => void} hand
  * @property {(present: number) => void} present
+ * @property {(place: number, count: number) => void} answer
  */
 
 export class Remote {
@@ -43,8 +45,10 @@ export class Remote {
     this.waitLead = h("p", { class: "hint" });
     this.wait = h("div", { class: "wait" }, this.waitTitle, this.waitLesson, this.waitCount, this.waitLead);
     this.onAir = h("p", { class: "on-air", role: "status" });
+    this.question = new RoomQuestion(actions.answer);
+    this.asking = h("div", { class: "asking" }, this.question.root);
     this.bar = new RemoteBar(actions);
-    this.root = h("main", { class: "remote" }, this.pictures, this.wait, this.onAir, this.bar.root);
+    this.root = h("main", { class: "remote" }, this.pictures, this.asking, this.wait, this.onAir, this.bar.root);
     /** @type {MediaStreamTrack[]} */
     this.tracks = [];
   }
@@ -93,6 +97,7 @@ export class Remote {
     attr(this.root, "data-muted", seat.muted ? "" : null);
     show(this.onAir, seat.called);
     text(this.onAir, seat.called ? t(seat.muted ? "remote.speaking_muted" : "remote.speaking") : "");
+    this.question.update(frame, seat, phaseOf(lesson, frame.inputs) === "live");
     this.bar.update(frame, seat);
   }
 
