@@ -199,8 +199,17 @@ async def test_lesson_from_start_to_end(school: Town, browser: Browser) -> None:
     await expect(first.locator("#present")).to_have_text("43")
     await expect(host.locator(".sum")).to_have_text("实到 43", timeout=SLOW_MS)
 
+    await expect(second.locator("#headcount-due")).to_be_hidden()
+    await school.begun_earlier(lesson, minutes=6)
     await first.locator("body").press(" ")
     await expect(host.locator(".hands li")).to_have_count(1, timeout=SLOW_MS)
+    await expect(host.locator(".sum")).to_have_text("实到 43，1 间未报", timeout=SLOW_MS)
+    await expect(first.locator("#headcount-due")).to_be_hidden()
+    await second.fill("#headcount-asked", "40")
+    await second.keyboard.press("Enter")
+    await expect(second.locator("#headcount-due")).to_be_hidden()
+    await expect(second.locator("#present")).to_have_text("40")
+    await expect(host.locator(".sum")).to_have_text("实到 83", timeout=SLOW_MS)
     await expect(first.locator("#hand")).to_contain_text("第 1 个", timeout=SLOW_MS)
     await second.click("#hand")
     await expect(host.locator(".hands .name")).to_have_text(

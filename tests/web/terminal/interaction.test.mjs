@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import * as interaction from "../../../sync_classroom/web/static/terminal/interaction.js";
-import { START, lesson, live } from "./fixtures.mjs";
+import { MINUTE, START, lesson, live } from "./fixtures.mjs";
 
 const host = (more = {}) => lesson({ role: "host", seat: null, seats: [], ...more });
 const there = (id, more = {}) => ({ id, online: true, receiving: true, line: "good", present: null, ...more });
@@ -90,4 +90,12 @@ test("nothing is said for nobody, and a wish goes with its question", () => {
   wish.set("o-1", question(), "s-1", 0, 3, 0);
   wish.settle(5000, false, { question: question({ closed_at: "x" }), seat: "s-1" });
   assert.equal(wish.wish, null);
+});
+
+test("rooms are asked for their head count five minutes after the lesson went live", () => {
+  const at = (minutes, more = {}) => interaction.headcountDue(live(more), START + 5_000 + minutes * MINUTE);
+  assert.deepEqual([at(4.99), at(5), at(30)], [false, true, true]);
+  assert.equal(at(5, { state: "ended" }), false);
+  assert.equal(at(5, { live_at: null }), false);
+  assert.equal(interaction.headcountDue(undefined, START), false);
 });

@@ -16,6 +16,8 @@ export const LETTERS = ["A", "B", "C", "D", "E", "F"];
 const ANSWER_PAUSE_MS = 700;
 /** An answer that was acknowledged is shown until the server's state should have caught up, ms. */
 const WISH_MS = 3_000;
+/** Rooms are asked for their head count so long into the lesson: by then everybody sits, ms. */
+const HEADCOUNT_MS = 5 * 60_000;
 /** More pupils than any classroom holds. */
 export const PUPILS_MAX = 200;
 
@@ -61,6 +63,15 @@ export function withoutTurn(lesson, live) {
   const rooms = (lesson.seats ?? []).filter((s) => there.has(s.id) && s.id !== live.called_on);
   const of = (/** @type {Fairness} */ wanted) => rooms.filter((s) => fairness(live, s.id) === wanted);
   return [...of("week"), ...of("lesson")].map(roomName);
+}
+
+/**
+ * Whether rooms that have not said how many pupils they have are asked for it.
+ * @param {Live | undefined} live
+ * @param {number} now
+ */
+export function headcountDue(live, now) {
+  return live?.state === "live" && Boolean(live.live_at) && now - Date.parse(live.live_at ?? "") >= HEADCOUNT_MS;
 }
 
 /**

@@ -172,6 +172,7 @@ export const STRINGS = {
   "host.no_picture": ["没有摄像头画面", "No camera picture"],
   "host.rooms": ["听课教室 {online}/{total}", "Rooms {online}/{total}"],
   "host.present": ["实到 {count}", "{count} present"],
+  "host.present_missing": ["实到 {count}，{missing} 间未报", "{count} present, {missing} rooms not counted"],
   "host.hands": ["举手", "Hands"],
   "host.hands_none": ["没有人举手", "No hand is raised"],
   "host.hands_closed": ["已全体静音，听课教室暂时不能举手", "All rooms are silenced; hands wait"],
@@ -208,6 +209,12 @@ export const STRINGS = {
   "question.pupils": ["选 {letter} 的人数", "Pupils who chose {letter}"],
   "question.one_fewer": ["{letter} 少一人", "{letter}: one fewer"],
   "question.one_more": ["{letter} 多一人", "{letter}: one more"],
+
+  "headcount.title": ["今天来了多少人？", "How many pupils are here?"],
+  "headcount.lead": ["请数一数本教室的学生。下方“实到”随时可以改。", "Count the pupils in this room. “Present” below corrects it at any time."],
+  "headcount.label": ["实到人数", "Pupils present"],
+  "headcount.put": ["报告", "Report"],
+  "headcount.all": ["全到 {expected} 人", "All {expected} here"],
 
   "remote.hand": ["举手", "Raise hand"],
   "remote.hand_closed": ["老师已全体静音", "All rooms are silenced"],

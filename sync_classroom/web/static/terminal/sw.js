@@ -39,6 +39,7 @@ const FILES = [
   "terminal/types.js",
   "terminal/views/frame.css",
   "terminal/views/frame.js",
+  "terminal/views/headcount.js",
   "terminal/views/host.css",
   "terminal/views/host.js",
   "terminal/views/lobby.css",

@@ -1,7 +1,7 @@
 /** The teacher's panel: what the rooms see, the rooms, who wants to speak, and the one bar. */
 
 import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
-import { handsOf, loudness, withoutTurn } from "../interaction.js";
+import { handsOf, headcountDue, loudness, withoutTurn } from "../interaction.js";
 import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
 import { HostQuestion } from "./question.js";
 
@@ -212,7 +212,10 @@ class Rooms {
     const online = rooms.filter((r) => r.line !== "offline").length;
     const present = rooms.reduce((sum, r) => sum + (r.present ?? 0), 0);
     text(this.title, t("host.rooms", { online, total: rooms.length }));
-    text(this.present, present > 0 ? t("host.present", { count: present }) : "");
+    const missing = rooms.filter((r) => r.line !== "offline" && r.present === null).length;
+    const key = missing > 0 && headcountDue(live, now) ? "host.present_missing" : "host.present";
+    const counted = present > 0 || key === "host.present_missing";
+    text(this.present, counted ? t(key, { count: present, missing }) : "");
     keyed(
       this.wall,
       rooms,

@@ -2,6 +2,7 @@
 
 import { Picture, attr, enable, h, show, sounding, text } from "../dom.js";
 import { loudness } from "../interaction.js";
+import { HeadcountAsked } from "./headcount.js";
 import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
@@ -46,7 +47,8 @@ export class Remote {
     this.wait = h("div", { class: "wait" }, this.waitTitle, this.waitLesson, this.waitCount, this.waitLead);
     this.onAir = h("p", { class: "on-air", role: "status" });
     this.question = new RoomQuestion(actions.answer);
-    this.asking = h("div", { class: "asking" }, this.question.root);
+    this.headcount = new HeadcountAsked(actions.present);
+    this.asking = h("div", { class: "asking" }, this.question.root, this.headcount.root);
     this.bar = new RemoteBar(actions);
     this.root = h("main", { class: "remote" }, this.pictures, this.asking, this.wait, this.onAir, this.bar.root);
     /** @type {MediaStreamTrack[]} */
@@ -98,6 +100,7 @@ export class Remote {
     show(this.onAir, seat.called);
     text(this.onAir, seat.called ? t(seat.muted ? "remote.speaking_muted" : "remote.speaking") : "");
     this.question.update(frame, seat, phaseOf(lesson, frame.inputs) === "live");
+    this.headcount.update(frame, seat, this.question.root.hidden);
     this.bar.update(frame, seat);
   }
 
