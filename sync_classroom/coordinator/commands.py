@@ -28,6 +28,7 @@ from ..domain.messages import (
     Headcount,
     Mute,
     Quiet,
+    Say,
     Start,
 )
 from ..domain.problems import ProblemError, ProblemKind
@@ -39,6 +40,7 @@ from .life import LessonLife
 from .media_watch import MediaWatch
 from .plan_ports import TimetableStore
 from .ports import LessonStore
+from .room_messages import RoomMessages
 from .rooms import Rooms
 from .services import Clock
 
@@ -81,6 +83,7 @@ class LessonCommands:
         store: CommandStore,
         life: LessonLife,
         floor: FloorService,
+        messages: RoomMessages,
         *,
         rooms: Rooms,
         media: MediaWatch,
@@ -90,6 +93,7 @@ class LessonCommands:
         self._store = store
         self._life = life
         self._floor = floor
+        self._messages = messages
         self._rooms = rooms
         self._media = media
         self._clock = clock
@@ -108,7 +112,7 @@ class LessonCommands:
         part = part_of(classroom, planned)
         if part is None:
             raise unknown_lesson(command.lesson)  # another room's lessons are none of its business
-        if isinstance(command, (Hand, Headcount, Answer)):
+        if isinstance(command, (Hand, Headcount, Answer, Say)):
             await self._as_seat(part, command, act)
         else:
             await self._as_host(part, command, act)
@@ -151,7 +155,9 @@ class LessonCommands:
         else:
             await self._floor.ask(planned, command.text, command.options, act=act)
 
-    async def _as_seat(self, part: Part, command: Hand | Headcount | Answer, act: ActId) -> None:
+    async def _as_seat(
+        self, part: Part, command: Hand | Headcount | Answer | Say, act: ActId
+    ) -> None:
         seat, planned = part.seat, part.occurrence
         if seat is None:
             raise _forbidden(
@@ -173,6 +179,8 @@ class LessonCommands:
             )
         elif isinstance(command, Answer):
             await self._answer(planned, seat.id, command, act)
+        elif isinstance(command, Say):
+            await self._messages.say(planned, seat.id, command.text, act=act)
         elif command.raised:
             if (await self._floor.get(planned.id)).quiet:
                 raise _quiet(planned)

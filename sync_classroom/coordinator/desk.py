@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from ..domain.floor import Floor
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Command
+from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
 from ..domain.timetable import ChangeKind, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
@@ -34,6 +35,9 @@ from .turns import WeekTurns
 # No lesson is longer: what began earlier than this is over.
 LONGEST: Final = timedelta(days=1)
 
+# Messages of rooms that the host is shown; all of them are on the lesson's page.
+MESSAGES_TOLD: Final = 20
+
 _BEFORE_END: Final = frozenset({LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE})
 
 
@@ -45,6 +49,14 @@ class Told:
     seats: tuple[ClassroomId, ...]
     state: Callable[..., dict[str, Any]]
     """`state(for_host=…)` is the `lesson` message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Extra:
+    """What the host alone is told: turns earlier in the week, and the latest messages."""
+
+    week: Mapping[SeatId, int]
+    said: Sequence[RoomMessage]
 
 
 class DeskStore(TimetableStore, LessonStore, FactStore, Protocol):
@@ -142,6 +154,7 @@ class LessonDesk:
             o for o in planned.values() if lesson.wants_room(runs.get(o.id) or LessonRun(o.id))
         ]
         week = await self._turns.before(begun)
+        said = await self._store.latest_messages([o.id for o in begun], MESSAGES_TOLD)
         now = self._clock()
         told: dict[OccurrenceId, Told] = {}
         for turn, o in enumerate(planned.values()):
@@ -149,7 +162,8 @@ class LessonDesk:
             gone = seats_gone(run, o, around, self._life.rules, now)
             seats = tuple(s.classroom for s in o.active_seats if s.id not in gone)
             floor = floors.get(o.id) or Floor(o.id)
-            state = partial(self._state, o, run, floor, around, week.get(o.id) or {})
+            extra = _Extra(week.get(o.id) or {}, said.get(o.id) or ())
+            state = partial(self._state, o, run, floor, around, extra)
             told[o.id] = Told(o.host.classroom, seats, state)
             await breathe(turn)
         return told
@@ -160,7 +174,7 @@ class LessonDesk:
         run: LessonRun,
         floor: Floor,
         around: WantedRooms,
-        week: Mapping[SeatId, int],
+        extra: _Extra,
         *,
         for_host: bool,
     ) -> dict[str, Any]:
@@ -188,7 +202,11 @@ class LessonDesk:
         if for_host:
             state["wall"] = list(wall(planned, floor, self._rooms.online(planned)))
             state["turns"] = dict(floor.turns)
-            state["week_turns"] = dict(week)
+            state["week_turns"] = dict(extra.week)
+            state["messages"] = [
+                {"id": m.id, "seat": m.seat, "at": self._instant(m.at), "text": m.text}
+                for m in extra.said
+            ]
         return state
 
     def _question(self, floor: Floor) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from .ids import ID_PATTERN, OccurrenceId, SeatId
 from .question import MAX_OPTION_CHARS, MAX_OPTIONS, MAX_QUESTIONS, MAX_TEXT_CHARS, MIN_OPTIONS
+from .room_messages import MAX_MESSAGE_CHARS
 
 # The protocol's size of one message; the largest honest one, a self-check, is under 2 KiB.
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -185,6 +186,15 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Say:
+    """Seat: a short text for the teacher."""
+
+    id: str
+    lesson: OccurrenceId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """The terminal's own view of its line: kbit/s received, fraction lost, frames shown in 5 s.
 
@@ -207,7 +217,7 @@ class Noticed:
     read: bool
 
 
-Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close
+Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close | Say
 Message = Hello | Time | Selfcheck | Command | Line | Noticed
 
 
@@ -363,6 +373,14 @@ def _answer(f: _Fields) -> Answer:
     return Answer(command, lesson, question, counts)
 
 
+def _say(f: _Fields) -> Say:
+    command, lesson = _named(f)
+    text = f.text("text", MAX_MESSAGE_CHARS).strip()
+    if not text:
+        raise ValueError("'text' must hold more than spaces")
+    return Say(command, lesson, text)
+
+
 def _line(f: _Fields) -> Line:
     return Line(
         OccurrenceId(f.id("lesson")),
@@ -389,6 +407,7 @@ _PARSERS: Final[Mapping[str, Callable[[_Fields], Message]]] = {
     "ask": _ask,
     "answer": _answer,
     "close": lambda f: Close(*_named(f), f.whole("question", MAX_QUESTIONS), f.flag("shown")),
+    "message": _say,
     "line": _line,
     "noticed": lambda f: Noticed(
         f.whole("notice", MAX_NUMBER), f.word("state", NOTICE_STATES) == "read"

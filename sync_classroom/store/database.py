@@ -21,6 +21,7 @@ from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
+from .messages import MessageQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .pushes import PushQueries
@@ -42,6 +43,7 @@ class Database(
     TimetableQueries,
     DueQueries,
     LessonQueries,
+    MessageQueries,
     FactQueries,
     ChainQueries,
     RollupQueries,

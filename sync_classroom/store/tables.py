@@ -325,6 +325,17 @@ recorded_files = Table(
     Column("thumbnails", document(), nullable=False),
 )
 
+# What rooms wrote to the teacher; `id` is the act that brought it.
+room_messages = Table(
+    "room_messages",
+    metadata,
+    Column("occurrence", ordered_text(), ForeignKey("occurrences.id"), primary_key=True),
+    _key(),
+    Column("seat", ordered_text(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
 # What people did to runs and floors of lessons that are not over: a repeat is not done again.
 acts = Table(
     "acts",

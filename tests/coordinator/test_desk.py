@@ -221,6 +221,7 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
         "wall": [A, B],
         "turns": {A: 1},
         "week_turns": {B: 1},
+        "messages": [],
         "seats": [
             {"id": A, "online": True, "receiving": True, "line": "good", "present": 41},
             {"id": B, "online": True, "receiving": False, "line": None, "present": None},

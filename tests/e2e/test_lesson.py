@@ -84,6 +84,7 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
         await check_pattern(town.host, WALL.format(tile), 320)
     await _hands_and_voice(town)
     await _question(town)
+    await _message(town)
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=PARTIAL_S, timeout_s=60)
     await town.end()
@@ -159,6 +160,22 @@ async def _question(town: Town) -> None:
     await host.click("#question-away")
     for page in (host, tapping, typing):
         await page.wait_for_selector("#question", state="hidden")
+
+
+async def _message(town: Town) -> None:
+    """A room presses a ready-made message, another types one by keyboard alone; both are shown."""
+    host, (pressing, typing) = town.host, town.rooms
+    await pressing.click("#message-new")
+    await pressing.click("[data-phrase='message.slower']")
+    await host.wait_for_selector(".messages li:has-text('请讲慢一点')")
+    await typing.focus("#message-new")
+    await typing.keyboard.press("Enter")
+    await typing.fill("#message-text", "第三题没听懂")
+    await typing.keyboard.press("Enter")
+    await typing.wait_for_selector("#message", state="hidden")
+    await host.wait_for_selector(".messages li:first-child:has-text('第三题没听懂')")
+    names = await host.locator(".messages b").all_inner_texts()
+    assert ["二" in names[0], "一" in names[1]] == [True, True], names
 
 
 async def test_killed_coordinator_in_mid_lesson(town: Town) -> None:

@@ -99,3 +99,16 @@ test("rooms are asked for their head count five minutes after the lesson went li
   assert.equal(at(5, { live_at: null }), false);
   assert.equal(interaction.headcountDue(undefined, START), false);
 });
+
+test("messages are shown newest first by the room's name", () => {
+  const seats = [{ id: "a", school: "随迁一校", classroom: "1号教室" }];
+  const messages = [
+    { id: "1", seat: "a", at: "2026-11-23T09:01:00+08:00", text: "听不清" },
+    { id: "2", seat: "gone", at: "2026-11-23T09:02:00+08:00", text: "好了" },
+  ];
+  assert.deepEqual(interaction.messagesOf(host({ seats }), live({ messages })), [
+    { id: "2", at: START + 2 * MINUTE, text: "好了", name: "gone" },
+    { id: "1", at: START + MINUTE, text: "听不清", name: "随迁一校 1号教室" },
+  ]);
+  assert.deepEqual(interaction.messagesOf(host(), undefined), []);
+});

@@ -1,4 +1,5 @@
-"""What a lesson's rooms do beside raising hands: silence for all, turns and quick questions."""
+"""What a lesson's rooms do beside raising hands: silence for all, turns, quick questions, and
+messages to the teacher."""
 
 from __future__ import annotations
 
@@ -16,6 +17,22 @@ def upgrade(op: Operations) -> None:
     )
     op.add_column("floors", sa.Column("turns", _document(), nullable=True))
     op.add_column("floors", sa.Column("questions", _document(), nullable=True))
+    op.create_table(
+        "room_messages",
+        sa.Column("occurrence", _ordered(), nullable=False),
+        sa.Column("id", _ordered(), nullable=False),
+        sa.Column("seat", _ordered(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["occurrence"], ["occurrences.id"], name="fk_room_messages_occurrence"
+        ),
+        sa.PrimaryKeyConstraint("occurrence", "id", name="pk_room_messages"),
+    )
+
+
+def _ordered() -> sa.Text:
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def _document() -> sa.JSON:

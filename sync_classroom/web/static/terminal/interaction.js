@@ -66,6 +66,18 @@ export function withoutTurn(lesson, live) {
 }
 
 /**
+ * What the rooms wrote, newest first, with the room's name.
+ * @param {Lesson} lesson
+ * @param {Live | undefined} live
+ */
+export function messagesOf(lesson, live) {
+  const names = new Map((lesson.seats ?? []).map((s) => [s.id, roomName(s)]));
+  return (live?.messages ?? [])
+    .map(({ id, seat, at, text }) => ({ id, at: Date.parse(at), text, name: names.get(seat) ?? seat }))
+    .reverse();
+}
+
+/**
  * Whether rooms that have not said how many pupils they have are asked for it.
  * @param {Live | undefined} live
  * @param {number} now

@@ -210,6 +210,18 @@ export const STRINGS = {
   "question.one_fewer": ["{letter} 少一人", "{letter}: one fewer"],
   "question.one_more": ["{letter} 多一人", "{letter}: one more"],
 
+  "message.new": ["留言", "Message"],
+  "message.title": ["给老师留言", "A message to the teacher"],
+  "message.no_sound": ["听不清老师的声音", "We cannot hear you well"],
+  "message.no_picture": ["看不清画面", "We cannot see well"],
+  "message.slower": ["请讲慢一点", "A little slower, please"],
+  "message.clear": ["我们听懂了", "We have understood"],
+  "message.label": ["或者写几个字（最多 100 字）", "Or a few words (100 letters at most)"],
+  "message.put": ["发给老师", "Send"],
+  "message.cancel": ["不发了", "Cancel"],
+  "message.sent": ["已留言：{text}", "Message: {text}"],
+  "message.list": ["教室留言", "Messages from rooms"],
+
   "headcount.title": ["今天来了多少人？", "How many pupils are here?"],
   "headcount.lead": ["请数一数本教室的学生。下方“实到”随时可以改。", "Count the pupils in this room. “Present” below corrects it at any time."],
   "headcount.label": ["实到人数", "Pupils present"],

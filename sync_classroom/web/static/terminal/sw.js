@@ -44,6 +44,7 @@ const FILES = [
   "terminal/views/host.js",
   "terminal/views/lobby.css",
   "terminal/views/lobby.js",
+  "terminal/views/message.js",
   "terminal/views/question.css",
   "terminal/views/question.js",
   "terminal/views/remote.css",

@@ -128,6 +128,10 @@ class Terminal {
           if (lesson) this.model.setPresent(lesson, present, performance.now());
           this.changed();
         },
+        message: (text) => {
+          this.say("message", { text });
+          this.notices.add("message", "info", this.t("message.sent", { text }));
+        },
         answer: (place, count) => {
           const { lesson } = screenOf(this.inputs());
           if (lesson) this.model.setAnswer(lesson, place, count, performance.now());

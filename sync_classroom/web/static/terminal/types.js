@@ -69,6 +69,8 @@
  * @property {{seat: string, at: string}[]} hands
  * @property {Question | null} [question] the last one
  * @property {string[]} [wall]
+ * @property {{id: string, seat: string, at: string, text: string}[]} [messages] host: the latest
+ *   ones of the rooms, oldest first
  * @property {Record<string, number>} [turns] host: times called on in this lesson, by seat
  * @property {Record<string, number>} [week_turns] host: the same, earlier in the week
  * @property {LiveSeat[]} seats

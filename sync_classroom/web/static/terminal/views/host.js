@@ -3,6 +3,7 @@
 import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
 import { handsOf, headcountDue, loudness, withoutTurn } from "../interaction.js";
 import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
+import { HostMessages } from "./message.js";
 import { HostQuestion } from "./question.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -192,6 +193,7 @@ class Rooms {
     this.hands = h("ol", { class: "hands" });
     this.noHands = h("p", { class: "hint" });
     this.turns = h("p", { class: "turns" });
+    this.messages = new HostMessages();
     this.weak = h("p", { class: "weak", role: "status" });
     this.root = h(
       "aside",
@@ -203,12 +205,15 @@ class Rooms {
       this.hands,
       this.noHands,
       this.turns,
+      this.messages.root,
     );
   }
 
   /** @param {Frame} frame @param {Room[]} rooms */
-  update({ t, lesson, live, now, media }, rooms) {
+  update(frame, rooms) {
+    const { t, lesson, live, now, media } = frame;
     if (!lesson) return;
+    this.messages.update(frame);
     const online = rooms.filter((r) => r.line !== "offline").length;
     const present = rooms.reduce((sum, r) => sum + (r.present ?? 0), 0);
     text(this.title, t("host.rooms", { online, total: rooms.length }));

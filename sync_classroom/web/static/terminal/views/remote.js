@@ -3,6 +3,7 @@
 import { Picture, attr, enable, h, show, sounding, text } from "../dom.js";
 import { loudness } from "../interaction.js";
 import { HeadcountAsked } from "./headcount.js";
+import { RoomMessage } from "./message.js";
 import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
@@ -22,6 +23,7 @@ const CAMERA_STALE_MS = 4_000;
  * @property {() => void} hand
  * @property {(present: number) => void} present
  * @property {(place: number, count: number) => void} answer
+ * @property {(text: string) => void} message
  */
 
 export class Remote {
@@ -48,8 +50,9 @@ export class Remote {
     this.onAir = h("p", { class: "on-air", role: "status" });
     this.question = new RoomQuestion(actions.answer);
     this.headcount = new HeadcountAsked(actions.present);
-    this.asking = h("div", { class: "asking" }, this.question.root, this.headcount.root);
-    this.bar = new RemoteBar(actions);
+    this.message = new RoomMessage(actions.message);
+    this.asking = h("div", { class: "asking" }, this.question.root, this.headcount.root, this.message.root);
+    this.bar = new RemoteBar(actions, this.message.opener);
     this.root = h("main", { class: "remote" }, this.pictures, this.asking, this.wait, this.onAir, this.bar.root);
     /** @type {MediaStreamTrack[]} */
     this.tracks = [];
@@ -99,8 +102,10 @@ export class Remote {
     attr(this.root, "data-muted", seat.muted ? "" : null);
     show(this.onAir, seat.called);
     text(this.onAir, seat.called ? t(seat.muted ? "remote.speaking_muted" : "remote.speaking") : "");
-    this.question.update(frame, seat, phaseOf(lesson, frame.inputs) === "live");
+    const isLive = phaseOf(lesson, frame.inputs) === "live";
+    this.question.update(frame, seat, isLive);
     this.headcount.update(frame, seat, this.question.root.hidden);
+    this.message.update(frame, isLive, this.question.root.hidden && this.headcount.root.hidden);
     this.bar.update(frame, seat);
   }
 
@@ -151,8 +156,8 @@ function age(media, slot) {
 
 /** The hand, the head count and the line, large. */
 class RemoteBar {
-  /** @param {RemoteActions} actions */
-  constructor(actions) {
+  /** @param {RemoteActions} actions @param {HTMLElement} message opens the messages */
+  constructor(actions, message) {
     this.actions = actions;
     /** @type {{present: number | null, expected: number | null}} */
     this.count = { present: null, expected: null };
@@ -170,7 +175,7 @@ class RemoteBar {
     this.root = h(
       "footer",
       { class: "bar" },
-      h("div", { class: "words" }, this.line, this.time),
+      h("div", { class: "words" }, h("div", {}, this.line, this.time), message),
       this.hand,
       h(
         "div",
