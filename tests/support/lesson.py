@@ -364,15 +364,19 @@ async def sound(page: Page) -> list[tuple[int, float]]:
 async def wait_called(
     host: Page, others: Sequence[Page], width: int
 ) -> AsyncIterator[dict[str, float]]:
-    """What is clicked inside calls on a room: how long after the press its picture, so wide, and
-    its voice reached host and others, in seconds; known on leaving."""
+    """What is clicked inside calls on a room: how long after the press its first picture, one so
+    wide, and its voice reached host and others, in seconds; known on leaving."""
     places = [(host, CALLED, 0), *((page, OTHER, 1) for page in others)]
     quiet = [(await sound(page))[slot][1] for page, _, slot in places]
     after: dict[str, float] = {}
     waiting = [
         asyncio.create_task(page.evaluate(f"(all) => witness.{what}(...all)", wanted))
         for (page, selector, slot), energy in zip(places, quiet, strict=True)
-        for what, wanted in (("wideAt", [selector, width]), ("louderAt", [slot, energy]))
+        for what, wanted in (
+            ("wideAt", [selector, 1]),
+            ("wideAt", [selector, width]),
+            ("louderAt", [slot, energy]),
+        )
     ]
     try:
         yield after
@@ -381,7 +385,8 @@ async def wait_called(
         for task in waiting:
             task.cancel()
     pressed = await host.evaluate("witness.clickedAt")
-    names = [f"{what} {n}" for n in range(len(places)) for what in ("picture", "voice")]
+    kinds = ("picture", "full picture", "voice")
+    names = [f"{kind} {n}" for n in range(len(places)) for kind in kinds]
     after |= {name: (at - pressed) / 1000 for name, at in zip(names, reached, strict=True)}
 
 
