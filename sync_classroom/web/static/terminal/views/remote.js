@@ -104,8 +104,9 @@ export class Remote {
     text(this.onAir, seat.called ? t(seat.muted ? "remote.speaking_muted" : "remote.speaking") : "");
     const isLive = phaseOf(lesson, frame.inputs) === "live";
     this.question.update(frame, seat, isLive);
-    this.headcount.update(frame, seat, this.question.root.hidden);
-    this.message.update(frame, isLive, this.question.root.hidden && this.headcount.root.hidden);
+    this.message.update(frame, isLive, this.question.root.hidden);
+    // Nobody must count pupils before he may say that the sound is gone.
+    this.headcount.update(frame, seat, this.question.root.hidden && this.message.root.hidden);
     this.bar.update(frame, seat);
   }
 
