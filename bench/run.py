@@ -52,7 +52,8 @@ BENCHES: Final = (
     Bench("bench.timetable.page", "the timetable's page of a full term, as the server renders it"),
     Bench("bench.timetable.province", "a whole province checked for clashes and warnings"),
     Bench("bench.evidence.audit", "a year's figures recomputed from a bundle alone"),
-    Bench("bench.evidence.dashboard", "a dashboard read from what is kept of the facts"),
+    Bench("bench.evidence.counting", "what a live lesson costs to keep counted"),
+    Bench("bench.evidence.dashboard", "a dashboard made of what is kept of the facts, as a page"),
 )
 ALONE: Final = (
     Bench("bench.relay.fanout", "the relay alone, with a profile if wanted"),
@@ -132,6 +133,7 @@ def main() -> int:
     print(f"\nall in {(time.monotonic() - started) / 60:.0f} minutes, {load()}")
     if arguments.markdown is not None:
         made_by = "python -m bench.run" + (" --quick" if arguments.quick else "")
+        made_by += f" --only {' '.join(arguments.only)}" if arguments.only else ""
         text = document(done, machine(), datetime.now(UTC), made_by)
         file = arguments.markdown
         file.write_text(between_marks(file.read_text("utf-8"), text), "utf-8")

@@ -49,8 +49,16 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
 fi
 
 # The fan-out in C is tested and fuzzed, too; to run, it is not needed.
-if [ "$want" != run ] && ! command -v cc >/dev/null 2>&1; then
-    apt_install gcc libc6-dev || say "cannot install here: gcc libc6-dev. The kernel is not built; its tests need it."
+if [ "$want" != run ]; then
+    compiler=""
+    command -v cc >/dev/null 2>&1 || compiler="gcc libc6-dev"
+    # Debian keeps Python's headers in a package of their own.
+    headers=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    [ -e "$headers/Python.h" ] || compiler="$compiler $(basename "$headers")-dev"
+    if [ -n "$compiler" ]; then
+        # shellcheck disable=SC2086 # a list of package names
+        apt_install $compiler || say "cannot install here: $compiler. The kernel is not built; its tests need it."
+    fi
 fi
 
 stamp="$venv/.stamp-$(cat requirements.lock pyproject.toml sync_classroom/relay/kernel* | cksum | tr ' ' '-')"
@@ -88,7 +96,6 @@ Gst.init(None)
 for name in ("nicesink", "x264enc", "avenc_aac", "rtmp2sink", "opusenc"): assert Gst.ElementFactory.find(name)' 2>/dev/null ||
     missing="$missing python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice"
 command -v whip-client >/dev/null 2>&1 || missing="$missing simple-whip-client"
-command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 command -v docker-compose >/dev/null 2>&1 || missing="$missing docker-compose"  # checks compose.yaml; no Docker
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of package names

@@ -42,21 +42,24 @@ from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
 from .coordinator.relay_process import RelayProcess
 from .coordinator.reports import ReportOptions, ReportService
+from .coordinator.retention import RetentionService
 from .coordinator.roster import NationalSource
 from .coordinator.runner import SWEEP_S
 from .coordinator.services import Services, ServiceSettings
+from .coordinator.terminal_journal import TerminalJournalService
 from .coordinator.throttle import Throttle
 from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError
+from .domain.retention import Retention
 from .domain.turn import Turn
 from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
 from .exchange.national_days import NationalTables
 from .exchange.sandbox import Sandbox
-from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder
+from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder, rare_collections
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .reports.worker import Renderer
@@ -108,6 +111,7 @@ class ServeSettings:
     metrics_token: str = ""
     record_lessons: bool = True
     reports: ReportOptions = field(default_factory=ReportOptions)
+    retention: Retention = field(default_factory=Retention)
     report_fonts: tuple[str, ...] = ()
     stop_relay: bool = False
     log_level: str = "info"
@@ -148,6 +152,7 @@ async def serve(
     stop = stop or asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
+        stack.enter_context(rare_collections())
         serving = await _open(stack, settings, clock)
         notifier = Notifier.of_process()
         if ready is not None:
@@ -200,9 +205,16 @@ async def _open(
     reports = report_service(
         settings, store, bus, booth, bundles, lease, place=coordinator, clock=clock
     )
-    services = _services(told, settings, store, bus, booth, hub, clock, bundles, reports)
+    retention = RetentionService(
+        store, lease, settings.retention, reports=reports.remove_before, clock=clock,
+        zone=ZoneInfo(settings.zone),
+    )  # fmt: skip
+    services = _services(
+        told, settings, store, bus, booth, hub, clock, bundles, reports, retention
+    )  # fmt: skip
     stack.callback(services.accounts.close)
-    await stack.enter_async_context(_tasks(_runs(booth, hub, lease, relay, reports)))
+    runs = _runs(booth, hub, lease, relay, reports)
+    await stack.enter_async_context(_tasks({**runs, "retention": retention.run}))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -310,9 +322,11 @@ def _services(
     clock: Callable[[], datetime],
     bundles: BundleService,
     reports: ReportService,
+    retention: RetentionService,
 ) -> Services:
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
+    journals = TerminalJournalService(store, bus, clock, throttle=throttle)
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
@@ -323,6 +337,7 @@ def _services(
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
+        journals=journals, retention=retention,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,

@@ -34,6 +34,7 @@ from .setting_values import (
     InvalidSettingError,
     check_address,
     check_control,
+    check_days,
     check_ips,
     check_targets,
     check_turn,
@@ -240,13 +241,45 @@ class RecordingSettings(Section):
 
     lessons: bool = Field(default=True, description="Record lessons unless their page says no.")
     folder: str = Field("", description="Folder of recordings; empty: data_dir/recordings.")
-    keep_days: int = Field(
-        180, ge=0, le=36500, description="Media are deleted after so many days; 0: never."
-    )
     min_free_mb: int = Field(
         2048, ge=0, le=1000000, description="Recording stops with less of the disk left, MB."
     )
     max_total_mb: int = Field(0, ge=0, description="Recording stops with more in all, MB; 0: any.")
+
+
+Days = Annotated[int, AfterValidator(check_days)]
+
+
+class RetentionSettings(Section):
+    """What is deleted in time; what figures rest on never is, and /settings/retention shows all."""
+
+    media_days: int = Field(
+        180, ge=0, le=36500, description="Recordings' media, days after the lesson; 0: never."
+    )
+    terminal_days: Days = Field(
+        365,
+        ge=0,
+        le=36500,
+        description="Terminals' own journals, self-checks, revoked devices, days; 0: never.",
+    )
+    notice_days: Days = Field(
+        365,
+        ge=0,
+        le=36500,
+        description="What classrooms and teachers were told of changes, days after; 0: never.",
+    )
+    access_log_days: Days = Field(
+        1095, ge=0, le=36500, description="Who looked at figures or took them, days; 0: never."
+    )
+    feed_days: Days = Field(
+        90,
+        ge=0,
+        le=36500,
+        description="Calendar feeds, days after they or their maker's account ended; 0: never.",
+    )
+    report_days: Days = Field(
+        365, ge=0, le=36500, description="Files of unpublished reports, days; 0: never."
+    )
 
 
 class ReportSettings(Section):
@@ -315,6 +348,7 @@ class Settings(BaseSettings):
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     reports: ReportSettings = Field(default_factory=ReportSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @classmethod

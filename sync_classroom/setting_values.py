@@ -8,11 +8,16 @@ from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .domain.terminal_journal import MAX_AGE
 from .domain.turn import MAX_URLS, TurnUrl
 
 #: Of the relay's control interface on TCP, which refuses a shorter one, too; and of a TURN server:
 #: a password shows a hash of the secret, and a short one can be guessed from it at leisure.
 MIN_SECRET_CHARACTERS: Final = 16
+
+
+#: Nothing but media is kept for less: a terminal's journal is taken for so long.
+MIN_DAYS: Final = MAX_AGE.days
 
 
 class InvalidSettingError(ValueError):
@@ -50,6 +55,16 @@ def check_targets(targets: dict[str, int]) -> dict[str, int]:
         if count < 0:
             raise InvalidSettingError("间数不能小于 0", "a number of rooms is 0 or more")
     return targets
+
+
+def check_days(days: int) -> int:
+    """Check how long something is kept and return it: 0 for ever, or at least `MIN_DAYS`."""
+    if 0 < days < MIN_DAYS:
+        raise InvalidSettingError(
+            f"应为 0（永久保存）或不小于 {MIN_DAYS} 天：终端在 {MIN_DAYS} 天内还会补发记录",
+            f"must be 0 (for ever) or {MIN_DAYS} or more: terminals may send for {MIN_DAYS} days",
+        )
+    return days
 
 
 def check_zone(text: str) -> str:

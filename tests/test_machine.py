@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.domain.problems import ProblemError
-from sync_classroom.machine import listen, load_tls, own_folder
+from sync_classroom.machine import (
+    NEW_OBJECTS,
+    known_id,
+    listen,
+    load_tls,
+    own_folder,
+    rare_collections,
+)
 
 
 def test_a_folder_keeps_its_coordinators_id_over_restarts(tmp_path: Path) -> None:
@@ -19,6 +27,12 @@ def test_a_folder_keeps_its_coordinators_id_over_restarts(tmp_path: Path) -> Non
         assert (caught.value.code, caught.value.field) == ("data_dir_in_use", "server.data_dir")
     with own_folder(tmp_path / "var") as second:
         assert second == first
+
+
+def test_the_id_of_a_folder_is_known_without_taking_it(tmp_path: Path) -> None:
+    assert known_id(tmp_path / "var") == ""
+    with own_folder(tmp_path / "var") as taken:
+        assert known_id(tmp_path / "var") == taken
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
@@ -43,3 +57,10 @@ def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProblemError) as caught:
         load_tls(tmp_path / "c.pem", tmp_path / "c.pem")
     assert caught.value.code == "tls_unusable"
+
+
+def test_the_collector_rests_while_served_and_is_then_as_it_was() -> None:
+    before = gc.get_threshold()
+    with rare_collections():
+        assert gc.get_threshold() == (NEW_OBJECTS, *before[1:])
+    assert gc.get_threshold() == before

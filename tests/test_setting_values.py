@@ -12,6 +12,7 @@ from sync_classroom.setting_values import (
     InvalidSettingError,
     check_address,
     check_control,
+    check_days,
     check_ips,
     check_zone,
 )
@@ -22,6 +23,8 @@ from sync_classroom.setting_values import (
     [
         (check_address, "[::]:8080", "8080"),
         (check_zone, "Asia/Shanghai", "Beijing"),
+        (check_days, 60, 59),
+        (check_days, 0, 1),
         (check_ips, ["192.0.2.1", "2001:db8::1"], ["relay.example"]),
         (check_control, "https://relay.example:8091", "http://relay.example:8091"),
     ],

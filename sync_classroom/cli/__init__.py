@@ -31,6 +31,7 @@ MODULES: Final = {
     "lesson": "plan",
     "relay": "relay",
     "report": "report",
+    "retention": "retention",
     "serve": "serve",
     "simulate": "simulate",
     "terminal": "people",

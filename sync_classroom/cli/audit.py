@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ..domain.coverage import Coverage, summarise
-from ..domain.evidence import Evidence
+from ..domain.evidence import Evidence, SeatKey
+from ..domain.facts import Fact, TerminalJournal
 from ..domain.problems import ProblemError
+from ..domain.second_opinion import Notes, SecondOpinions, Verdict, opinions_of
 from ..domain.snapshot import Difference, differences
+from ..domain.terminal_journal import SealCheck
 from ..exchange.bundle_files import Bundle, open_bundle
 from .figures import cell, measure_name
 from .language import say
@@ -57,27 +62,34 @@ def audit(bundle: Path, first: datetime | None, last: datetime | None, form: str
             value=end,
         )
     with open_bundle(bundle) as opened:
-        coverage, found = _recompute(opened, begin, end)
+        coverage, second, found = _recompute(opened, begin, end)
     if form == "json":
         verified = {
             "manifest": _word(opened.stated, found, "sha256."),
             "snapshot": _word(opened.snapshot, found, "snapshot"),
             "differences": [d.to_dict() for d in found],
         }
-        report = {**coverage.to_dict(), "verification": verified}
+        report = {
+            **coverage.to_dict(),
+            "second_opinion": second and second.to_dict(),
+            "verification": verified,
+        }
         click.echo(json.dumps(report, ensure_ascii=False, indent=1, sort_keys=True))
     else:
-        _print(opened, coverage, found)
+        _print(opened, coverage, second, found)
     sys.exit(1 if found else 0)
 
 
 def _recompute(
     bundle: Bundle, first: date | None, last: date | None
-) -> tuple[Coverage, list[Difference]]:
-    """The figures asked for, and all that differs from what was published."""
-    evidence = Evidence.of(bundle.facts(), bundle.rules)
+) -> tuple[Coverage, SecondOpinions | None, list[Difference]]:
+    """The figures asked for, what terminals say of them, and all that differs."""
+    seals = SealCheck()
+    evidence = Evidence.of(_noticing(bundle.facts(), seals), bundle.rules)
     coverage = summarise(bundle.plan, evidence, rules=bundle.rules, first=first, last=last)
+    second = second_opinions(bundle, evidence, seals, coverage)
     found = list(bundle.tampered())
+    found += [Difference(f"terminal_journals.{j}", "sealed", "differs") for j in seals.broken]
     snapshot = bundle.snapshot
     if snapshot is not None:
         # What was published is compared over its own period, whichever is printed.
@@ -89,7 +101,53 @@ def _recompute(
             Difference(f"snapshot.{d.path}", d.published, d.found)
             for d in differences(snapshot.figures, json.loads(json.dumps(own.to_dict())))
         ]
-    return coverage, found
+    return coverage, second, found
+
+
+def _noticing(facts: Iterator[Fact], seals: SealCheck) -> Iterator[Fact]:
+    for fact in facts:
+        if isinstance(fact, TerminalJournal):
+            seals.seal(fact)
+        yield fact
+
+
+def second_opinions(
+    bundle: Bundle, evidence: Evidence, seals: SealCheck, coverage: Coverage
+) -> SecondOpinions | None:
+    """What the terminals of the bundle say, held against seals and relay; None if they are silent.
+
+    Of the period's seats; samples are read once, and none of them is kept.
+    """
+    samples = bundle.samples()
+    if samples is None:
+        return None
+    notes: dict[SeatKey, Notes] = {}
+    for journal, group in groupby(samples, lambda s: s.journal):
+        some = list(group)
+        seals.check(journal, some)
+        for sample in some:
+            notes.setdefault((sample.occurrence, sample.seat), Notes()).add(sample)
+    lessons = dict.fromkeys(s.occurrence.id for s in coverage.seats)
+    plan = bundle.plan.occurrences
+    return SecondOpinions(
+        opinions_of((plan[o] for o in lessons), evidence, notes), seals.sealed, len(seals.absent)
+    )
+
+
+def _said(second: SecondOpinions | None) -> str:
+    """One sentence about what terminals say."""
+    if second is None:
+        return say("第二意见：包内没有终端日志", "Second opinion: no terminals' journals in it")
+    counts = second.counts
+    return say(
+        f"第二意见（终端日志）：{len(second.opinions)} 个听讲席，一致 {counts[Verdict.AGREES]}，"
+        f"终端较少 {counts[Verdict.LESS]}，终端较多 {counts[Verdict.MORE]}；"
+        f"封条核对 {second.sealed} 份，已删除 {second.absent} 份",
+        f"Second opinion (terminals' journals): {len(second.opinions)} seats,"
+        f" {counts[Verdict.AGREES]} agree, {counts[Verdict.LESS]} saw less,"
+        f" {counts[Verdict.MORE]} saw more; {second.sealed} journals as sealed,"
+        f" {second.absent} deleted",
+    )
 
 
 def _word(there: object, found: list[Difference], prefix: str) -> str:
@@ -121,7 +179,9 @@ _MEASURES: Final = (
 )
 
 
-def _print(bundle: Bundle, coverage: Coverage, found: list[Difference]) -> None:
+def _print(
+    bundle: Bundle, coverage: Coverage, second: SecondOpinions | None, found: list[Difference]
+) -> None:
     console = Console()
     figures = coverage.to_dict()
     period = figures["period"]
@@ -134,6 +194,7 @@ def _print(bundle: Bundle, coverage: Coverage, found: list[Difference]) -> None:
     console.print(
         say(f"规则：{rules.name} {rules.version}", f"Rules: {rules.name} {rules.version}")
     )
+    console.print(_said(second), highlight=False)
     checked = [
         (say("文件校验", "Hashes"), _word(bundle.stated, found, "sha256.")),
         (say("已发布数字", "Published figures"), _word(bundle.snapshot, found, "snapshot")),

@@ -72,6 +72,8 @@ def coverage(
 def verify(obj: Any, first: datetime | None, last: datetime | None, form: str) -> None:
     """Recompute every figure from raw facts and compare with what is kept; follow the facts' chain.
 
+    Terminals' own journals are held against their seals, and the second opinions against both.
+
     Exit code 0: all equal; 1: something differs, and what.
     """
 
@@ -81,6 +83,7 @@ def verify(obj: Any, first: datetime | None, last: datetime | None, form: str) -
             found: list[Difference] = []
             for begin, end in await _pieces(services, first, last):
                 found += await services.coverage.verify(begin, end)
+                found += await services.journals.verify(begin, end)
             return found, await services.coverage.verify_chain()
 
     found, broken = asyncio.run(work())

@@ -38,6 +38,8 @@ from .turn_probe import probe
 
 #: A term of evidence and a day of journal fit into this with room to spare.
 MIN_FREE_BYTES: Final = 2 * 1024**3
+# Lessons that cannot be counted; more have the same cause.
+ASIDE_SHOWN: Final = 5
 
 
 class Level(StrEnum):
@@ -111,18 +113,18 @@ def _recordings(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             f"录像已停止：{folder} 只剩 {sizes[1]}，少于 recording.min_free_mb"
             f"（{recording.min_free_mb} MB）。上课和证据不受影响。请清理磁盘，或减少"
-            " recording.keep_days。",
+            " retention.media_days。",
             f"Nothing is recorded: {folder} has {sizes[1]} left, less than recording.min_free_mb"
             f" ({recording.min_free_mb} MB). Lessons and evidence go on. Make room, or lower"
-            " recording.keep_days.",
+            " retention.media_days.",
         )
     elif recording.max_total_mb and used > recording.max_total_mb * 1_000_000:
         yield Finding(
             Level.WARN,
             f"录像已停止：{folder} 已用 {sizes[0]}，超过 recording.max_total_mb"
-            f"（{recording.max_total_mb} MB）。请提高它，或减少 recording.keep_days。",
+            f"（{recording.max_total_mb} MB）。请提高它，或减少 retention.media_days。",
             f"Nothing is recorded: {folder} takes {sizes[0]}, more than recording.max_total_mb"
-            f" ({recording.max_total_mb} MB). Raise it, or lower recording.keep_days.",
+            f" ({recording.max_total_mb} MB). Raise it, or lower retention.media_days.",
         )
     else:
         yield Finding(
@@ -238,6 +240,7 @@ async def _store_findings(settings: Settings) -> list[Finding]:
     try:
         roster = await store.load_roster()
         users = await store.users()
+        aside = await store.lessons_aside(ASIDE_SHOWN)
     finally:
         await store.close()
     findings = [Finding(Level.OK, "数据库可用", "The database answers")]
@@ -264,6 +267,17 @@ async def _store_findings(settings: Settings) -> list[Finding]:
                 " start; or run `sync-classroom user add`.",
             )
         )
+    findings += [
+        Finding(
+            Level.FAIL,
+            f"课次 {each.occurrence} 的记录无法计算，不在覆盖数字里（{each.error}）。"
+            "每 10 分钟自动重试；请把这一行交给维护人员。",
+            f"The records of lesson {each.occurrence} cannot be counted and are not in the figures"
+            f" ({each.error}). It is tried again every 10 minutes; give this line to whoever"
+            " maintains the program.",
+        )
+        for each in aside
+    ]
     return findings
 
 

@@ -10,7 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from ..app import DATABASE_URL, ServeSettings, bundle_service, relay_client, utc_now
+from ..app import (
+    DATABASE_URL,
+    ServeSettings,
+    bundle_service,
+    relay_client,
+    report_service,
+    utc_now,
+)
 from ..coordinator.accounts import AccountService
 from ..coordinator.booth import build_booth
 from ..coordinator.bundles import BundleService
@@ -23,12 +30,15 @@ from ..coordinator.lease import LeaseKeeper
 from ..coordinator.lessons import LessonService
 from ..coordinator.local_bus import LocalBus
 from ..coordinator.ports import Bus, Store
+from ..coordinator.retention import RetentionService
 from ..coordinator.roster import RosterService
 from ..coordinator.services import Clock
+from ..coordinator.terminal_journal import TerminalJournalService
 from ..coordinator.throttle import Throttle
 from ..coordinator.tokens import TokenMinter
+from ..machine import known_id
 from ..store.bus import open_redis_bus
-from ..store.database import open_store
+from ..store.database import Database, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class Offline:
     accounts: AccountService
     enrolment: EnrolmentService
     bundles: BundleService
+    journals: TerminalJournalService
+    retention: RetentionService
     clock: Clock
     zone: ZoneInfo
 
@@ -58,42 +70,60 @@ async def open_offline(settings: ServeSettings) -> AsyncIterator[Offline]:
         if settings.redis_url:
             bus = await open_redis_bus(settings.redis_url, LocalBus())
         try:
-            hub = TerminalHub(bus, store, utc_now)
-            zone = ZoneInfo(settings.zone)
-            booth = await build_booth(
-                store,
-                bus,
-                relay_client(settings),
-                LeaseKeeper(store, "console"),
-                hub,
-                TokenMinter(settings.data_dir / "token.jwk"),
-                clock=utc_now,
-                zone=zone,
-                rules=settings.rules,
-                relay_id=settings.relay.relay,
-                relay_url="",
-                setup_gap_s=settings.setup_gap_s,
-                national=settings.national,
-            )
             throttle = Throttle()
             accounts = AccountService(store, utc_now, throttle=throttle)
             try:
-                yield Offline(
-                    store,
-                    booth.roster,
-                    CalendarService(store, booth.roster, utc_now),
-                    booth.lessons,
-                    booth.evidence,
-                    booth.coverage,
-                    accounts,
-                    EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
-                    bundle_service(store, booth, utc_now, zone),
-                    utc_now,
-                    zone,
-                )
+                yield await _services(settings, store, bus, accounts, throttle)
             finally:
                 accounts.close()
         finally:
             await bus.close()
     finally:
         await store.close()
+
+
+async def _services(
+    settings: ServeSettings, store: Database, bus: Bus, accounts: AccountService, throttle: Throttle
+) -> Offline:
+    hub = TerminalHub(bus, store, utc_now)
+    zone = ZoneInfo(settings.zone)
+    lease = LeaseKeeper(store, "console")
+    booth = await build_booth(
+        store,
+        bus,
+        relay_client(settings),
+        lease,
+        hub,
+        TokenMinter(settings.data_dir / "token.jwk"),
+        clock=utc_now,
+        zone=zone,
+        rules=settings.rules,
+        relay_id=settings.relay.relay,
+        relay_url="",
+        setup_gap_s=settings.setup_gap_s,
+        national=settings.national,
+    )
+    bundles = bundle_service(store, booth, utc_now, zone)
+    # The files of reports are those of the server that has this folder.
+    place = known_id(settings.data_dir) or "console"
+    reports = report_service(
+        settings, store, bus, booth, bundles, lease, place=place, clock=utc_now
+    )
+    return Offline(
+        store,
+        booth.roster,
+        CalendarService(store, booth.roster, utc_now),
+        booth.lessons,
+        booth.evidence,
+        booth.coverage,
+        accounts,
+        EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
+        bundles,
+        TerminalJournalService(store, bus, utc_now, throttle=throttle),
+        RetentionService(
+            store, lease, settings.retention, reports=reports.remove_before, clock=utc_now,
+            zone=zone,
+        ),
+        utc_now,
+        zone,
+    )  # fmt: skip

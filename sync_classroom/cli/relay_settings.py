@@ -42,7 +42,7 @@ def relay_settings(settings: Settings) -> RelaySettings:
         recording_dir=recordings_folder(settings),
         recording_min_free_mb=recording.min_free_mb,
         recording_max_mb=recording.max_total_mb,
-        recording_keep_days=recording.keep_days,
+        recording_keep_days=settings.retention.media_days,
     )
 
 

@@ -17,6 +17,7 @@ from ..domain.lesson import LessonRules
 from ..domain.national_days import parse_national_days
 from ..domain.problems import ProblemError
 from ..domain.report import Target
+from ..domain.retention import Retention
 from ..domain.roster import NationalDay
 from ..exchange.national_days import NationalTables
 from .relay_settings import ingest_sources, relay_settings
@@ -54,6 +55,7 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         trusted_proxies=tuple(settings.server.trusted_proxies),
         record_lessons=settings.recording.lessons,
         reports=report_options(settings),
+        retention=Retention(**settings.retention.model_dump()),
         report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
         log_level=settings.log.level,
@@ -89,6 +91,7 @@ def report_options(settings: Settings) -> ReportOptions:
     return ReportOptions(
         programme=settings.programme.name,
         keep=settings.reports.keep,
+        keep_days=settings.retention.report_days,
         scheduled=None if scheduled == "none" else scheduled,
         targets=tuple(
             Target(date.fromisoformat(day), count)

@@ -212,6 +212,8 @@ async def write_term(
         await store.save_runs(day.runs)
         if day.facts:
             count += await store.append_facts(day.facts, received_at=day.received_at)
+        if day.noted:
+            await store.append_samples(day.noted, received_at=day.received_at)
         tell(day, count)
     return count
 

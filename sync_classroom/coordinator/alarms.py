@@ -8,7 +8,7 @@ ring together: at a bell hundreds of lessons are due in the same second, and are
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 
 from apscheduler.jobstores.base import JobLookupError
@@ -120,6 +120,13 @@ class Alarms:
             del self._set[name]
         if names:
             await self._ring(names)
+
+
+def next_clock(clock: time, now: datetime, zone: tzinfo) -> datetime:
+    """The next instant after `now` at which it is this clock time in the zone."""
+    civil = now.astimezone(zone)
+    at = datetime.combine(civil.date(), clock, zone)
+    return at if at > civil else at + timedelta(days=1)
 
 
 def _job(at: datetime) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -23,8 +24,10 @@ from ..domain.problems import ProblemError
 from ..domain.publications import Basis, basis_of
 from ..domain.rules import Rules
 from ..domain.snapshot import SNAPSHOT_SCHEMA
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Plan
-from .evidence import LESSONS_AT_ONCE, MARGIN, EvidenceStore
+from .evidence import EvidenceStore
+from .reading import LESSONS_AT_ONCE, read_facts, read_plan
 from .report_ports import BundleSink, OpenBundle
 from .roster import RosterService
 from .services import Clock
@@ -32,7 +35,7 @@ from .services import Clock
 Progress = Callable[[float], Awaitable[None]]
 """Told how much is read, 0…1."""
 
-_DAY: Final = timedelta(days=1)
+SEAL: Final = "terminal_journal"
 
 
 async def unheard(share: float) -> None:
@@ -70,7 +73,9 @@ class Gathered:
     def basis(self, coverage: Coverage) -> Basis:
         """What these figures rest on."""
         vouched = {str(a.id): f"{a.by}: {a.reason}" for a in self.adjustments}
-        return basis_of(coverage.to_dict(), self.plan, self.facts, vouched)
+        # Seals of terminals' journals prove nothing that is counted, so they explain no difference.
+        counted = {kind: n for kind, n in self.facts.items() if kind != SEAL}
+        return basis_of(coverage.to_dict(), self.plan, counted, vouched)
 
 
 class BundleService:
@@ -146,6 +151,7 @@ class BundleService:
         await asyncio.to_thread(sink.whole, RULES, rules)
         with sink.open_facts() as add:
             await self._read(gathered, add, progress)
+        await self._terminals(sink, gathered)
         gathered.sha256 = {name: sink.hashes[name] for name in (FACTS, PLAN, RULES)}
         coverage = None
         if snapshot:
@@ -157,12 +163,7 @@ class BundleService:
 
     async def _begin(self, first: date, last: date, rules: tuple[Rules, ...] | None) -> Gathered:
         cut_off = self._clock().astimezone(self.zone).replace(microsecond=0)
-        # A minute of a room is credited to the first of the lessons that share it: the neighbours'
-        # days belong to the evidence.
-        occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
-        begins, ends = self._bounds(first, last)
-        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
-        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
+        plan = await read_plan(self._store, self._roster.current(), first, last, self.zone)
         chosen = rules or (await self._rules(),)
         evidence = [Evidence(r) for r in chosen]
         return Gathered(plan, evidence, chosen, first, last, cut_off, await self._chain())
@@ -174,25 +175,25 @@ class BundleService:
         progress: Progress,
     ) -> None:
         """Fold every fact in, and write it where `add` says."""
-        lessons = list(gathered.plan.occurrences.values())
-        inside = {o.id for o in lessons if gathered.first <= o.date <= gathered.last}
-        for start in range(0, len(lessons), LESSONS_AT_ONCE):
-            few = [o.id for o in lessons[start : start + LESSONS_AT_ONCE]]
-            facts = await self._store.facts_of(few)
+        first, last = gathered.first, gathered.last
+        inside = {o.id for o in gathered.plan.occurrences.values() if first <= o.date <= last}
+        async for share, facts in read_facts(self._store, gathered.plan, first, last, self.zone):
             await asyncio.to_thread(_take, gathered, facts, add, inside)
-            await progress((start + len(few)) / len(lessons))
-        pushed = await self._store.push_facts(list(gathered.plan.pushes))
-        await asyncio.to_thread(_take, gathered, pushed, add, inside)
-        if lessons:
-            gaps = await self._store.gaps_between(*self._bounds(gathered.first, gathered.last))
-            await asyncio.to_thread(_take, gathered, gaps, add, inside)
+            await progress(share)
 
-    def _bounds(self, first: date, last: date) -> tuple[datetime, datetime]:
-        """The instants of a period with its neighbouring days."""
-        return (
-            datetime.combine(first - MARGIN, time(), self.zone),
-            datetime.combine(last + MARGIN + _DAY, time(), self.zone),
-        )
+    async def _terminals(self, sink: BundleSink, gathered: Gathered) -> None:
+        """Write what terminals noted, if anything; figures and their hashes know nothing of it."""
+        lessons = [o.id for o in gathered.plan.occurrences.values()]
+        with ExitStack() as stack:
+            add: Callable[[Iterable[TerminalSample]], int] | None = None
+            for start in range(0, len(lessons), LESSONS_AT_ONCE):
+                samples = await self._store.samples_of(lessons[start : start + LESSONS_AT_ONCE])
+                if not samples:
+                    continue
+                add = add or stack.enter_context(sink.open_terminals())
+                # An auditor checks a journal when its last line is read, and keeps none.
+                by_journal = sorted(samples, key=lambda s: (s.journal, s.from_at, s.id))
+                await asyncio.to_thread(add, by_journal)
 
 
 def _take(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,6 @@ from ..domain.accounts import AccessEntry
 from ..domain.chain import FIRST_HEAD, ChainLink, chained
 from ..domain.coverage import CoverageFigures, assemble
 from ..domain.crediting import MAY_CHANGE, SeatState
-from ..domain.evidence import Evidence
 from ..domain.facts import (
     Adjustment,
     Fact,
@@ -30,15 +30,14 @@ from ..domain.facts import (
     PushProgress,
 )
 from ..domain.ids import ClassroomId, FactId, OccurrenceId, SchoolId, SeatId
-from ..domain.judging import Rolled
-from ..domain.modes import pushes_of
+from ..domain.judging import LessonAside, Rolled
+from ..domain.modes import PushReach, pushes_of
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.programme import Programme
-from ..domain.rollup import Groups, SeatResult, groups_of, result_of
+from ..domain.rollup import Groups, SeatResult, Tally, groups_of, place_of, result_of
 from ..domain.roster import Roster
 from ..domain.rules import Rules, RulesVersion
 from ..domain.snapshot import Difference, every_difference
-from ..domain.timetable import Push
 from .coverage_problems import unknown_rule
 from .evidence import EvidenceService
 from .evidence_ports import (
@@ -61,6 +60,8 @@ MAX_DAYS: Final = 1100
 MAX_REASON: Final = 500
 MAX_SEATS: Final = 1000
 MAX_FACTS: Final = 1000
+# Nobody puts more right at once; more would be one cause.
+MAX_ASIDE: Final = 100
 # Kinds that may be posted; media is the relay's to say, and whoever vouches gives a reason.
 POSTABLE: Final = (ParticipantMedia, Headcount, Interaction, PushProgress)
 # Named by the version itself.
@@ -133,41 +134,23 @@ class CoverageService:
         rolled = await self._store.rolled(first, last)
         roster = self._roster.current()
         in_force = await self._version(rolled.rules)
-        orders, evidence = await self._pushed(first, last, in_force.rules)
-        work = partial(assembled, rolled, roster, first, last, in_force.rules, orders, evidence)
-        return await asyncio.to_thread(work)
-
-    async def _pushed(
-        self, first: date, last: date, rules: Rules
-    ) -> tuple[Sequence[Push], Evidence]:
-        """The push orders given on these days, and how far they got."""
         begins, ends = (
             datetime.combine(day, time(), self._zone) for day in (first, last + timedelta(days=1))
         )
-        orders = await self._store.pushes_between(begins, ends)
-        facts = await self._store.push_facts([o.id for o in orders])
-        return orders, await asyncio.to_thread(Evidence.of, facts, rules)
+        reach = await self._store.push_reach(begins, ends)
+        work = partial(assembled, rolled, roster, first, last, in_force.rules, reach)
+        return await asyncio.to_thread(work)
 
     async def report(self, first: date, last: date) -> dict[str, Any]:
         """The figures and every seat, as `sync-classroom audit --format json` prints them."""
         figures = await self.figures(first, last)
-        seats = [
-            {
-                "seat": s.seat,
-                "occurrence": s.occurrence,
-                "state": s.state.value,
-                "credited_s": s.credited_s,
-                "window_s": s.window_s,
-                "host_s": s.host_s,
-            }
-            for s in await self._all_seats(first, last)
-        ]
-        return {**figures.to_dict(), "seats": seats}
+        seats = await self._all_seats(first, last)
+        return {**figures.to_dict(), "seats": [s.to_dict() for s in seats]}
 
     async def _all_seats(self, first: date, last: date) -> list[SeatResult]:
         found: list[SeatResult] = []
         while True:
-            page = await self.seats(first, last, after=found[-1] if found else None)
+            page = await self.seats(first, last, after=place_of(found[-1]) if found else None)
             found += page
             if len(page) < MAX_SEATS:
                 return found
@@ -179,6 +162,10 @@ class CoverageService:
     async def waiting(self) -> int:
         """How many lessons are to be counted again; their latest facts are not in the figures."""
         return await self._store.stale_count()
+
+    async def aside(self) -> Sequence[LessonAside]:
+        """Lessons that cannot be counted and are tried again; at most `MAX_ASIDE`."""
+        return await self._store.lessons_aside(MAX_ASIDE)
 
     async def settle(self) -> int:
         """Count everything that waits now, for a command; a coordinator does so by itself."""
@@ -193,12 +180,12 @@ class CoverageService:
         classroom: ClassroomId | None = None,
         state: SeatState | None = None,
         limit: int = MAX_SEATS,
-        after: SeatResult | None = None,
+        after: tuple[date, OccurrenceId, SeatId] | None = None,
         newest: bool = False,
         without: Collection[OccurrenceId] = (),
         skip: int = 0,
     ) -> Sequence[SeatResult]:
-        """Single seats by date, lesson and seat, at most `limit` from `after` the last one seen.
+        """Single seats by date, lesson and seat, at most `limit` from after the place named.
 
         `newest`: the latest day first; `skip` so many. `without` the seats of these lessons.
         """
@@ -209,12 +196,24 @@ class CoverageService:
             school=school,
             classroom=classroom,
             states=() if state is None else (state,),
-            after=None if after is None else (after.date, after.occurrence, after.seat),
+            after=after,
             newest=newest,
             without=without,
             skip=skip,
             limit=max(1, min(limit, MAX_SEATS)),
         )
+
+    async def weeks_of_place(
+        self,
+        first: date,
+        last: date,
+        *,
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+    ) -> Mapping[str, Tally]:
+        """The sums of one school or one classroom by ISO week; its pupils are left at 0."""
+        check_period(first, last, MAX_DAYS)
+        return await self._store.weeks_of_place(first, last, school=school, classroom=classroom)
 
     async def pending(self, first: date, last: date) -> tuple[SeatResult, ...]:
         """Due seats of lessons that are not over, which the figures count as not held so far."""
@@ -457,12 +456,11 @@ def assembled(
     first: date,
     last: date,
     rules: Rules,
-    orders: Sequence[Push] = (),
-    pushed: Evidence | None = None,
+    pushed: Mapping[SchoolId, PushReach] = MappingProxyType({}),
 ) -> CoverageFigures:
-    """The figures that a period's kept sums and its push orders come to."""
+    """The figures that a period's kept sums and how far its push orders got come to."""
     inside = Programme(roster, first, last)
-    push = pushes_of(orders, pushed or Evidence(rules), inside.schools)
+    push = pushes_of(pushed, inside.schools)
     return assemble(rolled.groups, inside, rules, rolled.meetings, push)
 
 

@@ -148,9 +148,11 @@ def draft_overtaken(late: Sequence[str]) -> ProblemError:
     return ProblemError(
         "draft_overtaken",
         f"草稿改动的课次 {named}{f' 等 {len(late)} 节' if more > 0 else ''}"
-        "的时间已到，不能再发布。请撤销、改期或取消这些课后再发布。",
+        "的时间已到，不能再发布。请在发布窗口中去掉来不及的改动（drop_overtaken），其余照常发布；"
+        "也可以撤销、改期或取消这些课。",
         f"The time of {len(late)} lesson(s) the draft changes has come ({', '.join(late[:_NAMED])}"
-        f"{', …' if more > 0 else ''}). Undo, move or cancel them, then publish.",
+        f"{', …' if more > 0 else ''}). Take what is too late out of the draft"
+        " (drop_overtaken) and publish the rest, or undo, move or cancel these lessons.",
         kind=ProblemKind.CONFLICT,
         value=list(late[:_LISTED]),
     )

@@ -2,6 +2,10 @@
 
 Drafts are kept in memory and brought up to date from the store at every call, so it does not matter
 which coordinator an edit came through. The store decides who was first.
+
+What is kept is a value (`DraftState`). An act makes the next in a thread, as a whole term is too
+much work for the loop that carries live lessons, and puts it in its place when it is complete.
+Whoever reads a view of an earlier one keeps it as it was.
 """
 
 from __future__ import annotations
@@ -10,8 +14,10 @@ import asyncio
 import base64
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
@@ -21,13 +27,13 @@ import structlog
 from ..domain.bookable import text_of
 from ..domain.bookings import Clash
 from ..domain.conflicts import ClashError
-from ..domain.draft_acts import ActKind, DraftAct, in_the_way
-from ..domain.edit import EditDesk, decide_all
+from ..domain.draft_acts import ActKind, in_the_way
+from ..domain.edit import Decision, EditDesk, decide_all
 from ..domain.edit_files import name_of
-from ..domain.edits import Command
+from ..domain.edits import Command, DropOvertaken
 from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.plan_change import Edition, PlanMovedOnError, Version
-from ..domain.plan_diff import DiffEntry, to_dict
+from ..domain.plan_diff import DiffEntry, kept
 from ..domain.problems import ProblemError
 from ..domain.roster import Term
 from ..domain.series import Series
@@ -104,6 +110,21 @@ class DraftService:
             state = await self._current(term)
             return await asyncio.to_thread(state.view)
 
+    async def too_late(self, view: DraftView) -> Decision:
+        """What `DropOvertaken` would take out of a draft: what has come too late to be published.
+
+        `before` is what the draft has, `after` what would be left of it.
+        """
+        desk = self._desk(view, by="")
+        return await asyncio.to_thread(decide_all, (DropOvertaken(),), view.copy, desk)
+
+    async def answered(self, term: TermId, key: str) -> EditAnswer | None:
+        """What the act with this key left, or None if there was none."""
+        async with self._lock(term):
+            state = await self._current(term)
+            done = await self._store.draft_act(term, key)
+            return None if done is None else await asyncio.to_thread(answer_of, state, done.seq)
+
     async def edit(
         self, term: TermId, command: Command | Sequence[Command], *, seen: int, actor: str, key: str
     ) -> EditAnswer:
@@ -119,7 +140,7 @@ class DraftService:
                 state = await self._current(term)
                 done = await self._store.draft_act(term, key)
                 if done is not None:
-                    return self._answer(state, done.seq)
+                    return await asyncio.to_thread(answer_of, state, done.seq)
                 try:
                     step = await self._decided(state, commands, actor=actor, key=key)
                 except ProblemError:
@@ -131,9 +152,8 @@ class DraftService:
                 await self._refuse_unseen(state, seen, step.after, actor)
                 revision = await self._store.add_step(term, step, revision=state.revision)
                 if revision is not None:
-                    state.take(step, revision)
-                    await self._tell(state)
-                    return self._answer(state, step.seq)
+                    await self._tell(term, revision)
+                    return await self._keep(partial(state.taken, step, revision), step.seq)
         raise plan_busy()
 
     async def undo(self, term: TermId, *, seen: int, actor: str, key: str) -> EditAnswer:
@@ -152,14 +172,13 @@ class DraftService:
                 if await self._store.draft_act(term, key) is not None:
                     return EditAnswer(state.revision, None)
                 await self._refuse_unless_all_seen(state, seen)
+                touched = await asyncio.to_thread(state.touched)
                 revision = await self._store.empty_draft(
-                    term, state.touched(), revision=state.revision, by=actor, at=self._clock(),
-                    key=key,
-                )  # fmt: skip
+                    term, touched, revision=state.revision, by=actor, at=self._clock(), key=key
+                )
                 if revision is not None:
-                    state.empty(revision)
-                    await self._tell(state)
-                    return EditAnswer(revision, None)
+                    await self._tell(term, revision)
+                    return await self._keep(partial(state.emptied, revision), None)
         raise plan_busy()
 
     async def publish(self, term: TermId, *, seen: int, note: str, actor: str, key: str) -> Version:
@@ -181,7 +200,7 @@ class DraftService:
                     version = await self._published(state, note=text, actor=actor, key=key)
                 except PlanMovedOnError:
                     continue
-                await self._tell(await self._current(term))
+                await self._tell(term, (await self._current(term)).revision)
                 return version
         raise plan_busy()
 
@@ -196,21 +215,37 @@ class DraftService:
         known = roster.terms.get(term)
         if known is None:
             raise unknown_term(term)
-        # Not kept until it is whole: what fails or is cancelled halfway is built anew.
-        state = self._states.pop(term, None)
+        state = self._states.get(term)
         # Other days are other lessons: read them all again.
         if state is None or (state.term.first_day, state.term.last_day) != (
             known.first_day, known.last_day,
         ):  # fmt: skip
             state = await self._built(known)
         else:
-            await self._caught_up(state)
+            state = await self._caught_up(state)
         if state.roster is not roster and state.roster != roster:
-            await asyncio.to_thread(state.use_roster, roster)
-        self._states[term] = state
+            state = await asyncio.to_thread(state.with_roster, roster)
+        self._put(state)
+        return state
+
+    def _put(self, state: DraftState) -> None:
+        """From now on this is the draft."""
+        self._states[state.term.id] = state
+        self._states.move_to_end(state.term.id)
         if len(self._states) > MAX_DRAFTS:
             self._states.popitem(last=False)
-        return state
+
+    async def _keep(self, act: Callable[[], DraftState], seq: int | None) -> EditAnswer:
+        """Do what the store has taken, and say what it left. Cancelled, the store is asked again
+        at the next call."""
+
+        def work() -> tuple[DraftState, EditAnswer]:
+            after = act()
+            return after, answer_of(after, seq)
+
+        state, answer = await asyncio.to_thread(work)
+        self._put(state)
+        return answer
 
     async def _built(self, term: Term) -> DraftState:
         # Steps first: if the plan changes in between, they are found not to fit and caught up with.
@@ -225,33 +260,32 @@ class DraftService:
             steps,
             gap_s=self._writer.gap_s,
         )
-        await self._caught_up(state)
-        return state
+        return await self._caught_up(state)
 
-    async def _caught_up(self, state: DraftState) -> None:
+    async def _caught_up(self, state: DraftState) -> DraftState:
         revision, position = await self._store.draft_head(state.term.id)
         if revision != state.revision:
-            await self._replay(state)
+            state = await self._replayed(state)
         if position != state.position:
             changed = await self._store.term_plan_since(state.term, state.position)
             if changed is not None:
-                await asyncio.to_thread(state.rebase, changed)
+                state = await asyncio.to_thread(state.rebased, changed)
+        return state
 
-    async def _replay(self, state: DraftState) -> None:
+    async def _replayed(self, state: DraftState) -> DraftState:
         """Do here what was done elsewhere; from the start if that is not known any more."""
         acts = await self._store.draft_acts(state.term.id, after=state.revision)
         made = {a.seq for a in acts if a.kind is ActKind.EDIT and a.seq is not None}
         revision, fresh = await self._store.draft_steps(state.term.id, only=made)
         steps = {s.seq: s for s in fresh}
         if acts and acts[0].revision == state.revision + 1 and acts[-1].revision == revision:
-            await asyncio.to_thread(_replayed, state, acts, steps)
-            return
+            return await asyncio.to_thread(state.replayed, acts, steps)
         revision, every = await self._store.draft_steps(state.term.id)
-        await asyncio.to_thread(_restarted, state, revision, every)
+        return await asyncio.to_thread(state.restarted, every, revision)
 
-    async def _tell(self, state: DraftState) -> None:
+    async def _tell(self, term: TermId, revision: int) -> None:
         """Whoever has the draft open looks again."""
-        message = {"type": "changed", "term": state.term.id, "revision": state.revision}
+        message = {"type": "changed", "term": term, "revision": revision}
         await self._bus.publish(CHANNEL, message)
 
     # ------------------------------------------------------------------ deciding
@@ -259,11 +293,7 @@ class DraftService:
     async def _decided(
         self, state: DraftState, commands: Sequence[Command], *, actor: str, key: str
     ) -> Step | None:
-        now = self._clock()
-        desk = EditDesk(
-            roster=state.roster, calendar=state.calendar, zone=self._zone, now=now, by=actor,
-            new_id=new_text, term=state.term.id,
-        )  # fmt: skip
+        desk = self._desk(state, by=actor)
         # A rule is eighteen lessons, an import a term's: neither may hold up a live lesson.
         decision = await asyncio.to_thread(decide_all, commands, state.copy, desk)
         if decision.empty:
@@ -273,12 +303,19 @@ class DraftService:
             seq=state.next_seq(),
             key=key,
             by=actor,
-            at=now,
+            at=desk.now,
             command=name_of(commands[0]) if len(commands) == 1 else SEVERAL,
             before=decision.before,
             after=decision.after,
             reason=next((r for r in reasons if r), ""),
         )
+
+    def _desk(self, of: DraftState | DraftView, *, by: str) -> EditDesk:
+        term = of.term if isinstance(of, DraftView) else of.term.id
+        return EditDesk(
+            roster=of.roster, calendar=of.calendar, zone=self._zone, now=self._clock(), by=by,
+            new_id=new_text, term=term,
+        )  # fmt: skip
 
     async def _turn(
         self, term: TermId, *, seen: int, actor: str, key: str, undone: bool
@@ -288,7 +325,7 @@ class DraftService:
                 state = await self._current(term)
                 done = await self._store.draft_act(term, key)
                 if done is not None:
-                    return self._answer(state, done.seq)
+                    return await asyncio.to_thread(answer_of, state, done.seq)
                 if seen > state.revision:
                     raise seen_unknown(seen)
                 turn = (undo_of if undone else redo_of)(state.steps, actor)
@@ -301,9 +338,8 @@ class DraftService:
                     term, step, revision=state.revision, by=actor, at=self._clock(), key=key
                 )
                 if revision is not None:
-                    state.turn(step, revision)
-                    await self._tell(state)
-                    return self._answer(state, step.seq)
+                    await self._tell(term, revision)
+                    return await self._keep(partial(state.turned, step, revision), step.seq)
         raise plan_busy()
 
     async def _refuse_unseen(
@@ -326,41 +362,57 @@ class DraftService:
         if seen == state.revision:
             return
         acts = await self._store.draft_acts(state.term.id, after=seen)
-        drafted = state.touched()
+        drafted = await asyncio.to_thread(state.touched)
         unseen = [a for a in acts if a.kind is not ActKind.AMEND or a.touches(drafted)]
         if unseen or acts[0].revision != seen + 1:
             raise draft_changed(unseen, None, self._zone)
 
     async def _published(self, state: DraftState, *, note: str, actor: str, key: str) -> Version:
-        late = overtaken(state.copy, self._clock())
+        now = self._clock()
+
+        def work() -> tuple[Images, Images, Edition, Mapping[OccurrenceId, tuple[str, str]]]:
+            return (*self._publishable(state, now), edition_of(state, note), state.authors())
+
+        before, after, edition, authors = await asyncio.to_thread(work)
+        version = await self._writer.write(
+            before, after, actor=actor, key=key, authors=authors, edition=edition
+        )
+        assert version is not None, "an edition makes a version"
+        log.info("plan.published", term=version.term, version=version.no, by=actor)
+        return version
+
+    def _publishable(self, state: DraftState, now: datetime) -> tuple[Images, Images]:
+        """What publishing changes; raises what keeps it from being published."""
+        late = overtaken(state.copy, now)
         if late:
             raise draft_overtaken(late)
-        before, after = await asyncio.to_thread(state.to_publish)
+        before, after = state.to_publish()
         if not after.occurrences and not after.series:
             raise draft_empty()
         changed = after.occurrences.keys()
         blocks = [c for c in state.index.clashes() if not changed.isdisjoint(c.occurrences)]
         if blocks:
             raise ClashError(blocks, names=resource_names(state.roster), zone=self._zone)
-        entries = (await asyncio.to_thread(state.view)).diff
-        edition = Edition(
-            term=state.term.id,
-            revision=state.revision,
-            note=note,
-            counts=counts_of(entries),
-            diff=await asyncio.to_thread(lambda: [to_dict(e) for e in entries]),
-        )
-        version = await self._writer.write(
-            before, after, actor=actor, key=key, authors=state.authors(), edition=edition
-        )
-        assert version is not None, "an edition makes a version"
-        log.info("plan.published", term=version.term, version=version.no, by=actor)
-        return version
+        return before, after
 
-    def _answer(self, state: DraftState, seq: int | None) -> EditAnswer:
-        step = next((s for s in state.steps if s.seq == seq), None)
-        ids = step.after.occurrences if step is not None else ()
-        return EditAnswer(state.revision, step, state.blocks_of(ids), state.warnings_of(ids))
+
+def edition_of(state: DraftState, note: str) -> Edition:
+    """The version that publishing makes of the draft."""
+    entries = state.view().diff
+    return Edition(
+        term=state.term.id,
+        revision=state.revision,
+        note=note,
+        counts=counts_of(entries),
+        diff=kept(entries, state.authors(), state.rule_authors()),
+    )
+
+
+def answer_of(state: DraftState, seq: int | None) -> EditAnswer:
+    """The state and what the step `seq` left in it, if there is such a step."""
+    step = next((s for s in state.steps if s.seq == seq), None)
+    ids = step.after.occurrences if step is not None else ()
+    return EditAnswer(state.revision, step, state.blocks_of(ids), state.warnings_of(ids))
 
 
 def counts_of(entries: Sequence[DiffEntry]) -> dict[str, int]:
@@ -384,28 +436,3 @@ def named_by(commands: Sequence[Command]) -> Images:
 def new_text() -> str:
     """`8 of a-z2-7`: 40 random bits, so that ids are not to be guessed or reused."""
     return base64.b32encode(secrets.token_bytes(5)).decode("ascii").lower()
-
-
-def _replayed(state: DraftState, acts: Sequence[DraftAct], steps: dict[int, Step]) -> None:
-    for act in acts:
-        match act.kind:
-            case ActKind.EDIT:
-                step = steps.get(act.seq or 0)
-                if step is not None:  # else it was published or thrown away later on
-                    # As it was taken: whether it was undone comes with a later act.
-                    state.take(replace(step, undone=False), act.revision)
-            case ActKind.UNDO | ActKind.REDO:
-                if any(s.seq == act.seq for s in state.steps):
-                    undone = act.kind is ActKind.UNDO
-                    state.turn(state.marked(act.seq or 0, undone=undone), act.revision)
-            case ActKind.DISCARD | ActKind.PUBLISH:
-                state.empty(act.revision)
-            case ActKind.AMEND:
-                pass
-        state.revision = act.revision
-
-
-def _restarted(state: DraftState, revision: int, steps: Sequence[Step]) -> None:
-    state.empty(revision)
-    for step in steps:
-        state.take(step, revision)

@@ -1,41 +1,44 @@
 """What the stored facts prove: one lesson's timeline, and a period's coverage from raw facts.
 
 People read their figures from what is kept of them (`coverage`); what is computed here is what
-those must equal. Facts are read a few lessons at a time and folded in a thread, so that a bureau's
-year does not make a terminal wait.
+those must equal. Facts are folded in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.coverage import Coverage, summarise
-from ..domain.crediting import SeatEvidence, SeatState, credited_seats
+from ..domain.crediting import SeatEvidence, SeatState, credited_seats, window_of
 from ..domain.evidence import Evidence, SeatKey
 from ..domain.facts import Fact, SeatMedia
 from ..domain.ids import OccurrenceId, SeatId
 from ..domain.intervals import Spans, instant_of
 from ..domain.rules import Rules
+from ..domain.second_opinion import (
+    NO_OPINION,
+    Notes,
+    Opinion,
+    compare,
+    delivered_to,
+    notes_of,
+)
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Mode, Occurrence, Plan
-from .evidence_ports import FactStore, PushStore, RulesStore
+from .evidence_ports import OpinionStore, RulesStore, TerminalJournalStore
 from .lessons import LessonService, check_period
-from .plan_ports import TimetableStore
+from .reading import MARGIN, ReadingStore, lesson_facts, read_facts, read_plan
 from .roster import RosterService
-from .views import Interval, SeatTimeline, Timeline
-
-# A lesson of 16 seats has some 5000 samples: 4 lessons are decoded in a few dozen milliseconds.
-LESSONS_AT_ONCE: Final = 4
-# A classroom's minute credits the earlier lesson, which may have begun the day before.
-MARGIN: Final = timedelta(days=1)
+from .views import Interval, SeatTimeline, SecondOpinion, Timeline
 
 
-class EvidenceStore(TimetableStore, FactStore, PushStore, RulesStore, Protocol):
-    """Plan, orders, facts and rules."""
+class EvidenceStore(ReadingStore, RulesStore, TerminalJournalStore, OpinionStore, Protocol):
+    """Plan, orders, facts, rules, and what terminals noted."""
 
 
 class EvidenceService:
@@ -73,6 +76,8 @@ class EvidenceService:
         gaps = await self._store.gaps_between(planned.starts_at, planned.ends_at)
         plan = Plan(roster=view.roster, occurrences={o.id: o for o in related})
         rules = await self.rules()
+        noted = await self._store.samples_of([occurrence])
+        opinions = {o.seat: o for o in await self._store.opinions_of([occurrence])}
 
         def compute() -> Timeline:
             evidence = Evidence.of((*facts, *gaps), rules)
@@ -82,11 +87,23 @@ class EvidenceService:
                 if isinstance(fact, SeatMedia) and fact.occurrence == occurrence:
                     samples.setdefault(fact.seat, []).append(fact)
             host = evidence.host.get(occurrence)
+            notes = notes_of(noted)
+            by_terminal: dict[SeatId, list[TerminalSample]] = {}
+            for each in noted:
+                by_terminal.setdefault(each.seat, []).append(each)
             return Timeline(
                 view=view,
                 host=_instants(host.spans()) if host is not None else (),
                 seats=tuple(
-                    _seat_timeline(credited[occurrence, s.id], samples.get(s.id, ()))
+                    _seat_timeline(
+                        credited[occurrence, s.id],
+                        samples.get(s.id, ()),
+                        SecondOpinion(
+                            _opinion(planned, evidence, notes, s.id),
+                            opinions.get(s.id),
+                            tuple(by_terminal.get(s.id, ())),
+                        ),
+                    )
                     for s in planned.seats
                     if (occurrence, s.id) in credited
                 ),
@@ -104,7 +121,9 @@ class EvidenceService:
         if not occurrences:
             return {}
         rules = await self.rules()
-        evidence = await self._folded(occurrences, rules)
+        evidence = Evidence(rules)
+        async for _, facts in lesson_facts(self._store, [o.id for o in occurrences]):
+            await asyncio.to_thread(_fold, evidence, facts)
         first = min(o.starts_at for o in occurrences)
         last = max(o.ends_at for o in occurrences)
         for gap in await self._store.gaps_between(first, last):
@@ -120,27 +139,13 @@ class EvidenceService:
         ProblemError for a period that runs backwards or is longer than `lessons.MAX_DAYS`.
         """
         check_period(first, last)
-        occurrences = await self._store.occurrences_on(first - MARGIN, last + MARGIN)
         rules = rules or await self.rules()
-        evidence = await self._folded(occurrences, rules)
-        begins = datetime.combine(first - MARGIN, time(), self._zone)
-        ends = datetime.combine(last + MARGIN + timedelta(days=1), time(), self._zone)
-        for gap in await self._store.gaps_between(begins, ends):
-            evidence.add(gap)
-        pushes = {p.id: p for p in await self._store.pushes_between(begins, ends)}
-        await asyncio.to_thread(_fold, evidence, await self._store.push_facts(list(pushes)))
-        plan = Plan(self._roster.current(), {o.id: o for o in occurrences}, pushes)
+        plan = await read_plan(self._store, self._roster.current(), first, last, self._zone)
+        evidence = Evidence(rules)
+        async for _, facts in read_facts(self._store, plan, first, last, self._zone):
+            await asyncio.to_thread(_fold, evidence, facts)
         work = partial(summarise, plan, evidence, rules=rules, first=first, last=last)
         return await asyncio.to_thread(work)
-
-    async def _folded(self, occurrences: Sequence[Occurrence], rules: Rules) -> Evidence:
-        """The facts of these lessons, read a few lessons at a time."""
-        evidence = Evidence(rules)
-        for start in range(0, len(occurrences), LESSONS_AT_ONCE):
-            few = occurrences[start : start + LESSONS_AT_ONCE]
-            facts = await self._store.facts_of([o.id for o in few])
-            await asyncio.to_thread(_fold, evidence, facts)
-        return evidence
 
 
 def _fold(evidence: Evidence, facts: Sequence[Fact]) -> None:
@@ -172,7 +177,18 @@ def _related(planned: Occurrence, around: Sequence[Occurrence]) -> list[Occurren
     return list(related.values())
 
 
-def _seat_timeline(seat: SeatEvidence, samples: Sequence[SeatMedia]) -> SeatTimeline:
+def _opinion(
+    lesson: Occurrence, evidence: Evidence, notes: Mapping[SeatKey, Notes], seat: SeatId
+) -> Opinion:
+    key = (lesson.id, seat)
+    if key not in notes:
+        return NO_OPINION
+    return compare(window_of(lesson), delivered_to(evidence, key), notes[key])
+
+
+def _seat_timeline(
+    seat: SeatEvidence, samples: Sequence[SeatMedia], second: SecondOpinion
+) -> SeatTimeline:
     return SeatTimeline(
         seat=seat.seat.id,
         delivered=_instants(seat.delivered),
@@ -181,6 +197,7 @@ def _seat_timeline(seat: SeatEvidence, samples: Sequence[SeatMedia]) -> SeatTime
         state=seat.state.value,
         cause=seat.cause.value if seat.cause is not None else None,
         samples=tuple(sorted(samples, key=lambda s: (s.from_at, s.id))),
+        second=second,
     )
 
 

@@ -10,10 +10,13 @@ from ..domain.accounts import AccessEntry
 from ..domain.chain import ChainLink
 from ..domain.crediting import SeatState
 from ..domain.facts import Fact
-from ..domain.ids import ClassroomId, OccurrenceId, PushId, SchoolId
-from ..domain.judging import Judged, Rolled
-from ..domain.rollup import SeatResult
+from ..domain.ids import ClassroomId, FactId, OccurrenceId, PushId, SchoolId, SeatId
+from ..domain.judging import Judged, LessonAside, Rolled
+from ..domain.modes import PushReach
+from ..domain.rollup import SeatResult, Tally
 from ..domain.rules import RulesState, RulesVersion
+from ..domain.second_opinion import SeatOpinion, Verdict
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Occurrence, Push
 
 
@@ -37,6 +40,12 @@ class FactStore(Protocol):
         """Every fact about these occurrences."""
         ...
 
+    async def facts_since(
+        self, seen: Mapping[OccurrenceId, int]
+    ) -> Mapping[OccurrenceId, tuple[int, Sequence[Fact]]]:
+        """Of each lesson the facts that arrived after a number, and the number of the latest."""
+        ...
+
     async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
         """`journal_gap` facts that touch `[from_at, to_at)`."""
         ...
@@ -52,6 +61,54 @@ class FactStore(Protocol):
         ...
 
 
+class TerminalJournalStore(Protocol):
+    """What terminals noted themselves, beside the facts that seal it."""
+
+    async def append_samples(
+        self, samples: Sequence[TerminalSample], *, received_at: datetime
+    ) -> int:
+        """Take the samples of one device whose id is new, and seal them; how many were."""
+        ...
+
+    async def count_samples(self, occurrence: OccurrenceId, seat: SeatId) -> int:
+        """How many samples of one seat there are."""
+        ...
+
+    async def samples_of(self, lessons: Collection[OccurrenceId]) -> Sequence[TerminalSample]:
+        """What terminals noted in these lessons, by lesson and time."""
+        ...
+
+    async def sealed_samples(self, journals: Collection[FactId]) -> Sequence[TerminalSample]:
+        """The samples under these seals, as far as they are still there."""
+        ...
+
+
+class OpinionStore(Protocol):
+    """What terminals' journals came to beside the relay's evidence."""
+
+    async def opinion_counts(self, first: date, last: date) -> Mapping[Verdict, int]:
+        """How many seats of these dates have each verdict."""
+        ...
+
+    async def opinions(
+        self,
+        first: date,
+        last: date,
+        *,
+        verdicts: Collection[Verdict],
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+        skip: int = 0,
+        limit: int,
+    ) -> Sequence[SeatOpinion]:
+        """Seats of these dates with one of these verdicts, the latest first."""
+        ...
+
+    async def opinions_of(self, lessons: Collection[OccurrenceId]) -> Sequence[SeatOpinion]:
+        """What is kept of the seats of these lessons."""
+        ...
+
+
 class PushStore(Protocol):
     """Push orders; how far they got is facts."""
 
@@ -63,6 +120,10 @@ class PushStore(Protocol):
         """Orders given in `[from_at, to_at)`, by instant then id."""
         ...
 
+    async def push_reach(self, from_at: datetime, to_at: datetime) -> Mapping[SchoolId, PushReach]:
+        """How far the orders given in `[from_at, to_at)` got, by the schools of their targets."""
+        ...
+
     async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
         """Every fact about these orders."""
         ...
@@ -71,8 +132,23 @@ class PushStore(Protocol):
 class RollupStore(Protocol):
     """What the facts came to: seats' results, and their sums by day, week and month."""
 
-    async def stale_lessons(self, limit: int) -> Sequence[tuple[int, OccurrenceId]]:
-        """The first lessons to be counted again, each with the number of its mark."""
+    async def stale_lessons(
+        self, limit: int, *, tried: datetime | None = None
+    ) -> Sequence[tuple[int, OccurrenceId]]:
+        """The first lessons to be counted again, each with the number of its mark.
+
+        Without those that were set aside after `tried`.
+        """
+        ...
+
+    async def set_aside(
+        self, lesson: OccurrenceId, marks: Sequence[int], *, at: datetime, error: str
+    ) -> None:
+        """Remember that a lesson could not be counted; of these marks one is left."""
+        ...
+
+    async def lessons_aside(self, limit: int) -> Sequence[LessonAside]:
+        """Lessons that could not be counted, those tried last first."""
         ...
 
     async def stale_count(self) -> int:
@@ -110,6 +186,17 @@ class RollupStore(Protocol):
 
     async def rolled(self, first: date, last: date) -> Rolled:
         """The sums of `[first, last]` under the rules in force, all of one moment."""
+        ...
+
+    async def weeks_of_place(
+        self,
+        first: date,
+        last: date,
+        *,
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+    ) -> Mapping[str, Tally]:
+        """The sums of one school or one classroom by ISO week; its pupils are left at 0."""
         ...
 
     async def seat_results(

@@ -59,10 +59,13 @@ class FeedService:
         self._clock = clock
         self._zone = zone
 
-    async def feeds_for(self, user: User) -> Sequence[Feed]:
-        """The feeds a person may see: an administrator all, others those they made."""
+    async def feeds_for(self, user: User) -> Sequence[tuple[Feed, bool]]:
+        """The feeds a person may see: an administrator all, others those they made.
+
+        Each with whether its address is answered now (see `by_token`).
+        """
         feeds = await self._store.feeds()
-        return [f for f in feeds if _may(user, f)]
+        return [(f, _answered(maker, f)) for f, maker in feeds if _may(user, f)]
 
     async def make(
         self, kind: FeedKind, target: str, *, language: str, label: str, user: User
@@ -98,44 +101,66 @@ class FeedService:
                 field="label",
                 value=label[:100],
             )
-        await self._check_number(user)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         feed = Feed(
             FeedId(secrets.token_hex(8)), kind, target, language, label.strip(), user.id,
             self._clock(),
         )  # fmt: skip
-        await self._store.add_feed(feed, token_hash(token))
+        own = None if user.role is Role.ADMIN else MAX_OWN_FEEDS
+        if not await self._store.add_feed(feed, token_hash(token), most=MAX_FEEDS, most_own=own):
+            raise ProblemError(
+                "too_many_feeds",
+                "日历地址太多了。请先停用不再使用的。",
+                "There are too many calendar addresses. End those no longer used first.",
+                kind=ProblemKind.CONFLICT,
+            )
         log.info("feed.made", feed=feed.id, kind=kind.value, target=target, by=user.id)
         return feed, token
 
     async def renew(self, feed: str, *, user: User) -> tuple[Feed, str]:
-        """A new token for a feed; the old address ends at once."""
-        found = await self._found(feed, user)
+        """A new token for a feed; the old address ends at once.
+
+        A feed that had stopped with its maker is from now on that of whoever renews it.
+        """
+        found, maker = await self._found(feed, user)
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        if not await self._store.change_feed(found.id, token_hash=token_hash(token)):
+        heir = None if _answered(maker, found) else user.id
+        if not await self._store.change_feed(found.id, token_hash=token_hash(token), made_by=heir):
             raise _unknown(feed)
         log.info("feed.renewed", feed=found.id, by=user.id)
-        return found, token
+        return replace(found, made_by=heir or found.made_by), token
 
     async def revoke(self, feed: str, *, user: User) -> None:
         """End a feed; its address says so from now on."""
-        found = await self._found(feed, user)
+        found, _ = await self._found(feed, user)
         await self._store.change_feed(found.id, revoked_at=self._clock())
         log.info("feed.revoked", feed=found.id, by=user.id)
 
     async def by_token(self, token: str) -> Feed:
-        """The feed with this token, whose use is noted. Raises ProblemError `feed_unknown`, and
-        `feed_revoked` for one that was ended."""
+        """The feed with this token, whose use is noted.
+
+        Raises ProblemError `feed_unknown`, `feed_revoked` for one that was ended, `feed_stopped`
+        while whoever made it may not see it: an address outlives no account and no role.
+        """
         if not 0 < len(token) <= MAX_TOKEN:
             raise _no_such_address()
-        feed = await self._store.feed_by_token(token_hash(token))
-        if feed is None:
+        found = await self._store.feed_by_token(token_hash(token))
+        if found is None:
             raise _no_such_address()
+        feed, maker = found
         if feed.revoked_at is not None:
             raise ProblemError(
                 "feed_revoked",
                 "这个日历地址已停用。请在“我的账号”或“日历订阅”里取得新的地址。",
                 "This calendar address was ended. Get a new one on the pages.",
+                kind=ProblemKind.NOT_FOUND,
+            )
+        if not _answered(maker, feed):
+            raise ProblemError(
+                "feed_stopped",
+                "取得这个日历地址的账号已停用，或不再有权查看。请用有效的账号取得新的地址。",
+                "The account that got this calendar address was disabled, or may not see it any"
+                " more. Get a new one with an account that may.",
                 kind=ProblemKind.NOT_FOUND,
             )
         now = self._clock()
@@ -166,22 +191,11 @@ class FeedService:
         # A school's year is thousands of lessons, and its calendars ask every few minutes.
         return FeedView(feed, name, await asyncio.to_thread(shown))
 
-    async def _found(self, feed: str, user: User) -> Feed:
-        for known in await self._store.feeds():
+    async def _found(self, feed: str, user: User) -> tuple[Feed, User]:
+        for known, maker in await self._store.feeds():
             if known.id == feed and _may(user, known):
-                return known
+                return known, maker
         raise _unknown(feed)
-
-    async def _check_number(self, user: User) -> None:
-        feeds = await self._store.feeds()
-        own = sum(f.made_by == user.id for f in feeds)
-        if len(feeds) >= MAX_FEEDS or (user.role is not Role.ADMIN and own >= MAX_OWN_FEEDS):
-            raise ProblemError(
-                "too_many_feeds",
-                "日历地址太多了。请先停用不再使用的。",
-                "There are too many calendar addresses. End those no longer used first.",
-                kind=ProblemKind.CONFLICT,
-            )
 
 
 def window(roster: Roster, today: date) -> tuple[date, date]:
@@ -224,6 +238,11 @@ def _may(user: User, feed: Feed) -> bool:
     return user.role is Role.ADMIN or (
         feed.made_by == user.id and _own(user, feed.kind, feed.target)
     )
+
+
+def _answered(maker: User, feed: Feed) -> bool:
+    """Whether the address is answered: only while whoever made it may see it."""
+    return maker.disabled_at is None and _may(maker, feed)
 
 
 def _forbidden() -> ProblemError:

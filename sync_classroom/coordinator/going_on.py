@@ -32,8 +32,10 @@ class GoingOn:
     def __init__(self, store: GoingOnStore) -> None:
         self._store = store
         self._until = datetime.min.replace(tzinfo=UTC)
-        # Steps stored while a look was reading are newer than what it read.
+        # Steps stored while a look was reading are newer than what it read. Those of the look
+        # before it are kept too: a step that was decided before one of them may come after it.
         self._newer: dict[OccurrenceId, LessonRun] = {}
+        self._earlier: dict[OccurrenceId, LessonRun] = {}
         self.lessons: Mapping[OccurrenceId, Occurrence] = {}
         self.around = WantedRooms()
         self.runs: dict[OccurrenceId, LessonRun] = {}
@@ -50,7 +52,7 @@ class GoingOn:
 
     async def look(self, now: datetime, until: datetime) -> bool:
         """Read the lessons around `now` and up to `until`; whether the plan says something new."""
-        self._newer.clear()
+        self._earlier, self._newer = self._newer, {}
         undecided = await self._store.undecided_between(now - LOOK_BACK, until)
         runs = {r.occurrence: r for r in await self._store.unfinished_runs()}
         lessons = {o.id: o for o in undecided}
@@ -71,8 +73,9 @@ class GoingOn:
     def stepped(self, run: LessonRun) -> bool:
         """Take note of a run that was stored or seen; whether its lesson is open or live and was
         not in what was read last."""
-        known = self.runs.get(run.occurrence)
-        if known is not None and known.version > run.version:
+        sources = (self.runs, self._newer, self._earlier)
+        known = [known for of in sources if (known := of.get(run.occurrence)) is not None]
+        if any(each.version > run.version for each in known):
             return False
         self._newer[run.occurrence] = run
         self._take(run)
@@ -84,6 +87,7 @@ class GoingOn:
         self.around = WantedRooms()
         self.runs = {}
         self._newer.clear()
+        self._earlier.clear()
         self._until = datetime.min.replace(tzinfo=UTC)
 
     def _take(self, run: LessonRun) -> None:

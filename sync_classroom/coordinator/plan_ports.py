@@ -6,12 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+from ..domain.accounts import User
 from ..domain.draft_acts import DraftAct
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import HistoryEntry
-from ..domain.ids import ClassroomId, OccurrenceId, TermId
+from ..domain.ids import ClassroomId, OccurrenceId, SeriesId, TermId, UserId
 from ..domain.notices import Audience, Receipt
-from ..domain.plan_change import PlanChange, TermPlan, Version
+from ..domain.plan_change import (
+    PlanChange,
+    RuleChange,
+    TermPlan,
+    Version,
+    VersionEntry,
+    VersionOutline,
+)
 from ..domain.roster import Term
 from ..domain.timetable import Occurrence
 from ..domain.working_copy import Images, Step
@@ -90,7 +98,7 @@ class TimetableStore(Protocol):
         ...
 
     async def versions(self, term: TermId | None, limit: int) -> Sequence[Version]:
-        """The latest versions, of one term or of all, newest first, without `diff`."""
+        """The latest versions, of one term or of all, newest first."""
         ...
 
     async def version_by_key(self, key: str) -> Version | None:
@@ -98,7 +106,25 @@ class TimetableStore(Protocol):
         ...
 
     async def version(self, no: int) -> Version | None:
-        """One version with its diff, or None."""
+        """One version, or None."""
+        ...
+
+    async def version_outline(self, no: int) -> VersionOutline:
+        """How many entries of each kind a version has; nothing for one that is not there."""
+        ...
+
+    async def version_entries(
+        self, no: int, *, kind: str | None = None, offset: int = 0, limit: int
+    ) -> Sequence[VersionEntry]:
+        """Entries of a version in order: all of them, or those of a `kind` that are told of."""
+        ...
+
+    async def version_size(self, no: int) -> int:
+        """How many entries a version has, told of or not."""
+        ...
+
+    async def rule_changes(self, series: Iterable[SeriesId], limit: int) -> Sequence[RuleChange]:
+        """What versions did to any of these rules, the latest `limit` of it, newest first."""
         ...
 
 
@@ -164,16 +190,21 @@ class NoticeStore(Protocol):
 class FeedStore(Protocol):
     """Secret addresses of calendars, and the lessons they show."""
 
-    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
-        """Store a new feed."""
+    async def add_feed(
+        self, feed: Feed, token_hash: bytes, *, most: int, most_own: int | None = None
+    ) -> bool:
+        """Store a new feed, unless there are `most`, or its maker has `most_own`, in use.
+
+        Whether it was stored. Of several at once no more are stored than that.
+        """
         ...
 
-    async def feeds(self) -> Sequence[Feed]:
-        """Every feed that was not revoked, the newest first."""
+    async def feeds(self) -> Sequence[tuple[Feed, User]]:
+        """Every feed that was not revoked, the newest first, and who made it, as they are now."""
         ...
 
-    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
-        """The feed with this token, revoked or not, or None."""
+    async def feed_by_token(self, token_hash: bytes) -> tuple[Feed, User] | None:
+        """The feed with this token, revoked or not, and who made it, as they are now; or None."""
         ...
 
     async def change_feed(
@@ -181,6 +212,7 @@ class FeedStore(Protocol):
         feed: str,
         *,
         token_hash: bytes | None = None,
+        made_by: UserId | None = None,
         used_at: datetime | None = None,
         revoked_at: datetime | None = None,
     ) -> bool:

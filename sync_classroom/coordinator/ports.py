@@ -30,12 +30,14 @@ from .evidence_ports import (
     AccessLogStore,
     ChainStore,
     FactStore,
+    OpinionStore,
     PushStore,
     RollupStore,
     RulesStore,
+    TerminalJournalStore,
 )
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
-from .report_ports import ReportStore
+from .report_ports import ReportStore, RetentionStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -302,6 +304,8 @@ class Store(
     FactStore,
     ChainStore,
     RollupStore,
+    TerminalJournalStore,
+    OpinionStore,
     RulesStore,
     AccessLogStore,
     TerminalStore,
@@ -312,6 +316,7 @@ class Store(
     SimulationStore,
     FeedStore,
     ReportStore,
+    RetentionStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -35,12 +35,12 @@ from ..domain.publications import (
     Restatement,
     compare,
     due_reports,
-    why_in_words,
+    restated_in,
 )
 from ..domain.report import About, ReportKind, Target, report_content
 from ..domain.rules import Rules
 from . import report_problems as problems
-from .alarms import Alarms
+from .alarms import Alarms, next_clock
 from .bundles import BundleService, Gathered
 from .lease import LeaseKeeper
 from .lessons import check_period
@@ -65,6 +65,7 @@ RESTATED_DAYS: Final = 400
 SCHEDULED_AT: Final = time(3, 0)
 # What the calendar could not ask for, with the store away or the queue full, it asks for again.
 MISSED_AGAIN: Final = timedelta(minutes=5)
+MOST_RESTATEMENTS: Final = 200
 MAX_NOTE: Final = 500
 # Reading is most of the work; the steps of drawing follow it.
 _STEPS: Final = {"charts": 80, "pdf": 90, "xlsx": 94, "csv": 98}
@@ -81,13 +82,15 @@ class ServiceStore(ReportStore, TimetableStore, Protocol):
 class ReportOptions:
     """How reports are made. `programme` is the name on their covers.
 
-    `keep` unpublished reports keep their files; the oldest beyond are removed. `scheduled` is the
+    `keep` unpublished reports keep their files, for `keep_days` (0: for ever); the oldest beyond
+    are removed. `scheduled` is the
     language in which months and terms are reported by themselves, None: they are not. `targets`
     are dates by which so many classrooms are to be in commission.
     """
 
     programme: str = ""
     keep: int = 100
+    keep_days: int = 0
     scheduled: str | None = None
     targets: tuple[Target, ...] = ()
 
@@ -138,24 +141,23 @@ class ReportService:
         actor: str,
         key: str,
     ) -> Report:
-        """Ask for a report of the civil days `[first, last]`; a key asks once.
+        """Ask for a report of `[first, last]`; a key asks once. Without formats: the bundle alone.
 
-        Without formats it is the evidence bundle alone, which every report has. ProblemError for a
-        period that is none, or while too many wait.
+        ProblemError for a period that is none, or while too many wait.
         """
         check_period(first, last)
         if language not in LANGUAGES or not set(formats) <= set(FORMATS):
             raise problems.bad_form(language, formats)
-        known = await self._store.report_by_key(key)
-        if known is not None:
-            return known
-        if len(await self._store.unfinished_reports(self._place)) >= MAX_WAITING:
-            raise problems.too_many(MAX_WAITING)
         ordered = tuple(f for f in FORMATS if f in formats)
-        report = await self._store.add_report(
-            Report(secrets.token_hex(8), key, kind, first, last, language, ordered, actor,
-                   self._clock(), self._place)
+        wanted = Report(
+            secrets.token_hex(8), key, kind, first, last, language, ordered, actor, self._clock(),
+            self._place,
         )  # fmt: skip
+        report = await self._store.add_report(wanted, most_waiting=MAX_WAITING)
+        if report is None:
+            raise problems.too_many(MAX_WAITING)
+        if report.id != wanted.id:
+            return report
         log.info("report.requested", report=report.id, kind=kind.value, by=actor)
         self._wake.set()
         await self._tell(report)
@@ -185,18 +187,15 @@ class ReportService:
         report = await self.report(ident)
         if report.state in UNFINISHED:
             raise problems.unfinished(report)
-        if any(p.report == ident for p in await self._store.publications()):
+        if not await self._removed(report):
             raise problems.kept(ident)
-        await self._removed(report)
         log.info("report.removed", report=ident, by=actor)
 
     # ------------------------------------------------------------------ publishing
 
     async def publish(self, ident: str, note: str, *, actor: str, key: str) -> Publication:
-        """Publish a report as it is; for ever. Once for a key.
-
-        ProblemError if it is not done, its files are not here, or it was published before.
-        """
+        """Publish a report as it is, for ever; once for a key. ProblemError if it is not done, its
+        files are not here, or it was published before."""
         report = await self.report(ident)
         if report.state is not ReportState.DONE or report.cut_off is None:
             raise problems.unfinished(report)
@@ -210,8 +209,11 @@ class ReportService:
             report.cut_off, self._clock(), actor, note[:MAX_NOTE], report.sha256, report.files,
             report.place, Basis.from_dict(stored),
         )  # fmt: skip
-        made = await self._store.add_publication(wanted, key=key)
-        if (made.by, made.note) != (wanted.by, wanted.note):
+        stored = await self._store.add_publication(wanted, key=key)
+        if stored is None:
+            raise problems.unknown(ident)
+        made, ours = stored
+        if not ours:
             raise problems.published(made)
         log.info("report.published", report=ident, no=made.no, by=actor)
         await self._tell(report)
@@ -228,9 +230,13 @@ class ReportService:
             raise problems.no_publication(no)
         return found
 
-    async def restatements(self, no: int | None = None) -> Sequence[Restatement]:
-        """What was computed again, of one publication or of all, newest first."""
-        return await self._store.restatements(no)
+    async def restatements(self, no: int) -> Sequence[Restatement]:
+        """What was computed again of one publication, newest first; old ones may be left out."""
+        return await self._store.restatements(no, limit=MOST_RESTATEMENTS)
+
+    async def latest_restatements(self) -> Mapping[int, Restatement]:
+        """The last restatement of every publication that has one, by its number."""
+        return await self._store.latest_restatements()
 
     def restating(self) -> frozenset[int]:
         """The publications that wait to be computed again."""
@@ -255,7 +261,7 @@ class ReportService:
             publication.first, publication.last, rules=(published, await self._bundles.rules())
         )
         found, why = await asyncio.to_thread(_compared, publication.basis, gathered)
-        last = next(iter(await self._store.restatements(no)), None)
+        last = next(iter(await self._store.restatements(no, limit=1)), None)
         if actor == SCHEDULE and (
             last.differences == found[:MOST_DIFFERENCES] if last is not None else not found
         ):
@@ -328,7 +334,9 @@ class ReportService:
             folder / BUNDLE_FILE, report.first, report.last, snapshot=True, progress=reading
         )
         assert coverage is not None
-        restated = await self._restated(report)
+        restated = restated_in(
+            report, await self._store.publications(), await self._store.latest_restatements()
+        )
         content, basis = await asyncio.to_thread(
             self._content, report, gathered, coverage, restated
         )
@@ -369,23 +377,6 @@ class ReportService:
         )  # fmt: skip
         return content, gathered.basis(coverage)
 
-    async def _restated(self, report: Report) -> list[dict[str, Any]]:
-        """The latest restatement of each publication that shares a day with the report."""
-        latest: dict[int, Restatement] = {}
-        for each in await self._store.restatements():
-            latest.setdefault(each.publication, each)
-        return [
-            {
-                "publication": f"No. {p.no} · {p.first} – {p.last} · {p.at:%Y-%m-%d}",
-                "differences": [dict(d) for d in latest[p.no].differences if _is_sum(d)],
-                "why_zh": why_in_words(latest[p.no].why, "zh"),
-                "why_en": why_in_words(latest[p.no].why, "en"),
-            }
-            for p in await self._store.publications()
-            if p.first <= report.last and report.first <= p.last
-            if p.no in latest and latest[p.no].total
-        ]
-
     async def _progressed(self, report: Report, step: str, percent: int) -> Report:
         if (report.step, report.percent) == (step, percent):
             return report
@@ -410,17 +401,31 @@ class ReportService:
 
     async def _tidy(self) -> None:
         """Keep the files of so many unpublished reports; published ones stay."""
+        for report in (await self._unpublished())[self._options.keep :]:
+            await self._removed(report)
+
+    async def remove_before(self, at: datetime) -> int:
+        """Delete the files of unpublished reports made before an instant, here; how many."""
+        old = [r for r in await self._unpublished() if r.done_at is not None and r.done_at < at]
+        for report in old:
+            await self._removed(report)
+        return len(old)
+
+    async def _unpublished(self) -> list[Report]:
+        """Reports made here that are finished and not published, newest first."""
         published = {p.report for p in await self._store.publications()}
-        own = [
+        return [
             r for r in await self._store.reports(limit=10 * self._options.keep)
             if r.place == self._place and r.id not in published and r.state not in UNFINISHED
         ]  # fmt: skip
-        for report in own[self._options.keep :]:
-            await self._removed(report)
 
-    async def _removed(self, report: Report) -> None:
+    async def _removed(self, report: Report) -> bool:
+        """Whether it was removed: one that somebody publishes at this moment is not."""
+        if not await self._store.remove_report(report.id):
+            return False
         await asyncio.to_thread(shutil.rmtree, self._folder / report.id, ignore_errors=True)
-        await self._moved(replace(report, state=ReportState.REMOVED, files={}))
+        await self._tell(replace(report, state=ReportState.REMOVED, files={}))
+        return True
 
     # ------------------------------------------------------------------ by the calendar
 
@@ -433,10 +438,13 @@ class ReportService:
 
     async def _ring(self, names: frozenset[str]) -> None:
         # Before anything that may fail: an alarm that rang is not set any more.
-        self._alarms.put(SCHEDULE, self._next_night())
-        if not self._lease.leading:
-            return
+        self._alarms.put(SCHEDULE, next_clock(SCHEDULED_AT, self._clock(), self._bundles.zone))
         try:
+            if SCHEDULE in names and self._options.keep_days:
+                # Whoever leads: files are deleted where they lie.
+                await self.remove_before(self._clock() - timedelta(days=self._options.keep_days))
+            if not self._lease.leading:
+                return
             if SCHEDULE in names:
                 await self._restate_all()
             await self.ask_for_due()
@@ -444,11 +452,6 @@ class ReportService:
             code = error.code if isinstance(error, ProblemError) else "defect"
             log.exception("report.schedule_failed", code=code)
             self._alarms.put(MISSED, self._clock() + MISSED_AGAIN)
-
-    def _next_night(self) -> datetime:
-        now = self._clock().astimezone(self._bundles.zone)
-        night = datetime.combine(now.date(), SCHEDULED_AT, self._bundles.zone)
-        return night if night > now else night + timedelta(days=1)
 
     async def _restate_all(self) -> None:
         """Every night, so that a restatement is known before somebody asks."""
@@ -481,10 +484,6 @@ def _compared(published: Basis, gathered: Gathered) -> Any:
     same_rules = gathered.basis(gathered.coverage(0))
     now = gathered.basis(gathered.coverage(1))
     return compare(published, same_rules, now)
-
-
-def _is_sum(difference: Any) -> bool:
-    return not str(difference["path"]).startswith("seats")
 
 
 def _fresh(folder: Path) -> None:

@@ -1,26 +1,29 @@
 """Keeps the stored results what plan and facts say: counts marked lessons again, a few at a time.
 
 One coordinator does it, the one that leads. Facts show up in the figures within seconds; whatever
-is cut off halfway is marked still and is counted again.
+is cut off halfway is marked still and is counted again. A lesson that cannot be counted is set
+aside for a while, and said so, so that it holds up no other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
+from prometheus_client import Counter
 
-from ..domain.facts import Fact
-from ..domain.judging import judge
+from ..domain.ids import OccurrenceId
+from ..domain.judging import Judged, judge
 from ..domain.problems import ProblemError
 from ..domain.rules import Rules, RulesState
 from ..domain.timetable import Plan
-from .evidence_ports import FactStore, RollupStore, RulesStore
+from .evidence_ports import FactStore, RollupStore, RulesStore, TerminalJournalStore
+from .folded import FoldedFacts
 from .plan_ports import TimetableStore
 from .services import Clock
 
@@ -30,14 +33,25 @@ log = structlog.get_logger(__name__)
 EVERY_S: Final = 4.0
 # Weeks and months are summed from their days this often; until then the days are read.
 SPANS_EVERY: Final = timedelta(seconds=60)
-# Lessons judged together. A lesson of 16 seats has some 5000 facts, folded in a tenth of a second.
+# Lessons judged together. A whole lesson of 16 seats has some 5000 facts, folded in a tenth of a
+# second; of one that is live only those of the last seconds are.
 LESSONS_AT_ONCE: Final = 8
 # Marks looked at together: a lesson that is live is marked by every page of the journal.
 MARKS_AT_ONCE: Final = 400
+# A lesson that could not be counted is tried again after so long.
+ASIDE: Final = timedelta(minutes=10)
+# A failure's name and words as they are kept.
+MAX_ERROR: Final = 300
+
+FAILURES: Final = Counter(
+    "sync_classroom_count_failures_total", "Lessons that could not be counted; tried again."
+)
 
 
-class RollupKeeperStore(RollupStore, RulesStore, TimetableStore, FactStore, Protocol):
-    """Plan, facts, and what they came to."""
+class RollupKeeperStore(
+    RollupStore, RulesStore, TimetableStore, FactStore, TerminalJournalStore, Protocol
+):
+    """Plan, facts, what terminals noted, and what they came to."""
 
 
 class RollupKeeper:
@@ -58,6 +72,7 @@ class RollupKeeper:
         self._leading = leading
         self._every_s = every_s
         self._kept: tuple[int, ...] = ()
+        self._folded = FoldedFacts(store)
 
     async def run(self) -> None:
         """Count for ever; whatever goes wrong is tried again, since the marks are still there."""
@@ -94,29 +109,61 @@ class RollupKeeper:
         return total
 
     async def count_some(self) -> int:
-        """Count the first marked lessons again; how many, 0 when there are none left."""
-        marks = await self._store.stale_lessons(MARKS_AT_ONCE)
+        """Count the first marked lessons again; how many, 0 when there are none left.
+
+        Those that were set aside lately are passed over.
+        """
+        marks = await self._store.stale_lessons(MARKS_AT_ONCE, tried=self._clock() - ASIDE)
         if not marks:
             await self._store.finish_rules()
             return 0
-        chosen = set(list(dict.fromkeys(lesson for _, lesson in marks))[:LESSONS_AT_ONCE])
-        seen = [number for number, lesson in marks if lesson in chosen]
+        chosen = list(dict.fromkeys(lesson for _, lesson in marks))[:LESSONS_AT_ONCE]
+        seen = {o: [number for number, lesson in marks if lesson == o] for o in chosen}
+        try:
+            await self._count(seen)
+        except ProblemError:  # a store that is away
+            raise
+        except Exception:
+            for lesson, own in seen.items():
+                await self._count_alone(lesson, own)
+        return len(chosen)
+
+    async def _count(self, seen: Mapping[OccurrenceId, Sequence[int]]) -> None:
+        """Count lessons again, which takes their marks away, unless another has done so."""
         # Plan and facts are read after the marks: what comes later brings a mark of its own.
+        judged = await self._judged(seen.keys())
+        marks = [number for own in seen.values() for number in own]
+        if not await self._store.store_results(marks, judged):
+            log.info("rollups.overtaken", lessons=len(seen))
+
+    async def _count_alone(self, lesson: OccurrenceId, marks: Sequence[int]) -> None:
+        """Count one lesson of several that could not be counted together, or set it aside."""
+        try:
+            await self._count({lesson: marks})
+        except ProblemError:
+            raise
+        except Exception as error:
+            FAILURES.inc()
+            log.exception("rollups.lesson_failed", lesson=lesson)
+            told = f"{type(error).__name__}: {error}"[:MAX_ERROR]
+            await self._store.set_aside(lesson, marks, at=self._clock(), error=told)
+
+    async def _judged(self, chosen: Collection[OccurrenceId]) -> Judged:
         rules = await self._rules()
         occurrences = await self._store.sharing_rooms(chosen)
-        facts: list[Fact] = list(await self._store.facts_of([o.id for o in occurrences]))
+        evidence = await self._folded.of([o.id for o in occurrences], rules)
         if occurrences:
             begins = min(o.starts_at for o in occurrences)
             ends = max(o.ends_at for o in occurrences)
-            facts += await self._store.gaps_between(begins, ends)
+            for gap in await self._store.gaps_between(begins, ends):
+                for each in evidence.values():
+                    each.add(gap)
         rooms = {seat.classroom for o in occurrences for seat in o.seats}
         schools = await self._store.schools_of(rooms)
         plan = Plan(occurrences={o.id: o for o in occurrences})
-        work = partial(judge, chosen, plan, facts, schools.__getitem__, rules)
-        judged = await asyncio.to_thread(work)
-        if not await self._store.store_results(seen, judged):
-            log.info("rollups.overtaken", lessons=len(chosen))
-        return len(chosen)
+        noted = await self._store.samples_of([o.id for o in occurrences])
+        work = partial(judge, chosen, plan, evidence, schools.__getitem__, rules, noted)
+        return await asyncio.to_thread(work)
 
     async def roll_spans(self) -> None:
         """Sum weeks and months from their days where those have changed."""

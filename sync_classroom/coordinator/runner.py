@@ -110,6 +110,8 @@ class LessonRunner:
         # Rooms to be made or closed after an alarm; a set, as what counts is how the run is then.
         self._unsettled: set[OccurrenceId] = set()
         self._settling = asyncio.Event()
+        # The relay was seen to be another boot, and terminals were not told yet.
+        self._rebooted = False
         self._signatures: dict[OccurrenceId, _Signature] = {}
         self._dismissed: dict[OccurrenceId, frozenset[SeatId]] = {}
         self._sweeps = 0
@@ -154,9 +156,10 @@ class LessonRunner:
         while True:
             began = _loop_time()
             if self._lease.leading:
-                first = self._lease.reigns != reign
-                if await self._guard(self.sweep(first=first), "runner.sweep_failed"):
-                    reign = self._lease.reigns
+                # As it is now: a reign that begins during this sweep has its first one next.
+                now = self._lease.reigns
+                if await self._guard(self.sweep(first=now != reign), "runner.sweep_failed"):
+                    reign = now
             else:
                 self._forget()
             # However often the plan changes, half of the time is left for everything else.
@@ -281,18 +284,22 @@ class LessonRunner:
         status = self._media.status
         if status is None:
             return
-        rebooted = self._rooms.booted(status.boot)
+        booted = self._rooms.booted(status.boot)
         if not self._lease.leading:
+            self._rebooted = False  # whoever leads tells of it
             return
-        if rebooted:
+        if booted:
+            self._rebooted = True
             REBOOTS.inc()
             log.warning("relay.rebooted", boot=status.boot)
         steps = await self._advance(await self._news())
         await self._settle(_touched(steps) - self._now.runs.keys())
         await self._show_media()
-        if rebooted:
-            # Rooms first: a terminal that hears this comes back within milliseconds.
+        if self._rebooted:
+            # Rooms first: a terminal that hears this comes back within milliseconds. Where the
+            # store was away when the boot was seen, it is told once the store is back.
             await self._bus.publish("relay", {"type": "boot", "boot": status.boot})
+            self._rebooted = False
 
     async def _news(self) -> dict[OccurrenceId, Event | None]:
         """Open and live lessons to which the relay's report makes a difference."""

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
     from .reports import ReportService
+    from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
+    from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
 
@@ -88,3 +90,5 @@ class Services:
     notices: NoticeService
     bundles: BundleService
     reports: ReportService
+    journals: TerminalJournalService
+    retention: RetentionService

@@ -41,6 +41,8 @@ SETUP_BY_ADDRESS: Final = Rate(burst=5, every_s=60.0)
 FEED_BY_ADDRESS: Final = Rate(burst=60, every_s=5.0)
 # One calendar: the busiest programs ask every five minutes, and a person presses "refresh" often.
 FEED_USE: Final = Rate(burst=30, every_s=60.0)
+# One terminal's journal: a message a minute in a lesson; after weeks without a server some dozens.
+JOURNAL_BY_TERMINAL: Final = Rate(burst=20, every_s=2.0)
 
 RATES: Final[Mapping[str, Rate]] = {
     "sign_in": SIGN_IN_BY_ADDRESS,
@@ -50,6 +52,7 @@ RATES: Final[Mapping[str, Rate]] = {
     "setup": SETUP_BY_ADDRESS,
     "feed": FEED_BY_ADDRESS,
     "feed_use": FEED_USE,
+    "journal": JOURNAL_BY_TERMINAL,
 }
 
 

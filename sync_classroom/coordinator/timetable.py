@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -23,9 +23,16 @@ from ..domain.edits import (
     Substitute,
 )
 from ..domain.history import HistoryEntry
-from ..domain.ids import OccurrenceId, TermId
+from ..domain.ids import OccurrenceId, SeriesId, TermId
 from ..domain.notices import Receipt
-from ..domain.plan_change import PlanMovedOnError, Version
+from ..domain.plan_change import (
+    PlanMovedOnError,
+    RuleChange,
+    Version,
+    VersionEntry,
+    VersionOutline,
+)
+from ..domain.plan_diff import DiffKind
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Occurrence
 from ..domain.working_copy import Images, WorkingCopy, moved_to
@@ -42,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 # A page of the list of versions; a term has some dozens.
 MAX_VERSIONS: Final = 200
+# Entries of a version read at once.
+MAX_ENTRIES: Final = 500
 # Moves of one lesson that are followed; nobody moves a lesson so often.
 _MOST_MOVES: Final = 50
 _AMENDABLE = (
@@ -127,7 +136,7 @@ class TimetableService(DraftService):
         )
 
     async def versions(self, term: TermId | None = None) -> tuple[Version, ...]:
-        """The latest `MAX_VERSIONS` versions, of one term or of all, newest first, without diff."""
+        """The latest `MAX_VERSIONS` versions, of one term or of all, newest first."""
         return tuple(await self._store.versions(term, MAX_VERSIONS))
 
     async def version(self, no: int) -> Version:
@@ -143,6 +152,31 @@ class TimetableService(DraftService):
                 value=no,
             )
         return found
+
+    async def version_outline(self, no: int) -> VersionOutline:
+        """How much of each kind a version changed."""
+        return await self._store.version_outline(no)
+
+    async def version_entries(
+        self, no: int, *, kind: DiffKind | None = None, offset: int = 0, limit: int
+    ) -> tuple[VersionEntry, ...]:
+        """A part of what a version changed, in order: of everything, or of what is told of a kind.
+
+        `limit` is `MAX_ENTRIES` at most.
+        """
+        return tuple(
+            await self._store.version_entries(
+                no, kind=kind and kind.value, offset=offset, limit=min(limit, MAX_ENTRIES)
+            )
+        )
+
+    async def version_size(self, no: int) -> int:
+        """How many entries a version has."""
+        return await self._store.version_size(no)
+
+    async def rule_history(self, series: Iterable[SeriesId]) -> tuple[RuleChange, ...]:
+        """What versions did to these rules, newest first, `MAX_ENTRIES` at most."""
+        return tuple(await self._store.rule_changes(series, MAX_ENTRIES))
 
     async def notices(self, version: int | None = None, *, act: str = "") -> tuple[Receipt, ...]:
         """Everybody who was told of a version, or of a change at short notice by its key."""

@@ -22,7 +22,7 @@ from ..domain.edits import Command
 from ..domain.ids import TermId, UserId
 from ..domain.import_plan import ImportDesk, ImportPlan, plan_import, removals
 from ..domain.import_rows import ReadFile
-from ..domain.import_trial import Trial, copy_of, rows_with, try_import
+from ..domain.import_trial import Trial, rows_with, try_import
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
 from .draft_state import DraftView
@@ -184,9 +184,13 @@ class ImportService:
     ) -> EditAnswer | None:
         """Take every row without an error into the draft, as one step; None if nothing changes.
 
-        `remove` are vanished rules to be removed, `without_clashes` leaves rows out that clash.
+        `remove` are vanished rules to be removed, `without_clashes` leaves rows out that clash. The
+        same `key` imports nothing more and answers as it did: by then the file changes nothing.
         """
         upload = self.upload(token, user=user)
+        done = await self._drafts.answered(upload.term, key)
+        if done is not None:
+            return done
         view = await self._drafts.draft(upload.term)
         preview = self._known(upload, view) or await self._preview(upload, view)
         out = rows_with(preview.trial, (), clashing=without_clashes)
@@ -203,17 +207,13 @@ class ImportService:
     def _known(self, upload: Upload, view: DraftView) -> Preview | None:
         """The preview made last, if nothing it rests on has changed since."""
         seen, made, at = self._previews.get(upload.token, (None, None, self._clock()))
-        if seen is None or made is None or made.upload != upload:
+        # A draft to which nothing was done gives the same view.
+        if seen is not view or made is None or made.upload != upload:
             return None
-        same = (seen.revision, id(seen.base), id(seen.roster)) == (
-            view.revision, id(view.base), id(view.roster),
-        )  # fmt: skip
         # Lessons whose time comes can be imported no more.
-        return made if same and self._clock() - at < FRESH else None
+        return made if self._clock() - at < FRESH else None
 
     async def _preview(self, upload: Upload, view: DraftView) -> Preview:
-        # The draft lives on while the thread works, so what it holds is taken along now.
-        lessons, series, base = dict(view.copy.occurrences), dict(view.copy.series), view.base
         now = self._clock()
         desk = EditDesk(
             roster=view.roster, calendar=view.calendar, zone=self._zone, now=now, by=upload.user,
@@ -225,7 +225,7 @@ class ImportService:
 
         def work() -> Preview:
             file = self._interpret(upload.content, upload.term, upload.chosen)
-            copy = copy_of(base, lessons, series, desk)
+            copy = view.copy.fork()
             plan = plan_import(file.rows, copy, on)
             trial = try_import(plan, copy, desk, gap_s=self._gap_s)
             return Preview(upload, file, plan, trial, view.revision)

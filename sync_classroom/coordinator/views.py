@@ -12,6 +12,8 @@ from ..domain.floor import Floor
 from ..domain.ids import SeatId
 from ..domain.lesson import LessonRun
 from ..domain.roster import Classroom, Roster, School, SchoolClass, Teacher
+from ..domain.second_opinion import NO_OPINION, Opinion, SeatOpinion
+from ..domain.terminal_journal import TerminalSample
 from ..domain.timetable import Occurrence, Seat
 from .ports import IngestStatus
 
@@ -89,6 +91,19 @@ class LessonView:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """What a seat's own terminal says; nothing counts by it.
+
+    `opinion` is made of `samples`, by lesson time. `kept` is what they came to when they were last
+    compared, also after they were deleted; None if there never were any.
+    """
+
+    opinion: Opinion = NO_OPINION
+    kept: SeatOpinion | None = None
+    samples: tuple[TerminalSample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SeatTimeline:
     """What one seat received, second by second, and what that makes of it.
 
@@ -104,6 +119,7 @@ class SeatTimeline:
     state: str
     cause: str | None
     samples: tuple[SeatMedia, ...]
+    second: SecondOpinion = SecondOpinion()
 
 
 @dataclass(frozen=True, slots=True)

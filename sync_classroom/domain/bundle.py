@@ -1,4 +1,4 @@
-"""The evidence bundle as data: `plan.json`, `facts.ndjson`, `rules.json` in and out.
+"""The evidence bundle as data: its plan, facts, rules and terminals' samples in and out.
 
 Whatever is read is refused by MalformedError (a ValueError) that names the record, the field and,
 for facts, the line.
@@ -7,12 +7,12 @@ for facts, the line.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields as fields_of
 from datetime import date, datetime, time
 from enum import StrEnum
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from .calendar import days_written
 from .facts import Fact, parse_fact
@@ -33,6 +33,7 @@ from .ids import (
 from .roster import BellSet, DayException, Roster, Term
 from .roster_file import parse_roster, reference
 from .rules import DEFAULT, Rules
+from .terminal_journal import TerminalSample, parse_sample
 from .timetable import (
     Change,
     ChangeKind,
@@ -52,6 +53,9 @@ PLAN: Final = "plan.json"
 FACTS: Final = "facts.ndjson"
 RULES: Final = "rules.json"
 SNAPSHOT: Final = "snapshot.json"
+TERMINALS: Final = "terminals.ndjson"
+
+T = TypeVar("T")
 
 
 def parse_plan(values: Mapping[str, Any]) -> Plan:
@@ -124,6 +128,17 @@ def read_facts(lines: Iterable[str | bytes]) -> Iterator[Fact]:
 
     Raises MalformedError naming the line (from 1).
     """
+    return _read_lines(lines, parse_fact)
+
+
+def read_samples(lines: Iterable[str | bytes]) -> Iterator[TerminalSample]:
+    """Read terminals' samples like facts."""
+    return _read_lines(lines, parse_sample)
+
+
+def _read_lines(
+    lines: Iterable[str | bytes], parse: Callable[[Mapping[str, object]], T]
+) -> Iterator[T]:
     decode = json.JSONDecoder().decode
     for number, line in enumerate(lines, start=1):
         if not line or line.isspace():
@@ -139,10 +154,10 @@ def read_facts(lines: Iterable[str | bytes]) -> Iterator[Fact]:
                 value=line,
             ) from None
         try:
-            fact = parse_fact(values)
+            read = parse(values)
         except MalformedError as error:
             raise error.within(f"line {number}") from None
-        yield fact
+        yield read
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .modes import (
     PushFigures,
     ResearchFigures,
     meetings_of,
+    push_reach,
     pushes_of,
     research_of,
 )
@@ -138,7 +139,7 @@ class CoverageFigures:
             "by_host_school": {k: measured(v) for k, v in self.by_host_school.items()},
             "by_week": {k: measured(v) for k, v in self.by_week.items()},
             "by_week_school": {
-                week: {school: measured(cell) for school, cell in row.items()}
+                week: {school: cell._asdict() for school, cell in row.items()}
                 for week, row in self.by_week_school.items()
             },
             "causes": {k.value: n for k, n in self.causes.items()},
@@ -210,11 +211,8 @@ def summarise(
         if inside.has(s.occurrence.date)
     )
     zone = ZoneInfo(roster.timezone)
-    push = pushes_of(
-        (p for p in plan.pushes.values() if inside.has(p.ordered_at.astimezone(zone).date())),
-        evidence,
-        inside.schools,
-    )
+    ordered = (p for p in plan.pushes.values() if inside.has(p.ordered_at.astimezone(zone).date()))
+    push = pushes_of(push_reach(ordered, evidence), inside.schools)
     results = (result_of(s, inside.school_of(s.seat.classroom)) for s in seats)
     meetings = (m for m in meetings_of(plan, evidence) if inside.has(m.date))
     found = assemble(groups_of(results, roster.classes), inside, rules, meetings, push)

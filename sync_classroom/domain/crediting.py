@@ -99,11 +99,6 @@ class SeatEvidence:
         return self.credited_s / self.window_s
 
     @property
-    def phi(self) -> float:
-        """φ, credited of the host's time; 0 if there was none."""
-        return self.credited_s / self.host_s if self.host else 0.0
-
-    @property
     def due(self) -> bool:
         """Whether the seat ought to have been held: not excused in time, not moved in time."""
         return self.state not in NOT_DUE

@@ -363,6 +363,7 @@ FACT_KINDS: Final[Mapping[str, Named]] = {
     "push_opened": Named("推送打开", "Push opened"),
     "push_completed": Named("推送完成", "Push completed"),
     "adjustment": Named("人工认定", "Adjustments"),
+    "terminal_journal": Named("终端日志封条", "Seals of terminals' journals"),
 }
 
 

@@ -48,11 +48,6 @@ _ANY_ROSTER: Final = Roster(
 )
 
 
-def command_to_dict(command: edits.Command) -> dict[str, Any]:
-    """The command with its name in `do`."""
-    return {"do": name_of(command), **written(command)}
-
-
 def command_from(values: object) -> edits.Command:
     """Read a command; `do` says which, its other fields are those of the value."""
     fields = Fields(values, "command")

@@ -16,6 +16,7 @@ from .calendar import week_number
 from .edit_sheet import Sheet, asked
 from .edits import AddSeries, ChangeSeries, FollowCalendar, RemoveSeries
 from .ids import OccurrenceId, SeriesId
+from .lineage import stem_of
 from .problems import ProblemError, ProblemKind
 from .rule_checks import MAX_SERIES_ID, check_id, checked, tidied, to_come
 from .series import Series, seats_of
@@ -303,15 +304,20 @@ def _why(sheet: Sheet, series: Series, on: date) -> str:
 def _known(series: SeriesId, sheet: Sheet) -> Series:
     found = sheet.find_series(series)
     if found is None:
-        raise ProblemError(
-            "unknown_series",
-            f"没有课程安排“{series[:100]}”，它可能已被移除。请刷新课表。",
-            f"There is no series {series[:100]!r}; it may have been removed. Reload the timetable.",
-            kind=ProblemKind.NOT_FOUND,
-            field="series",
-            value=series[:100],
-        )
+        raise unknown_series(series)
     return found
+
+
+def unknown_series(series: str) -> ProblemError:
+    """There is no such rule in the draft."""
+    return ProblemError(
+        "unknown_series",
+        f"没有课程安排“{series[:100]}”，它可能已被移除。请刷新课表。",
+        f"There is no series {series[:100]!r}; it may have been removed. Reload the timetable.",
+        kind=ProblemKind.NOT_FOUND,
+        field="series",
+        value=series[:100],
+    )
 
 
 def _since(command: ChangeSeries, sheet: Sheet, begun: Collection[date]) -> date:
@@ -342,5 +348,5 @@ def _goes_on(old: Series, new: Series, since: date) -> bool:
 def _split_id(series: SeriesId, sheet: Sheet) -> SeriesId:
     """The id of what goes on after a split; it begins like that of the rule it was once."""
     new = sheet.desk.new_id()
-    name = series.partition(".")[0][: MAX_SERIES_ID - len(new) - 1]
+    name = stem_of(series)[: MAX_SERIES_ID - len(new) - 1]
     return SeriesId(f"{name}.{new}")

@@ -24,6 +24,7 @@ from .facts import (
     PushProgress,
     PushStep,
     SeatMedia,
+    TerminalJournal,
 )
 from .ids import FactId, OccurrenceId, PushId, SeatId, TargetId, TeacherId
 from .intervals import SpanBuilder, second_of
@@ -110,6 +111,8 @@ class Evidence:
             JournalGap: lambda f: _put(self.gaps, f.from_at, f.to_at),
             PushProgress: lambda f: self.pushes[f.step].add((f.push, f.target)),
             Adjustment: lambda f: _put(self._seat(f).vouched, f.credit_from, f.credit_to),
+            # A terminal's own journal is a second opinion: it proves nothing that is counted.
+            TerminalJournal: lambda _: None,
         }
 
     @classmethod
@@ -120,10 +123,27 @@ class Evidence:
             evidence.add(fact)
         return evidence
 
+    @classmethod
+    def joined(cls, parts: Iterable[Evidence], rules: Rules) -> Evidence:
+        """The evidence of lessons that were folded each for itself, with the same `rules`.
+
+        What a part knows of its lesson is shared, not copied; gaps and pushes are left out.
+        """
+        evidence = cls(rules)
+        for part in parts:
+            evidence.host |= part.host
+            evidence.seats |= part.seats
+            evidence._teachers |= part._teachers
+        return evidence
+
     def add(self, fact: Fact) -> None:
         """Fold one fact in, unless its id was seen before."""
         if self._seen.add(fact.id):
-            self._adders[type(fact)](fact)
+            self.take(fact)
+
+    def take(self, fact: Fact) -> None:
+        """Fold one fact in whose id is new for sure: none is remembered."""
+        self._adders[type(fact)](fact)
 
     def teachers_of(self, meeting: OccurrenceId) -> Iterable[tuple[TeacherId, SpanBuilder]]:
         """Whose media arrived in a research meeting, and when."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -10,6 +11,8 @@ from typing import Any, Final
 
 from .fields import Fields, shown
 from .ids import ID_PATTERN, FactId, OccurrenceId, PushId, SeatId, TargetId, TeacherId
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,23 @@ class Adjustment:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TerminalJournal:
+    """The seal of what a seat's own terminal noted in `[from_at, to_at)`; no figure rests on it.
+
+    `samples` is how many there were, `sha256` the digest of their canonical text. They lie beside
+    the facts (`terminal_journal`) and may be deleted in time; the seal stays.
+    """
+
+    id: FactId
+    occurrence: OccurrenceId
+    seat: SeatId
+    from_at: datetime
+    to_at: datetime
+    samples: int
+    sha256: str
+
+
 Fact = (
     HostMedia
     | SeatMedia
@@ -135,6 +155,7 @@ Fact = (
     | JournalGap
     | PushProgress
     | Adjustment
+    | TerminalJournal
 )
 
 
@@ -313,6 +334,22 @@ def _adjustment(fields: Fields, ident: FactId) -> Adjustment:
     )
 
 
+def _terminal_journal(fields: Fields, ident: FactId) -> TerminalJournal:
+    from_at, to_at = _interval(fields)
+    sha256 = fields.text("sha256")
+    if not _SHA256.fullmatch(sha256):
+        raise fields.wrong("sha256", " 64 位小写十六进制数字", "64 hexadecimal digits")
+    return TerminalJournal(
+        ident,
+        _occurrence(fields),
+        _seat(fields),
+        from_at,
+        to_at,
+        fields.count("samples", least=1),
+        sha256,
+    )
+
+
 _PARSERS: Final[Mapping[str, Callable[[Fields, FactId], Fact]]] = {
     "host_media": _host_media,
     "seat_media": _seat_media,
@@ -322,6 +359,7 @@ _PARSERS: Final[Mapping[str, Callable[[Fields, FactId], Fact]]] = {
     "journal_gap": _journal_gap,
     **{step.value: _push_progress for step in PushStep},
     "adjustment": _adjustment,
+    "terminal_journal": _terminal_journal,
 }
 
 _KINDS: Final[Mapping[type, str]] = {
@@ -332,4 +370,5 @@ _KINDS: Final[Mapping[type, str]] = {
     Interaction: "interaction",
     JournalGap: "journal_gap",
     Adjustment: "adjustment",
+    TerminalJournal: "terminal_journal",
 }

@@ -73,8 +73,8 @@ class ImportPlan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether everything is as the file says already."""
-        return all(not r.commands for r in self.rows)
+        """Whether every row is as the draft has it already; rows that are wrong are not."""
+        return not any(r.commands or r.kind is RowKind.WRONG for r in self.rows)
 
 
 @dataclass(frozen=True, slots=True)

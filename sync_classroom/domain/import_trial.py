@@ -13,13 +13,12 @@ from .clash_index import ClashIndex
 from .edit import decide
 from .edit_sheet import Decision, EditDesk
 from .edits import Command
-from .ids import OccurrenceId, SeriesId
+from .ids import OccurrenceId
 from .import_plan import ImportPlan, RowKind, RowPlan
 from .problems import ProblemError
-from .series import Series
 from .timetable import Occurrence
 from .warnings import PlanWarning, WarningContext, names_assistants, warnings_of
-from .working_copy import Images, Step, WorkingCopy
+from .working_copy import Step, WorkingCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +49,8 @@ class Trial:
         )
 
 
-def copy_of(
-    base: Images,
-    occurrences: Mapping[OccurrenceId, Occurrence],
-    series: Mapping[SeriesId, Series],
-    at: EditDesk,
-) -> WorkingCopy:
-    """A working copy of one's own that stands as another one did."""
-    copy = WorkingCopy(base)
-    lessons = [
-        i
-        for i in base.occurrences.keys() | occurrences.keys()
-        if base.occurrences.get(i) is not occurrences.get(i)
-    ]
-    rules = [i for i in base.series.keys() | series.keys() if base.series.get(i) != series.get(i)]
-    after = Images({i: occurrences.get(i) for i in lessons}, {i: series.get(i) for i in rules})
-    _take(copy, Decision(copy.images(lessons, rules), after), at)
-    return copy
-
-
 def try_import(plan: ImportPlan, copy: WorkingCopy, desk: EditDesk, *, gap_s: int) -> Trial:
-    """Do what every row asks, one after the other. `copy` is changed; give it one of its own."""
+    """Do what every row asks, one after the other. `copy` is changed: give it a fork."""
     tried: list[RowTrial] = []
     touched: list[set[OccurrenceId]] = []
     for row in plan.rows:

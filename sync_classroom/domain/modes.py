@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from .crediting import NOT_DUE, host_of, window_of, withdrawn_state
 from .evidence import Evidence
@@ -62,6 +63,15 @@ class Research(ModeCounts):
     """Research figures; a school counts each held meeting that one of its teachers attended."""
 
     figures: ResearchFigures
+
+
+class PushReach(NamedTuple):
+    """Targets of one school: how many, and how many of them each step was taken for."""
+
+    addressed: int
+    delivered: int
+    opened: int
+    completed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,30 +150,33 @@ def _presence(meeting: Occurrence, evidence: Evidence) -> dict[TeacherId, Spans]
     return presence
 
 
-def pushes_of(
-    pushes: Iterable[Push], evidence: Evidence, programme: Collection[SchoolId]
-) -> Pushes:
-    """The push orders of a period; what was opened later than the period counts to its order."""
-    addressed = 0
-    count = dict.fromkeys(PushStep, 0)
-    by_school: dict[SchoolId, int] = defaultdict(int)
+def push_reach(pushes: Iterable[Push], evidence: Evidence) -> dict[SchoolId, PushReach]:
+    """How far orders got, by the schools of their targets; when a step was taken is not asked."""
+    sums: dict[SchoolId, list[int]] = {}
     for push in pushes:
         for target in push.targets:
-            addressed += 1
-            for step in PushStep:
-                count[step] += (push.id, target.id) in evidence.pushes[step]
-            if (push.id, target.id) in evidence.pushes[PushStep.OPENED]:
-                by_school[target.school] += 1
-    opened, completed = count[PushStep.OPENED], count[PushStep.COMPLETED]
+            own = sums.setdefault(target.school, [0] * len(PushReach._fields))
+            own[0] += 1
+            for n, step in enumerate(PushStep, 1):
+                own[n] += (push.id, target.id) in evidence.pushes[step]
+    return {school: PushReach._make(own) for school, own in sums.items()}
+
+
+def pushes_of(reach: Mapping[SchoolId, PushReach], programme: Collection[SchoolId]) -> Pushes:
+    """The push orders of a period; what was opened later than the period counts to its order."""
+    addressed, delivered, opened, completed = (
+        sum(own[n] for own in reach.values()) for n in range(len(PushReach._fields))
+    )
+    by_school = {school: own.opened for school, own in reach.items() if own.opened}
     return Pushes(
-        dict(by_school),
+        by_school,
         PushFigures(
             addressed,
-            count[PushStep.DELIVERED],
+            delivered,
             opened,
             completed,
             Ratio(opened, addressed),
             Ratio(completed, addressed),
-            Ratio(len(set(by_school) & set(programme)), len(programme)),
+            Ratio(len(by_school.keys() & set(programme)), len(programme)),
         ),
     )

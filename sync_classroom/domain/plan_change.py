@@ -28,18 +28,37 @@ class PlanMovedOnError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class VersionEntry:
+    """One difference a version made, as it is kept.
+
+    `entry` is JSON-able (`plan_diff.to_dict`) and `kind` its kind; `series` is the rule it is
+    about, if it is about one. A lesson that comes or goes with a rule has that rule as `beside`: it
+    is counted there. `told` are the entries people are shown each by itself. `by` and `reason` say
+    who wanted it in the draft, and why.
+    """
+
+    kind: str
+    entry: Mapping[str, Any]
+    series: SeriesId | None = None
+    beside: SeriesId | None = None
+    told: bool = True
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
     """What makes a change a published version: the draft it empties and what people are shown.
 
     `revision` is the draft's that was looked at; `counts` is {kind of difference: how many}, `diff`
-    JSON-able, one entry each.
+    all of them in order.
     """
 
     term: TermId
     revision: int
     note: str
     counts: Mapping[str, int]
-    diff: Sequence[Mapping[str, Any]]
+    diff: Sequence[VersionEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +84,7 @@ class PlanChange:
 class Version:
     """A published version of a term's plan, immutable. Numbers go up over all terms.
 
-    `diff` is None where only the list of versions was asked for.
+    What it changed is read apart from it: of a term's first version that is thousands of entries.
     """
 
     no: int
@@ -74,7 +93,24 @@ class Version:
     by: str
     note: str
     counts: Mapping[str, int]
-    diff: tuple[Mapping[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionOutline:
+    """How many entries of each kind are told of in a version, and how many lessons came or went
+    with each of its rules."""
+
+    told: Mapping[str, int]
+    beside: Mapping[SeriesId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """One thing a version did to a rule. `lessons` came or went with it."""
+
+    version: Version
+    change: VersionEntry
+    lessons: int
 
 
 @dataclass(frozen=True, slots=True)

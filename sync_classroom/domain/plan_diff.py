@@ -5,11 +5,12 @@ The entries together say everything: laid over the published state they give the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from .bundle import plain, written
@@ -17,6 +18,7 @@ from .edit_files import occurrence_from, series_from
 from .edit_sheet import asked
 from .fields import Fields, MalformedError
 from .ids import OccurrenceId, SeriesId
+from .plan_change import VersionEntry
 from .series import Series
 from .timetable import Change, ChangeKind, Occurrence
 from .working_copy import Images, WorkingCopy, moved_to
@@ -36,6 +38,10 @@ class DiffKind(StrEnum):
     SEATS = "seats"
 
 
+# Lessons of these kinds come or go with a rule that has an entry of its own.
+_WITH_SERIES: Final = frozenset(
+    {DiffKind.NEW, DiffKind.CANCELLED, DiffKind.CHANGED, DiffKind.MOVED}
+)
 _OF_SERIES: Final = (DiffKind.SERIES_NEW, DiffKind.SERIES_CHANGED, DiffKind.SERIES_REMOVED)
 # What is told of by the kind of an entry, or is of no concern to people.
 _UNTOLD: Final = frozenset({"id", "changes", "slot", "moved_from"})
@@ -77,6 +83,48 @@ def diff(base: Images, copy: WorkingCopy) -> tuple[DiffEntry, ...]:
     lessons = [_lesson(before.get(i), o, copy) for i, o in changed.items() if i not in ends]
     lessons.sort(key=_when)
     return (*_series(base, copy), *lessons)
+
+
+def going_with(entries: Sequence[DiffEntry]) -> tuple[SeriesId | None, ...]:
+    """For each entry the rule its lesson comes or goes with, if that has an entry among them.
+
+    Such a lesson is told with its rule. One that was edited by itself is told by itself.
+    """
+    rules = {e.series for e in entries if e.series is not None}
+    return tuple(
+        rule if not e.silent and e.kind in _WITH_SERIES and (rule := _rule_of(e)) in rules else None
+        for e in entries
+    )
+
+
+def kept(
+    entries: Sequence[DiffEntry],
+    lessons: Mapping[OccurrenceId, tuple[str, str]] = MappingProxyType({}),
+    rules: Mapping[SeriesId, tuple[str, str]] = MappingProxyType({}),
+) -> list[VersionEntry]:
+    """A diff as a version keeps it; `lessons` and `rules` say who wanted each changed, and why."""
+    found = []
+    for entry, beside in zip(entries, going_with(entries), strict=True):
+        by, reason = "", ""
+        if entry.series is not None:
+            by, reason = rules.get(entry.series, ("", ""))
+        elif entry.lesson is not None:
+            by, reason = lessons.get(entry.lesson, ("", ""))
+        told = beside is None and not entry.silent
+        found.append(
+            VersionEntry(entry.kind.value, to_dict(entry), entry.series, beside, told, by, reason)
+        )
+    return found
+
+
+def series_entry(ident: SeriesId, old: Series | None, new: Series | None) -> DiffEntry | None:
+    """What became of a rule, or None if nothing did."""
+    if old == new:
+        return None
+    kind = DiffKind.SERIES_CHANGED
+    if old is None or new is None:
+        kind = DiffKind.SERIES_NEW if old is None else DiffKind.SERIES_REMOVED
+    return DiffEntry(kind, series=ident, old=old, new=new, fields=_differing(old, new))
 
 
 def change_of(entry: DiffEntry) -> Change | None:
@@ -136,13 +184,16 @@ def from_dict(values: object) -> DiffEntry:
 
 def _series(base: Images, copy: WorkingCopy) -> Iterator[DiffEntry]:
     for ident in sorted({*base.series, *copy.series}):
-        old, new = base.series.get(ident), copy.series.get(ident)
-        if old == new:
-            continue
-        kind = DiffKind.SERIES_CHANGED
-        if old is None or new is None:
-            kind = DiffKind.SERIES_NEW if old is None else DiffKind.SERIES_REMOVED
-        yield DiffEntry(kind, series=ident, old=old, new=new, fields=_differing(old, new))
+        entry = series_entry(ident, base.series.get(ident), copy.series.get(ident))
+        if entry is not None:
+            yield entry
+
+
+def _rule_of(entry: DiffEntry) -> SeriesId | None:
+    lesson = entry.new or entry.old
+    if not isinstance(lesson, Occurrence) or lesson.slot is None or lesson.slot.own:
+        return None
+    return lesson.slot.series
 
 
 def _lesson(old: Occurrence | None, new: Occurrence, copy: WorkingCopy) -> DiffEntry:

@@ -251,6 +251,28 @@ def _rules(basis: Basis) -> str:
     return f"{rules['name']} {rules['version']}"
 
 
+def restated_in(
+    report: Report, publications: Iterable[Publication], latest: Mapping[int, Restatement]
+) -> list[dict[str, Any]]:
+    """What a report says of publications that share a day with it and do not hold any more.
+
+    `latest` is the last restatement of each publication by its number; it is told by its sums.
+    """
+    return [
+        {
+            "publication": f"No. {p.no} · {p.first} – {p.last} · {p.at:%Y-%m-%d}",
+            "differences": [
+                dict(d) for d in latest[p.no].differences if not str(d["path"]).startswith("seats")
+            ],
+            "why_zh": why_in_words(latest[p.no].why, "zh"),
+            "why_en": why_in_words(latest[p.no].why, "en"),
+        }
+        for p in publications
+        if p.first <= report.last and report.first <= p.last
+        if p.no in latest and latest[p.no].total
+    ]
+
+
 def why_in_words(why: Why, language: str) -> str:
     """The reasons as one sentence, for a report."""
     zh = language == "zh"

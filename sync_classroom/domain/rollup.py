@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .calendar import iso_week
 from .crediting import MAY_CHANGE, NOT_DUE, Cause, SeatEvidence, SeatState
@@ -62,9 +62,25 @@ class SeatResult:
         """ρ, credited of planned time."""
         return self.credited_s / self.window_s
 
+    def to_dict(self) -> dict[str, Any]:
+        """As `sync-classroom audit --format json` prints a seat."""
+        return {
+            "seat": self.seat,
+            "occurrence": self.occurrence,
+            "state": self.state.value,
+            "credited_s": self.credited_s,
+            "window_s": self.window_s,
+            "host_s": self.host_s,
+        }
+
     def pending(self, unfinished: Collection[OccurrenceId]) -> bool:
         """Whether it may still be held, as its lesson is one of those that are not over."""
         return self.occurrence in unfinished and self.state in MAY_CHANGE
+
+
+def place_of(seat: SeatResult) -> tuple[date, OccurrenceId, SeatId]:
+    """What seats are ordered by."""
+    return seat.date, seat.occurrence, seat.seat
 
 
 def result_of(judged: SeatEvidence, school: SchoolId) -> SeatResult:
@@ -179,9 +195,8 @@ def tally(seats: Iterable[SeatResult], classes: Mapping[ClassId, SchoolClass]) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WeekCell:
-    """One school in one week: a cell of the heat map."""
+class WeekCell(NamedTuple):
+    """One school in one week: a cell of the heat map. A province has some 65 000 in a year."""
 
     due_periods: int = 0
     held_periods: int = 0

@@ -10,8 +10,8 @@ from typing import Any, Final
 from .fields import Fields
 
 SNAPSHOT_SCHEMA: Final = "sync-classroom/snapshot/1"
-# What an audit found out about its bundle is no figure.
-_VERIFICATION: Final = "verification"
+# What an audit found out about its bundle is no figure, nor what terminals think of the figures.
+_NO_FIGURES: Final = frozenset({"verification", "second_opinion"})
 # At least one of them: a snapshot may leave out what it did not publish.
 _FIGURES: Final = ("totals", "by_school", "by_classroom", "by_subject", "by_week")
 
@@ -62,7 +62,7 @@ def parse_snapshot(values: Mapping[str, Any]) -> Snapshot:
     )
     hashes = Fields(root.values.get("sha256") or {}, "snapshot, sha256")
     return Snapshot(
-        figures={k: v for k, v in figures.values.items() if k != _VERIFICATION},
+        figures={k: v for k, v in figures.values.items() if k not in _NO_FIGURES},
         first=period.day_or_none("from"),
         last=period.day_or_none("to"),
         cut_off=root.instant("cut_off") if root.has("cut_off") else None,

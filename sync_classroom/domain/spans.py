@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-
-_ONE_DAY = timedelta(days=1)
+from itertools import groupby
 
 
 def monday_of(day: date) -> date:
@@ -24,49 +23,80 @@ def next_month(day: date) -> date:
     return month_of(month_of(day) + timedelta(days=31))
 
 
+def reach_of(first: date, last: date) -> tuple[date, date]:
+    """The first and the last day of all weeks and months that `[first, last]` touches."""
+    week_end = monday_of(last) + timedelta(days=6)
+    return (
+        min(monday_of(first), month_of(first)),
+        max(week_end, next_month(last) - timedelta(days=1)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A period in pieces: whole spans by their first days, and runs of days, ends included."""
+    """A period in pieces: whole months, whole weeks (each by its first day), and single days."""
 
-    whole: tuple[date, ...]
-    days: tuple[tuple[date, date], ...]
+    months: tuple[date, ...] = ()
+    weeks: tuple[date, ...] = ()
+    days: tuple[date, ...] = ()
 
-
-def cut_months(first: date, last: date, known: Collection[date]) -> Cut:
-    """`[first, last]` in the months that are known and lie in it whole, and the days between."""
-    months: list[date] = []
-    month = month_of(first) if month_of(first) == first else next_month(first)
-    while next_month(month) - _ONE_DAY <= last:
-        if month in known:
-            months.append(month)
-        month = next_month(month)
-    return Cut(tuple(months), _between(first, last, [(m, next_month(m)) for m in months]))
+    def __bool__(self) -> bool:
+        """Whether there is any piece."""
+        return bool(self.months or self.weeks or self.days)
 
 
-def cut_weeks(first: date, last: date, known: Collection[date]) -> Cut:
-    """As `cut_months`, with ISO weeks; every run of days lies in one week."""
-    weeks: list[date] = []
-    days: list[tuple[date, date]] = []
-    monday = monday_of(first)
-    while monday <= last:
-        sunday = monday + timedelta(days=6)
-        if monday in known and first <= monday and sunday <= last:
-            weeks.append(monday)
-        else:
-            days.append((max(first, monday), min(last, sunday)))
-        monday += timedelta(days=7)
-    return Cut(tuple(weeks), tuple(days))
+def cut_period(
+    first: date,
+    last: date,
+    kept: Iterable[date],
+    *,
+    months: Collection[date] = (),
+    weeks: Collection[date] = (),
+) -> Cut:
+    """The days of `[first, last]` that are `kept` in the fewest pieces.
+
+    `kept` are the days that have sums, in order, with those beside the period in its first and last
+    week and month: a month whose sums are known is whole if none of its kept days is outside.
+    """
+    own_months, own_weeks = _own(kept)
+    found_months: list[date] = []
+    found_weeks: list[date] = []
+    found_days: list[date] = []
+    for month, all_days in own_months.items():
+        inside = [day for day in all_days if first <= day <= last]
+        if inside and month in months and len(inside) == len(all_days):
+            found_months.append(month)
+            continue
+        for monday, group in groupby(inside, monday_of):
+            days = list(group)
+            if monday in weeks and len(days) == len(own_weeks[monday]):
+                found_weeks.append(monday)
+            else:
+                found_days += days
+    return Cut(tuple(found_months), tuple(found_weeks), tuple(found_days))
 
 
-def _between(
-    first: date, last: date, taken: Collection[tuple[date, date]]
-) -> tuple[tuple[date, date], ...]:
-    """The runs of `[first, last]` outside of half-open spans that come in order."""
-    runs: list[tuple[date, date]] = []
-    for begin, end in taken:
-        if first < begin:
-            runs.append((first, begin - _ONE_DAY))
-        first = end
-    if first <= last:
-        runs.append((first, last))
-    return tuple(runs)
+def cut_weeks(
+    first: date, last: date, kept: Iterable[date], weeks: Collection[date]
+) -> Mapping[date, Sequence[date]]:
+    """The weeks of `[first, last]` with any of the `kept` days, each by its Monday.
+
+    A week has its kept days in the period, or none where it is whole and its sums are known.
+    """
+    found: dict[date, Sequence[date]] = {}
+    for monday, days in _own(kept)[1].items():
+        inside = [day for day in days if first <= day <= last]
+        if inside:
+            whole = monday in weeks and len(inside) == len(days)
+            found[monday] = () if whole else inside
+    return found
+
+
+def _own(kept: Iterable[date]) -> tuple[dict[date, list[date]], dict[date, list[date]]]:
+    """The days by month, and by week."""
+    months: dict[date, list[date]] = {}
+    weeks: dict[date, list[date]] = {}
+    for day in kept:
+        months.setdefault(month_of(day), []).append(day)
+        weeks.setdefault(monday_of(day), []).append(day)
+    return months, weeks

@@ -2,6 +2,7 @@
 
 A step holds what it found and what it left (`before`, `after`), not how it was computed. So a step
 can be applied again, taken back, and compared with what others did, without running any rule anew.
+A copy that somebody reads is not changed any more: a `fork` of it is.
 """
 
 from __future__ import annotations
@@ -82,9 +83,19 @@ class WorkingCopy:
         self.base = base
         self._occurrences = {i: o for i, o in base.occurrences.items() if o is not None}
         self._series = {i: s for i, s in base.series.items() if s is not None}
-        self._of_series: dict[SeriesId, set[OccurrenceId]] = {}
+        # Sets that are replaced, never changed: forks share them.
+        self._of_series: dict[SeriesId, frozenset[OccurrenceId]] = {}
         for occurrence in self._occurrences.values():
             self._index(occurrence)
+
+    def fork(self) -> WorkingCopy:
+        """Another copy that stands as this one does; a change to either leaves the other alone."""
+        other = WorkingCopy(Images())
+        other.base = self.base
+        other._occurrences = self._occurrences.copy()
+        other._series = self._series.copy()
+        other._of_series = self._of_series.copy()
+        return other
 
     @property
     def occurrences(self) -> Mapping[OccurrenceId, Occurrence]:
@@ -142,14 +153,15 @@ class WorkingCopy:
     def _put(self, ident: OccurrenceId, occurrence: Occurrence | None) -> None:
         known = self._occurrences.get(ident)
         if known is not None and known.slot is not None:
-            self._of_series[known.slot.series].discard(ident)
+            self._of_series[known.slot.series] -= {ident}
         _set(self._occurrences, ident, occurrence)
         if occurrence is not None:
             self._index(occurrence)
 
     def _index(self, occurrence: Occurrence) -> None:
         if occurrence.slot is not None:
-            self._of_series.setdefault(occurrence.slot.series, set()).add(occurrence.id)
+            others = self._of_series.get(occurrence.slot.series, frozenset())
+            self._of_series[occurrence.slot.series] = others | {occurrence.id}
 
 
 def moved_to(occurrence: Occurrence) -> OccurrenceId | None:

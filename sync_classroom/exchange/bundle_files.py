@@ -11,15 +11,28 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, TypeVar
 
-from ..domain.bundle import FACTS, PLAN, RULES, SNAPSHOT, parse_plan, parse_rules, read_facts
+from ..domain.bundle import (
+    FACTS,
+    PLAN,
+    RULES,
+    SNAPSHOT,
+    TERMINALS,
+    parse_plan,
+    parse_rules,
+    read_facts,
+    read_samples,
+)
 from ..domain.facts import Fact, fact_to_dict
 from ..domain.fields import Fields, MalformedError, shown
 from ..domain.problems import ProblemError
 from ..domain.rules import DEFAULT, Rules
 from ..domain.snapshot import Difference, Snapshot, parse_snapshot
+from ..domain.terminal_journal import TerminalSample, sample_to_dict
 from ..domain.timetable import Plan
+
+T = TypeVar("T")
 
 MANIFEST: Final = "manifest.json"
 MANIFEST_SCHEMA: Final = "sync-classroom/manifest/1"
@@ -115,17 +128,27 @@ class Bundle:
         file = self._place.open(FACTS)
         if file is None:
             raise MalformedError(FACTS, None, "不在证据包中", "is not in the bundle")
+        return self._lines(FACTS, file, read_facts)
+
+    def samples(self) -> Iterator[TerminalSample] | None:
+        """Every sample of terminals in the order of the file; None if the bundle has none."""
+        file = self._place.open(TERMINALS)
+        return None if file is None else self._lines(TERMINALS, file, read_samples)
+
+    def _lines(
+        self, name: str, file: IO[bytes], read: Callable[[Iterable[bytes]], Iterator[T]]
+    ) -> Iterator[T]:
         digest = hashlib.sha256()
         with file:
             try:
-                yield from read_facts(_lines(file, digest))
+                yield from read(_lines(file, digest))
             except (zipfile.BadZipFile, EOFError, OSError) as error:
                 raise MalformedError(
-                    FACTS, None, f"中途损坏：{error}", f"is damaged: {error}"
+                    name, None, f"中途损坏：{error}", f"is damaged: {error}"
                 ) from error
             except MalformedError as error:
-                raise error.within(FACTS) from None
-        self.hashes[FACTS] = digest.hexdigest()
+                raise error.within(name) from None
+        self.hashes[name] = digest.hexdigest()
 
     def tampered(self) -> Iterator[Difference]:
         """Files that are not what the manifest or the snapshot says; ask when all was read."""
@@ -210,21 +233,29 @@ class BundleWriter:
     @contextmanager
     def open_facts(self) -> Iterator[Callable[[Iterable[Fact]], int]]:
         """Write facts batch by batch: the function takes a batch and returns its length."""
-        digest = hashlib.sha256()
-        with self._zip.open(FACTS, "w", force_zip64=True) as file:
+        with self._open(FACTS) as add:
+            yield lambda batch: add(map(fact_to_dict, batch))
 
-            def add(batch: Iterable[Fact]) -> int:
-                lines = [
-                    json.dumps(fact_to_dict(f), ensure_ascii=False, separators=(",", ":"))
-                    for f in batch
-                ]
+    @contextmanager
+    def open_terminals(self) -> Iterator[Callable[[Iterable[TerminalSample]], int]]:
+        """Write terminals' samples batch by batch, those of a journal together."""
+        with self._open(TERMINALS) as add:
+            yield lambda batch: add(map(sample_to_dict, batch))
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], int]]:
+        digest = hashlib.sha256()
+        with self._zip.open(name, "w", force_zip64=True) as file:
+
+            def add(batch: Iterable[Mapping[str, Any]]) -> int:
+                lines = [json.dumps(f, ensure_ascii=False, separators=(",", ":")) for f in batch]
                 data = "".join(f"{line}\n" for line in lines).encode()
                 digest.update(data)
                 file.write(data)
                 return len(lines)
 
             yield add
-        self._hashes[FACTS] = digest.hexdigest()
+        self._hashes[name] = digest.hexdigest()
 
     def close(self) -> None:
         """Write the manifest and give the file its name."""

@@ -52,9 +52,9 @@ class Channel:
         """The key is no longer used."""
         if self.server is not None:
             self.server.close()
-        self.end()
         if self.publisher is not None:
             self.publisher.close()
+        self.end()
         self.path.unlink(missing_ok=True)
 
     def begin(self, writer: asyncio.StreamWriter) -> None:

@@ -214,10 +214,18 @@ def _bundle_group(session: _Section, sections: Sequence[_Section]) -> frozenset[
     if len(set(mids)) != len(mids):
         raise MalformedSdpError("two m-lines share a mid")
     for group in session.all("group"):
-        semantics, *members = group.split()
+        semantics, members = _group(group)
         if semantics.upper() == "BUNDLE":
             return frozenset(members)
     return None
+
+
+def _group(text: str) -> tuple[str, Sequence[str]]:
+    """Semantics and members of a group of lines (RFC 5888 5) or of sources (RFC 5576 4.2)."""
+    semantics, *members = text.split() or [""]
+    if not semantics:
+        raise MalformedSdpError("a group of lines or sources has no semantics")
+    return semantics, members
 
 
 def _shares(line: MediaLine, group: frozenset[str] | None, slots: Mapping[str, int]) -> bool:
@@ -306,7 +314,7 @@ def _extensions(session: _Section, section: _Section, wanted: Collection[str]) -
 def _ssrcs(section: _Section) -> tuple[int | None, int | None]:
     """The first media SSRC and its retransmission SSRC (RFC 5576 4.2 FID group)."""
     for text in section.all("ssrc-group"):
-        semantics, *members = text.split()
+        semantics, members = _group(text)
         if semantics == "FID" and len(members) == 2:
             return _ssrc(members[0]), _ssrc(members[1])
     for text in section.all("ssrc"):

@@ -132,8 +132,12 @@ class Writer:
         *,
         named: Callable[[Mapping[str, Any]], str] | None = None,
         total: bool = True,
+        name_share: float = 1.9,
     ) -> Block:
-        """A table of groups with these measures, and the total of all below."""
+        """A table of groups with these measures, and the total of all below.
+
+        `name_share` is how wide the names are, in shares of the page.
+        """
         named = named or self.name
         cells: list[list[Cell]] = [
             [named(row), *(self.measure(c, row[c], narrow=True) for c in codes)] for row in rows
@@ -142,6 +146,6 @@ class Writer:
             totals = self.figures["totals"]
             figures = (self.measure(c, totals[c], narrow=True) for c in codes)
             cells.append([self.w("total"), *figures])
-        columns: list[tuple[str, bool, float | None]] = [(title, False, 1.9)]
+        columns: list[tuple[str, bool, float | None]] = [(title, False, name_share)]
         columns += [(self.short(code), True, _share(code)) for code in codes]
         return self.table(columns, cells, total=total)

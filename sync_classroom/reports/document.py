@@ -238,8 +238,10 @@ class _Document(Writer):
             return f"{self.clean(row['school'], MOST_NAME)} · {self.name(row)}"
 
         return [
-            self.heading(self.w("classrooms"), on_new_page=True),
-            self.groups(self.w("classroom"), self.tables["classroom"], _GROUP, named=named),
+            self.heading(self.w("classrooms")),
+            self.groups(
+                self.w("classroom"), self.tables["classroom"], _GROUP, named=named, name_share=2.9
+            ),
         ]
 
     def _subjects(self) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 #: key → (Chinese, English). `{}` are filled in by position.
@@ -173,3 +174,9 @@ def word(key: str, language: str, *values: object) -> str:
 def pick(pair: tuple[str, str], language: str) -> str:
     """The one of two texts that is in `language`."""
     return pair[0 if language == "zh" else 1]
+
+
+def lines(text: str, width: int) -> int:
+    """How many lines a text takes in a column `width` wide; a Chinese character is two wide."""
+    wide = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return max(1, -(-wide // width))

@@ -24,7 +24,7 @@ from ..domain.rules import Rules
 from ..domain.writing import NOTHING
 from .charts import week_label
 from .seat_sheet import SeatSheet, text
-from .words import RULES, pick, word
+from .words import RULES, lines, pick, word
 
 A4: Final = 9
 _HEAD_ROW: Final = 2
@@ -37,6 +37,7 @@ _KEYS: Final[Mapping[str, tuple[str, str]]] = {
     "teacher": ("teacher_no", ""),
     "host_school": ("host_school_no", ""),
 }
+_FORMULA_CHARS: Final = 70
 #: Measures of a group in the order of the columns; what is in brackets is no measure of its own.
 COLUMNS: Final = (
     "due_periods", "held_periods", "held_rate", "credited_s", "[credited_due]", "[host_due]",
@@ -92,7 +93,9 @@ class _Workbook:
         self._totals: Mapping[str, Any] = self._figures["totals"]
         font = {"font_name": "Microsoft YaHei", "font_size": 10, "valign": "top"}
         self._plain = workbook.add_format(font)
-        self._wrapped = workbook.add_format({**font, "text_wrap": True})
+        self._wrapped = workbook.add_format(
+            {**font, "text_wrap": True, "align": "left", "indent": 1}
+        )
         self._head = workbook.add_format(
             {**font, "bold": True, "text_wrap": True, "bottom": 1, "bg_color": "#E4F0ED",
              "valign": "bottom"}
@@ -146,6 +149,7 @@ class _Workbook:
         sheet.set_paper(A4)
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
+        sheet.set_row(0, 24)
         sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         digest = self._content["sha256"].get("facts.ndjson", "")[:16]
         sheet.set_footer(f"&L&8{self._w('hash_facts')} {digest}&R&8&P / &N")
@@ -335,10 +339,8 @@ class _Workbook:
 
     def _write_summary(self) -> None:
         content, sheet = self._content, self._summary
-        sheet.set_column(0, 0, 26)
-        sheet.set_column(1, 1, 24)
-        sheet.set_column(2, 4, 13)
-        sheet.set_column(5, 5, 70)
+        for column, width in enumerate((26, 24, 13, 13, 13, _FORMULA_CHARS)):
+            sheet.set_column(column, column, width)
         title = f"{content['programme']} · {self._w('title_' + content['kind'])}"
         sheet.write_string(0, 0, text(title), self._title)
         zone = ZoneInfo(content["zone"])
@@ -394,6 +396,7 @@ class _Workbook:
                 sheet.write_number(at, 2, value, self._number)
             formula = definition.formula(self._language, rules)
             sheet.write_string(at, 5, formula, self._wrapped)
+            sheet.set_row(at, 16 * lines(formula, _FORMULA_CHARS + 8))
             at += 1
         return at
 

@@ -63,7 +63,8 @@ class Renderer:
         """Draw a report of `domain.report` in these formats (`pdf`, `xlsx`, `csv`) into `folder`.
 
         `progress` is told of each step: `charts`, `pdf`, `xlsx`, `csv`. Raises ProblemError
-        `report_slow` beyond the time and `report_failed` if the child came to nothing.
+        `report_slow` beyond the time and `report_failed` if the child came to nothing. What
+        `progress` raises ends the child and passes.
         """
         asked = {"content": content, "formats": list(formats), "fonts": list(self._fonts)}
         data = await asyncio.to_thread(lambda: json.dumps(asked).encode())
@@ -91,11 +92,14 @@ class Renderer:
         assert child.stdout is not None
         assert child.stderr is not None
         try:
-            async with asyncio.TaskGroup() as group:
-                words = group.create_task(child.stderr.read(), name="report-stderr")
-                group.create_task(_feed(child.stdin, data), name="report-stdin")
+            async with asyncio.TaskGroup() as tasks:
+                words = tasks.create_task(child.stderr.read(), name="report-stderr")
+                tasks.create_task(_feed(child.stdin, data), name="report-stdin")
                 files = await _follow(child.stdout, progress)
             status = await child.wait()
+        except ExceptionGroup as several:
+            # Whoever waits for the report is told what went wrong, not in what company.
+            raise several.exceptions[0] from None
         finally:
             if child.returncode is None:
                 child.kill()
@@ -121,10 +125,14 @@ async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
 
 
 async def _follow(stdout: asyncio.StreamReader, progress: Progress) -> Mapping[str, Any] | None:
-    """Tell of the steps; the files of the last line."""
+    """Tell of the steps; the files of the last line. ProblemError for what is no line of ours."""
     files: Mapping[str, Any] | None = None
     async for line in stdout:
-        told = json.loads(line)
+        try:
+            told = json.loads(line)
+        except ValueError:
+            log.error("report.child_failed", said=line[:_LAST_WORDS].decode(errors="replace"))
+            raise _failed() from None
         if "step" in told:
             await progress(told["step"])
         elif "files" in told:

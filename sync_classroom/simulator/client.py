@@ -24,6 +24,7 @@ from aiortc.rtp import (
 )
 from aiortc.sdp import SessionDescription
 
+from .journal import Received
 from .streams import ReceiverReports
 from .transport import Remote, Transport, TransportError, first_family, local_fingerprint
 
@@ -173,6 +174,8 @@ class Receiver:
         self.first_packet_s: float | None = None
         self.last_packet_at = 0.0
         self._asked_at = 0.0
+        self._frames = 0
+        self._sound = 0
 
     async def connect(self) -> None:
         """Open the session and the media path."""
@@ -203,6 +206,10 @@ class Receiver:
         """Seconds since the last packet, or since the request if none has come."""
         return time.monotonic() - (self.last_packet_at or self._asked_at)
 
+    def received(self) -> Received:
+        """Whole frames and bytes of sound so far, for the room's own journal."""
+        return Received(self._frames, self._sound, self.last_packet_at or float("-inf"))
+
     def _on_packet(self, data: bytes, is_rtcp: bool) -> None:
         now = time.monotonic()
         if is_rtcp:
@@ -211,6 +218,11 @@ class Receiver:
         if self.first_packet_s is None:
             self.first_packet_s = now - self._asked_at
         self.last_packet_at = now
+        marked, payload_type = data[1] >> 7, data[1] & 0x7F
+        if payload_type == OPUS:
+            self._sound += len(data)
+        else:
+            self._frames += marked  # the marker ends a frame (RFC 6184 5.1, RFC 7741 4.1)
         self.reports.rtp(data, now)
 
     async def _report(self) -> None:

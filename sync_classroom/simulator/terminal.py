@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import random
@@ -16,7 +17,8 @@ from urllib.parse import urljoin
 import aiohttp
 
 from ..domain.problems import ProblemError
-from .client import H264, Publisher, Receiver, SessionRefusedError
+from .client import H264, HTTP_TIMEOUT, Publisher, Receiver, SessionRefusedError
+from .journal import Received, RoomJournal
 from .recording import Recording, play
 from .transport import TransportError
 
@@ -28,6 +30,9 @@ NOT_YET_RETRY_S: Final = 0.25
 #: Live media that stays away so long means the session is dead, whatever ICE says.
 SILENCE_S: Final = 2.0
 TIME_INTERVAL_S: Final = 10.0
+#: How often a room looks at what it received, and sends what it noted.
+NOTE_INTERVAL_S: Final = 0.5
+JOURNAL_INTERVAL_S: Final = 30.0
 LIVE_STATES: Final = frozenset({"open", "live"})
 
 
@@ -105,6 +110,9 @@ class VirtualTerminal:
         self._receiver: Receiver | None = None
         self._camera: Publisher | None = None
         self._ended: set[str] = set()
+        self.journal = RoomJournal()
+        self._clock_compared = False
+        self._send_now = asyncio.Event()
 
     # ------------------------------------------------------------------ WebSocket
 
@@ -121,6 +129,7 @@ class VirtualTerminal:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._talk_for_ever(tasks), name=f"{self.name} websocket")
+                tasks.create_task(self._send_journal(), name=f"{self.name} journal")
                 if self._behaviour.leave_s is not None:
                     leave = self._leave(self._behaviour.leave_s)
                     tasks.create_task(leave, name=f"{self.name} leaver")
@@ -181,6 +190,7 @@ class VirtualTerminal:
         elif kind == "time":
             now = time.time() * 1000
             self.clock_offset_ms = message["now"] - (message["sent"] + now) / 2
+            self._clock_compared = True
         elif kind == "ack":
             if (waiting := self._acks.pop(message["id"], None)) and not waiting.done():
                 waiting.set_result(None)
@@ -276,11 +286,57 @@ class VirtualTerminal:
         """Remote classroom: receive, show itself if it has a picture, raise its hand in time."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(lesson), name=f"{self.name} receiver")
+            tasks.create_task(self._note_down(lesson), name=f"{self.name} notes")
             if self._thumbnail is not None:
                 tasks.create_task(self._show_itself(lesson), name=f"{self.name} own picture")
             if self._behaviour.hand_s is not None:
                 hand = self._raise_hand(lesson, self._behaviour.hand_s)
                 tasks.create_task(hand, name=f"{self.name} hand")
+
+    async def _note_down(self, lesson: str) -> None:
+        """Keep the room's own journal while it is in the lesson."""
+        seat = self.lessons[lesson]["seat"]["id"]
+        try:
+            while True:
+                receiver = self._receiver
+                self.journal.look(
+                    lesson,
+                    seat,
+                    Received() if receiver is None else receiver.received(),
+                    now=time.monotonic(),
+                    clock_ms=time.time() * 1000,
+                    offset_ms=self.clock_offset_ms if self._clock_compared else None,
+                )
+                await asyncio.sleep(NOTE_INTERVAL_S)
+        finally:
+            self.journal.close()
+            self._send_now.set()
+
+    async def _send_journal(self) -> None:
+        """Send what the room noted in batches, until each is answered."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(JOURNAL_INTERVAL_S):
+                    await self._send_now.wait()
+            self._send_now.clear()
+            while (message := self.journal.message(time.time() * 1000)) is not None:
+                if not await self._post_journal(message):
+                    break
+                self.journal.answered(message)
+
+    async def _post_journal(self, message: Mapping[str, Any]) -> bool:
+        url = urljoin(self._server, "/api/terminal/journal")
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with self._http.post(
+                url, json=message, headers=headers, timeout=HTTP_TIMEOUT
+            ) as answer:
+                said = await answer.text()
+                if answer.status != 200:
+                    self._note(SessionRefusedError(answer.status, said, None))
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            return False  # sent again in a while: the server knows samples by their numbers
 
     async def _raise_hand(self, lesson: str, after_s: float) -> None:
         await asyncio.sleep(after_s)

@@ -22,7 +22,7 @@ from .tables import schools, teachers
 # a change takes milliseconds, some a minute.
 ACCOUNTS_LOCK: Final = 0x5C_1A55_0003
 
-_USER_COLUMNS = tuple(c for c in users.columns if c.name != "login_folded")
+USER_COLUMNS = tuple(c for c in users.columns if c.name != "login_folded")
 
 
 class AccountQueries(Queries):
@@ -51,10 +51,10 @@ class AccountQueries(Queries):
         try:
             async with self._database.write() as connection:
                 await self._alone(connection, ACCOUNTS_LOCK)
-                found = await rows(connection, select(*_USER_COLUMNS).where(users.c.id == user))
+                found = await rows(connection, select(*USER_COLUMNS).where(users.c.id == user))
                 if not found:
                     raise KeyError(user)
-                old = _user(found[0]._mapping)
+                old = user_of(found[0]._mapping)
                 new = change(old)
                 if new == old:
                     return old
@@ -70,9 +70,9 @@ class AccountQueries(Queries):
 
     async def users(self) -> Sequence[User]:
         """Every account, by login."""
-        statement = select(*_USER_COLUMNS).order_by(users.c.login_folded)
+        statement = select(*USER_COLUMNS).order_by(users.c.login_folded)
         async with self._database.read() as connection:
-            return [_user(row._mapping) for row in await rows(connection, statement)]
+            return [user_of(row._mapping) for row in await rows(connection, statement)]
 
     async def user_by_login(self, login: str) -> User | None:
         """One account by its case-folded login."""
@@ -107,7 +107,7 @@ class AccountQueries(Queries):
                 sessions.c.created_at.label("session_created_at"),
                 sessions.c.expires_at,
                 sessions.c.user_agent,
-                *_USER_COLUMNS,
+                *USER_COLUMNS,
             )
             .join_from(sessions, users)
             .where(sessions.c.token_hash == token_hash)
@@ -117,7 +117,7 @@ class AccountQueries(Queries):
         if not found:
             return None
         row = found[0]
-        user = _user({c.name: getattr(row, c.name) for c in _USER_COLUMNS})
+        user = user_of({c.name: getattr(row, c.name) for c in USER_COLUMNS})
         session = Session(
             token_hash, user.id, row.session_created_at, row.expires_at, row.user_agent
         )
@@ -157,8 +157,8 @@ class AccountQueries(Queries):
 
     async def _user(self, where: ColumnElement[bool]) -> User | None:
         async with self._database.read() as connection:
-            found = await rows(connection, select(*_USER_COLUMNS).where(where))
-        return _user(found[0]._mapping) if found else None
+            found = await rows(connection, select(*USER_COLUMNS).where(where))
+        return user_of(found[0]._mapping) if found else None
 
     async def _why_refused(self, user: User) -> Exception:
         async with self._database.read() as connection:
@@ -204,5 +204,6 @@ def _row(user: User) -> dict[str, Any]:
     }
 
 
-def _user(values: Any) -> User:
+def user_of(values: Any) -> User:
+    """An account from the values of `USER_COLUMNS`."""
     return User(**{**values, "role": Role(values["role"])})

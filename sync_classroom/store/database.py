@@ -16,7 +16,6 @@ from .chain import ChainQueries
 from .drafts import DraftQueries
 from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
-from .facts import FactQueries
 from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
@@ -24,15 +23,19 @@ from .lessons import LessonQueries
 from .messages import MessageQueries
 from .migrate import migrate
 from .notices import NoticeQueries
+from .opinions import OpinionQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
+from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
 from .simulation import SimulationQueries
+from .terminal_journal import TerminalJournalQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
+from .versions import VersionQueries
 
 # A health check that takes longer than this has its answer.
 READY_TIMEOUT_S: Final = 2.0
@@ -41,12 +44,14 @@ READY_TIMEOUT_S: Final = 2.0
 class Database(
     RosterQueries,
     TimetableQueries,
+    VersionQueries,
     DueQueries,
     LessonQueries,
     MessageQueries,
-    FactQueries,
+    TerminalJournalQueries,
     ChainQueries,
     RollupQueries,
+    OpinionQueries,
     FigureQueries,
     RulesQueries,
     AccessLogQueries,
@@ -61,6 +66,7 @@ class Database(
     SimulationQueries,
     ReportQueries,
     FeedQueries,
+    RetentionQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ..domain.problems import ProblemError, ProblemKind
+from . import sqlite_trips
 from .failures import problem_of
 
 # SQLite waits this long for another process's writer before it says "database is locked".
@@ -258,7 +259,7 @@ def _sqlite_engine(place: Place) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_S,
         # The driver's own transaction handling begins late and read-only, which loses updates;
         # with None it keeps out, and `_begin` says what begins.
-        connect_args={"isolation_level": None},
+        connect_args={"isolation_level": None, "async_creator_fn": sqlite_trips.connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

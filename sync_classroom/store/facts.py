@@ -10,6 +10,7 @@ Which columns a kind fills, beside `id`, `kind` and `received_at`:
     journal_gap        relay                      from_at to_at
     push_delivered …   push target                from_at (at)
     adjustment         occurrence seat            from_at to_at (credit)  stated_at (at) by reason
+    terminal_journal   occurrence seat            from_at to_at  packets (samples) digest (sha256)
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from ..domain.facts import (
     PushProgress,
     PushStep,
     SeatMedia,
+    TerminalJournal,
 )
 from ..domain.ids import ClassroomId, OccurrenceId
 from .chain import CHAIN_LOCK, extend
@@ -73,22 +75,28 @@ class FactQueries(Queries):
         """
         added = 0
         for part, is_last in _transactions(facts):
-            rows_ = [{**_encode(fact), "received_at": received_at} for fact in part]
             async with self._database.write() as connection:
-                if rows_:
+                if part:
                     # Those who append come one after the other: the chain has one end.
                     await self._alone(connection, CHAIN_LOCK)
-                    statement = (
-                        self._insert(_TABLE)
-                        .on_conflict_do_nothing(index_elements=["id"])
-                        .returning(_TABLE.c.seq, _TABLE.c.id)
-                    )
-                    new = (await connection.execute(statement, rows_)).all()
-                    added += len(new)
-                    await _note(connection, part, {row.id: row.seq for row in new}, received_at)
+                    added += await self.append_alone(connection, part, received_at)
                 if is_last and cursor is not None:
                     await connection.execute(self._remember(cursor, received_at))
         return added
+
+    async def append_alone(
+        self, connection: AsyncConnection, some: Sequence[Fact], received_at: datetime
+    ) -> int:
+        """Append some facts in a transaction that holds `CHAIN_LOCK`; how many were new."""
+        statement = (
+            self._insert(_TABLE)
+            .on_conflict_do_nothing(index_elements=["id"])
+            .returning(_TABLE.c.seq, _TABLE.c.id)
+        )
+        encoded = [{**_encode(fact), "received_at": received_at} for fact in some]
+        new = (await connection.execute(statement, encoded)).all()
+        await _note(connection, some, {row.id: row.seq for row in new}, received_at)
+        return len(new)
 
     async def journal_cursor(self, relay: str) -> str | None:
         """The last remembered journal position of a relay."""
@@ -106,6 +114,30 @@ class FactQueries(Queries):
                 async with connection.stream(wanted) as result:
                     async for part in result.partitions(ROWS_AT_ONCE):
                         found.extend(map(decode_fact, part))
+        return found
+
+    async def facts_since(
+        self, seen: Mapping[OccurrenceId, int]
+    ) -> Mapping[OccurrenceId, tuple[int, Sequence[Fact]]]:
+        """Of each lesson the facts that arrived after a number, and the number of the latest.
+
+        Facts are numbered in the order in which they are committed, since those who append do so
+        one after the other. A lesson without a new one is left out.
+        """
+        found: dict[OccurrenceId, tuple[int, list[Fact]]] = {}
+        async with self._database.read() as connection:
+            for after, lessons in _by_number(seen).items():
+                for chunk in in_chunks(lessons):
+                    wanted = select(_TABLE.c.seq, *SELECT_FACTS.selected_columns).where(
+                        _TABLE.c.occurrence.in_(chunk), _TABLE.c.seq > after
+                    )
+                    async with connection.stream(wanted) as result:
+                        async for part in result.partitions(ROWS_AT_ONCE):
+                            for seq, *row in part:
+                                fact = decode_fact(row)
+                                latest, facts_ = found.get(row[2], (0, []))
+                                facts_.append(fact)
+                                found[row[2]] = max(latest, seq), facts_
         return found
 
     async def gaps_between(self, from_at: datetime, to_at: datetime) -> Sequence[Fact]:
@@ -255,7 +287,19 @@ def _encode(fact: Fact) -> Values:
             row |= _window(fact.credit_from, fact.credit_to)
             row |= {"kind": "adjustment", "occurrence": fact.occurrence, "seat": fact.seat}
             row |= {"stated_at": fact.at, "by": fact.by, "reason": fact.reason}
+        case TerminalJournal():
+            row |= _window(fact.from_at, fact.to_at)
+            row |= {"kind": "terminal_journal", "occurrence": fact.occurrence, "seat": fact.seat}
+            row |= {"packets": fact.samples, "digest": fact.sha256}
     return row
+
+
+def _by_number(seen: Mapping[OccurrenceId, int]) -> Mapping[int, list[OccurrenceId]]:
+    """The lessons by the number after which they are read: most are read from their start."""
+    found: dict[int, list[OccurrenceId]] = {}
+    for lesson in sorted(seen):
+        found.setdefault(seen[lesson], []).append(lesson)
+    return found
 
 
 def _window(from_at: datetime, to_at: datetime) -> Values:
@@ -286,6 +330,7 @@ def decode_fact(row: Any) -> Fact:
         stated_at,
         by,
         reason,
+        digest,
     ) = row
     start = from_us(from_at)
     match kind:
@@ -307,4 +352,7 @@ def decode_fact(row: Any) -> Fact:
         case "adjustment":
             end, stated = from_us(to_at), from_us(stated_at)
             return Adjustment(ident, occurrence, seat, start, end, stated, by, reason)
+        case "terminal_journal":
+            end = from_us(to_at)
+            return TerminalJournal(ident, occurrence, seat, start, end, packets, digest)
     raise ValueError(f"fact {ident!r} is of unknown kind {kind!r}")

@@ -5,61 +5,82 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..domain.accounts import User
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import Happening
-from ..domain.ids import OccurrenceId, TeacherId
+from ..domain.ids import OccurrenceId, TeacherId, UserId
 from ..domain.timetable import Occurrence
-from .account_tables import feeds
+from .account_tables import feeds, users
+from .accounts import USER_COLUMNS, user_of
 from .plan_rows import load_occurrences
 from .plan_tables import occurrence_history
 from .queries import Queries, in_chunks, rows
 from .tables import classrooms, occurrences, participants, seats
 
+# A constant of our own: whoever counts feeds to add one holds it.
+FEEDS_LOCK: Final = 0x5C_1A55_0021
 _COLUMNS = tuple(c for c in feeds.columns if c.name != "token_hash")
+_WITH_MAKER = select(*_COLUMNS, *(c.label(f"maker_{c.name}") for c in USER_COLUMNS)).join_from(
+    feeds, users, feeds.c.made_by == users.c.id
+)
 
 
 class FeedQueries(Queries):
     """`FeedStore` of the coordinator's ports."""
 
-    async def add_feed(self, feed: Feed, token_hash: bytes) -> None:
-        """Store a new feed."""
+    async def add_feed(
+        self, feed: Feed, token_hash: bytes, *, most: int, most_own: int | None = None
+    ) -> bool:
+        """Store a new feed, unless there are `most`, or its maker has `most_own`, in use.
+
+        Whether it was stored. Of several at once no more are stored than that.
+        """
         values = {c.name: getattr(feed, c.name) for c in _COLUMNS}
         values |= {"kind": feed.kind.value, "token_hash": token_hash}
+        in_use = select(func.count()).select_from(feeds).where(feeds.c.revoked_at.is_(None))
         async with self._database.write() as connection:
+            await self._alone(connection, FEEDS_LOCK)
+            if (await connection.execute(in_use)).scalar_one() >= most:
+                return False
+            own = in_use.where(feeds.c.made_by == feed.made_by)
+            if most_own is not None and (await connection.execute(own)).scalar_one() >= most_own:
+                return False
             await connection.execute(insert(feeds).values(**values))
+        return True
 
-    async def feeds(self) -> Sequence[Feed]:
-        """Every feed that was not revoked, the newest first."""
-        statement = (
-            select(*_COLUMNS)
-            .where(feeds.c.revoked_at.is_(None))
-            .order_by(feeds.c.made_at.desc(), feeds.c.id)
-        )
+    async def feeds(self) -> Sequence[tuple[Feed, User]]:
+        """Every feed that was not revoked, the newest first, and who made it, as they are now."""
+        statement = _WITH_MAKER.where(feeds.c.revoked_at.is_(None))
         async with self._database.read() as connection:
-            return [_feed(row) for row in await rows(connection, statement)]
+            ordered = statement.order_by(feeds.c.made_at.desc(), feeds.c.id)
+            return [_with_maker(row) for row in await rows(connection, ordered)]
 
-    async def feed_by_token(self, token_hash: bytes) -> Feed | None:
-        """The feed with this token, revoked or not, or None."""
-        statement = select(*_COLUMNS).where(feeds.c.token_hash == token_hash)
+    async def feed_by_token(self, token_hash: bytes) -> tuple[Feed, User] | None:
+        """The feed with this token, revoked or not, and who made it, as they are now; or None."""
+        statement = _WITH_MAKER.where(feeds.c.token_hash == token_hash)
         async with self._database.read() as connection:
             found = await rows(connection, statement)
-        return _feed(found[0]) if found else None
+        return _with_maker(found[0]) if found else None
 
     async def change_feed(
         self,
         feed: str,
         *,
         token_hash: bytes | None = None,
+        made_by: UserId | None = None,
         used_at: datetime | None = None,
         revoked_at: datetime | None = None,
     ) -> bool:
         """Set what is given of a feed that was not revoked; whether there is such a feed."""
-        given = {"token_hash": token_hash, "used_at": used_at, "revoked_at": revoked_at}
+        given = {
+            "token_hash": token_hash, "made_by": made_by, "used_at": used_at,
+            "revoked_at": revoked_at,
+        }  # fmt: skip
         values = {name: value for name, value in given.items() if value is not None}
         statement = (
             update(feeds).where(feeds.c.id == feed, feeds.c.revoked_at.is_(None)).values(**values)
@@ -147,6 +168,7 @@ def _about(kind: FeedKind, target: str) -> ColumnElement[bool]:
     return or_(lesson.host_teacher == target, lesson.id.in_(helped), lesson.id.in_(meets))
 
 
-def _feed(row: Any) -> Feed:
-    values = dict(row._mapping)
-    return Feed(**(values | {"kind": FeedKind(values["kind"])}))
+def _with_maker(row: Any) -> tuple[Feed, User]:
+    values = {c.name: getattr(row, c.name) for c in _COLUMNS}
+    maker = {c.name: getattr(row, f"maker_{c.name}") for c in USER_COLUMNS}
+    return Feed(**values | {"kind": FeedKind(row.kind)}), user_of(maker)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Table, and_, cast, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.calendar import iso_week
@@ -14,21 +28,21 @@ from ..domain.crediting import SeatState
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SchoolId
 from ..domain.judging import Rolled
 from ..domain.modes import Meeting
-from ..domain.rollup import ADDITIVE, Groups, SeatResult, Tally, WeekCell
-from ..domain.spans import Cut, cut_months, cut_weeks, monday_of
+from ..domain.rollup import ADDITIVE, Groups, SeatResult, Tally, WeekCell, groups_of
+from ..domain.spans import Cut, cut_period, cut_weeks, reach_of
 from .queries import Queries, in_chunks, rows
 from .rollup_tables import (
     meeting_results,
-    rolled_spans,
     rollup_classes,
+    rollup_week_classes,
     rollups,
     rules_in_force,
     seat_results,
 )
-from .rollups import DAY, MONTH, TOTAL, WEEK, result_from
+from .rollups import CLASS_KEYS, DAY, MONTH, TOTAL, WEEK, inside, kept_spans, result_from
 from .tables import classes
 
-_CELL: Final = ("due_periods", "held_periods", "due_seats", "held_seats")
+NO_GROUPS: Final = groups_of((), {})
 _DUE: Final = (
     "held_seats",
     "partial_seats",
@@ -43,39 +57,34 @@ class FigureQueries(Queries):
 
     async def rolled(self, first: date, last: date) -> Rolled:
         """The sums of `[first, last]` under the rules in force, all of one moment."""
+        begins, ends = reach_of(first, last)
         async with self._database.read() as connection:
             number = await _number(connection)
-            known = await _known(connection, number)
-            months = cut_months(first, last, known[MONTH])
-            weeks = cut_weeks(first, last, known[WEEK])
-            tallies = await _tallies(connection, number, _in(rollups, MONTH, months))
-            reached = _in(rollup_classes, MONTH, months)
-            for group, pupils in (await _pupils(connection, number, reached)).items():
-                tallies[group].pupils_reached = pupils
-            by_school = await _school_classes(connection, number, reached)
-            by_week = await _by_week(connection, number, weeks)
-            cells = await _cells(connection, number, weeks)
+            kept = await kept_spans(connection, number, begins, ends)
+            days = sorted(kept[DAY])
+            cut = cut_period(first, last, days, months=kept[MONTH], weeks=kept[WEEK])
+            weeks = cut_weeks(first, last, days, kept[WEEK])
             meetings = await _meetings(connection, first, last)
+            groups = await _groups(connection, number, cut, weeks) if cut else NO_GROUPS
+        return Rolled(number, groups, meetings)
 
-        def by(dim: str) -> dict[Any, Tally]:
-            return {key: sums for (of, key), sums in tallies.items() if of == dim}
-
-        return Rolled(
-            number,
-            Groups(
-                total=tallies.get((TOTAL, ""), Tally()),
-                by_school=by("school"),
-                by_classroom=by("classroom"),
-                by_subject=by("subject"),
-                by_teacher=by("teacher"),
-                by_host_school=by("host_school"),
-                by_week=by_week,
-                by_week_school=cells,
-                classes=frozenset(c for group in by_school.values() for c in group),
-                school_classes=by_school,
-            ),
-            meetings,
-        )
+    async def weeks_of_place(
+        self,
+        first: date,
+        last: date,
+        *,
+        school: SchoolId | None = None,
+        classroom: ClassroomId | None = None,
+    ) -> Mapping[str, Tally]:
+        """The sums of one school or one classroom by ISO week; its pupils are left at 0."""
+        dim, key = ("classroom", classroom) if classroom is not None else ("school", school)
+        begins, ends = reach_of(first, last)
+        async with self._database.read() as connection:
+            number = await _number(connection)
+            kept = await kept_spans(connection, number, begins, ends)
+            weeks = cut_weeks(first, last, sorted(kept[DAY]), kept[WEEK])
+            found = await _week_sums(connection, number, weeks, dim, key or "") if weeks else {}
+        return {iso_week(start): sums for start, sums in sorted(found.items())}
 
     async def seat_results(
         self,
@@ -142,68 +151,89 @@ async def _number(connection: AsyncConnection) -> int:
     return 1 if found is None else found
 
 
-async def _known(connection: AsyncConnection, number: int) -> dict[str, set[date]]:
-    """Weeks and months whose sums are those of their days."""
-    known: dict[str, set[date]] = {WEEK: set(), MONTH: set()}
-    statement = select(rolled_spans).where(
-        rolled_spans.c.rules == number, rolled_spans.c.span.in_(sorted(known))
-    )
-    for row in await rows(connection, statement):
-        known[row.span].add(row.start)
-    return known
-
-
-def _in(table: Table, span: str, cut: Cut) -> ColumnElement[bool]:
-    """The rows that a period in these pieces consists of."""
-    parts = [and_(table.c.span == DAY, table.c.start.between(*run)) for run in cut.days]
-    if cut.whole:
-        parts.append(and_(table.c.span == span, table.c.start.in_(cut.whole)))
-    return or_(*parts)
-
-
 def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
     # PostgreSQL sums whole numbers to a decimal, which costs more to read than all the rest.
     return cast(func.sum(column), BigInteger)
 
 
+async def _groups(
+    connection: AsyncConnection, number: int, cut: Cut, weeks: Mapping[date, Sequence[date]]
+) -> Groups:
+    """The sums of a period in these pieces, of which there is at least one."""
+    tallies = await _tallies(connection, number, cut)
+    for group, pupils in (await _pupils(connection, number, cut)).items():
+        tallies[group].pupils_reached = pupils
+    by_school = await _school_classes(connection, number, cut)
+
+    def by(dim: str) -> dict[Any, Tally]:
+        return {key: sums for (of, key), sums in tallies.items() if of == dim}
+
+    return Groups(
+        total=tallies.get((TOTAL, ""), Tally()),
+        by_school=by("school"),
+        by_classroom=by("classroom"),
+        by_subject=by("subject"),
+        by_teacher=by("teacher"),
+        by_host_school=by("host_school"),
+        by_week=await _by_week(connection, number, weeks),
+        by_week_school=await _cells(connection, number, weeks),
+        classes=frozenset(c for group in by_school.values() for c in group),
+        school_classes=by_school,
+    )
+
+
 async def _tallies(
-    connection: AsyncConnection, number: int, where: ColumnElement[bool]
+    connection: AsyncConnection, number: int, cut: Cut
 ) -> dict[tuple[str, str], Tally]:
     c = rollups.c
     statement = (
         select(c.dim, c.key, *(_sum(c[name]) for name in ADDITIVE))
-        .where(c.rules == number, where)
+        .where(c.rules == number, inside(rollups, cut))
         .group_by(c.dim, c.key)
     )
     return {(row[0], row[1]): Tally(*row[2:]) for row in await rows(connection, statement)}
 
 
-async def _pupils(
-    connection: AsyncConnection, number: int, where: ColumnElement[bool]
-) -> dict[tuple[str, str], int]:
+async def _pupils(connection: AsyncConnection, number: int, cut: Cut) -> dict[tuple[str, str], int]:
     """Each class once in its group, with the most pupils counted, or else its enrolment."""
     c = rollup_classes.c
+    # Who sat where under whom comes back every week: a year is reduced to a month's rows first.
     most = (
-        select(c.dim, c.key, c["class"].label("of"), func.max(c.present).label("most"))
-        .where(c.rules == number, where)
-        .group_by(c.dim, c.key, c["class"])
-        .subquery()
+        select(*(c[name] for name in CLASS_KEYS), func.max(c.present).label("most"))
+        .where(c.rules == number, inside(rollup_classes, cut))
+        .group_by(*(c[name] for name in CLASS_KEYS))
+        .cte("most")
     )
+    m = most.c
+    keys: list[tuple[str, ColumnElement[str]]] = [
+        (name, m[name]) for name in CLASS_KEYS if name != "class"
+    ]
+    keys.append((TOTAL, literal("", Text)))
+    once = union_all(
+        *(
+            select(literal(dim, Text).label("dim"), key.label("key"), m["class"].label("of"),
+                   func.max(m.most).label("most"))
+            .group_by(*([] if dim == TOTAL else [key]), m["class"])
+            for dim, key in keys
+        )
+    ).subquery()  # fmt: skip
     statement = (
-        select(most.c.dim, most.c.key, _sum(func.coalesce(most.c.most, classes.c.enrolment, 0)))
-        .select_from(most.outerjoin(classes, classes.c.id == most.c.of))
-        .group_by(most.c.dim, most.c.key)
+        select(once.c.dim, once.c.key, _sum(func.coalesce(once.c.most, classes.c.enrolment, 0)))
+        .select_from(once.outerjoin(classes, classes.c.id == once.c.of))
+        .group_by(once.c.dim, once.c.key)
     )
     return {(row[0], row[1]): row[2] for row in await rows(connection, statement)}
 
 
 async def _school_classes(
-    connection: AsyncConnection, number: int, where: ColumnElement[bool]
+    connection: AsyncConnection, number: int, cut: Cut
 ) -> dict[SchoolId, frozenset[ClassId]]:
     """The classes that were reached, by the school whose classroom they sat in."""
     c = rollup_classes.c
     statement = (
-        select(c.key, c["class"]).where(c.rules == number, c.dim == "school", where).distinct()
+        select(c.school, c["class"])
+        .where(c.rules == number, inside(rollup_classes, cut))
+        .distinct()
     )
     found: dict[SchoolId, set[ClassId]] = {}
     for school, school_class in await rows(connection, statement):
@@ -211,63 +241,102 @@ async def _school_classes(
     return {school: frozenset(group) for school, group in found.items()}
 
 
-async def _by_week(connection: AsyncConnection, number: int, cut: Cut) -> dict[str, Tally]:
-    """The programme's sums by ISO week: those that are kept, and of the others their days'."""
-    c, k = rollups.c, rollup_classes.c
-    found: dict[str, Tally] = {}
-    if cut.whole:
-        kept = select(c.start, *(c[name] for name in ADDITIVE)).where(
-            c.rules == number, c.span == WEEK, c.start.in_(cut.whole), c.dim == TOTAL
+# ---------------------------------------------------------------------------- by week
+
+
+def _weekly(
+    table: Table, weeks: Mapping[date, Sequence[date]]
+) -> tuple[ColumnElement[date], ColumnElement[bool]]:
+    """The Monday of a row, and the rows that these weeks consist of; see `spans.cut_weeks`."""
+    c = table.c
+    whole = [monday for monday, days in weeks.items() if not days]
+    parts = {monday: days for monday, days in weeks.items() if days}
+    cut = Cut(weeks=tuple(whole), days=tuple(day for days in parts.values() for day in days))
+    if not parts:
+        return c.start, inside(table, cut)
+    own = [((c.span == DAY) & c.start.in_(days), literal(m, Date)) for m, days in parts.items()]
+    return case(*own, else_=c.start), inside(table, cut)
+
+
+async def _by_week(
+    connection: AsyncConnection, number: int, weeks: Mapping[date, Sequence[date]]
+) -> dict[str, Tally]:
+    """The programme's sums by ISO week."""
+    found = await _week_sums(connection, number, weeks, TOTAL, "")
+    for start, reached in (await _weekly_pupils(connection, number, weeks)).items():
+        found[start].pupils_reached = reached
+    return {iso_week(start): sums for start, sums in found.items()}
+
+
+async def _week_sums(
+    connection: AsyncConnection,
+    number: int,
+    weeks: Mapping[date, Sequence[date]],
+    dim: str,
+    key: str,
+) -> dict[date, Tally]:
+    """The sums of one group by the Mondays of its weeks."""
+    c = rollups.c
+    monday, where = _weekly(rollups, weeks)
+    sums: list[Any] = [_sum(c[name]) for name in ADDITIVE]
+    statement = (
+        select(monday.label("monday"), *sums)
+        .where(c.rules == number, c.dim == dim, c.key == key, where)
+        .group_by("monday")
+    )
+    return {row[0]: Tally(*row[1:]) for row in await rows(connection, statement)}
+
+
+async def _weekly_pupils(
+    connection: AsyncConnection, number: int, weeks: Mapping[date, Sequence[date]]
+) -> dict[date, int]:
+    """As `_pupils`, of the whole programme by week."""
+    k, c = rollup_week_classes.c, rollup_classes.c
+    whole = [monday for monday, days in weeks.items() if not days]
+    sources: list[Any] = []
+    if whole:
+        sources.append(
+            select(k.start.label("monday"), k["class"].label("of"), k.present.label("most")).where(
+                k.rules == number, k.start.in_(whole)
+            )
         )
-        found = {iso_week(row[0]): Tally(*row[1:]) for row in await rows(connection, kept)}
-        pupils = (
-            select(k.start, _sum(func.coalesce(k.present, classes.c.enrolment, 0)))
-            .select_from(rollup_classes.outerjoin(classes, classes.c.id == k["class"]))
-            .where(k.rules == number, k.span == WEEK, k.start.in_(cut.whole), k.dim == TOTAL)
-            .group_by(k.start)
+    parts = {monday: days for monday, days in weeks.items() if days}
+    if parts:
+        monday, where = _weekly(rollup_classes, parts)
+        sources.append(
+            select(
+                monday.label("monday"), c["class"].label("of"), func.max(c.present).label("most")
+            )
+            .where(c.rules == number, where)
+            .group_by("monday", c["class"])
         )
-        for row in await rows(connection, pupils):
-            found[iso_week(row[0])].pupils_reached = row[1]
-    for run in cut.days:
-        days = Cut((), (run,))
-        here = _in(rollups, WEEK, days) & (c.dim == TOTAL)
-        for sums in (await _tallies(connection, number, here)).values():
-            reached = _in(rollup_classes, WEEK, days) & (k.dim == TOTAL)
-            for pupils_reached in (await _pupils(connection, number, reached)).values():
-                sums.pupils_reached = pupils_reached
-            found[iso_week(run[0])] = sums
-    return found
+    most = union_all(*sources).subquery()
+    statement = (
+        select(most.c.monday, _sum(func.coalesce(most.c.most, classes.c.enrolment, 0)))
+        .select_from(most.outerjoin(classes, classes.c.id == most.c.of))
+        .group_by(most.c.monday)
+    )
+    return {row[0]: row[1] for row in await rows(connection, statement)}
 
 
 async def _cells(
-    connection: AsyncConnection, number: int, cut: Cut
+    connection: AsyncConnection, number: int, weeks: Mapping[date, Sequence[date]]
 ) -> dict[str, dict[SchoolId, WeekCell]]:
-    """Weeks × schools."""
+    """Weeks × schools: in a province some 65 000, so nothing is done twice to a row."""
     c = rollups.c
     due = sum((c[name] for name in _DUE[1:]), start=c[_DUE[0]])
+    monday, where = _weekly(rollups, weeks)
+    cells: list[Any] = [c.due_periods, c.held_periods, due, c.held_seats]
+    summed = any(weeks.values())  # days of one week
     statement = select(
-        c.start, c.key, c.due_periods, c.held_periods, due.label("due_seats"), c.held_seats
-    ).where(c.rules == number, c.dim == "school", _in(rollups, WEEK, cut))
-    cells: dict[str, dict[SchoolId, WeekCell]] = {}
-    weeks = _Once(lambda start: cells.setdefault(iso_week(monday_of(start)), {}))
-    for start, school, *values in await rows(connection, statement):
-        row = weeks[start]
-        before = row.get(school)
-        if before is not None:  # days of one week
-            values = [a + getattr(before, n) for a, n in zip(values, _CELL, strict=True)]
-        row[school] = WeekCell(*values)
-    return cells
-
-
-class _Once(dict[date, dict[SchoolId, WeekCell]]):
-    """Found once for each day: there are tens of thousands of rows to a few dozen days."""
-
-    def __init__(self, find: Callable[[date], dict[SchoolId, WeekCell]]) -> None:
-        self._find = find
-
-    def __missing__(self, start: date) -> dict[SchoolId, WeekCell]:
-        self[start] = self._find(start)
-        return self[start]
+        monday.label("monday"), c.key, *(_sum(cell) if summed else cell for cell in cells)
+    ).where(c.rules == number, c.dim == "school", where)
+    if summed:
+        statement = statement.group_by("monday", c.key)
+    by_start: dict[date, dict[SchoolId, WeekCell]] = {}
+    for row in await rows(connection, statement):
+        by_start.setdefault(row[0], {})[row[1]] = WeekCell._make(row[2:])
+    return {iso_week(start): row for start, row in by_start.items()}
 
 
 async def _meetings(connection: AsyncConnection, first: date, last: date) -> tuple[Meeting, ...]:

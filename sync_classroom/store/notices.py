@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 
 from ..domain.ids import OccurrenceId
 from ..domain.notices import Audience, Notice, NoticeItem, Receipt
@@ -30,22 +30,23 @@ class NoticeQueries(Queries):
 
         Each has the latest `MAX_PENDING` at most.
         """
-        statement = (
-            select(notices)
+        newest_first = func.row_number().over(
+            partition_by=notices.c.addressee, order_by=notices.c.seq.desc()
+        )
+        waiting = (
+            select(notices.c.seq, newest_first.label("place"))
             .where(
                 notices.c.kind == audience.value,
                 notices.c.addressee.in_(addressees),
                 notices.c.until > now,
                 notices.c.read_at.is_(None),
             )
-            .order_by(notices.c.seq.desc())
+            .subquery()
         )
-        found: dict[str, list[Receipt]] = {}
-        for receipt in await self._receipts(statement):
-            of_one = found.setdefault(receipt.notice.addressee, [])
-            if len(of_one) < MAX_PENDING:
-                of_one.append(receipt)
-        return tuple(sorted((r for of in found.values() for r in of), key=lambda r: r.id))
+        latest = select(waiting.c.seq).where(waiting.c.place <= MAX_PENDING)
+        return await self._receipts(
+            select(notices).where(notices.c.seq.in_(latest)).order_by(notices.c.seq)
+        )
 
     async def receipts_of(
         self, *, version: int | None = None, act: str = ""

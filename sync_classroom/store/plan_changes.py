@@ -34,10 +34,19 @@ from .plan_rows import (
     seat_row,
     touches,
 )
-from .plan_tables import draft_acts, draft_steps, drafts, notices, occurrence_history, versions
+from .plan_tables import (
+    draft_acts,
+    draft_steps,
+    drafts,
+    notices,
+    occurrence_history,
+    version_entries,
+    versions,
+)
 from .queries import Insert, in_chunks, insert_rows, rows
 from .rollups import mark_lessons, mark_where
 from .tables import changes, occurrences, participants, runs, seats, series
+from .versions import version_where
 
 # Lessons further apart than this are looked around for by themselves; a change of more such groups
 # than this is looked at as a whole.
@@ -59,14 +68,6 @@ async def done_before(
     statement = select(occurrence_history.c.seq).filter_by(key=change.key).limit(1)
     made = select(occurrences.c.id).filter_by(key=change.key)
     return bool(await rows(connection, statement) or await rows(connection, made)), None
-
-
-async def version_where(connection: AsyncConnection, where: ColumnElement[bool]) -> Version | None:
-    """The version that meets `where`, whole."""
-    found = await rows(connection, select(versions).where(where))
-    return next(
-        (Version(r.no, r.term, r.at, r.by, r.note, r.counts, tuple(r.diff)) for r in found), None
-    )
 
 
 async def store(
@@ -217,7 +218,6 @@ async def _add_version(
         by=change.by,
         note=edition.note,
         counts=dict(edition.counts),
-        diff=tuple(edition.diff),
     )
     await connection.execute(
         insert(versions).values(
@@ -228,9 +228,23 @@ async def _add_version(
             note=version.note,
             key=change.key,
             counts=dict(version.counts),
-            diff=list(edition.diff),
         )
     )
+    entries = [
+        {
+            "version": version.no,
+            "position": position,
+            "kind": each.kind,
+            "series": each.series,
+            "beside": each.beside,
+            "told": each.told,
+            "by": each.by or change.by,
+            "reason": each.reason,
+            "entry": each.entry,
+        }
+        for position, each in enumerate(edition.diff)
+    ]
+    await insert_rows(connection, insert(version_entries), entries)
     return version
 
 

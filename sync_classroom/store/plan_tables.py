@@ -65,8 +65,24 @@ versions = Table(
     Column("note", Text, nullable=False),
     Column("key", ordered_text(), nullable=False),
     Column("counts", document(), nullable=False),
-    Column("diff", document(), nullable=False),
     UniqueConstraint("key"),
+)
+
+# What a version changed, in order, one row a difference: a term's first version has thousands. Like
+# the version it belongs to it is never changed. `beside` is the rule whose lessons come or go.
+version_entries = Table(
+    "version_entries",
+    metadata,
+    Column("version", Integer, ForeignKey("versions.no"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("series", ordered_text()),
+    Column("beside", ordered_text()),
+    Column("told", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("entry", document(), nullable=False),
+    Index(None, "series"),
 )
 
 # `old` and `new` hold what differs. `seq` is also how coordinators learn what changed in the plan:

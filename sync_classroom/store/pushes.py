@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import case, func, insert, select
 
-from ..domain.facts import Fact
-from ..domain.ids import PushId
+from ..domain.facts import Fact, PushStep
+from ..domain.ids import PushId, SchoolId
+from ..domain.modes import PushReach
 from ..domain.timetable import Push, PushTarget
 from .facts import SELECT_FACTS, decode_fact
 from .plan_tables import push_targets, pushes
@@ -53,6 +54,38 @@ class PushQueries(Queries):
             for row in await rows(connection, of_them):
                 targets[row.push].append(_target(row))
         return [_push(row, targets[row.id]) for row in found]
+
+    async def push_reach(self, from_at: datetime, to_at: datetime) -> Mapping[SchoolId, PushReach]:
+        """How far the orders given in `[from_at, to_at)` got, by the schools of their targets."""
+        given = select(pushes.c.id).where(
+            pushes.c.ordered_at >= from_at, pushes.c.ordered_at < to_at
+        )
+        f, t = facts.c, push_targets.c
+        steps = [
+            func.max(case((f.kind == step.value, 1), else_=0)).label(step.name) for step in PushStep
+        ]
+        taken = (
+            select(f.push, f.target, *steps)
+            .where(f.push.in_(given))
+            .group_by(f.push, f.target)
+            .subquery()
+        )
+        statement = (
+            select(
+                t.school,
+                func.count(),
+                *(func.coalesce(func.sum(taken.c[step.name]), 0) for step in PushStep),
+            )
+            .select_from(
+                push_targets.outerjoin(taken, (taken.c.push == t.push) & (taken.c.target == t.id))
+            )
+            .where(t.push.in_(given))
+            .group_by(t.school)
+            .order_by(t.school)
+        )
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        return {row[0]: PushReach._make(row[1:]) for row in found}
 
     async def push_facts(self, orders: Sequence[PushId]) -> Sequence[Fact]:
         """Every fact about these orders, by order, time and id."""

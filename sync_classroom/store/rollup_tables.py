@@ -21,6 +21,16 @@ stale_results = Table(
     sqlite_autoincrement=True,
 )
 
+# Lessons that could not be counted: when that was last tried, and what went wrong. A row goes when
+# its lesson is counted.
+lessons_aside = Table(
+    "lessons_aside",
+    metadata,
+    Column("occurrence", ordered_text(), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
 # One row for each seat and version of the rules; see `domain.rollup.SeatResult`. No foreign keys:
 # everything here is made again from plan and facts.
 seat_results = Table(
@@ -47,6 +57,9 @@ seat_results = Table(
     Column("expected", Integer),
     Column("interacted", Boolean, nullable=False),
     Index(None, "rules", "date"),
+    # A school's and a classroom's own page.
+    Index(None, "rules", "school", "date"),
+    Index(None, "rules", "classroom", "date"),
 )
 
 # Research meetings that count: `presence` is {teacher: [[from, to], …]} in seconds since 1970.
@@ -79,11 +92,29 @@ rollups = Table(
     *(Column(name, BigInteger, nullable=False) for name in ADDITIVE),
 )
 
-# The classes with a held seat in each of those groups, with the largest head count (or none).
+# The classes with a held seat, with where and by whom they were taught, and the largest head count
+# (or none). Sums of pupils in any group are made of these: a class counts once in each.
 rollup_classes = Table(
     "rollup_classes",
     metadata,
-    *_span_key(),
+    Column("rules", Integer, primary_key=True, autoincrement=False),
+    Column("span", ordered_text(), primary_key=True),
+    Column("start", Date, primary_key=True),
+    Column("school", ordered_text(), primary_key=True),
+    Column("classroom", ordered_text(), primary_key=True),
+    Column("class", ordered_text(), primary_key=True),
+    Column("subject", ordered_text(), primary_key=True),
+    Column("host_school", ordered_text(), primary_key=True),
+    Column("teacher", ordered_text(), primary_key=True),
+    Column("present", Integer),
+)
+
+# Each class once in each whole week, for the pupils reached week by week.
+rollup_week_classes = Table(
+    "rollup_week_classes",
+    metadata,
+    Column("rules", Integer, primary_key=True, autoincrement=False),
+    Column("start", Date, primary_key=True),
     Column("class", ordered_text(), primary_key=True),
     Column("present", Integer),
 )

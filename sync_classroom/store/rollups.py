@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Date,
+    Executable,
     Integer,
     Table,
     Text,
+    bindparam,
     case,
     cast,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -32,18 +36,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.crediting import NOT_DUE, Cause, SeatState
 from ..domain.ids import ClassroomId, OccurrenceId, SchoolId
-from ..domain.judging import Judged
+from ..domain.judging import Judged, LessonAside
 from ..domain.modes import Meeting
 from ..domain.rollup import ADDITIVE, PER_LESSON, SeatResult
-from ..domain.spans import monday_of, month_of, next_month
+from ..domain.spans import Cut, cut_period, monday_of, month_of, next_month
 from ..domain.timetable import Occurrence
 from . import tables
+from .opinions import keep_opinions
 from .plan_rows import load_occurrences, touches
 from .queries import Insert, Queries, in_chunks, rows
 from .rollup_tables import (
+    lessons_aside,
     meeting_results,
     rolled_spans,
     rollup_classes,
+    rollup_week_classes,
     rollups,
     seat_results,
     stale_results,
@@ -55,6 +62,7 @@ ROLLUP_LOCK: Final = 0x5C_1A55_0010
 
 DAY, WEEK, MONTH = "day", "week", "month"
 TOTAL: Final = "total"
+_WEEK: Final = timedelta(days=7)
 # What a group's key is taken from, by dimension.
 _KEYS: Final[dict[str, ColumnElement[str]]] = {
     TOTAL: literal("", Text),
@@ -64,8 +72,8 @@ _KEYS: Final[dict[str, ColumnElement[str]]] = {
     "teacher": seat_results.c.teacher,
     "host_school": seat_results.c.host_school,
 }
-# Whole weeks are read of the programme and of schools only.
-_WEEKLY: Final = (TOTAL, "school")
+# What tells the rows of `rollup_classes` of one span apart.
+CLASS_KEYS: Final = ("school", "classroom", "class", "subject", "host_school", "teacher")
 _FIELDS: Final = tuple(f.name for f in fields(SeatResult))
 _COLUMNS: Final = {"school_class": "class"}
 
@@ -77,11 +85,41 @@ class OvertakenError(Exception):
 class RollupQueries(Queries):
     """`RollupStore` of the coordinator's ports."""
 
-    async def stale_lessons(self, limit: int) -> Sequence[tuple[int, OccurrenceId]]:
-        """The first lessons to be counted again, each with the number of its mark."""
+    async def stale_lessons(
+        self, limit: int, *, tried: datetime | None = None
+    ) -> Sequence[tuple[int, OccurrenceId]]:
+        """The first lessons to be counted again, each with the number of its mark.
+
+        Without those that were set aside after `tried`.
+        """
         statement = select(stale_results).order_by(stale_results.c.seq).limit(limit)
+        if tried is not None:
+            aside = select(lessons_aside.c.occurrence).where(lessons_aside.c.at > tried)
+            statement = statement.where(stale_results.c.occurrence.not_in(aside))
         async with self._database.read() as connection:
             return [(row.seq, row.occurrence) for row in await rows(connection, statement)]
+
+    async def set_aside(
+        self, lesson: OccurrenceId, marks: Sequence[int], *, at: datetime, error: str
+    ) -> None:
+        """Remember that a lesson could not be counted; of these marks one is left."""
+        values = {"at": at, "error": error}
+        async with self._database.write() as connection:
+            await connection.execute(
+                self._insert(lessons_aside)
+                .values(occurrence=lesson, **values)
+                .on_conflict_do_update(index_elements=["occurrence"], set_=values)
+            )
+            # It is marked every few seconds while it is live, and may fail for ever.
+            await _delete_marks(connection, sorted(marks)[:-1])
+
+    async def lessons_aside(self, limit: int) -> Sequence[LessonAside]:
+        """Lessons that could not be counted, those tried last first."""
+        c = lessons_aside.c
+        statement = select(lessons_aside).order_by(c.at.desc(), c.occurrence).limit(limit)
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        return [LessonAside(row.occurrence, row.at, row.error) for row in found]
 
     async def stale_count(self) -> int:
         """How many lessons are to be counted again."""
@@ -148,23 +186,28 @@ class RollupQueries(Queries):
                 touched = await _replace(connection, judged)
                 for number, day in sorted(touched):
                     await sum_day(connection, self._insert, number, day)
+                await keep_opinions(connection, judged.opinions)
         except OvertakenError:
             return False
         return True
 
     async def spans_to_roll(self, rules: Collection[int]) -> Sequence[tuple[int, str, date]]:
-        """Weeks and months whose sums are not those of their days: rules, span, first day."""
+        """Weeks and months whose sums are not those of their days: rules, span, first day.
+
+        The weeks come first, as months are summed from them.
+        """
         statement = select(rolled_spans).where(rolled_spans.c.rules.in_(list(rules)))
         async with self._database.read() as connection:
             done = {(r.rules, r.span, r.start) for r in await rows(connection, statement)}
         days = [(number, day) for number, span, day in done if span == DAY]
         weeks = {(number, WEEK, monday_of(day)) for number, day in days}
         months = {(number, MONTH, month_of(day)) for number, day in days}
-        return sorted((weeks | months) - done)
+        return [*sorted(weeks - done), *sorted(months - done)]
 
     async def roll_span(self, rules: int, span: str, start: date) -> None:
-        """Sum a week or a month from its days."""
+        """Sum a week from its days, or a month from its weeks and the days beside them."""
         end = start + timedelta(days=7) if span == WEEK else next_month(start)
+        last = end - timedelta(days=1)
         async with self._database.write() as connection:
             await self._alone(connection, ROLLUP_LOCK)
             for table in (rollups, rollup_classes, rolled_spans):
@@ -173,29 +216,58 @@ class RollupQueries(Queries):
                         table.c.rules == rules, table.c.span == span, table.c.start == start
                     )
                 )
+            kept = await kept_spans(connection, rules, monday_of(start), monday_of(end) + _WEEK)
+            weeks = kept[WEEK] if span == MONTH else ()
+            cut = cut_period(start, last, sorted(kept[DAY]), weeks=weeks)
             head: list[Any] = _head(rules, span, start)
             sums: list[Any] = [func.sum(rollups.c[name]) for name in ADDITIVE]
             for table, values, group in (
                 (rollups, sums, ("dim", "key")),
-                (rollup_classes, [func.max(rollup_classes.c.present)], ("dim", "key", "class")),
+                (rollup_classes, [func.max(rollup_classes.c.present)], CLASS_KEYS),
             ):
                 keys = [table.c[name] for name in group]
                 wanted = (
                     select(*head, *keys, *values)
-                    .where(
-                        table.c.rules == rules,
-                        table.c.span == DAY,
-                        table.c.start >= start,
-                        table.c.start < end,
-                    )
+                    .where(table.c.rules == rules, inside(table, cut))
                     .group_by(*keys)
                 )
-                if span == WEEK:
-                    wanted = wanted.where(table.c.dim.in_(_WEEKLY))
                 await connection.execute(insert(table).from_select(list(table.c), wanted))
+            if span == WEEK:
+                await _classes_of_week(connection, rules, start)
             await connection.execute(
                 insert(rolled_spans).values(rules=rules, span=span, start=start)
             )
+
+
+async def _classes_of_week(connection: AsyncConnection, rules: int, start: date) -> None:
+    """Each class once, from the week's own rows."""
+    own, c = rollup_week_classes, rollup_classes.c
+    await connection.execute(delete(own).where(own.c.rules == rules, own.c.start == start))
+    wanted = (
+        select(literal(rules, Integer), literal(start, Date), c["class"], func.max(c.present))
+        .where(c.rules == rules, c.span == WEEK, c.start == start)
+        .group_by(c["class"])
+    )
+    await connection.execute(insert(own).from_select(list(own.c), wanted))
+
+
+async def kept_spans(
+    connection: AsyncConnection, rules: int, first: date, last: date
+) -> Mapping[str, set[date]]:
+    """The first days of the days, weeks and months with sums, by span: those in `[first, last]`."""
+    found: dict[str, set[date]] = {DAY: set(), WEEK: set(), MONTH: set()}
+    c = rolled_spans.c
+    statement = select(c.span, c.start).where(c.rules == rules, c.start.between(first, last))
+    for span, start in await rows(connection, statement):
+        found[span].add(start)
+    return found
+
+
+def inside(table: Table, cut: Cut) -> ColumnElement[bool]:
+    """The rows of sums that a period in these pieces consists of."""
+    pieces = ((MONTH, cut.months), (WEEK, cut.weeks), (DAY, cut.days))
+    parts = [(table.c.span == span) & table.c.start.in_(found) for span, found in pieces if found]
+    return or_(false(), *parts)
 
 
 async def mark_lessons(connection: AsyncConnection, lessons: Iterable[OccurrenceId]) -> None:
@@ -232,13 +304,17 @@ async def _overlapping(connection: AsyncConnection, lesson: Occurrence) -> list[
 
 
 async def _take_marks(connection: AsyncConnection, marks: Sequence[int]) -> None:
+    if await _delete_marks(connection, marks) != len(marks):
+        raise OvertakenError
+
+
+async def _delete_marks(connection: AsyncConnection, marks: Sequence[int]) -> int:
     gone = 0
     for start in range(0, len(marks), 500):
         chunk = marks[start : start + 500]
         done = await connection.execute(delete(stale_results).where(stale_results.c.seq.in_(chunk)))
         gone += done.rowcount
-    if gone != len(marks):
-        raise OvertakenError
+    return gone
 
 
 async def _replace(connection: AsyncConnection, judged: Judged) -> set[tuple[int, date]]:
@@ -249,6 +325,7 @@ async def _replace(connection: AsyncConnection, judged: Judged) -> set[tuple[int
         before = select(seat_results.c.rules, seat_results.c.date).where(*ours).distinct()
         touched |= {(row.rules, row.date) for row in await rows(connection, before)}
         await connection.execute(delete(seat_results).where(*ours))
+        await connection.execute(delete(lessons_aside).where(lessons_aside.c.occurrence.in_(chunk)))
         await connection.execute(
             delete(meeting_results).where(meeting_results.c.occurrence.in_(chunk))
         )
@@ -342,12 +419,22 @@ async def sum_day(
         .values(rules=rules, span=DAY, start=day)
         .on_conflict_do_nothing(index_elements=["rules", "span", "start"])
     )
+    for statement in _day_sums():
+        await connection.execute(statement, {"of_rules": rules, "of_day": day})
+
+
+@cache
+def _day_sums() -> tuple[Executable, Executable]:
+    """Makes the sums of a day and its classes, of rules `of_rules` and day `of_day`.
+
+    Made once: putting them together takes longer than executing them.
+    """
+    rules, day = bindparam("of_rules", type_=Integer), bindparam("of_day", type_=Date)
+    head: list[Any] = [rules, literal(DAY, Text), day]
     r = seat_results.c
     here = (r.rules == rules) & (r.date == day)
-    head: list[Any] = _head(rules, DAY, day)
     measures = _measures()
     sums: list[Any] = []
-    classes: list[Any] = []
     for dim, key in _KEYS.items():
         lessons = (
             select(
@@ -365,11 +452,13 @@ async def sum_day(
         sums.append(
             select(*head, literal(dim, Text), lessons.c.key, *of_lessons).group_by(lessons.c.key)
         )
-        held = here & (r.state == SeatState.HELD.value) & r["class"].is_not(None)
-        classes.append(
-            select(*head, literal(dim, Text), key, r["class"], func.max(r.present))
-            .where(held)
-            .group_by(*([] if dim == TOTAL else [key]), r["class"])
-        )
-    for table, parts in ((rollups, sums), (rollup_classes, classes)):
-        await connection.execute(insert(table).from_select(list(table.c), union_all(*parts)))
+    keys = [r[name] for name in CLASS_KEYS]
+    classes = (
+        select(*head, *keys, func.max(r.present))
+        .where(here, r.state == SeatState.HELD.value, r["class"].is_not(None))
+        .group_by(*keys)
+    )
+    return (
+        insert(rollups).from_select(list(rollups.c), union_all(*sums)),
+        insert(rollup_classes).from_select(list(rollup_classes.c), classes),
+    )

@@ -17,8 +17,10 @@ from ..domain.bundle import parse_rules
 from ..domain.rules import DEFAULT, RulesState, RulesVersion
 from .queries import Queries, rows
 from .rollup_tables import (
+    lessons_aside,
     rolled_spans,
     rollup_classes,
+    rollup_week_classes,
     rollups,
     rules_in_force,
     rules_versions,
@@ -118,7 +120,13 @@ class RulesQueries(Queries):
             if state.building is None:
                 return False
             until = select(table.c.until).scalar_subquery()
-            left = select(stale_results.c.seq).where(stale_results.c.seq <= until).limit(1)
+            # A lesson that cannot be counted has no results until it can; it holds up no others.
+            aside = select(lessons_aside.c.occurrence)
+            left = (
+                select(stale_results.c.seq)
+                .where(stale_results.c.seq <= until, stale_results.c.occurrence.not_in(aside))
+                .limit(1)
+            )
             if await rows(connection, left):
                 return False
             await connection.execute(update(table).values(number=state.building, building=None))
@@ -138,7 +146,7 @@ class RulesQueries(Queries):
                     delete(seat_results).where(unkept, seat_results.c.date.in_(dates))
                 )
                 return True
-            for table in (rollups, rollup_classes, rolled_spans):
+            for table in (rollups, rollup_classes, rollup_week_classes, rolled_spans):
                 await connection.execute(delete(table).where(table.c.rules.not_in(list(kept))))
             return False
 

@@ -372,6 +372,7 @@ facts = Table(
     Column("by", Text),
     Column("reason", Text),
     Column("received_at", Instant, nullable=False),
+    Column("digest", Text),
     UniqueConstraint("id"),
     Index(None, "occurrence", "kind", "to_at"),
     Index(

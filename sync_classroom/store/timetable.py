@@ -20,7 +20,7 @@ from ..domain.series import Series
 from ..domain.timetable import Occurrence
 from . import plan_changes
 from .plan_rows import load_occurrences, touches, why_refused
-from .plan_tables import occurrence_history, versions
+from .plan_tables import occurrence_history
 from .queries import Queries, rows
 from .tables import LONGEST_OCCURRENCE_H, occurrences, runs, series
 
@@ -150,28 +150,6 @@ class TimetableQueries(Queries):
         )
         async with self._database.read() as connection:
             return tuple(_entry(row) for row in await rows(connection, statement))
-
-    async def versions(self, term: TermId | None, limit: int) -> tuple[Version, ...]:
-        """The latest published versions, of one term or of all, newest first, without `diff`."""
-        wanted = [c for c in versions.c if c.name not in ("diff", "key")]
-        statement = select(*wanted).order_by(versions.c.no.desc()).limit(limit)
-        if term is not None:
-            statement = statement.where(versions.c.term == term)
-        async with self._database.read() as connection:
-            return tuple(
-                Version(r.no, r.term, r.at, r.by, r.note, r.counts)
-                for r in await rows(connection, statement)
-            )
-
-    async def version_by_key(self, key: str) -> Version | None:
-        """The version a key made, or None."""
-        async with self._database.read() as connection:
-            return await plan_changes.version_where(connection, versions.c.key == key)
-
-    async def version(self, no: int) -> Version | None:
-        """One version with its diff, or None."""
-        async with self._database.read() as connection:
-            return await plan_changes.version_where(connection, versions.c.no == no)
 
 
 def _check_shape(occurrence: Occurrence) -> None:

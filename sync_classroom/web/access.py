@@ -58,6 +58,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.timetable.versions": SIGNED_IN,
     "api.timetable.version": SIGNED_IN,
     "api.timetable.receipts": OFFICE,
+    "api.timetable.rule": SIGNED_IN,
     "api.timetable.draft": SIGNED_IN,
     "api.timetable.edit": ADMIN,
     "api.timetable.undo": ADMIN,
@@ -72,6 +73,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.notices.list": SIGNED_IN,
     "api.notices.noticed": SIGNED_IN,
     "api.coverage": BUREAU,
+    "api.coverage.seats": BUREAU,
     "api.reports.ask": BUREAU,
     "api.reports.list": BUREAU,
     "api.reports.read": BUREAU,
@@ -91,6 +93,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminals.revoke": OFFICE,
     "api.terminal.enrol": ANYBODY,
     "api.terminal.self": DEVICE,
+    "api.terminal.journal": DEVICE,
     "api.events": SIGNED_IN,
     "api.openapi": ANYBODY,
     "api.timetable.imports": ADMIN,
@@ -176,17 +179,18 @@ def cross_site() -> ProblemError:
 
 async def _identify(request: web.Request, *, devices: bool) -> None:
     services = request.app[SERVICES]
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    # A teacher may be signed in on the classroom's computer, too: what shows its token is a device.
+    if devices and scheme.lower() == "bearer" and 0 < len(bearer) <= MAX_TOKEN_CHARS:
+        terminal = await services.enrolment.terminal(bearer)
+        if terminal is not None:
+            request[TERMINAL] = terminal
+            return
     token = request.cookies.get(cookie_name(request), "")
     if 0 < len(token) <= MAX_TOKEN_CHARS:
         user = await services.accounts.session(token)
         if user is not None:
             request[USER] = user
-            return
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    if devices and scheme.lower() == "bearer" and 0 < len(bearer) <= MAX_TOKEN_CHARS:
-        terminal = await services.enrolment.terminal(bearer)
-        if terminal is not None:
-            request[TERMINAL] = terminal
 
 
 def wants_page(request: web.Request) -> bool:

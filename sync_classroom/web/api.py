@@ -13,6 +13,7 @@ from . import (
     api_lessons,
     api_people,
     api_reports,
+    api_terminal_journal,
     api_terminals,
     api_timetable,
 )
@@ -29,4 +30,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_reports.ROUTES,
     *api_evidence.ROUTES,
     *api_terminals.ROUTES,
+    *api_terminal_journal.ROUTES,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -9,10 +11,11 @@ from ..coordinator.draft_state import DraftView
 from ..coordinator.drafts import counts_of
 from ..coordinator.lessons import unknown_lesson
 from ..domain.edit_files import command_from, occurrence_to_dict, series_to_dict
-from ..domain.ids import OccurrenceId, TermId
-from ..domain.plan_diff import to_dict
+from ..domain.edit_series import unknown_series
+from ..domain.ids import OccurrenceId, SeriesId, TermId
+from ..domain.plan_diff import DiffEntry, to_dict
 from ..domain.problems import ProblemError
-from ..domain.suggestions import free_places, targets
+from ..domain.series import Series
 from ..domain.timetable import Occurrence
 from .api_lessons import MAX_LIST_DAYS
 from .draft_models import (
@@ -28,12 +31,15 @@ from .draft_models import (
     FreeOut,
     FreesOut,
     Page,
+    RuleTargetOut,
     SeenIn,
+    TargetOut,
     TargetsOf,
     TargetsOut,
     blocks_out,
     edit_out,
     part_of,
+    rule_target_out,
     step_out,
     target_out,
     warnings_out,
@@ -55,7 +61,12 @@ async def _draft(call: Call[Any, Any]) -> DraftView:
 async def read_draft(call: Call[None, DraftDays]) -> DraftOut:
     """The draft of a term, with the lessons of some days as they would be."""
     view = await _draft(call)
-    lessons = _lessons_between(view, call.query)
+    # A month of a whole programme is thousands of lessons to write down.
+    return await asyncio.to_thread(_draft_out, view, call.query)
+
+
+def _draft_out(view: DraftView, days: DraftDays) -> DraftOut:
+    lessons = _lessons_between(view, days)
     return DraftOut(
         term=view.term,
         revision=view.revision,
@@ -138,8 +149,12 @@ async def read_diff(call: Call[None, Page]) -> DiffOut:
         revision=view.revision,
         changes=counts_of(view.diff),
         total=len(view.diff),
-        entries=[to_dict(e) for e in part_of(view.diff, call.query)],
+        entries=await asyncio.to_thread(_entries, part_of(view.diff, call.query)),
     )
+
+
+def _entries(part: Sequence[DiffEntry]) -> list[dict[str, Any]]:
+    return [to_dict(e) for e in part]
 
 
 async def check(call: Call[None, None]) -> CheckOut:
@@ -155,18 +170,48 @@ async def check(call: Call[None, None]) -> CheckOut:
 
 
 async def read_targets(call: Call[None, TargetsOf]) -> TargetsOut:
-    """Where a lesson can go in a week, and why not elsewhere."""
-    view = await _draft(call)
-    lesson = _lesson(view, call.query.lesson)
-    first = _monday(view, lesson, call.query.week)
-    found = targets(
-        lesson, first, first + _WEEK - timedelta(days=1), index=view.index,
-        calendar=view.calendar, roster=view.roster, zone=call.services.zone,
-        now=call.services.clock(),
-    )  # fmt: skip
+    """Where a lesson can go in a week, or a rule in the whole term, and why not elsewhere."""
+    view, asked = await _draft(call), call.query
+    if (asked.lesson is None) == (asked.series is None):
+        raise ProblemError(
+            "lesson_or_series",
+            "请用 lesson 或 series 指明要为哪一节课或哪门课程找位置，二者只给一个。",
+            "Say with one of lesson and series what to find a place for.",
+            field="lesson",
+            value=asked.lesson,
+        )
+    zone, now = call.services.zone, call.services.clock()
+    if asked.series is not None:
+        series = _series(view, asked.series)
+
+        def judged() -> TargetsOut:
+            found = view.rule_places(series, zone=zone, now=now)
+            return _targets(view, series=series.id, rule=[rule_target_out(t) for t in found])
+
+        return await asyncio.to_thread(judged)
+    assert asked.lesson is not None
+    lesson = _lesson(view, asked.lesson)
+    monday = _monday(view, lesson, asked.week)
+
+    def judged_week() -> TargetsOut:
+        found = view.places(lesson, monday, zone=zone, now=now)
+        return _targets(view, lesson=lesson.id, week=[target_out(t) for t in found])
+
+    return await asyncio.to_thread(judged_week)
+
+
+def _targets(
+    view: DraftView,
+    *,
+    lesson: str | None = None,
+    series: str | None = None,
+    week: Sequence[TargetOut] = (),
+    rule: Sequence[RuleTargetOut] = (),
+) -> TargetsOut:
     return TargetsOut(
-        lesson=lesson.id, revision=view.revision, targets=[target_out(t) for t in found]
-    )
+        lesson=lesson, series=series, revision=view.revision, targets=list(week),
+        rule_targets=list(rule),
+    )  # fmt: skip
 
 
 def _monday(view: DraftView, lesson: Occurrence, week: int | None) -> date:
@@ -179,9 +224,9 @@ async def read_free(call: Call[None, FreeFor]) -> FreesOut:
     """Places that are free for a lesson and all its seats, best first."""
     view = await _draft(call)
     lesson = _lesson(view, call.query.lesson)
-    found = free_places(
-        lesson, index=view.index, calendar=view.calendar, roster=view.roster,
-        zone=call.services.zone, now=call.services.clock(), limit=call.query.limit,
+    found = await asyncio.to_thread(
+        view.free_places, lesson, zone=call.services.zone, now=call.services.clock(),
+        limit=call.query.limit,
     )  # fmt: skip
     return FreesOut(
         lesson=lesson.id,
@@ -200,6 +245,13 @@ def _lesson(view: DraftView, lesson: str) -> Occurrence:
     found = view.copy.occurrences.get(OccurrenceId(lesson))
     if found is None:
         raise unknown_lesson(lesson)
+    return found
+
+
+def _series(view: DraftView, series: str) -> Series:
+    found = view.copy.series.get(SeriesId(series))
+    if found is None:
+        raise unknown_series(series)
     return found
 
 
@@ -235,7 +287,7 @@ ROUTES: Final = (
     ),
     ApiRoute(
         "api.timetable.targets", "GET", "/api/timetable/{term}/draft/targets", read_targets,
-        "Where a lesson can go", query=TargetsOf, answer=TargetsOut, problems=(404,),
+        "Where a lesson or a rule can go", query=TargetsOf, answer=TargetsOut, problems=(404,),
     ),
     ApiRoute(
         "api.timetable.free", "GET", "/api/timetable/{term}/draft/free", read_free,

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from ..domain.edit_files import command_from
+from ..domain.edit_series import unknown_series
 from ..domain.history import HistoryEntry
-from ..domain.ids import OccurrenceId
+from ..domain.ids import OccurrenceId, SeriesId, TermId
+from ..domain.lineage import lineage
 from ..domain.notices import Audience, Receipt
 from ..domain.problems import ProblemError, ProblemKind
 from .api_lessons import LessonOut, lesson_view
@@ -45,6 +47,31 @@ class HistoryOut(Out):
 
     lesson: str
     entries: list[EntryOut]
+
+
+class RuleChangeOut(Out):
+    """What one published version did to a rule. `entry` is as in the version's own entries, `by`
+    and `reason` are those of the edit, and `lessons` came or went with it."""
+
+    version: int
+    at: datetime
+    note: str
+    by: str
+    reason: str
+    kind: str
+    series: str
+    lessons: int
+    entry: dict[str, Any]
+
+
+class RuleHistoryOut(Out):
+    """A rule's history, newest first, at most 500. `lineage` are the rules it was once one with, of
+    which each goes on where the one before ends, oldest first, itself among them; the history is
+    that of all of them. What only the draft has stands in the draft's steps."""
+
+    series: str
+    lineage: list[str]
+    changes: list[RuleChangeOut]
 
 
 class ItemOut(Out):
@@ -120,6 +147,29 @@ async def read_history(call: Call[None, None]) -> HistoryOut:
     return HistoryOut(lesson=lesson, entries=[_entry(e) for e in entries])
 
 
+async def read_rule_history(call: Call[None, None]) -> RuleHistoryOut:
+    """What published versions did to a weekly rule and to those it was once one with."""
+    timetable = call.services.timetable
+    view = await timetable.draft(TermId(call.path("term")))
+    series = view.copy.series.get(SeriesId(call.path("series")))
+    if series is None:
+        raise unknown_series(call.path("series"))
+    rules = lineage(series, view.copy.series.values())
+    found = await timetable.rule_history(r.id for r in rules)
+    return RuleHistoryOut(
+        series=series.id,
+        lineage=[r.id for r in rules],
+        changes=[
+            RuleChangeOut(
+                version=c.version.no, at=c.version.at, note=c.version.note, by=c.change.by,
+                reason=c.change.reason, kind=c.change.kind, series=c.change.series or "",
+                lessons=c.lessons, entry=dict(c.change.entry),
+            )
+            for c in found
+        ],
+    )  # fmt: skip
+
+
 async def amend(call: Call[AmendIn, None]) -> LessonOut:
     """Change one published lesson at once, for short notice; everybody concerned is told.
 
@@ -174,6 +224,11 @@ ROUTES: Final = (
     ApiRoute(
         "api.lessons.history", "GET", "/api/lessons/{lesson}/history", read_history,
         "What happened to a lesson", answer=HistoryOut, problems=(404,),
+    ),
+    ApiRoute(
+        "api.timetable.rule", "GET", "/api/timetable/{term}/series/{series}/history",
+        read_rule_history, "What happened to a weekly rule", answer=RuleHistoryOut,
+        problems=(404,),
     ),
     ApiRoute(
         "api.lessons.amend", "POST", "/api/lessons/{lesson}/amend", amend,

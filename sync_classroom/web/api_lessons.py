@@ -13,6 +13,7 @@ from ..coordinator.views import Interval, LessonView, SeatTimeline, SeatView, Ti
 from ..domain.bundle import plan_to_dict
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId, TeacherId
 from ..domain.problems import ProblemError, ProblemKind
+from ..domain.second_opinion import Verdict
 from ..domain.timetable import Change, Mode, Plan
 from .api_terminals import Place
 from .fields import Day, Id, Instant, Line
@@ -171,6 +172,22 @@ class SampleOut(Span):
     bytes: int
 
 
+class SecondOpinionOut(Out):
+    """What the seat's own terminal says of the planned time, in seconds; nothing counts by it.
+
+    `verdict`: `agrees`, `less` or `more` (received, than the relay has it). `observed_s` both speak
+    about, and agree about `agreed_s`; `relay_only_s` and `terminal_only_s` only one counts as
+    received; `unobserved_s` was delivered while the terminal noted nothing.
+    """
+
+    verdict: str
+    observed_s: int
+    agreed_s: int
+    relay_only_s: int
+    terminal_only_s: int
+    unobserved_s: int
+
+
 class SeatTimelineOut(Out):
     """What a seat received and what that counts for."""
 
@@ -181,6 +198,7 @@ class SeatTimelineOut(Out):
     state: str
     cause: str | None
     samples: list[SampleOut]
+    second_opinion: SecondOpinionOut | None
 
 
 class TimelineOut(Out):
@@ -294,6 +312,21 @@ def _spans(intervals: tuple[Interval, ...]) -> list[Span]:
     return [Span(from_at=a, to_at=b) for a, b in intervals]
 
 
+def _second_opinion(line: SeatTimeline) -> SecondOpinionOut | None:
+    kept = line.second.kept
+    said = kept if line.second.opinion.verdict is Verdict.NONE else line.second.opinion
+    if said is None:
+        return None
+    return SecondOpinionOut(
+        verdict=said.verdict.value,
+        observed_s=said.observed_s,
+        agreed_s=said.agreed_s,
+        relay_only_s=said.relay_only_s,
+        terminal_only_s=said.terminal_only_s,
+        unobserved_s=said.unobserved_s,
+    )
+
+
 def _seat_timeline(line: SeatTimeline) -> SeatTimelineOut:
     return SeatTimelineOut(
         seat=line.seat,
@@ -308,6 +341,7 @@ def _seat_timeline(line: SeatTimeline) -> SeatTimelineOut:
             )
             for s in line.samples
         ],
+        second_opinion=_second_opinion(line),
     )
 
 

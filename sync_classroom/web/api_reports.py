@@ -71,7 +71,7 @@ class RestatementOut(Out):
 
 
 class PublicationOut(Out):
-    """What was published, for ever, and every restatement of it, newest first."""
+    """What was published, for ever, and the latest restatement of it."""
 
     no: int
     report: str
@@ -85,7 +85,7 @@ class PublicationOut(Out):
     note: str
     sha256: dict[str, str]
     files: dict[str, Any]
-    restatements: list[RestatementOut]
+    restated: RestatementOut | None
 
 
 class PublicationsOut(Out):
@@ -133,17 +133,16 @@ async def publish(call: Call[PublishReportIn, None]) -> PublicationOut:
     made = await call.services.reports.publish(
         call.path("report"), call.body.note, actor=call.user.login, key=call.key
     )
-    return _publication(made, await call.services.reports.restatements(made.no))
+    restated = await call.services.reports.latest_restatements()
+    return _publication(made, restated.get(made.no))
 
 
 async def publications(call: Call[None, None]) -> PublicationsOut:
     """Everything that was published."""
     reports = call.services.reports
-    restated: dict[int, list[Restatement]] = {}
-    for each in await reports.restatements():
-        restated.setdefault(each.publication, []).append(each)
+    latest = await reports.latest_restatements()
     return PublicationsOut(
-        publications=[_publication(p, restated.get(p.no, ())) for p in await reports.publications()]
+        publications=[_publication(p, latest.get(p.no)) for p in await reports.publications()]
     )
 
 
@@ -168,19 +167,20 @@ def _report(report: Report) -> ReportOut:
     )  # fmt: skip
 
 
-def _publication(made: Publication, restated: Any) -> PublicationOut:
+def _publication(made: Publication, restated: Restatement | None) -> PublicationOut:
     return PublicationOut(
         **{"from": made.first, "to": made.last},
         no=made.no, report=made.report, kind=made.kind.value, language=made.language,
         cut_off=made.cut_off, at=made.at, by=made.by, note=made.note, sha256=dict(made.sha256),
         files=dict(made.files),
-        restatements=[
-            RestatementOut(
-                publication=r.publication, at=r.at, by=r.by, total=r.total,
-                differences=[dict(d) for d in r.differences], why=r.why.to_dict(),
-            )
-            for r in restated
-        ],
+        restated=None if restated is None else _restatement(restated),
+    )  # fmt: skip
+
+
+def _restatement(made: Restatement) -> RestatementOut:
+    return RestatementOut(
+        publication=made.publication, at=made.at, by=made.by, total=made.total,
+        differences=[dict(d) for d in made.differences], why=made.why.to_dict(),
     )  # fmt: skip
 
 

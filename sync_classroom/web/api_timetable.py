@@ -16,7 +16,7 @@ from ..domain.ids import TermId
 from ..domain.plan_change import Version
 from ..domain.roster import Roster
 from ..domain.timetable import Occurrence, Plan
-from .draft_models import Page, Seen, part_of
+from .draft_models import Page, Seen
 from .fields import Id, Line
 from .routes import ApiRoute, Call, In, Out, Query
 
@@ -113,12 +113,13 @@ def version_number(text: str) -> int:
 
 async def read_version(call: Call[None, Page]) -> VersionPageOut:
     """One published version with a part of what it changed."""
-    found = await call.services.timetable.version(version_number(call.path("no")))
-    entries = found.diff or ()
+    timetable, page = call.services.timetable, call.query
+    found = await timetable.version(version_number(call.path("no")))
+    entries = await timetable.version_entries(found.no, offset=page.offset, limit=page.limit)
     return VersionPageOut(
         **_version(found),
-        total=len(entries),
-        entries=[dict(e) for e in part_of(entries, call.query)],
+        total=await timetable.version_size(found.no),
+        entries=[dict(e.entry) for e in entries],
     )
 
 

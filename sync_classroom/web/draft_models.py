@@ -11,7 +11,7 @@ from pydantic import Field
 from ..coordinator.drafts import EditAnswer
 from ..domain.bookings import Clash
 from ..domain.edit_files import occurrence_to_dict, series_to_dict
-from ..domain.suggestions import Target
+from ..domain.suggestions import Obstacle, RuleTarget, Target
 from ..domain.warnings import PlanWarning
 from ..domain.working_copy import Step
 from .fields import Day, Id
@@ -21,6 +21,8 @@ from .routes import In, Out, Query
 MAX_LISTED: Final = 500
 MAX_PAGE: Final = 500
 MAX_FREE: Final = 20
+# A rule of 24 rooms in the way of another one's term has a thousand; the first say what it is.
+MAX_OBSTACLES: Final = 100
 
 T = TypeVar("T")
 
@@ -56,9 +58,11 @@ class Page(Query):
 
 
 class TargetsOf(Query):
-    """A lesson of the draft, and the week of the term to look at; its own without one."""
+    """A lesson of the draft, and the week of the term to look at, its own without one; or a rule of
+    the draft (`series`), which is judged over the whole term."""
 
-    lesson: Id
+    lesson: Id | None = None
+    series: Id | None = None
     week: Annotated[int, Field(ge=1, le=60)] | None = None
 
 
@@ -185,12 +189,35 @@ class TargetOut(Out):
     warnings: list[WarningOut]
 
 
-class TargetsOut(Out):
-    """Every period of the host school in one week."""
+class RuleObstacleOut(ObstacleOut):
+    """What is in the way of one of a rule's lessons, and when; it names no seat."""
 
-    lesson: str
+    date: date
+
+
+class RuleTargetOut(Out):
+    """One weekday (1 is Monday) and period, judged for the `lessons` a rule would have there from
+    now on. `without_period` are dates on which the school's bells have no such period; `obstacles`
+    are the first 100 of `obstacles_total`, by date."""
+
+    weekday: int
+    period: int
+    lessons: int
+    free: bool
+    without_period: list[date]
+    obstacles: list[RuleObstacleOut]
+    obstacles_total: int
+
+
+class TargetsOut(Out):
+    """For a lesson `targets`: every period of the host school in one week. For a rule
+    `rule_targets`: every weekday and period the school has in the term."""
+
+    lesson: str | None
+    series: str | None
     revision: int
     targets: list[TargetOut]
+    rule_targets: list[RuleTargetOut]
 
 
 class FreeOut(Out):
@@ -270,18 +297,34 @@ def target_out(target: Target) -> TargetOut:
         starts_at=target.starts_at,
         ends_at=target.ends_at,
         free=target.free,
-        obstacles=[
-            ObstacleOut(
-                why=o.why.value,
-                kind=o.kind and o.kind.value,
-                resource=o.resource,
-                lesson=o.lesson,
-                seat=o.seat,
-            )
-            for o in target.obstacles
-        ],
+        obstacles=[ObstacleOut(**_obstacle(o)) for o in target.obstacles],
         warnings=warnings_out(target.warnings),
     )
+
+
+def rule_target_out(target: RuleTarget) -> RuleTargetOut:
+    """A judged place of a rule as JSON."""
+    return RuleTargetOut(
+        weekday=target.weekday,
+        period=target.period,
+        lessons=target.lessons,
+        free=target.free,
+        without_period=list(target.without_period),
+        obstacles=[
+            RuleObstacleOut(date=on, **_obstacle(o)) for on, o in target.obstacles[:MAX_OBSTACLES]
+        ],
+        obstacles_total=len(target.obstacles),
+    )
+
+
+def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
+    return {
+        "why": obstacle.why.value,
+        "kind": obstacle.kind and obstacle.kind.value,
+        "resource": obstacle.resource,
+        "lesson": obstacle.lesson,
+        "seat": obstacle.seat,
+    }
 
 
 def part_of(entries: Sequence[T], page: Page) -> Sequence[T]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 # Whatever lies outside is a typing error, and year 1 with an offset has no UTC.
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2100
-_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,95}$"
+ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,95}"
 # No control characters: they cannot be shown, and PostgreSQL refuses NUL.
 _LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 
@@ -27,7 +27,7 @@ def _day_year(value: date) -> date:
     return value
 
 
-Id = Annotated[str, Field(pattern=_ID, max_length=96)]
+Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=96)]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=_LINE)]
 Login = Annotated[str, Field(min_length=1, max_length=64, pattern=_LINE)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_LINE)]

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from ..coordinator.views import Interval, SeatTimeline, SeatView, Timeline
+from ..coordinator.views import Interval, SeatTimeline, SeatView, SecondOpinion, Timeline
 from ..domain.facts import SeatMedia
+from ..domain.intervals import Spans, instant_of
 from ..domain.lesson import LessonState
+from ..domain.second_opinion import Opinion, SeatOpinion, Verdict
 
 # Paper left and right of everything that happened, as a share of the axis.
 _MARGIN: Final = 0.02
@@ -57,8 +59,23 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondRow:
+    """What the seat's own terminal says, under its line; nothing counts by it.
+
+    `received` as the terminal has it; `less` is time only the relay counts as received, `more` time
+    only the terminal does. All three are empty once its samples were deleted; `said` stays.
+    """
+
+    said: SeatOpinion | Opinion
+    received: tuple[Bar, ...]
+    less: tuple[Bar, ...]
+    more: tuple[Bar, ...]
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SeatRow:
-    """One seat's line: counted time, time received but not counted, and gaps."""
+    """One seat's line: counted time, time received but not counted, gaps, and its second line."""
 
     seat: SeatView
     line: SeatTimeline
@@ -66,6 +83,7 @@ class SeatRow:
     extra: tuple[Bar, ...]
     gaps: tuple[Gap, ...]
     delivered_s: int
+    second: SecondRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +216,24 @@ def _row(
         extra=tuple(axis.bar(i, "extra") for i in extra),
         gaps=gaps,
         delivered_s=length_s(line.delivered),
+        second=_second(axis, line.second),
+    )
+
+
+def _second(axis: _Axis, second: SecondOpinion) -> SecondRow | None:
+    opinion = second.opinion
+    if opinion.verdict is Verdict.NONE:
+        return None if second.kept is None else SecondRow(second.kept, (), (), (), deleted=True)
+
+    def bars(spans: Spans, kind: str) -> tuple[Bar, ...]:
+        return tuple(axis.bar((instant_of(a), instant_of(b)), kind) for a, b in spans)
+
+    return SecondRow(
+        opinion,
+        bars(opinion.received, "second"),
+        bars(opinion.relay_only, "less"),
+        bars(opinion.terminal_only, "more"),
+        deleted=False,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,9 +29,22 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command
     structlog.reset_defaults()
 
 
-@pytest.fixture
-def loaded(command: Command) -> Command:
-    """A command line whose database knows Taicang."""
-    done = command("init", str(ROOT / "config/taicang.toml"))
+@pytest.fixture(scope="session")
+def taicang(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder after `init config/taicang.toml`."""
+    folder = tmp_path_factory.mktemp("taicang")
+    done = CliRunner().invoke(
+        main,
+        ["init", str(ROOT / "config/taicang.toml")],
+        env={"SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder), "LC_ALL": "C.UTF-8"},
+    )
     assert done.exit_code == 0, done.output
+    structlog.reset_defaults()
+    return folder
+
+
+@pytest.fixture
+def loaded(command: Command, taicang: Path, tmp_path: Path) -> Command:
+    """A command line whose database knows Taicang."""
+    shutil.copytree(taicang, tmp_path / "data")
     return command

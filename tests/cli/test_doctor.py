@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from sync_classroom.app import DATABASE_URL
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import RecordingSettings, Settings
 from sync_classroom.coordinator.relay_client import RelayClient
+from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.relay import kernel
 from sync_classroom.relay.settings import Listen
+from sync_classroom.store.database import open_store
 from tests.support import relays
 from tests.support.ports import free_port
 from tests.support.relay_child import Child, relay_child
@@ -39,6 +42,18 @@ def test_an_empty_installation_is_told_to_load_schools_and_make_accounts(tmp_pat
     assert "sync-classroom init config/taicang.toml" in warnings
     assert "sync-classroom user add" in warnings
     assert _texts(_settings(tmp_path), Level.FAIL) == ""
+
+
+def test_a_lesson_that_cannot_be_counted_is_named_with_the_reason(tmp_path: Path) -> None:
+    async def set_aside() -> None:
+        store = await open_store(DATABASE_URL, data_dir=tmp_path)
+        await store.set_aside(OccurrenceId("o-1"), [], at=NOW, error="ValueError: odd fact")
+        await store.close()
+
+    asyncio.run(set_aside())
+    failures = _texts(_settings(tmp_path), Level.FAIL)
+    assert "lesson o-1" in failures
+    assert "ValueError: odd fact" in failures
 
 
 def test_a_loaded_installation_counts_its_schools(loaded: Command) -> None:

@@ -17,6 +17,7 @@ from tests.support.ports import free_port
 from tests.support.relay_child import Child, relay_child
 from tests.support.relays import settings
 from tests.support.sdp_offers import PUBLISH
+from tests.support.waiting import PATIENCE_S
 
 
 def arguments(folder: Path, *more: str) -> list[str]:
@@ -30,7 +31,7 @@ ENVIRONMENT = os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
 def drain(folder: Path, *more: str) -> tuple[int, str]:
     done = subprocess.run(
         arguments(folder, *more), env=ENVIRONMENT, capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -44,7 +45,7 @@ def lesson(folder: Path) -> Iterator[tuple[Child, str]]:
         request = urllib.request.Request(
             f"{base}/whip/lesson-1", PUBLISH.encode(), {"Content-Type": SDP}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             yield child, base + response.headers["Location"]
 
 
@@ -56,11 +57,13 @@ def test_a_drain_shows_what_it_waits_for_and_ends_with_the_lesson(tmp_path: Path
         assert draining.stdout is not None
         assert draining.stdout.readline() == "waiting for lesson-1 (1)\n"
         assert child.process.poll() is None
-        urllib.request.urlopen(urllib.request.Request(session, method="DELETE"), timeout=20).close()
-        output, _ = draining.communicate(timeout=60)
+        urllib.request.urlopen(
+            urllib.request.Request(session, method="DELETE"), timeout=PATIENCE_S
+        ).close()
+        output, _ = draining.communicate(timeout=PATIENCE_S)
         assert output.splitlines()[-1] == "✔ The relay has ended."
         assert draining.returncode == 0
-        assert child.process.wait(20) == 0
+        assert child.process.wait(PATIENCE_S) == 0
 
 
 def test_a_drain_can_be_asked_for_and_taken_back(tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_a_drain_can_be_asked_for_and_taken_back(tmp_path: Path) -> None:
 
 def _status(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=20) as response:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -104,12 +107,17 @@ def test_a_relay_elsewhere_is_drained_where_the_settings_say(tmp_path: Path) -> 
     command = [sys.executable, "-m", "sync_classroom.cli", "drain"]
     with relay_child(chosen) as child:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
         )
         assert done.stdout.splitlines()[-1] == "✔ The relay has ended.", done.stderr
-        assert child.process.wait(20) == 0
+        assert child.process.wait(PATIENCE_S) == 0
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=60
+        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode == 2
     assert f"No relay answers at http://127.0.0.1:{port}" in done.stderr

@@ -11,13 +11,14 @@ import pytest
 
 from tests.support.hosts import make
 from tests.support.relays import relay
+from tests.support.waiting import PATIENCE_S
 from tests.support.whep_viewer import watching
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "sync_classroom.cli", "ingest", *arguments],
-        capture_output=True, text=True, check=False, timeout=60, env={"LC_ALL": "C.UTF-8"},
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S, env={"LC_ALL": "C.UTF-8"},
     )  # fmt: skip
 
 

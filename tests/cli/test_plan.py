@@ -76,7 +76,7 @@ def test_a_chinese_console_is_answered_in_chinese_and_80_columns_are_enough(
     assert "这几天没有课次。" in loaded("lesson", "list", "--from", "2026-01-01").output
     figures = loaded("coverage", "--from", str(TOMORROW)).output
     assert "应开课时" in figures
-    assert "主讲播出率：—" in figures
+    assert "主讲兑现率：—" in figures
     assert "programme" not in loaded("init", "config/taicang.toml").output
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.ports import free_port
 from tests.support.processes import Server, wait_for_http
+from tests.support.waiting import PATIENCE_S
 
 
 def test_relay_alone_serves_whip_and_whep_in_open_mode(tmp_path: Path) -> None:
@@ -26,11 +27,11 @@ def test_relay_alone_serves_whip_and_whep_in_open_mode(tmp_path: Path) -> None:
     try:
         wait_for_http(f"http://127.0.0.1:{http}/healthz", alive=lambda: process.poll() is None)
         request = urllib.request.Request(f"http://127.0.0.1:{http}/whip/any", method="OPTIONS")
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             assert response.headers["Accept-Post"] == "application/sdp"
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
     assert f"http://127.0.0.1:{http}/whip/ROOM" in output.decode()
 

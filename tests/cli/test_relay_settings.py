@@ -25,7 +25,8 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
                 "fanout": "python",
                 "max_bitrate_kbps": 1100, "journal_max_mb": 12, "media_tcp": False,
             },
-            recording={"keep_days": 9, "min_free_mb": 8, "max_total_mb": 7},  # type: ignore[arg-type]
+            recording={"min_free_mb": 8, "max_total_mb": 7},  # type: ignore[arg-type]
+            retention={"media_days": 9},  # type: ignore[arg-type]
         )
     )  # fmt: skip
     assert told.relay == "r7"

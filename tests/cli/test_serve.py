@@ -11,13 +11,14 @@ import urllib.request
 from pathlib import Path
 
 from tests.support.processes import Server, running_server, wait_for_http
+from tests.support.waiting import PATIENCE_S
 
 
 def test_first_start_prints_a_set_up_link_that_works_once(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         server.start()
         link = server.said(r"http://\S+/setup\?token=\S+")
-        with urllib.request.urlopen(link.group(), timeout=10) as response:
+        with urllib.request.urlopen(link.group(), timeout=PATIENCE_S) as response:
             assert response.status == 200
             assert "<form" in response.read().decode()
 
@@ -58,7 +59,7 @@ def test_a_made_certificate_serves_pages_and_relay_over_https(tmp_path: Path) ->
         server.start(authority)
         trusting = ssl.create_default_context(cafile=str(authority))
         for url in (f"{server.url}/terminal", f"{server.relay_url}/healthz"):
-            with urllib.request.urlopen(url, timeout=10, context=trusting) as response:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S, context=trusting) as response:
                 assert response.status == 200
         with urllib.request.urlopen(f"{server.url}/terminal", context=trusting) as response:
             assert server.relay_url in response.headers["Content-Security-Policy"]
@@ -100,5 +101,5 @@ def test_relay_of_its_own_unit_is_adopted_and_left_alone(tmp_path: Path) -> None
         assert relay.poll() is None
     finally:
         relay.send_signal(signal.SIGTERM)
-        assert relay.wait(20) == 0
+        assert relay.wait(PATIENCE_S) == 0
         server.stop()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, datetime, timedelta
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from sync_classroom.simulator.recording import make_recording
-from tests.support.processes import Server, running_server
+from tests.support.processes import PASSWORD, Server, running_server
+from tests.support.waiting import PATIENCE_S
 
-PASSWORD = "correct horse 7"
 ROOMS = ("remote-1-r1", "remote-2-r1", "remote-3-r1")
 
 
@@ -24,51 +26,61 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _prepared(server: Server) -> str:
-    """A server with roster, administrator and a lesson that runs now; returns the lesson's id."""
-    server.command("init", "config/taicang.toml")
-    server.command("user", "add", "admin", "--name", "A", "--role", "admin", "--password", PASSWORD)
-    now = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai"))
-    text = server.command(
-        "lesson", "add", "--title", "T", "--subject", "英语", "--teacher", "host-1-t01",
-        "--classroom", "host-1-r1", "--at", f"{now - timedelta(minutes=1):%Y-%m-%d %H:%M}",
-        *(part for room in ROOMS for part in ("--seat", room)),
-    )  # fmt: skip
-    found = re.search(r"o-\d{8}-\w{8}", text)
-    assert found, text
-    server.start()
-    return found.group()
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """A server with a lesson that runs now, and the lesson's id."""
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server, server.start_with_lesson(ROOMS)
 
 
-def _simulate(server: Server, lesson: str, *arguments: str, check: bool = True) -> str:
-    return server.command(
+def _arguments(server: Server, lesson: str, recording: Path) -> list[str]:
+    return [
         "simulate", "--url", server.url, "--password", PASSWORD, "--lesson", lesson,
-        "--seconds", "12", *arguments, check=check,
-    )  # fmt: skip
+        "--recording", str(recording),
+    ]  # fmt: skip
+
+
+def _credited(server: Server, day: str) -> list[dict[str, int]]:
+    """The seats of the day once every one of them has seconds: their evidence takes its time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        told = server.command("coverage", "--from", day, "--format", "json")
+        seats: list[dict[str, int]] = json.loads(told)["seats"]
+        if all(seat["credited_s"] >= 2 for seat in seats):
+            return seats
+        assert time.monotonic() < deadline, told
 
 
 def test_virtual_rooms_receive_everything_and_the_evidence_says_so(
-    tmp_path: Path, recording: Path
+    served: tuple[Server, str], recording: Path
 ) -> None:
-    with running_server(tmp_path) as server:
-        lesson = _prepared(server)
-        text = _simulate(server, lesson, "--recording", str(recording))
-        last = [line for line in text.splitlines() if "receiving" in line][-1]
-        assert "receiving 3/3" in last
-        assert "lost 0   twice 0" in last
-        assert "✕" not in text
-        again = _simulate(server, lesson, "--recording", str(recording), check=False)
-        assert "--take-over" in again
-        day = lesson[2:10]
-        figures = json.loads(
-            server.command(
-                "coverage", "--from", f"{day[:4]}-{day[4:6]}-{day[6:]}", "--format", "json"
-            )
-        )
-    credited = [seat["credited_s"] for seat in figures["seats"]]
-    assert len(credited) == 3
-    assert all(2 <= seconds <= 14 for seconds in credited)
-    assert {seat["host_s"] for seat in figures["seats"]} != {0}
+    server, lesson = served
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "sync_classroom.cli", *_arguments(server, lesson, recording)],
+        env=server.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        # Whoever runs the tests in the background has interrupts ignored; a terminal has not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        told: list[str] = []
+        while sum("receiving 3/3" in line for line in told) < 4:  # a line a second
+            told.append(process.stdout.readline())
+            assert told[-1], told
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=PATIENCE_S)
+    lasted_s = time.monotonic() - began
+    last = [line for line in "".join([*told, rest]).splitlines() if "receiving" in line][-1]
+    assert "receiving 3/3" in last
+    assert "lost 0   twice 0" in last
+    assert "✕" not in "".join(told) + rest
+    again = server.command(*_arguments(server, lesson, recording), check=False)
+    assert "--take-over" in again
+    seats = _credited(server, f"{lesson[2:6]}-{lesson[6:8]}-{lesson[8:10]}")
+    assert len(seats) == 3
+    assert all(seat["credited_s"] <= lasted_s + 1 for seat in seats)
+    assert {seat["host_s"] for seat in seats} != {0}
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
@@ -76,20 +88,21 @@ def test_an_absent_server_is_said_in_a_sentence(
     tmp_path: Path, recording: Path, locale: str
 ) -> None:
     server = Server(tmp_path, LC_ALL=locale)
-    text = _simulate(server, "o-1", "--recording", str(recording), check=False)
+    text = server.command(*_arguments(server, "o-1", recording), check=False)
     assert server.url in text
     assert "Traceback" not in text
     assert ("无法连接服务器" if locale.startswith("zh") else "cannot be reached") in text
 
 
-def test_what_the_server_refuses_is_said_in_its_words(tmp_path: Path, recording: Path) -> None:
-    with running_server(tmp_path) as server:
-        lesson = _prepared(server)
-        for locale, words in (("C.UTF-8", "is wrong"), ("zh_CN.UTF-8", "账号或密码不对")):
-            server.environment["LC_ALL"] = locale
-            text = server.command(
-                "simulate", "--url", server.url, "--password", "not this one", "--lesson", lesson,
-                "--recording", str(recording), check=False,
-            )  # fmt: skip
-            assert words in text
-            assert "{" not in text  # no JSON for people
+def test_what_the_server_refuses_is_said_in_its_words(
+    served: tuple[Server, str], recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, lesson = served
+    for locale, words in (("C.UTF-8", "is wrong"), ("zh_CN.UTF-8", "账号或密码不对")):
+        monkeypatch.setitem(server.environment, "LC_ALL", locale)
+        text = server.command(
+            "simulate", "--url", server.url, "--password", "not this one", "--lesson", lesson,
+            "--recording", str(recording), check=False,
+        )  # fmt: skip
+        assert words in text
+        assert "{" not in text  # no JSON for people

@@ -8,32 +8,39 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from click.testing import CliRunner, Result
 
+from sync_classroom.cli import main
 from sync_classroom.cli.simulate_term import environment
 from sync_classroom.store.simulation import is_marked_file
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 from .conftest import Command
 
 ARGUMENTS = ("--until", "2026-09-13", "--rooms", "8")
+SHORT = ("--until", "2026-09-03", "--rooms", "8")
 PERIOD = ("--from", "2026-09-01", "--to", "2026-09-13")
 
 
-def _simulate(command: Command, folder: Path, *more: str) -> str:
-    done = command("simulate", "term", *ARGUMENTS, "--folder", str(folder), *more)
+def _run(folder: Path, *arguments: str) -> Result:
+    """A command of ours over a folder's database, in English."""
+    environment = {"SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder), "LC_ALL": "C.UTF-8"}
+    done = CliRunner().invoke(main, list(arguments), env=environment)
+    structlog.reset_defaults()
     assert done.exit_code == 0, done.output
-    return done.output
+    return done
 
 
-def _bundle(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SYNC_CLASSROOM_SERVER__DATA_DIR", str(folder))
+def _bundle(folder: Path) -> Path:
     file = folder / "bundle.zip"
-    done = command("bundle", str(file))
-    assert done.exit_code == 0, done.output
+    _run(folder, "bundle", str(file))
     return file
 
 
@@ -42,34 +49,68 @@ def _hashes(bundle: Path) -> Any:
         return json.loads(opened.read("manifest.json"))["sha256"]
 
 
+@dataclass(frozen=True)
+class Term:
+    """A simulated term: its folder, what was said about it, and its bundle."""
+
+    folder: Path
+    said: str
+    bundle: Path
+
+
+@pytest.fixture(scope="module")
+def term(tmp_path_factory: pytest.TempPathFactory) -> Term:
+    """Two weeks of eight rooms."""
+    folder = tmp_path_factory.mktemp("simulated") / "term"
+    done = _run(folder, "simulate", "term", *ARGUMENTS, "--folder", str(folder))
+    return Term(folder, done.output, _bundle(folder))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same by a process of its own, which serves it then: its folder and its sign-in page."""
+    folder = tmp_path_factory.mktemp("served") / "term"
+    port = free_port()
+    arguments = (*ARGUMENTS, "--folder", str(folder), "--serve", "--port", str(port))
+    with subprocess.Popen(
+        [sys.executable, "-m", "sync_classroom.cli", "simulate", "term", *arguments],
+        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "123"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            text = ""
+            while "coverage of the simulated term" not in text:
+                line = process.stdout.readline()
+                assert line, text
+                text += line
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in") as answer:
+                page = answer.read().decode()
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE_S) == 0
+    return folder, page
+
+
 def test_the_same_seed_gives_the_same_bundle_in_any_process(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    term: Term, served: tuple[Path, str], tmp_path: Path
 ) -> None:
-    _simulate(command, tmp_path / "one")
-    elsewhere = tmp_path / "two"
-    subprocess.run(
-        [sys.executable, "-m", "sync_classroom.cli", "simulate", "term", *ARGUMENTS, "--folder",
-         str(elsewhere)],
-        env=os.environ | {"PYTHONHASHSEED": "123"}, check=True, capture_output=True,
-    )  # fmt: skip
-    one = _hashes(_bundle(command, tmp_path / "one", monkeypatch))
-    assert one == _hashes(_bundle(command, elsewhere, monkeypatch))
-    _simulate(command, tmp_path / "one", "--seed", "2")
-    assert one != _hashes(_bundle(command, tmp_path / "one", monkeypatch))
+    one = _hashes(term.bundle)
+    assert one == _hashes(_bundle(served[0]))
+    for seed in ("1", "2"):  # what was there before is replaced
+        _run(tmp_path, "simulate", "term", *SHORT, "--folder", str(tmp_path), "--seed", seed)
+        one, before = _hashes(_bundle(tmp_path)), one
+        assert one != before
 
 
-def test_the_audit_of_the_bundle_is_the_servers_coverage(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = _simulate(command, tmp_path / "term")
-    assert "Simulated data, 2026-09-01 to 2026-09-13, seed 1" in output
-    assert output.count("password") == 2
-    bundle = _bundle(command, tmp_path / "term", monkeypatch)
-    audited = command("audit", str(bundle), *PERIOD, "--format", "json")
-    assert audited.exit_code == 0, audited.output
+def test_the_audit_of_the_bundle_is_the_servers_coverage(term: Term) -> None:
+    assert "Simulated data, 2026-09-01 to 2026-09-13, seed 1" in term.said
+    assert term.said.count("password") == 2
+    audited = _run(term.folder, "audit", str(term.bundle), *PERIOD, "--format", "json")
     report = json.loads(audited.stdout)
     assert report.pop("verification")["manifest"] == "equal"
-    served = json.loads(command("coverage", *PERIOD, "--format", "json").stdout)
+    del report["second_opinion"]  # beside the figures, and none of them
+    served = json.loads(_run(term.folder, "coverage", *PERIOD, "--format", "json").stdout)
     # The audit keeps the order of the plan's file, the server that of what it stores.
     for each in (served, report):
         each["seats"].sort(key=lambda s: (s["occurrence"], s["seat"]))
@@ -100,27 +141,8 @@ def test_weeks_and_dates_are_bounded_by_the_term(command: Command, tmp_path: Pat
     assert "2026-09-01 to 2026-09-06" in output
 
 
-def test_served_it_says_on_every_page_that_it_is_simulated(tmp_path: Path) -> None:
-    port = free_port()
-    arguments = (*ARGUMENTS, "--folder", str(tmp_path / "term"), "--serve", "--port", str(port))
-    with subprocess.Popen(
-        [sys.executable, "-m", "sync_classroom.cli", "simulate", "term", *arguments],
-        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        try:
-            assert process.stdout is not None
-            text = ""
-            while "coverage of the simulated term" not in text:
-                line = process.stdout.readline()
-                assert line, text
-                text += line
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in") as answer:
-                page = answer.read().decode()
-            assert 'class="simulated"' in page
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
+def test_served_it_says_on_every_page_that_it_is_simulated(served: tuple[Path, str]) -> None:
+    assert 'class="simulated"' in served[1]
 
 
 def test_serve_is_told_by_its_environment(tmp_path: Path) -> None:

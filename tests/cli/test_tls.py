@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.cli.tls import ensure_certificate, local_names
+from tests.support.waiting import PATIENCE_S
 
 from .conftest import Command
 
@@ -24,8 +25,8 @@ def _handshake(folder: Path, server_name: str) -> None:
     server.load_cert_chain(folder / "server.pem", folder / "server.key")
     client = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     near, far = socket.socketpair()
-    near.settimeout(10)
-    far.settimeout(10)
+    near.settimeout(PATIENCE_S)
+    far.settimeout(PATIENCE_S)
 
     def serve() -> None:
         try:

@@ -18,8 +18,9 @@ from sync_classroom.coordinator.throttle import Throttle
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import UserId
 from sync_classroom.domain.problems import ProblemError, ProblemKind
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
 from tests.support.coordination import TurnedClock
+from tests.support.databases import file_store
 from tests.support.plans import at
 from tests.support.web import PASSWORD, QUICK_HASHES, TurnedSeconds, stored_bytes
 
@@ -42,7 +43,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(folder: Path, *, user: bool = True) -> AsyncIterator[Desk]:
-    store = await open_store("sqlite:///test.db", data_dir=folder)
+    store = await file_store(folder)
     clock, seconds, throttle = TurnedClock(at("08:00")), TurnedSeconds(), Throttle()
     service = AccountService(
         store,

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.app import bundle_service
-from sync_classroom.domain.facts import JournalGap
+from sync_classroom.domain.facts import JournalGap, TerminalJournal
 from sync_classroom.domain.ids import FactId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.rules import DEFAULT, Rules
+from sync_classroom.domain.terminal_journal import SealCheck
 from sync_classroom.exchange.bundle_files import open_bundle
 from tests.coordinator.test_reports import DAY, FACTS, LESSON
 from tests.support.coordination import ZONE, bench
 from tests.support.plans import at, lesson
+from tests.support.terminal_journals import noted_all_through
 
 pytestmark = pytest.mark.asyncio
 
@@ -90,3 +93,39 @@ async def test_a_period_without_lessons_is_an_empty_bundle(tmp_path: Path) -> No
         assert coverage is not None
         assert coverage.totals.due_seats == 0
         assert gathered.facts.total() == 0
+
+
+async def test_terminals_journals_come_along_and_change_neither_figures_nor_their_hashes(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as table:
+        await table.add(LESSON)
+        await table.store.append_facts(FACTS, received_at=at("10:00"))
+        service = bundle_service(table.store, table.booth, table.clock, ZONE)
+        before, coverage = await service.export(tmp_path / "a.zip", DAY, DAY, snapshot=True)
+        with open_bundle(tmp_path / "a.zip") as bundle:
+            assert bundle.samples() is None
+        seat = LESSON.seats[0]
+        noted = noted_all_through(LESSON, seat.id, classroom=seat.classroom, silent=(0, 600))
+        for start in range(0, 240, 60):
+            await table.store.append_samples(noted[start : start + 60], received_at=at("12:00"))
+        after, again = await service.export(tmp_path / "b.zip", DAY, DAY, snapshot=True)
+        assert coverage is not None
+        assert again is not None
+        assert again.to_dict() == coverage.to_dict()
+        # A seal explains no difference of any figure.
+        assert after.basis(again) == before.basis(coverage)
+        assert after.facts["terminal_journal"] == 4
+        assert set(after.sha256) == {"facts.ndjson", "plan.json", "rules.json"}
+        with open_bundle(tmp_path / "b.zip") as bundle:
+            seals = SealCheck()
+            for fact in bundle.facts():
+                if isinstance(fact, TerminalJournal):
+                    seals.seal(fact)
+            samples = bundle.samples()
+            assert samples is not None
+            for journal, group in groupby(samples, lambda s: s.journal):
+                seals.check(journal, group)
+            assert (seals.sealed, seals.broken, seals.absent) == (4, [], ())
+            assert list(bundle.tampered()) == []
+            assert "terminals.ndjson" in bundle.stated

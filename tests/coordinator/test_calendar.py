@@ -17,10 +17,12 @@ from sync_classroom.domain.calendar_edits import DayEdit, Edited
 from sync_classroom.domain.ids import SchoolId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.roster import DayException, NationalDay, Wording
-from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import TurnedClock, heard, until
+from sync_classroom.store.database import Database
+from tests.support.coordination import TurnedClock, heard
+from tests.support.databases import file_store
 from tests.support.plans import at
 from tests.support.rosters import programme
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,7 +32,7 @@ HOLIDAY = date(2026, 11, 27)
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_store("sqlite:///c.db", data_dir=tmp_path)
+    opened = await file_store(tmp_path, "c.db")
     await opened.apply_roster(programme())
     yield opened
     await opened.close()

@@ -15,6 +15,7 @@ from sync_classroom.domain.crediting import SeatState
 from sync_classroom.domain.facts import Fact, Headcount, PushProgress, PushStep
 from sync_classroom.domain.ids import FactId, OccurrenceId, PushId, SeatId, TargetId
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.rollup import place_of
 from tests.coordinator.test_evidence import DAY, FACTS, LESSON, A, B, C
 from tests.support.coordination import Bench, bench
 from tests.support.plans import at
@@ -66,7 +67,7 @@ async def test_late_facts_wait_until_they_are_counted(table: Bench) -> None:
 async def test_seats_come_in_pages_by_school_and_state(table: Bench) -> None:
     service = table.booth.coverage
     first = await service.seats(DAY, DAY, limit=2)
-    rest = await service.seats(DAY, DAY, after=first[-1])
+    rest = await service.seats(DAY, DAY, after=place_of(first[-1]))
     assert [s.seat for s in (*first, *rest)] == [A, B, C]
     assert [s.seat for s in await service.seats(DAY, DAY, state=SeatState.PARTIAL)] == [B]
     far = await service.seats(DAY, DAY, school=first[0].school)

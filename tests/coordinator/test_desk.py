@@ -13,9 +13,10 @@ from sync_classroom.domain.ids import ActId, ClassroomId, OccurrenceId
 from sync_classroom.domain.lesson import ExtendPressed
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.timetable import Change, ChangeKind
-from tests.support.coordination import Bench, bench, heard, peer, until
+from tests.support.coordination import Bench, bench, heard, peer
 from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

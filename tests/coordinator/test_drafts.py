@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -20,6 +21,7 @@ from sync_classroom.domain.edits import (
     AddSeries,
     CancelLesson,
     ChangeLesson,
+    DropOvertaken,
     MoveLesson,
     Place,
     RemoveSeries,
@@ -29,12 +31,14 @@ from sync_classroom.domain.edits import (
 from sync_classroom.domain.ids import OccurrenceId, SeriesId, TeacherId, TermId
 from sync_classroom.domain.plan_change import TermPlan
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.working_copy import Step
 from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import heard, until
+from tests.support.coordination import heard
 from tests.support.drafts import TERM, rule, seat
 from tests.support.offices import Office, office
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -268,8 +272,8 @@ async def test_publishing_freezes_a_version_and_empties_the_draft(offices: list[
     version = await here.publish("开学", by="li", key="p")
     assert (version.no, version.by, version.note) == (1, "li", "开学")
     assert version.counts == {"new": 8, "series_new": 1}
-    assert version.diff is not None
-    assert len(version.diff) == 9
+    entries = await here.service.version_entries(version.no, limit=100)
+    assert len(entries) == await here.service.version_size(version.no) == 9
     stored = await here.lesson(FIRST)
     assert stored.slot is not None
     assert (stored.slot.series, stored.starts_at) == ("eng", at("08:10", "2026-09-07"))
@@ -370,11 +374,66 @@ async def test_a_draft_that_failed_halfway_is_read_anew(
         raise RuntimeError("halfway")
 
     with monkeypatch.context() as patched:
-        patched.setattr(DraftState, "rebase", half)
+        patched.setattr(DraftState, "_rebase", half)
         with pytest.raises(RuntimeError, match="halfway"):
             await there.service.draft(TERM.id)
     view = await there.service.draft(TERM.id)
     assert list(view.copy.occurrences) == ["o-1"]
+
+
+async def test_a_view_in_hand_stays_as_it_was_while_others_edit_undo_and_amend(
+    offices: list[Office],
+) -> None:
+    here, there = offices
+    await here.edit(AddSeries(rule()))
+    await here.publish()
+    await here.edit(moved())
+    view = await here.service.draft(TERM.id)
+
+    def read() -> tuple[object, ...]:
+        lessons = dict(view.copy.occurrences)
+        return lessons, {o.id: o for o in view.index}, view.index.clashes(), dict(view.copy.series)
+
+    before = read()
+    assert before[0] == before[1]
+    await there.edit(AddSeries(replace(MATHS, weekday=1, period=1, seats=(seat(),))), by="wang")
+    await there.service.amend(CancelLesson(SECOND, "停电"), actor="wang", key="a")
+    await here.service.undo(TERM.id, seen=await here.revision(), actor="li", key="u")
+    after = await here.service.draft(TERM.id)
+    assert after.blocks
+    assert after.copy.occurrences[SECOND].withdrawn
+    assert read() == before
+    # Nobody did anything since: the same view, not one like it.
+    assert await here.service.draft(TERM.id) is after
+
+
+async def test_an_edit_whose_editor_left_leaves_what_the_store_has(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled while a thread works on the next state: the thread's work is nobody's."""
+    started, go_on = threading.Event(), threading.Event()
+    take = DraftState._take
+
+    def slow(state: DraftState, step: Step, revision: int) -> None:
+        started.set()
+        go_on.wait()
+        take(state, step, revision)
+
+    before = await desk.service.draft(TERM.id)
+    with monkeypatch.context() as patched:
+        patched.setattr(DraftState, "_take", slow)
+        editing = asyncio.ensure_future(desk.edit(AddSeries(rule()), seen=0))
+        await asyncio.to_thread(started.wait)
+        editing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await editing
+    # Its thread goes on while the draft is read anew.
+    view = await desk.service.draft(TERM.id)
+    go_on.set()
+    assert (before.revision, len(before.copy.occurrences)) == (0, 0)
+    assert (view.revision, len(view.steps), len(view.copy.occurrences)) == (1, 1, 8)
+    assert view.index.clashes() == view.blocks
+    assert {o.id for o in view.index} == view.copy.occurrences.keys()
 
 
 async def test_a_lesson_booked_meanwhile_clashes_in_the_draft(offices: list[Office]) -> None:
@@ -397,6 +456,22 @@ async def test_lessons_whose_time_has_come_are_not_published(desk: Office) -> No
     await desk.edit(CancelLesson(FIRST, "没赶上"))
     version = await desk.publish()
     assert version.counts == {"new": 7, "series_new": 1}
+
+
+async def test_what_is_too_late_is_told_before_it_is_taken_out(desk: Office) -> None:
+    await desk.edit(AddSeries(rule()))
+    assert (await desk.service.too_late(await desk.service.draft(TERM.id))).empty
+    desk.bench.clock.now = at("08:10", "2026-09-07")
+    view = await desk.service.draft(TERM.id)
+    told = await desk.service.too_late(view)
+    assert told.before.occurrences == {FIRST: view.copy.occurrences[FIRST]}
+    assert told.after.occurrences == {FIRST: None}
+    # Only told so far; taken out, it is what was told, and the rest can be published.
+    assert (await desk.revision()) == view.revision
+    answer = await desk.edit(DropOvertaken())
+    assert answer.step is not None
+    assert (answer.step.before, answer.step.after) == (told.before, told.after)
+    assert (await desk.publish()).counts == {"new": 7, "series_new": 1}
 
 
 async def test_an_empty_draft_is_not_published(desk: Office) -> None:

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.coordinator import feeds as module
-from sync_classroom.coordinator.feeds import MAX_OWN_FEEDS, name_of, window
+from sync_classroom.coordinator.feeds import MAX_OWN_FEEDS, FeedService, name_of, window
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.feeds import FeedKind
 from sync_classroom.domain.ids import OccurrenceId, TeacherId, TermId
-from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.domain.roster import Term
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.pages import office
 from tests.support.plan_changes import book, changing
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
-from tests.support.web import Site, stored_bytes
+from tests.support.web import PASSWORD, Site, stored_bytes
 
 ROOM = FeedKind.CLASSROOM
 
@@ -111,8 +111,8 @@ async def test_teacher_has_feeds_of_their_own_lessons_only(tmp_path: Path) -> No
         assert await _refused(served, teacher) == "feed_forbidden"
         assert await _refused(served, served.users[Role.REVIEWER]) == "feed_forbidden"
         feeds = served.services.feeds
-        assert [f.id for f in await feeds.feeds_for(teacher)] == [ident]
-        assert {f.id for f in await feeds.feeds_for(served.users[Role.ADMIN])} == {ident, others}
+        assert [f.id for f, _ in await feeds.feeds_for(teacher)] == [ident]
+        assert {f.id for f, _ in await feeds.feeds_for(served.users[Role.ADMIN])} == {ident, others}
         with pytest.raises(ProblemError) as caught:
             await feeds.revoke(others, user=teacher)
         assert caught.value.code == "feed_unknown"
@@ -134,6 +134,54 @@ async def test_what_makes_no_feed_is_named(
 ) -> None:
     async with office(tmp_path) as served:
         assert await _refused(served, **changes) == code
+
+
+@pytest.mark.asyncio
+async def test_feed_stops_with_the_account_or_the_right_of_whoever_made_it(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        feeds, accounts = served.services.feeds, served.services.accounts
+        teacher = await accounts.update_user(
+            served.users[Role.TEACHER].id, teacher=TeacherId("host-1-t1")
+        )
+        _, mine = await _made(served, teacher, kind="teacher", target="host-1-t1")
+        _, rooms = await _made(served)
+        assert (await feeds.by_token(mine)).made_by == teacher.id
+        await accounts.disable(teacher.id)
+        assert await _stopped(feeds, mine) == "feed_stopped"
+        assert await feeds.by_token(rooms)
+        admin = served.users[Role.ADMIN]
+        assert sorted(answered for _, answered in await feeds.feeds_for(admin)) == [False, True]
+        await accounts.enable(teacher.id)
+        assert await feeds.by_token(mine)
+        # Another teacher's calendar is none of theirs, nor a room's once they administer no more.
+        await accounts.update_user(teacher.id, teacher=TeacherId("host-1-t2"))
+        assert await _stopped(feeds, mine) == "feed_stopped"
+        await accounts.add_user("second", "Second", Role.ADMIN, PASSWORD)
+        await accounts.update_user(admin.id, role=Role.REVIEWER)
+        assert await _stopped(feeds, rooms) == "feed_stopped"
+
+
+@pytest.mark.asyncio
+async def test_a_stopped_feed_is_whoevers_who_renews_it(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        feeds, admin = served.services.feeds, served.users[Role.ADMIN]
+        ident, token = await _made(served)
+        kept, _ = await feeds.renew(ident, user=admin)
+        second = await served.services.accounts.add_user("second", "二", Role.ADMIN, PASSWORD)
+        same, token = await feeds.renew(ident, user=second)
+        assert same.made_by == kept.made_by == admin.id
+        await served.services.accounts.disable(admin.id)
+        assert await _stopped(feeds, token) == "feed_stopped"
+        mine, token = await feeds.renew(ident, user=second)
+        assert mine.made_by == second.id
+        assert await feeds.by_token(token) == replace(mine, used_at=served.clock())
+
+
+async def _stopped(feeds: FeedService, token: str) -> str:
+    with pytest.raises(ProblemError) as caught:
+        await feeds.by_token(token)
+    assert caught.value.kind is ProblemKind.NOT_FOUND
+    return caught.value.code
 
 
 @pytest.mark.asyncio

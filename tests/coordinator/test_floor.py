@@ -13,8 +13,9 @@ from sync_classroom.coordinator.rooms import layouts
 from sync_classroom.domain.facts import Headcount, Interaction, InteractionKind
 from sync_classroom.domain.floor import Floor
 from sync_classroom.domain.ids import ActId, OccurrenceId
-from tests.support.coordination import Bench, bench, heard, until
+from tests.support.coordination import Bench, bench, heard
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

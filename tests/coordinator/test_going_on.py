@@ -109,6 +109,23 @@ async def test_an_older_run_does_not_replace_a_newer_one(table: Bench) -> None:
     assert made.runs == {}
 
 
+async def test_a_step_decided_before_the_end_does_not_bring_the_lesson_back(table: Bench) -> None:
+    """A button ends the lesson while a bell, decided before, is still being stored."""
+    await table.store.save_run(LIVE)
+    made = await looked(table, at("09:01"))
+    before = made.run_of(ONE)
+    ended = replace(before, state=LessonState.ENDED)
+    stored = await table.store.save_run(ended)
+    assert stored is not None
+    made.stepped(stored)
+    assert not made.stepped(before)
+    assert made.runs == {}
+    # Nor when the plan was looked at in between.
+    await made.look(at("09:02"), at("09:27"))
+    assert not made.stepped(before)
+    assert made.runs == {}
+
+
 async def test_a_lesson_that_was_not_read_asks_for_a_look(table: Bench) -> None:
     made = await looked(table, at("06:00"))
     assert made.stepped(replace(LIVE, version=2))

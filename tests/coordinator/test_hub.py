@@ -21,9 +21,11 @@ from sync_classroom.coordinator.outbox import Farewell
 from sync_classroom.domain.accounts import EnrolmentCode, Terminal
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, TerminalId
 from sync_classroom.domain.messages import Check, CheckPath, Line, Selfcheck
-from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import TurnedClock, heard, roster, until
+from sync_classroom.store.database import Database
+from tests.support.coordination import TurnedClock, heard, roster
+from tests.support.databases import file_store
 from tests.support.plans import at
+from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import TurnedSeconds
 
 pytestmark = pytest.mark.asyncio
@@ -70,7 +72,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(folder: Path) -> AsyncIterator[Bench]:
-    store = await open_store("sqlite:///test.db", data_dir=folder)
+    store = await file_store(folder)
     await store.apply_roster(roster())
     try:
         yield Bench(store)
@@ -87,7 +89,7 @@ async def attached(hub: TerminalHub, terminal: Terminal) -> Connection:
 async def sent(connection: Connection) -> list[object]:
     """What was sent, the farewell included, of a connection that is closing."""
     taken: list[object] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not isinstance(item := await connection.outbox.next(), Farewell):
             taken.append(item)
     return [*taken, item.code]
@@ -164,7 +166,7 @@ async def test_a_message_reaches_the_room_wherever_it_is_connected(tmp_path: Pat
         await one.tell(OTHER, {"type": "plan", "lessons": [2]})
         await one.tell(ClassroomId("nobody"), {"type": "plan", "lessons": [3]})
         assert await here.outbox.next() == {"type": "plan", "lessons": [1]}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await there.outbox.next() == {"type": "plan", "lessons": [2]}
 
 
@@ -210,7 +212,7 @@ async def test_a_revoked_device_is_sent_away_and_its_heir_stays(tmp_path: Path) 
         heir = await attached(two, await b.enrolled(ROOM, "t2"))
         await one.dismiss(ROOM, keep=TerminalId("t2"))
         await one.tell(ROOM, {"type": "plan"})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await heir.outbox.next() == {"type": "plan"}
         assert not heir.outbox.closing
 

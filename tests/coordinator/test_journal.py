@@ -15,8 +15,9 @@ from sync_classroom.coordinator.journal import SKIPPED, JournalIngest
 from sync_classroom.coordinator.ports import RelayDownError
 from sync_classroom.domain.facts import HostMedia, JournalGap, SeatMedia
 from sync_classroom.domain.ids import OccurrenceId
-from tests.support.coordination import Bench, bench, heard, until
+from tests.support.coordination import Bench, bench, heard
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

@@ -11,6 +11,7 @@ import pytest_asyncio
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.domain.accounts import Lease
 from sync_classroom.store.database import Database, open_store
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -47,7 +48,7 @@ async def test_of_two_coordinators_one_leads(store: Database) -> None:
 async def test_clean_stop_hands_over_at_once(store: Database) -> None:
     one, two = LeaseKeeper(store, "one"), LeaseKeeper(store, "two")
     task = asyncio.create_task(one.run())
-    await asyncio.wait_for(one.reign_after(0), 5)
+    await asyncio.wait_for(one.reign_after(0), PATIENCE_S)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -79,11 +80,11 @@ async def test_a_leader_that_the_store_refused_stops_until_it_has_the_lease_agai
 
 async def test_killed_leader_is_followed_when_its_lease_runs_out(store: Database) -> None:
     now = [1000.0]
-    one = LeaseKeeper(store, "one", for_s=1.5, monotonic=lambda: now[0])
-    two = LeaseKeeper(store, "two", for_s=1.5, renew_s=0.05)
+    one = LeaseKeeper(store, "one", for_s=0.5, monotonic=lambda: now[0])
+    two = LeaseKeeper(store, "two", renew_s=0.05)
     await one.renew()
     task = asyncio.create_task(two.run())
-    await asyncio.wait_for(two.reign_after(0), 10)
+    await asyncio.wait_for(two.reign_after(0), PATIENCE_S)
     # The dead leader's own clock stood still; it finds out when it asks again.
     assert not await one.renew()
     task.cancel()
@@ -138,7 +139,7 @@ async def test_stopping_without_a_database_does_not_hang_or_raise() -> None:
     store = Failing()
     keeper = LeaseKeeper(store, "one")
     task = asyncio.create_task(keeper.run())
-    await asyncio.wait_for(keeper.reign_after(0), 5)
+    await asyncio.wait_for(keeper.reign_after(0), PATIENCE_S)
     store.broken = True
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

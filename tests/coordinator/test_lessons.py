@@ -33,9 +33,10 @@ from sync_classroom.domain.lesson import (
 )
 from sync_classroom.domain.problems import ProblemError, ProblemKind
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
-from tests.support.coordination import Bench, bench, heard, peer, until
+from tests.support.coordination import Bench, bench, heard, peer
 from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

@@ -20,9 +20,10 @@ from sync_classroom.domain.lesson import (
 )
 from sync_classroom.domain.timetable import Change, ChangeKind
 from sync_classroom.domain.wanted_rooms import WantedRooms
-from tests.support.coordination import Bench, bench, heard, until
+from tests.support.coordination import Bench, bench, heard
 from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

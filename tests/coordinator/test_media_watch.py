@@ -10,6 +10,7 @@ from sync_classroom.coordinator.media_watch import MediaWatch
 from sync_classroom.coordinator.ports import IngestStatus, RoomSpec
 from sync_classroom.domain.ids import OccurrenceId, SeatId
 from tests.support.coordination import RecordedRelay, peer
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -115,25 +116,25 @@ async def test_next_wakes_for_every_poll_answered_or_not() -> None:
     waiting = asyncio.create_task(watch.next(seen))
     relay.down = True
     await watch.refresh()
-    assert await asyncio.wait_for(waiting, 1) == seen + 1
+    assert await asyncio.wait_for(waiting, PATIENCE_S) == seen + 1
 
 
 async def test_polls_once_a_second_only_while_rooms_exist_or_the_relay_is_gone() -> None:
     relay = RecordedRelay()
     watch = MediaWatch(relay, busy_s=0.01, idle_s=3600)
     task = asyncio.create_task(watch.run())
-    await asyncio.wait_for(watch.next(0), 1)
+    await asyncio.wait_for(watch.next(0), PATIENCE_S)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(watch.next(1), 0.1)  # idle: nothing more comes
     await relay.put_room(RoomSpec("o-1"))
     watch.nudge()
     for seen in range(1, 6):
-        await asyncio.wait_for(watch.next(seen), 1)
+        await asyncio.wait_for(watch.next(seen), PATIENCE_S)
     await relay.delete_room("o-1")
     relay.down = True
     seen = watch.generation
     for _ in range(4):
-        seen = await asyncio.wait_for(watch.next(seen), 1)
+        seen = await asyncio.wait_for(watch.next(seen), PATIENCE_S)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

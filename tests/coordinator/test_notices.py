@@ -15,11 +15,13 @@ from sync_classroom.domain.ids import ClassroomId, OccurrenceId, TeacherId
 from sync_classroom.domain.notices import Audience
 from sync_classroom.domain.plan_change import PlanChange
 from sync_classroom.domain.working_copy import Images
-from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import heard, until
+from sync_classroom.store.database import Database
+from tests.support.coordination import heard
+from tests.support.databases import file_store
 from tests.support.offices import Office, office
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 ROOM = ClassroomId("remote-1-r1")
@@ -29,7 +31,7 @@ DAY = "2026-09-21"
 
 @pytest_asyncio.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Office]:
-    store = await open_store("sqlite:///test.db", data_dir=tmp_path)
+    store = await file_store(tmp_path)
     async with office(tmp_path, store) as opened:
         for ident, start, end in (("o-1", "09:00", "09:40"), ("o-2", "10:00", "10:40")):
             planned = lesson(ident, start, end, day=DAY, seats=["remote-1-r1"])

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sync_classroom.coordinator.outbox import Farewell, Outbox
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -62,4 +63,4 @@ async def test_a_waiting_writer_is_woken() -> None:
     writer = asyncio.create_task(outbox.next())
     await asyncio.sleep(0)
     outbox.put({"type": "ack"})
-    assert await asyncio.wait_for(writer, 5) == {"type": "ack"}
+    assert await asyncio.wait_for(writer, PATIENCE_S) == {"type": "ack"}

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 
 from sync_classroom.coordinator.passwords import LANES, MEMORY_KIB, TIME_COST, PasswordHashing
 from sync_classroom.domain.problems import ProblemError, ProblemKind
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -26,7 +27,7 @@ async def test_who_comes_when_too_many_wait_is_told_to_come_again() -> None:
 
     class Slow(PasswordHasher):
         def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-            assert gate.wait(10)
+            assert gate.wait(PATIENCE_S)
             return "hash"
 
     hashing = PasswordHashing(Slow(), max_waiting=3)

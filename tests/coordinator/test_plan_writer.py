@@ -15,10 +15,11 @@ from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.plan_change import PlanMovedOnError
 from sync_classroom.domain.timetable import Occurrence
 from sync_classroom.domain.working_copy import Images
-from sync_classroom.store.database import open_store
-from tests.support.coordination import heard, until
+from tests.support.coordination import heard
+from tests.support.databases import file_store
 from tests.support.offices import Office, office
 from tests.support.plans import lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 DAY = "2026-09-21"
@@ -27,7 +28,7 @@ PLAIN = lesson("o-1", day=DAY, seats=["remote-1-r1"])
 
 @pytest_asyncio.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Office]:
-    store = await open_store("sqlite:///test.db", data_dir=tmp_path)
+    store = await file_store(tmp_path)
     async with office(tmp_path, store) as opened:
         yield opened
     await store.close()

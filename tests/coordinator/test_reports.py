@@ -26,8 +26,9 @@ from sync_classroom.domain.publications import Report, ReportState
 from sync_classroom.domain.report import ReportKind
 from sync_classroom.domain.roster import Term
 from sync_classroom.reports.worker import DrawnFile, Renderer
-from tests.support.coordination import ZONE, Bench, bench, heard, until
+from tests.support.coordination import ZONE, Bench, bench, heard
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -128,6 +129,25 @@ async def test_a_report_is_made_with_the_figures_of_its_own_bundle(tmp_path: Pat
             assert "snapshot.json" in packed.namelist()
 
 
+async def test_old_unpublished_reports_lose_their_files_and_no_others(tmp_path: Path) -> None:
+    async with office(tmp_path, keep_days=100) as desk:
+        old, published = await desk.made("k1"), await desk.made("k2")
+        await desk.reports.publish(published.id, "", actor="chief", key="p")
+        desk.table.clock.turn(days=90)
+        young = await desk.made("k3")
+        elsewhere = replace(old, id="other", key="k4", place="two")
+        await desk.table.store.add_report(elsewhere, most_waiting=20)
+        desk.table.clock.turn(days=20)
+        before = desk.table.clock() - timedelta(days=100)
+        assert await desk.reports.remove_before(before) == 1
+        assert await desk.reports.remove_before(before) == 0
+        left = await asyncio.to_thread(lambda: {p.name for p in desk.folder.iterdir()})
+        assert left == {published.id, young.id}
+        with pytest.raises(ProblemError):
+            await desk.reports.report(old.id)
+        assert await desk.table.store.report("other") == elsewhere
+
+
 async def test_a_key_asks_once_and_pages_hear_of_every_step(tmp_path: Path) -> None:
     async with office(tmp_path) as desk, heard(desk.table.bus, "reports") as messages:
         first = await desk.ask()
@@ -191,6 +211,7 @@ async def test_bad_requests_and_a_full_queue_are_refused(
         with pytest.raises(ProblemError) as caught:
             await desk.ask("k2")
         assert caught.value.code == "reports_waiting"
+        assert await desk.ask("k1") == waiting
         with pytest.raises(ProblemError) as caught:
             await desk.reports.remove(waiting.id, actor="chief")
         assert caught.value.code == "report_unfinished"
@@ -213,6 +234,12 @@ async def test_published_twice_with_one_key_is_published_once(tmp_path: Path) ->
         with pytest.raises(ProblemError) as caught:
             await desk.reports.publish(report.id, "另一", actor="other", key="p2")
         assert caught.value.code == "report_published"
+        # The same words by the same person are another act under another key, and none under one.
+        with pytest.raises(ProblemError) as caught:
+            await desk.reports.publish(report.id, "审核", actor="chief", key="p3")
+        assert caught.value.code == "report_published"
+        same = await desk.reports.publish(report.id, "另一", actor="chief", key="p1")
+        assert (same.no, same.note) == (1, "审核")
         with pytest.raises(ProblemError) as caught:
             await desk.reports.remove(report.id, actor="chief")
         assert caught.value.code == "report_published"
@@ -253,12 +280,13 @@ async def test_the_calendar_does_not_keep_what_it_found_before(tmp_path: Path) -
         report = await desk.made()
         made = await desk.reports.publish(report.id, "", actor="chief", key="p1")
         await desk.reports.restate(made.no, actor=module.SCHEDULE)
-        assert await desk.reports.restatements() == []
+        assert await desk.reports.restatements(made.no) == []
         late = SeatMedia(FactId("s:3"), ONE, B, at("09:20"), at("09:40"), 100, 100, 1000)
         await desk.table.store.append_facts([late], received_at=at("12:00"))
         await desk.reports.restate(made.no, actor=module.SCHEDULE)
         await desk.reports.restate(made.no, actor=module.SCHEDULE)
-        assert len(await desk.reports.restatements()) == 1
+        (kept,) = await desk.reports.restatements(made.no)
+        assert await desk.reports.latest_restatements() == {made.no: kept}
 
 
 async def test_months_and_terms_that_are_over_are_asked_for_once_by_the_leader(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,9 +25,10 @@ from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store import plan_changes
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.plan_rows import insert_occurrences
-from tests.support.databases import ENGINES
+from tests.support.databases import ENGINES, with_tables
 from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
+from tests.support.waiting import PATIENCE_S
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 9, 30, 4, 0, tzinfo=UTC)
@@ -89,11 +89,6 @@ def changed(occurrence: Occurrence, how: int) -> Occurrence:
             ends_at=occurrence.ends_at + day,
         )
     return replace(occurrence, subject="音乐", periods=3)
-
-
-async def opened_and_closed(url: str) -> None:
-    """Make the tables."""
-    await (await open_store(url, data_dir=None)).close()
 
 
 ACTIONS = st.lists(
@@ -164,20 +159,16 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
         """A room booked twice cannot be published any more, but figures must not rest on that."""
 
     monkeypatch.setattr(plan_changes, "_refuse_clashes", anything)
-    template = tmp_path / "template.db"
-    asyncio.run(opened_and_closed(f"sqlite:///{template}"))
 
     def fresh() -> str:
         if engine == "postgres":
             url: str = request.getfixturevalue("postgres").emptied_database()
             return url
-        # Making the tables takes longer than all the rest.
-        shutil.copy(template, tmp_path / "store.db")
-        return f"sqlite:///{tmp_path / 'store.db'}"
+        (tmp_path / "store.db").unlink(missing_ok=True)
+        return with_tables(tmp_path / "store.db")
 
     @settings(
         max_examples=30 if engine == "sqlite" else 15,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(bundles(), ACTIONS)
@@ -192,6 +183,45 @@ def test_what_is_kept_equals_what_is_computed_from_raw_facts(
         asyncio.run(one())
 
     all_orders()
+
+
+def test_a_lesson_that_cannot_be_counted_holds_up_no_other_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken, judge = {OccurrenceId("b")}, module.judge
+
+    def fails(chosen: Any, *rest: Any) -> Any:
+        if broken & set(chosen):
+            raise ValueError("fact 'f' is of unknown kind 'x'")
+        return judge(chosen, *rest)
+
+    monkeypatch.setattr(module, "judge", fails)
+    now = [NOW]
+
+    async def one() -> None:
+        store = await open_store(f"sqlite:///{tmp_path / 'store.db'}", data_dir=None)
+        keeper = RollupKeeper(store, clock=lambda: now[0], zone=ZONE, leading=lambda: True)
+        try:
+            await mark_stale(store, map(OccurrenceId, "bacbd"))
+            await store.add_rules(
+                {"held": 0.5}, valid_from=NOW.date(), at=NOW, by="b", reason="试行", key="r"
+            )
+            assert await keeper.settle() > 0
+            assert await store.stale_count() == 1
+            [aside] = await store.lessons_aside(9)
+            assert (aside.occurrence, aside.at) == ("b", NOW)
+            assert aside.error == "ValueError: fact 'f' is of unknown kind 'x'"
+            # New rules come into force all the same.
+            assert (await store.rules_state()).number == 2
+            broken.clear()
+            assert await keeper.settle() == 0
+            now[0] += module.ASIDE
+            assert await keeper.settle() == 1
+            assert (await store.stale_count(), await store.lessons_aside(9)) == (0, [])
+        finally:
+            await store.close()
+
+    asyncio.run(one())
 
 
 def test_who_does_not_lead_any_more_counts_no_further(
@@ -221,4 +251,4 @@ def test_who_does_not_lead_any_more_counts_no_further(
         finally:
             await store.close()
 
-    asyncio.run(asyncio.wait_for(one(), 20))
+    asyncio.run(asyncio.wait_for(one(), PATIENCE_S))

@@ -16,8 +16,9 @@ from sync_classroom.domain.messages import Say
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.room_messages import MAX_OF_SEAT
 from sync_classroom.store.database import Database
-from tests.support.coordination import Bench, bench, heard, until
+from tests.support.coordination import Bench, bench, heard
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 

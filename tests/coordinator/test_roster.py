@@ -15,8 +15,10 @@ from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.roster import RosterService
 from sync_classroom.domain.ids import TeacherId
 from sync_classroom.domain.problems import ProblemError
-from sync_classroom.store.database import Database, open_store
-from tests.support.coordination import roster, until
+from sync_classroom.store.database import Database
+from tests.support.coordination import roster
+from tests.support.databases import file_store
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -25,7 +27,7 @@ TEACHER = TeacherId("host-1-t1")
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_store("sqlite:///r.db", data_dir=tmp_path)
+    opened = await file_store(tmp_path, "r.db")
     yield opened
     await opened.close()
 

@@ -16,9 +16,10 @@ from sync_classroom.domain.facts import HostMedia
 from sync_classroom.domain.floor import Floor
 from sync_classroom.domain.ids import FactId, OccurrenceId, SeatId
 from sync_classroom.domain.timetable import Change, ChangeKind
-from tests.support.coordination import Bench, RunningClock, bench, heard, peer, until
+from tests.support.coordination import Bench, RunningClock, bench, heard, peer
 from tests.support.plan_changes import withdraw
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -210,6 +211,52 @@ async def test_relay_killed_in_mid_lesson_gets_every_room_and_terminals_are_told
     assert messages == [{"type": "boot", "boot": "boot-2"}]
 
 
+async def test_a_reboot_seen_while_the_store_was_away_is_told_when_it_is_back(
+    table: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.clock.now = at("08:55")
+    await table.sweep(first=True)
+    before = dict(table.relay.rooms)
+
+    async def broken(*_: object, **__: object) -> Any:
+        raise OSError("database is gone")
+
+    async with heard(table.bus, "relay") as messages:
+        table.relay.reboot()
+        await table.booth.media.refresh()
+        with monkeypatch.context() as patch:
+            patch.setattr(table.store, "floors_of", broken)
+            with pytest.raises(OSError, match="gone"):
+                await table.booth.runner.follow_media()
+        assert messages == []
+        for _ in range(2):
+            await table.booth.runner.follow_media()
+        assert table.relay.rooms == before
+        await until(lambda: messages)
+    assert messages == [{"type": "boot", "boot": "boot-2"}]
+
+
+async def test_a_reign_that_begins_during_a_sweep_has_its_first_sweep_next(tmp_path: Path) -> None:
+    clock = RunningClock(at("08:00"))
+    async with bench(tmp_path, clock=clock, sweep_s=0.02) as table:
+        runner, lease = table.booth.runner, table.lease
+        firsts: list[tuple[int, bool]] = []
+        honest = runner.sweep
+
+        async def sweep(*, first: bool = False) -> None:
+            firsts.append((lease.reigns, first))
+            if len(firsts) == 1:  # it lapses meanwhile, and comes back
+                lease.lost()
+                await lease.renew()
+            await honest(first=first)
+
+        runner.sweep = sweep  # type: ignore[method-assign]
+        async with table.running():
+            await until(lambda: len(firsts) > 2)
+        begun = firsts[0][0]
+        assert firsts[:3] == [(begun, True), (begun + 1, True), (begun + 1, False)]
+
+
 async def test_first_sight_of_a_relay_is_no_reboot(table: Bench) -> None:
     async with heard(table.bus, "relay") as messages:
         await table.sweep(first=True)
@@ -362,7 +409,7 @@ async def test_lost_alarm_costs_one_sweep(tmp_path: Path) -> None:
             for _ in range(100):  # whatever sets it, it is lost again
                 table.booth.runner._alarms.drop("o-1")
                 await asyncio.sleep(0.005)
-            await until(lambda: table.state_of("o-1"), within_s=5)
+            await until(lambda: table.state_of("o-1"))
 
 
 async def test_plan_changed_on_the_bus_is_looked_at_at_once(tmp_path: Path) -> None:
@@ -371,7 +418,7 @@ async def test_plan_changed_on_the_bus_is_looked_at_at_once(tmp_path: Path) -> N
         await until(lambda: table.booth.runner.sweeps >= 2)  # the first and the nudge it gives
         await table.add(LESSON)  # created two minutes after it began
         await table.bus.publish("plan", {"type": "changed"})
-        await until(lambda: table.state_of("o-1"), within_s=2)
+        await until(lambda: table.state_of("o-1"))
 
 
 async def test_becomes_live_by_media_without_a_sweep(tmp_path: Path) -> None:
@@ -381,7 +428,7 @@ async def test_becomes_live_by_media_without_a_sweep(tmp_path: Path) -> None:
         async with table.running():
             await until(lambda: "o-1" in table.relay.rooms)
             table.relay.host_flows("o-1")
-            await until(lambda: _is(table, "live"), within_s=2)
+            await until(lambda: _is(table, "live"))
 
 
 async def test_stepping_the_clock_while_running_ends_in_the_right_state(tmp_path: Path) -> None:
@@ -391,13 +438,13 @@ async def test_stepping_the_clock_while_running_ends_in_the_right_state(tmp_path
         async with table.running():
             await until(lambda: table.booth.runner.sweeps)
             clock.step(hours=1)
-            await until(lambda: _is(table, "open"), within_s=2)
+            await until(lambda: _is(table, "open"))
             clock.step(hours=-1)
             seen = table.booth.runner.sweeps
             await until(lambda: table.booth.runner.sweeps > seen + 1)
             assert await table.state_of("o-1") == "open"
             clock.step(hours=2)
-            await until(lambda: _is(table, "missed"), within_s=2)
+            await until(lambda: _is(table, "missed"))
 
 
 async def test_store_that_is_away_for_a_while_ends_no_loop(
@@ -417,7 +464,7 @@ async def test_store_that_is_away_for_a_while_ends_no_loop(
                 await until(lambda: table.booth.media.generation > 5)
                 assert table.booth.runner.sweeps == 0
                 patch.undo()
-                await until(lambda: _is(table, "open"), within_s=3)
+                await until(lambda: _is(table, "open"))
 
 
 async def test_leader_that_loses_the_lease_stops_acting(tmp_path: Path) -> None:

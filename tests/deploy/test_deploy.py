@@ -19,6 +19,7 @@ from aioice.turn import create_turn_endpoint
 from sync_classroom.config import ENV_PREFIX, Settings
 from sync_classroom.domain.turn import Turn
 from tests.support.coturn import SECRET, coturn
+from tests.support.waiting import PATIENCE_S
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
@@ -233,7 +234,8 @@ def test_kiosk_script_starts_the_browser_on_the_terminal_page(tmp_path: Path) ->
     browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {seen}\n')
     browser.chmod(0o755)
     subprocess.run(
-        ["sh", DEPLOY / "kiosk/terminal.sh", "https://class.example"], check=True, timeout=20,
+        ["sh", DEPLOY / "kiosk/terminal.sh", "https://class.example"],
+        check=True, timeout=PATIENCE_S,
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
         | {"SYNC_CLASSROOM_ONCE": "1"},
     )  # fmt: skip

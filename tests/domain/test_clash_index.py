@@ -140,3 +140,39 @@ def test_after_any_edits_the_index_is_as_the_plan_counted_minute_by_minute(
         index.discard(ident)
     assert (len(index), index.clashes()) == (0, ())
     assert all(index.clashes_of(o) == clashes_of(o, []) for o in plan)
+
+
+@given(_edits(), st.sampled_from([0, 5]))
+def test_a_fork_and_what_it_came_from_change_each_for_itself(
+    made: tuple[list[Occurrence], list[tuple[str, int, int]]], gap: int
+) -> None:
+    plan, edits = made
+    root = ClashIndex(plan, gap_s=gap * 60)
+    standing = {o.id: o for o in plan}
+    branches = [(root, standing), (root.fork(), dict(standing))]
+    for number, (what, which, minutes) in enumerate(edits):
+        index, lessons = branches[number % len(branches)]
+        occurrence = plan[which]
+        if what == "discard":
+            index.discard(occurrence.id)
+            lessons.pop(occurrence.id, None)
+        else:
+            changed = moved(occurrence, minutes if what == "move" else 0)
+            index.put(changed)
+            lessons[changed.id] = changed
+        if number % 3 == 2:
+            branches.append((index.fork(), dict(lessons)))
+    for index, lessons in branches:
+        alone = ClashIndex(lessons.values(), gap_s=gap * 60)
+        assert {o.id: o for o in index} == lessons
+        assert index.clashes() == alone.clashes() == clashes_in(lessons.values(), gap_s=gap * 60)
+        for occurrence in plan:
+            assert index.clashes_of(occurrence) == alone.clashes_of(occurrence)
+
+
+def test_a_fork_reads_the_lessons_freed_it_is_given() -> None:
+    a, b = lesson("a", "09:00", "09:40"), lesson("b", "09:20", "10:00")
+    index = ClashIndex([a, b])
+    fork = index.fork(freed={a.id: at("09:20")})
+    assert fork.put(a) == ()
+    assert (len(index.clashes()), fork.clashes()) == (2, ())

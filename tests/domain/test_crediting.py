@@ -75,16 +75,17 @@ def test_the_thresholds_are_met_when_reached(credited: int, state: SeatState) ->
     seat = one(host(0, 2400), got(0, credited))
     assert (seat.credited_s, seat.state) == (credited, state)
     assert seat.rho == credited / 2400
-    assert seat.phi == credited / 2400
+    assert seat.host_s == 2400
 
 
 def test_credit_needs_host_and_window_and_so_does_an_adjustment() -> None:
     seat = one(host(-60, 1000), got(-60, 500), vouch(900, 2400))
     assert seat.host == ((second_of(START), second_of(START) + 1000),)
     assert (seat.host_s, seat.window_s, seat.credited_s) == (1000, 2400, 600)
-    assert (seat.adjusted_s, seat.phi) == (100, 0.6)
+    assert seat.adjusted_s == 100
     assert seat.delivered[0] == (second_of(START) - 60, second_of(START) + 500)
-    assert one(got(0, 2400)).phi == 0.0
+    silent = one(got(0, 2400))
+    assert (silent.host_s, silent.credited_s) == (0, 0)
 
 
 def test_an_adjustment_of_what_was_delivered_adds_nothing() -> None:

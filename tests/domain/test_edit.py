@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from sync_classroom.domain.edit import decide, decide_all
 from sync_classroom.domain.edit_files import (
     command_from,
-    command_to_dict,
     step_from_dict,
     step_to_dict,
 )
@@ -53,7 +52,7 @@ from sync_classroom.domain.roster import DayException
 from sync_classroom.domain.series import Series, WeekKind, WeekRule
 from sync_classroom.domain.timetable import ChangeKind, Occurrence
 from sync_classroom.domain.working_copy import Images, Step, WorkingCopy, overtaken
-from tests.support.drafts import TERM, Draft, published, rule, seat
+from tests.support.drafts import TERM, Draft, as_sent, published, rule, seat
 
 WEEKS = (WeekRule(), WeekRule(WeekKind.ODD), WeekRule(WeekKind.EVEN))
 ROOMS = ("remote-1-r1", "remote-1-r2", "remote-2-r1")
@@ -153,7 +152,7 @@ def run(draft: Draft, actions: list[Action]) -> None:
         command = command_of(draft, action)
         if command is None:
             continue
-        assert command_from(json.loads(json.dumps(command_to_dict(command)))) == command
+        assert command_from(json.loads(json.dumps(as_sent(command)))) == command
         before = dict(draft.copy.occurrences), dict(draft.copy.series)
         try:
             step = draft.do(command, by=f"u{action[3] % 2}")

@@ -10,7 +10,6 @@ import pytest
 
 from sync_classroom.domain.edit_files import (
     command_from,
-    command_to_dict,
     images_from,
     images_to_dict,
     name_of,
@@ -52,7 +51,7 @@ from sync_classroom.domain.ids import (
 )
 from sync_classroom.domain.series import WeekKind, WeekRule
 from sync_classroom.domain.working_copy import Images, Step
-from tests.support.drafts import NOW, published, rule, seat
+from tests.support.drafts import NOW, as_sent, published, rule, seat
 from tests.support.plans import at
 
 FIRST, SEAT, TEACHER = OccurrenceId("eng-1"), SeatId("eng-1-s01"), TeacherId("t")
@@ -90,7 +89,7 @@ def as_json(values: object) -> Any:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=name_of)
 def test_command_survives_json(command: Command) -> None:
-    assert command_from(as_json(command_to_dict(command))) == command
+    assert command_from(as_json(as_sent(command))) == command
 
 
 def test_every_kind_of_command_is_among_those_tested() -> None:
@@ -108,7 +107,7 @@ def test_command_as_the_editor_sends_it() -> None:
     added = command_from({"do": "add_seat", "lesson": "eng-1", "seat": {"classroom": "r"}})
     assert isinstance(added, AddSeat)
     assert (added.seat.classroom, added.seat.school_class) == ("r", None)
-    written = command_to_dict(ChangeLesson(FIRST, school_class=ClassId("c")))
+    written = as_sent(ChangeLesson(FIRST, school_class=ClassId("c")))
     assert (written["do"], written["class"]) == ("change_lesson", "c")
 
 

@@ -19,6 +19,7 @@ from sync_classroom.domain.facts import (
     PushProgress,
     PushStep,
     SeatMedia,
+    TerminalJournal,
     fact_to_dict,
     parse_fact,
 )
@@ -114,6 +115,18 @@ WRITTEN: list[tuple[Fact, dict[str, object]]] = [
             "at": NINE,
             "by": "李主任",
             "reason": "录像为证",
+        },
+    ),
+    (
+        TerminalJournal(F, O, S, A, B, 7, "0f" * 32),
+        {
+            "kind": "terminal_journal",
+            "occurrence": "o1",
+            "seat": "o1-s0",
+            "from": TEN,
+            "to": NINE,
+            "samples": 7,
+            "sha256": "0f" * 32,
         },
     ),
 ]

@@ -10,7 +10,7 @@ from sync_classroom.domain.edits import AddSeries
 from sync_classroom.domain.ids import ClassroomId, SchoolId, TeacherId
 from sync_classroom.domain.import_plan import ImportDesk, plan_import
 from sync_classroom.domain.import_rows import DatedPlace, ImportRow, SheetRow, WeeklyPlace
-from sync_classroom.domain.import_trial import Trial, copy_of, rows_with, try_import
+from sync_classroom.domain.import_trial import Trial, rows_with, try_import
 from sync_classroom.domain.series import SeriesSeat
 from sync_classroom.domain.timetable import Host
 from sync_classroom.domain.warnings import WarningRule
@@ -24,9 +24,7 @@ ENGLISH = ImportRow(TERM.id, "Unit", "英语", HOST, (SEAT,), WeeklyPlace(1, 1))
 
 def _trial(draft: Draft, *rows: ImportRow) -> Trial:
     desk = draft.desk()
-    copy = copy_of(draft.base, dict(draft.copy.occurrences), dict(draft.copy.series), desk)
-    assert dict(copy.occurrences) == dict(draft.copy.occurrences)
-    assert dict(copy.series) == dict(draft.copy.series)
+    copy = draft.copy.fork()
     on = ImportDesk(TERM.id, Calendar(roster()), ZONE, draft.now, draft.now.date())
     plan = plan_import([SheetRow("", n, {}, r) for n, r in enumerate(rows, 2)], copy, on)
     return try_import(plan, copy, desk, gap_s=0)

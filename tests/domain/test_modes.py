@@ -23,7 +23,7 @@ from sync_classroom.domain.ids import (
     TeacherId,
 )
 from sync_classroom.domain.measures import Ratio
-from sync_classroom.domain.modes import Research, meetings_of, pushes_of, research_of
+from sync_classroom.domain.modes import Research, meetings_of, push_reach, pushes_of, research_of
 from sync_classroom.domain.roster import Teacher
 from sync_classroom.domain.rules import DEFAULT
 from sync_classroom.domain.timetable import (
@@ -142,11 +142,11 @@ def test_pushes_are_counted_by_target_and_each_step_by_its_own_fact() -> None:
         PushProgress(FactId(f"f{n}"), step, PushId("p"), TargetId(target), START)
         for n, (target, step) in enumerate(steps)
     )
-    found = pushes_of([push], evidence, (R1, R2))
+    found = pushes_of(push_reach([push], evidence), (R1, R2))
     assert (found.figures.push_addressed, found.figures.push_delivered) == (4, 2)
     assert (found.figures.push_opened, found.figures.push_completed) == (2, 1)
     assert found.figures.push_open_rate == Ratio(2, 4)
     assert found.figures.push_completion_rate == Ratio(1, 4)
     assert found.figures.push_schools == Ratio(1, 2)
     assert found.by_school == {R1: 1, HOST: 1}
-    assert pushes_of([], evidence, (R1, R2)).figures.push_open_rate == Ratio(0, 0)
+    assert pushes_of({}, (R1, R2)).figures.push_open_rate == Ratio(0, 0)

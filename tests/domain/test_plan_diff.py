@@ -29,6 +29,9 @@ from sync_classroom.domain.plan_diff import (
     change_of,
     diff,
     from_dict,
+    going_with,
+    kept,
+    series_entry,
     to_dict,
 )
 from sync_classroom.domain.series import WeekKind, WeekRule
@@ -204,3 +207,34 @@ def test_entry_that_cannot_be_read_is_refused(changes: dict[str, Any], field: st
     with pytest.raises(MalformedError) as caught:
         from_dict({**to_dict(only(draft)), **changes})
     assert caught.value.field == field
+
+
+def test_lessons_that_come_with_a_rule_are_kept_beside_it() -> None:
+    draft = published(rule())
+    draft.do(AddSeries(rule("maths", 2, 2, n=2, seats=(seat("remote-2-r1"),))))
+    draft.do(CancelLesson(FIRST, "停电"))
+    found = diff(draft.base, draft.copy)
+    (rule_,) = [e for e in found if e.series]
+    authors = {FIRST: ("wang", "停电")}
+    entries = kept(found, authors, {SeriesId("maths"): ("li", "新学科")})
+    assert [e.entry for e in entries] == [to_dict(e) for e in found]
+    by_kind = {(e.kind, e.beside, e.told) for e in entries}
+    assert by_kind == {
+        ("series_new", None, True), ("new", "maths", False), ("cancelled", None, True),
+    }  # fmt: skip
+    assert [(e.series, e.by, e.reason) for e in entries if e.told] == [
+        ("maths", "li", "新学科"), (None, "wang", "停电"),
+    ]  # fmt: skip
+    assert series_entry(SeriesId("maths"), None, draft.copy.series[SeriesId("maths")]) == rule_
+    assert series_entry(SeriesId("eng"), rule(), rule()) is None
+
+
+def test_a_lesson_that_only_went_over_to_another_rule_is_told_nowhere() -> None:
+    draft = published(rule())
+    draft.do(
+        ChangeSeries(rule(weeks=WeekRule(WeekKind.LISTED, (4, 5)), title="x"), since=TUESDAY.date)
+    )
+    found = diff(draft.base, draft.copy)
+    silent = [(e, b) for e, b in zip(found, going_with(found), strict=True) if e.silent]
+    assert all(beside is None for _, beside in silent)
+    assert {e.told for e in kept([each for each, _ in silent])} <= {False}

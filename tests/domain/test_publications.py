@@ -9,15 +9,20 @@ from datetime import date
 from sync_classroom.domain.ids import TermId
 from sync_classroom.domain.publications import (
     Basis,
+    Publication,
+    Report,
+    Restatement,
     Why,
     basis_of,
     compare,
     due_reports,
     month_of,
+    restated_in,
     why_in_words,
 )
 from sync_classroom.domain.report import ReportKind
 from sync_classroom.domain.roster import Term
+from tests.support.plans import at
 from tests.support.reports import case
 
 TERM = Term(TermId("t"), "上学期", date(2026, 8, 31), date(2026, 9, 1), date(2027, 1, 22))
@@ -102,3 +107,32 @@ def test_sums_come_before_single_seats() -> None:
     other = replace(basis, figures={**basis.figures, "seats": seats, "totals": totals})
     found, _ = compare(basis, other, other)
     assert [d["path"].partition(".")[0] for d in found] == ["totals", "seats"]
+
+
+def test_a_report_tells_the_latest_restatement_of_every_publication_it_overlaps() -> None:
+    def publication(no: int, first: int, last: int) -> Publication:
+        return Publication(
+            no, f"r{no}", ReportKind.MONTH, date(2026, 11, first), date(2026, 11, last), "zh",
+            at("10:00"), at("11:00"), "chief", "", {}, {}, "one",
+        )  # fmt: skip
+
+    def restatement(no: int, *paths: str) -> Restatement:
+        found = tuple({"path": p, "published": 1, "found": 2, "because": "evidence"} for p in paths)
+        return Restatement(no, at("12:00"), "schedule", len(found), found, Why())
+
+    mine = Report(
+        "r9", "k9", ReportKind.PERIOD, date(2026, 11, 10), date(2026, 11, 20), "zh", (), "chief",
+        at("13:00"), "one",
+    )  # fmt: skip
+    told = restated_in(
+        mine,
+        [publication(1, 1, 10), publication(2, 21, 30), publication(3, 15, 15)],
+        {
+            1: restatement(1, "totals.held_periods", "seats.o/s.state"),
+            2: restatement(2, "totals.held_periods"),
+            3: restatement(3),
+        },
+    )
+    assert [t["publication"] for t in told] == ["No. 1 · 2026-11-01 – 2026-11-10 · 2026-11-23"]
+    assert [d["path"] for d in told[0]["differences"]] == ["totals.held_periods"]
+    assert told[0]["why_zh"] == why_in_words(Why(), "zh")

@@ -51,7 +51,7 @@ def test_every_group_of_the_audit_has_its_numbered_row() -> None:
 
 
 @given(bundles())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rows_of_seats_add_up_to_every_table(bundle: tuple[Json, list[Json]]) -> None:
     plan = parse_plan(bundle[0])
     facts = [parse_fact(f) for f in bundle[1]]

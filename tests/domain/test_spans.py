@@ -7,45 +7,88 @@ from hypothesis import strategies as st
 
 from sync_classroom.domain.spans import (
     Cut,
-    cut_months,
+    cut_period,
     cut_weeks,
     monday_of,
     month_of,
     next_month,
+    reach_of,
 )
 
 DAYS = st.dates(date(2026, 8, 1), date(2027, 2, 28))
+MONDAYS = st.sets(DAYS.map(monday_of))
+
+
+def days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def test_days_know_their_week_and_month() -> None:
     assert monday_of(date(2026, 11, 29)) == date(2026, 11, 23)
     assert month_of(date(2026, 11, 29)) == date(2026, 11, 1)
     assert next_month(date(2026, 12, 31)) == date(2027, 1, 1)
+    assert reach_of(date(2026, 11, 3), date(2026, 11, 28)) == (
+        date(2026, 11, 1), date(2026, 11, 30)
+    )  # fmt: skip
+    assert reach_of(date(2026, 9, 2), date(2026, 11, 30)) == (date(2026, 8, 31), date(2026, 12, 6))
 
 
-def test_a_period_is_whole_months_and_the_days_beside_them() -> None:
+def test_a_period_is_whole_months_then_weeks_and_the_days_beside_them() -> None:
     known = {date(2026, 10, 1), date(2026, 11, 1)}
-    assert cut_months(date(2026, 9, 7), date(2026, 12, 5), known) == Cut(
+    weeks = {date(2026, 9, 14), date(2026, 9, 21), date(2026, 9, 28)}
+    every = days(date(2026, 9, 1), date(2026, 12, 31))
+    found = cut_period(date(2026, 9, 10), date(2026, 12, 2), every, months=known, weeks=weeks)
+    assert found == Cut(
         (date(2026, 10, 1), date(2026, 11, 1)),
-        ((date(2026, 9, 7), date(2026, 9, 30)), (date(2026, 12, 1), date(2026, 12, 5))),
+        (date(2026, 9, 14), date(2026, 9, 21)),
+        (
+            *days(date(2026, 9, 10), date(2026, 9, 13)),
+            # This week goes on in a month that is summed already.
+            *days(date(2026, 9, 28), date(2026, 9, 30)),
+            *days(date(2026, 12, 1), date(2026, 12, 2)),
+        ),
     )
-    assert cut_months(date(2026, 10, 1), date(2026, 10, 30), known).whole == ()
 
 
-@given(DAYS, DAYS, st.sets(DAYS.map(month_of)), st.sets(DAYS.map(monday_of)))
-def test_every_day_is_in_one_piece_and_no_other_day_is(
-    one: date, other: date, months: set[date], weeks: set[date]
+def test_a_month_is_whole_as_soon_as_nothing_is_kept_outside_the_period() -> None:
+    november = {date(2026, 11, 1)}
+    friday, sunday = date(2026, 11, 27), date(2026, 11, 29)
+    school_days = [d for d in days(date(2026, 11, 1), sunday) if d.weekday() < 5]
+    whole = cut_period(date(2026, 10, 1), friday, school_days, months=november)
+    assert whole == Cut(months=(date(2026, 11, 1),))
+    more = [*school_days, date(2026, 11, 30)]
+    assert cut_period(date(2026, 10, 1), friday, more, months=november).months == ()
+    assert not cut_period(date(2026, 10, 1), date(2026, 10, 31), more, months=november)
+
+
+@given(DAYS, DAYS, st.sets(DAYS), st.sets(DAYS.map(month_of)), MONDAYS)
+def test_every_kept_day_of_a_period_is_in_one_piece_and_no_other_one_is(
+    one: date, other: date, kept: set[date], months: set[date], weeks: set[date]
 ) -> None:
     first, last = min(one, other), max(one, other)
-    wanted = {first + timedelta(days=n) for n in range((last - first).days + 1)}
-    by_month = cut_months(first, last, months)
-    by_week = cut_weeks(first, last, weeks)
-    spans = [(m, next_month(m) - timedelta(days=1)) for m in by_month.whole]
-    week_spans = [(w, w + timedelta(days=6)) for w in by_week.whole]
-    for pieces in ([*spans, *by_month.days], [*week_spans, *by_week.days]):
-        days = [a + timedelta(days=n) for a, b in pieces for n in range((b - a).days + 1)]
-        assert len(days) == len(set(days))
-        assert set(days) == wanted
-    assert set(by_month.whole) <= months
-    assert set(by_week.whole) <= weeks
-    assert all(monday_of(a) == monday_of(b) for a, b in by_week.days)
+    begins, ends = reach_of(first, last)
+    near = sorted(d for d in kept if begins <= d <= ends)
+    found = cut_period(first, last, near, months=months, weeks=weeks)
+    pieces = [d for d in kept if month_of(d) in found.months]
+    pieces += [d for d in kept if monday_of(d) in found.weeks]
+    pieces += found.days
+    assert sorted(pieces) == [d for d in near if first <= d <= last]
+    assert set(found.months) <= months
+    assert set(found.weeks) <= weeks
+
+
+@given(DAYS, DAYS, st.sets(DAYS), MONDAYS)
+def test_every_kept_day_of_a_period_is_in_its_week_and_no_other_one_is(
+    one: date, other: date, kept: set[date], weeks: set[date]
+) -> None:
+    first, last = min(one, other), max(one, other)
+    begins, ends = reach_of(first, last)
+    near = sorted(d for d in kept if begins <= d <= ends)
+    found = cut_weeks(first, last, near, weeks)
+    for monday, some in found.items():
+        assert list(some or (d for d in kept if monday_of(d) == monday)) != []
+        assert some or monday in weeks
+    pieces = [
+        d for m, some in found.items() for d in some or [k for k in kept if monday_of(k) == m]
+    ]
+    assert sorted(pieces) == [d for d in near if first <= d <= last]

@@ -106,6 +106,19 @@ def test_lessons_of_a_series_follow_every_step() -> None:
     assert draft.copy.of_series(SeriesId("none")) == ()
 
 
+def test_a_fork_and_what_it_came_from_change_each_for_itself() -> None:
+    draft = published(rule())
+    fork, again = draft.copy.fork(), draft.copy.fork()
+    before = (dict(fork.occurrences), dict(fork.series), fork.of_series(ENG))
+    moved = draft.do(MoveLesson(OccurrenceId("eng-20260921"), Place(date(2026, 9, 22), period=2)))
+    draft.do(ChangeSeries(rule(title="x")))
+    assert (dict(fork.occurrences), dict(fork.series), fork.of_series(ENG)) == before
+    assert fork.apply(moved) == ()
+    assert "o-20260922-n1" in {o.id for o in fork.of_series(ENG)}
+    assert (dict(again.occurrences), dict(again.series), again.of_series(ENG)) == before
+    assert fork.base is draft.copy.base
+
+
 def test_published_is_what_the_base_has() -> None:
     draft = published(rule())
     ident = OccurrenceId("eng-20260921")

@@ -53,9 +53,11 @@ async def relay(folder: Path, *flags: str, **more: Any) -> AsyncIterator[Relay]:
         ready = child.report["ready"]
         control = RelayClient(Path(ready["control"]))
         url = f"http://localhost:{ready['http_port']}"
-        async with launch(FPS, *flags) as browser:
-            yield Relay(url, ready["media_port"], control, Path(ready["control"]), browser)
-        await control.close()
+        try:
+            async with launch(FPS, *flags) as browser:
+                yield Relay(url, ready["media_port"], control, Path(ready["control"]), browser)
+        finally:
+            await control.close()
 
 
 async def test_media_go_by_tcp_where_udp_does_not_get_through(tmp_path: Path) -> None:
@@ -178,6 +180,7 @@ OVERTAKING: Final = Impairment(loss=0.05, delay_s=0.03, jitter_s=0.1, reorder=Tr
 CLEAN: Final = Impairment()
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("publisher", "subscriber", "name"),
     [
@@ -196,6 +199,7 @@ async def test_five_percent_loss_freezes_one_percent_at_most(
     assert figures["opened"] == 0
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("publisher", "name"),
     [(CLEAN, "20 % loss to the subscriber"), (WORSE, "20 % loss on both lines")],

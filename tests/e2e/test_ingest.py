@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +13,12 @@ import pytest
 
 from sync_classroom.simulator.swarm import Administrator, Mix, Swarm, make_terminals, open_http
 from tests.support.gstreamer import need, rtsp_server
-from tests.support.lesson import HOST, PASSWORD, ROOMS, ZONE
+from tests.support.lesson import ROOMS
 from tests.support.ports import free_port
-from tests.support.processes import Server
+from tests.support.processes import HOST, PASSWORD, Server
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
-
-
-def plan(server: Server) -> str:
-    server.command("init", "config/taicang.toml")
-    server.command("user", "add", "admin", "--name", "A", "--role", "admin", "--password", PASSWORD)
-    now = datetime.now(ZONE).replace(tzinfo=None, microsecond=0)
-    text = server.command(
-        "lesson", "add", "--title", "T", "--subject", "英语", "--teacher", "host-1-t01",
-        "--classroom", HOST, "--at", f"{now}", *(a for room in ROOMS for a in ("--seat", room)),
-    )  # fmt: skip
-    found = re.search(r"o-\d{8}-\w{8}", text)
-    assert found, text
-    server.start()
-    return found.group()
 
 
 async def told(
@@ -65,7 +49,7 @@ async def test_a_recording_host_gives_the_lesson_by_itself(tmp_path: Path) -> No
     url = f"rtsp://admin:s3cret@127.0.0.1:{port}/main"
     server = Server(tmp_path, SYNC_CLASSROOM_INGEST__SOURCES=json.dumps({HOST: url}))
     try:
-        lesson = await asyncio.to_thread(plan, server)
+        lesson = await asyncio.to_thread(server.start_with_lesson, ROOMS)
         async with open_http(server.url) as http:
             admin = await Administrator.sign_in(http, server.url, "admin", PASSWORD)
             tokens = {room: await admin.enrol(room, "virtual") for room in ROOMS}
@@ -86,11 +70,11 @@ async def test_a_recording_host_gives_the_lesson_by_itself(tmp_path: Path) -> No
                 with rtsp_server("--user", "admin:s3cret", port=port):
                     found = await told(admin, lesson, lambda one: one["state"] == "live")
                     assert found["host"]["ingest"]["state"] == "live"
-                    await until(lambda: seat.figures().packets > 200, timeout_s=30)
+                    await until(lambda: seat.figures().packets > 200)
                     # What was given before the coordinator died goes on without it.
                     server.kill()
                     before = seat.figures().packets
-                    await until(lambda: seat.figures().packets > before + 200, timeout_s=30)
+                    await until(lambda: seat.figures().packets > before + 200)
                     await asyncio.to_thread(server.start)
                     found = await told(
                         admin, lesson, lambda one: (one["host"]["ingest"] or {}).get("state")
@@ -100,7 +84,7 @@ async def test_a_recording_host_gives_the_lesson_by_itself(tmp_path: Path) -> No
                 with rtsp_server("--user", "admin:s3cret", port=port):
                     await told(admin, lesson, lambda one: one["host"]["ingest"]["state"] == "live")
                     before = seat.figures().packets
-                    await until(lambda: seat.figures().packets > before + 100, timeout_s=30)
+                    await until(lambda: seat.figures().packets > before + 100)
                     async with asyncio.timeout(60):
                         while not await credited(server, lesson):
                             pass

@@ -86,7 +86,7 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
     await _question(town)
     await _message(town)
     for room in town.rooms:
-        await wait_shown(room, TEACHER, for_s=PARTIAL_S, timeout_s=60)
+        await wait_shown(room, TEACHER, for_s=PARTIAL_S)
     await town.end()
     await town.wait_lesson(lesson, state="ended", end_reason="button")
     seen = [await shown(room, TEACHER) for room in town.rooms]
@@ -210,7 +210,7 @@ async def test_killed_relay_in_mid_lesson(town: Town) -> None:
     await town.begin()
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=SAMPLE_S)
-    busy_s = max(0.0, await asyncio.to_thread(relay_start_s) - USUAL_START_S)
+    busy_s = await _busy_s()
     killed = time.time()
     await asyncio.to_thread(town.server.kill_relay)
     outages = await _outages(town, killed)
@@ -228,6 +228,7 @@ async def test_both_killed(town: Town) -> None:
     await town.begin()
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=SAMPLE_S)
+    busy_s = await _busy_s()
     killed = time.time()
     await asyncio.to_thread(town.server.kill)
     await asyncio.to_thread(town.server.kill_relay)
@@ -235,7 +236,7 @@ async def test_both_killed(town: Town) -> None:
     ready = time.time()
     outages = await _outages(town, killed)
     print(f"pictures again after {outages} s, {killed + max(outages) - ready:.1f} s after ready")
-    assert killed + max(outages) - ready <= AGAIN_S
+    assert killed + max(outages) - ready <= AGAIN_S + busy_s
     await town.wait_lesson(lesson, state="live", online=2, receiving=2, host_media=True)
     await town.end()
     await town.wait_lesson(lesson, state="ended", end_reason="button")
@@ -243,11 +244,16 @@ async def test_both_killed(town: Town) -> None:
     assert not town.problems()
 
 
+async def _busy_s() -> float:
+    """How much longer than usual starting a relay takes this machine just now."""
+    return max(0.0, await asyncio.to_thread(relay_start_s) - USUAL_START_S)
+
+
 async def _outages(town: Town, killed: float) -> list[float]:
     """Wait until both rooms show the teacher again; for how long each had seen nothing."""
     outages = []
     for room in town.rooms:
-        await wait_shown(room, TEACHER, since=killed + STALE_S, frames=20, timeout_s=40)
+        await wait_shown(room, TEACHER, since=killed + STALE_S, frames=20)
         outages.append(longest_gap_s([killed, *await shown(room, TEACHER)]))
     return outages
 
@@ -269,12 +275,12 @@ async def test_48_virtual_rooms(tmp_path: Path) -> None:
     enough = sum(len(unit.payloads) for unit in recording.units if unit.at_s < FORWARD_S)
     async with virtual_school(tmp_path, VIRTUAL_ROOMS, recording) as virtual:
         rooms = virtual.rooms
-        await until(lambda: all(r.tally.state == "waiting" for r in rooms), timeout_s=30)
+        await until(lambda: all(r.tally.state == "waiting" for r in rooms))
         await virtual.ring()
-        await until(lambda: all(r.tally.connected_at for r in rooms), timeout_s=30)
+        await until(lambda: all(r.tally.connected_at for r in rooms))
         after = [r.tally.connected_at - virtual.rang_at for r in rooms if r.tally.connected_at]
         before = await virtual.spent()
-        await until(lambda: all(r.figures().packets >= enough for r in rooms), timeout_s=60)
+        await until(lambda: all(r.figures().packets >= enough for r in rooms))
         spent = [now - then for now, then in zip(await virtual.spent(), before, strict=True)]
         await virtual.hush()
         forwarded = await virtual.arrived()

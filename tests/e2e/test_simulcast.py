@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.support.narrow import narrow_line
 from tests.support.relay_child import relay_child
 from tests.support.relays import counter, settings
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
+pytestmark = [pytest.mark.asyncio, pytest.mark.browser, pytest.mark.measured]
 
 # The fake camera costs a tenth of what a classroom does. Bright tiles that change their colours
 # cost what they are given; for H.264 only if they are of small squares, for which VP8 in turn would
@@ -146,7 +147,12 @@ async def test_layers_follow_the_line_and_the_slot(tmp_path: Path, codec: str, a
         await control.put_room(
             RoomSpec("lesson-1", {"*": Layout(video=("camera",)), "thumb": small})
         )
-        async with launch() as browser, narrow_line(ready["media_port"]) as line:
+        async with (
+            AsyncExitStack() as stack,
+            launch() as browser,
+            narrow_line(ready["media_port"]) as line,
+        ):
+            stack.push_async_callback(control.close)
             host, seat, thumb = [await open_page(browser) for _ in range(3)]
             for page in (host, seat, thumb):
                 await page.goto(f"http://localhost:{ready['http_port']}/healthz")
@@ -172,7 +178,6 @@ async def test_layers_follow_the_line_and_the_slot(tmp_path: Path, codec: str, a
             assert {rid: layer["frameWidth"] for rid, layer in sent.items()} == {
                 "l": 320, "m": 640, "h": 1280,
             }  # fmt: skip
-        await control.close()
         assert await counter(path, "layer_switches") >= 2
         assert await counter(path, "rtp_unmapped_packets") == 0
     layers = {

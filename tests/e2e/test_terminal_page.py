@@ -13,7 +13,6 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import (
     SIZES,
-    launch,
     loudest,
     open_page,
     page_problems,
@@ -21,22 +20,15 @@ from tests.support.browser import (
     wait_frames,
 )
 from tests.support.classrooms import Town, town
-from tests.support.coordination import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
 # A fresh lesson must be reached, seen and heard on a machine that encodes for every room at once.
-SLOW_MS = 30_000
 # Sound by slot of the subscription; a beep is far above the hiss of a lossy codec.
 VOICE, CALLED_VOICE = 'audio[data-key="0"]', 'audio[data-key="1"]'
 LOUD = 0.02
 HOST, FIRST, SECOND = "host-1-r1", "far-1-r1", "far-2-r1"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with launch() as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -72,18 +64,18 @@ _WATCH_COVER = """
 
 async def moving(page: Page, selector: str) -> None:
     """Wait for a picture that goes on."""
-    shown = await wait_frames(page, selector, 1, timeout_s=30)
-    await wait_frames(page, selector, shown + 5, timeout_s=30)
+    shown = await wait_frames(page, selector, 1)
+    await wait_frames(page, selector, shown + 5)
 
 
 async def on_screen(page: Page, name: str) -> None:
-    await page.wait_for_selector(f"html[data-screen={name}]", timeout=SLOW_MS)
+    await page.wait_for_selector(f"html[data-screen={name}]")
 
 
 async def end_lesson(host: Page) -> None:
     """Press until it is over: a press that comes too soon or too late does not count."""
     while await host.get_attribute("html", "data-screen") == "host":
-        await host.locator("#end").click(timeout=SLOW_MS)
+        await host.locator("#end").click()
 
 
 # ---------------------------------------------------------------- enrolment and lobby
@@ -124,7 +116,7 @@ async def test_selfcheck_of_working_devices_is_green_and_reaches_the_board(
 ) -> None:
     page = await school.terminal(browser, FIRST)
     for part in ("camera", "microphone", "line", "clock"):
-        await page.wait_for_selector(f"[data-check={part}][data-state=ok]", timeout=SLOW_MS)
+        await page.wait_for_selector(f"[data-check={part}][data-state=ok]")
     speaker = page.locator("[data-check=speaker]")
     await expect(speaker).to_have_attribute("data-state", "unknown")
     await page.click("#tone")
@@ -146,7 +138,7 @@ async def test_selfcheck_of_working_devices_is_green_and_reaches_the_board(
     # at once it must work as often as it is pressed.
     await page.click("#check-again")
     await page.wait_for_selector("#check-again:disabled")
-    await page.wait_for_selector("#check-again:enabled", timeout=SLOW_MS)
+    await page.wait_for_selector("#check-again:enabled")
     await expect(page.locator("[data-check=line]")).to_have_attribute("data-state", "ok")
     await close(page)
 
@@ -186,7 +178,7 @@ async def test_lesson_from_start_to_end(school: Town, browser: Browser) -> None:
     await main.click()
     for room in (first, second):
         await moving(room, "#teacher video")
-    await host.wait_for_selector("#lesson-state[data-live]", timeout=SLOW_MS)
+    await host.wait_for_selector("#lesson-state[data-live]")
     assert (await school.lesson(lesson))["state"] == "live"
     # Chromium's fake camera is green all over; black would be a picture that never came.
     red, green, blue = (await pixels(first, "#teacher video"))["pixels"][300]
@@ -197,13 +189,13 @@ async def test_lesson_from_start_to_end(school: Town, browser: Browser) -> None:
     await moving(first, "#courseware video")
     await first.click("#more")
     await expect(first.locator("#present")).to_have_text("43")
-    await expect(host.locator(".sum")).to_have_text("实到 43", timeout=SLOW_MS)
+    await expect(host.locator(".sum")).to_have_text("实到 43")
 
     await expect(second.locator("#headcount-due")).to_be_hidden()
     await school.begun_earlier(lesson, minutes=6)
     await first.locator("body").press(" ")
-    await expect(host.locator(".hands li")).to_have_count(1, timeout=SLOW_MS)
-    await expect(host.locator(".sum")).to_have_text("实到 43，1 间未报", timeout=SLOW_MS)
+    await expect(host.locator(".hands li")).to_have_count(1)
+    await expect(host.locator(".sum")).to_have_text("实到 43，1 间未报")
     await expect(first.locator("#headcount-due")).to_be_hidden()
     await second.click("#message-new")
     await expect(second.locator("#headcount-due")).to_be_hidden()
@@ -212,20 +204,18 @@ async def test_lesson_from_start_to_end(school: Town, browser: Browser) -> None:
     await second.keyboard.press("Enter")
     await expect(second.locator("#headcount-due")).to_be_hidden()
     await expect(second.locator("#present")).to_have_text("40")
-    await expect(host.locator(".sum")).to_have_text("实到 83", timeout=SLOW_MS)
-    await expect(first.locator("#hand")).to_contain_text("第 1 个", timeout=SLOW_MS)
+    await expect(host.locator(".sum")).to_have_text("实到 83")
+    await expect(first.locator("#hand")).to_contain_text("第 1 个")
     await second.click("#hand")
     await expect(host.locator(".hands .name")).to_have_text(
-        ["受援校一 1号教室", "受援校二 1号教室"], timeout=SLOW_MS
+        ["受援校一 1号教室", "受援校二 1号教室"]
     )
     await host.click(".hands li:first-child button")
-    await expect(first.locator(".on-air")).to_have_text("正在发言，全市听得到", timeout=SLOW_MS)
+    await expect(first.locator(".on-air")).to_have_text("正在发言，全市听得到")
     await moving(host, "#called video")
     await moving(second, "#other video")
     # Called on, the small picture grows to the whole of its camera.
-    await host.wait_for_function(
-        "() => document.querySelector('#called video').videoWidth >= 960", timeout=SLOW_MS
-    )
+    await host.wait_for_function("() => document.querySelector('#called video').videoWidth >= 960")
     # Slots of sound: the teacher is heard in the rooms, the called room at the host's and by the
     # others, and nobody hears himself.
     assert await loudest(first, VOICE) > LOUD
@@ -233,9 +223,9 @@ async def test_lesson_from_start_to_end(school: Town, browser: Browser) -> None:
     assert await loudest(second, CALLED_VOICE) > LOUD
     assert await loudest(first, CALLED_VOICE) < LOUD
     await host.click("#mute")
-    await expect(first.locator(".on-air")).to_have_text("已被老师静音", timeout=SLOW_MS)
+    await expect(first.locator(".on-air")).to_have_text("已被老师静音")
     await host.click("#release")
-    await expect(first.locator(".on-air")).to_be_hidden(timeout=SLOW_MS)
+    await expect(first.locator(".on-air")).to_be_hidden()
     await expect(host.locator(".hands li")).to_have_count(1)
 
     end = host.locator("#end")
@@ -272,7 +262,7 @@ async def test_server_away_keeps_the_picture_and_opens_the_page_again(
     host = await school.terminal(browser, HOST)
     room = await school.terminal(browser, FIRST)
     await host.click("#main-button[data-action=start]:enabled")
-    await host.wait_for_selector("#lesson-state[data-live]", timeout=SLOW_MS)
+    await host.wait_for_selector("#lesson-state[data-live]")
     await moving(room, "#teacher video")
     kept = "async () => (await (await caches.open('terminal-shell')).keys()).length > 10"
     await room.wait_for_function(kept)
@@ -307,7 +297,7 @@ async def test_relay_killed_in_mid_lesson_is_found_again_by_itself(
     covered = await room.evaluate_handle(_WATCH_COVER)
     await school.kill_relay()
     # Another session with the new relay brings another track; nobody pressed anything.
-    await room.wait_for_function(_OTHER_TRACK, arg=before, timeout=SLOW_MS, polling=50)
+    await room.wait_for_function(_OTHER_TRACK, arg=before, polling=50)
     # The last picture stayed all the while.
     assert await covered.evaluate("(seen) => seen.includes(true)") is False
     await moving(room, "#teacher video")
@@ -370,7 +360,7 @@ async def test_camera_unplugged_in_mid_lesson_is_named_and_taken_again(
           navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
         }"""
     )
-    await host.wait_for_selector("[data-banner=camera-lost]", state="detached", timeout=SLOW_MS)
+    await host.wait_for_selector("[data-banner=camera-lost]", state="detached")
     await moving(host, "#preview video")
     await moving(room, "#teacher video")
     await close(host, room)
@@ -384,7 +374,7 @@ async def test_courseware_stopped_by_the_browser_is_said_and_can_be_shared_again
     await host.click("#main-button[data-action=start]:enabled")
     await host.click("#screen")
     screen = host.locator("#screen")
-    await expect(screen).to_have_text("停止课件", timeout=SLOW_MS)
+    await expect(screen).to_have_text("停止课件")
     await host.evaluate(
         """() => {
           const track = document.querySelector("#preview video").srcObject.getVideoTracks()[0];
@@ -395,7 +385,7 @@ async def test_courseware_stopped_by_the_browser_is_said_and_can_be_shared_again
     await host.wait_for_selector("[data-banner=screen]")
     await expect(screen).to_have_text("课件")
     await host.click("#screen")
-    await expect(screen).to_have_text("停止课件", timeout=SLOW_MS)
+    await expect(screen).to_have_text("停止课件")
     await close(host)
 
 
@@ -403,8 +393,8 @@ async def test_everything_is_reached_by_keyboard(school: Town, browser: Browser)
     await school.plan(starts_in_s=60)
     page = await school.terminal(browser, HOST)
     # The first check has run: before and after it, its button can be pressed.
-    await page.wait_for_selector("[data-check=line][data-state=ok]", timeout=SLOW_MS)
-    await page.wait_for_selector("#check-again:enabled", timeout=SLOW_MS)
+    await page.wait_for_selector("[data-check=line][data-state=ok]")
+    await page.wait_for_selector("#check-again:enabled")
     reached = set()
     for _ in range(12):
         await page.keyboard.press("Tab")
@@ -413,7 +403,7 @@ async def test_everything_is_reached_by_keyboard(school: Town, browser: Browser)
     await page.focus("#main-button")
     await page.keyboard.press("Enter")
     await on_screen(page, "host")
-    await page.wait_for_selector("#lesson-state[data-live]", timeout=SLOW_MS)
+    await page.wait_for_selector("#lesson-state[data-live]")
     reached = set()
     for _ in range(12):
         await page.keyboard.press("Tab")
@@ -449,7 +439,7 @@ async def test_sound_that_the_browser_withholds_is_one_tap_away(
     await host.click("#main-button[data-action=start]:enabled")
     await moving(room, "#teacher video")
     button = room.locator("[data-banner=sound] button:visible")
-    await expect(button).to_have_text("点一下打开声音", timeout=SLOW_MS)
+    await expect(button).to_have_text("点一下打开声音")
     await button.click()
     await expect(button).to_have_count(0)
     assert await loudest(room, VOICE) > LOUD

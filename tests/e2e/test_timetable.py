@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,10 +22,10 @@ from tests.support.browser import launch, open_page, page_problems
 from tests.support.classrooms import PASSWORD, Town, town
 from tests.support.coordination import roster
 from tests.support.timetable_files import HEADINGS
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 
-SLOW_MS: Final = 15_000
 ROOM: Final = "far-1-r1"
 _PERIODS: Final = tuple(Period(no, time(7 + no, 10), time(7 + no, 50)) for no in range(1, 7))
 
@@ -93,7 +94,7 @@ async def add(page: Page, day: date, empty: int, period: int, subject: str) -> N
     await page.select_option("[data-add-seat]", ROOM)
     await page.click("[data-add-seat-button]")
     await page.click("[data-new-form] .main")
-    await expect(lesson(page, day, period, subject)).to_be_visible(timeout=SLOW_MS)
+    await expect(lesson(page, day, period, subject)).to_be_visible()
 
 
 async def publish(page: Page, note: str, version: int) -> None:
@@ -101,7 +102,7 @@ async def publish(page: Page, note: str, version: int) -> None:
     await page.wait_for_selector("dialog[open] [name='note']:focus")
     await page.keyboard.type(note)
     await page.keyboard.press("Enter")
-    await page.wait_for_url(f"**/timetable/versions/{version}?done=published", timeout=SLOW_MS)
+    await page.wait_for_url(f"**/timetable/versions/{version}?done=published")
 
 
 async def test_two_lessons_clash_are_set_apart_by_keyboard_published_and_seen_by_the_classroom(
@@ -125,17 +126,19 @@ async def test_two_lessons_clash_are_set_apart_by_keyboard_published_and_seen_by
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
         moved = lesson(page, first, 2, "科学")
-        await expect(moved).to_be_visible(timeout=SLOW_MS)
+        await expect(moved).to_be_visible()
         await expect(page.locator("#tt-status .danger")).to_have_count(0)
         await publish(page, "两节新课", 1)
 
         # The classroom has it at once, and says when somebody there has read it.
         notice = terminal.get_by_text("课表有变动").first
-        await expect(notice).to_be_visible(timeout=SLOW_MS)
+        await expect(notice).to_be_visible()
         await terminal.get_by_role("button", name="知道了").first.click()
         await expect(page.locator("main")).to_contain_text("新课次 2")
-        await page.reload()
-        await expect(page.locator("main")).to_contain_text("已读 1/", timeout=SLOW_MS)
+        # The page of a version is as it was when it was asked for: ask until the word has come.
+        async with asyncio.timeout(PATIENCE_S):
+            while "已读 1/" not in (await page.text_content("main") or ""):
+                await page.reload()
 
         # Cancelled by keyboard, with a reason that stands in the record.
         await page.goto(f"{made.url}/timetable?week=2&by=classroom&id={ROOM}")
@@ -145,10 +148,10 @@ async def test_two_lessons_clash_are_set_apart_by_keyboard_published_and_seen_by
         await page.keyboard.type("停电检修")
         await page.keyboard.press("Enter")
         cancelled = page.locator(f"{cell(first, 2)} .entry")
-        await expect(cancelled).to_contain_text("停课", timeout=SLOW_MS)
+        await expect(cancelled).to_contain_text("停课")
         await publish(page, "停电，停一节", 2)
         await expect(page.locator("main")).to_contain_text("原因：停电检修")
-        await expect(terminal.locator("body")).to_contain_text("停电检修", timeout=SLOW_MS)
+        await expect(terminal.locator("body")).to_contain_text("停电检修")
 
         await page.goto(f"{made.url}/timetable/versions")
         record = page.locator(".tt-versions tbody tr")
@@ -167,7 +170,7 @@ async def test_two_administrators_edit_at_once_and_neither_loses_anything(tmp_pa
         await add(one, first, 1, 1, "英语")
         # What one adds appears with the other, who has not touched anything.
         entry = f"{cell(first, 1)} .entry"
-        await expect(two.locator(entry)).to_contain_text("英语", timeout=SLOW_MS)
+        await expect(two.locator(entry)).to_contain_text("英语")
         # Both take up the same lesson; the one who puts it down second is told, and asked again.
         for page in (one, two):
             await page.focus(entry)
@@ -175,22 +178,22 @@ async def test_two_administrators_edit_at_once_and_neither_loses_anything(tmp_pa
             await page.wait_for_selector("td.can")
         await one.keyboard.press("ArrowDown")
         await one.keyboard.press("Enter")
-        await expect(one.locator(f"{cell(first, 2)} .entry")).to_be_visible(timeout=SLOW_MS)
+        await expect(one.locator(f"{cell(first, 2)} .entry")).to_be_visible()
         await two.keyboard.press("ArrowRight")
         await two.keyboard.press("Enter")
         said = two.locator("#messages [data-said]")
-        await expect(said).to_contain_text("草稿已有变动", timeout=SLOW_MS)
+        await expect(said).to_contain_text("草稿已有变动")
         await expect(said).to_contain_text("admin")
-        await expect(two.locator(f"{cell(first, 2)} .entry")).to_be_visible(timeout=SLOW_MS)
+        await expect(two.locator(f"{cell(first, 2)} .entry")).to_be_visible()
         await said.get_by_role("button", name="在最新草稿上再做一次").click()
         tuesday = first + timedelta(days=1)
-        await expect(two.locator(f"{cell(tuesday, 1)} .entry")).to_be_visible(timeout=SLOW_MS)
-        await expect(one.locator(f"{cell(tuesday, 1)} .entry")).to_be_visible(timeout=SLOW_MS)
+        await expect(two.locator(f"{cell(tuesday, 1)} .entry")).to_be_visible()
+        await expect(one.locator(f"{cell(tuesday, 1)} .entry")).to_be_visible()
         # Each takes back only what was their own: the first one's step lies under the second's.
         await one.keyboard.press("z")
-        await expect(one.locator("#messages [data-said]")).to_contain_text("li", timeout=SLOW_MS)
+        await expect(one.locator("#messages [data-said]")).to_contain_text("li")
         await two.keyboard.press("z")
-        await expect(two.locator(f"{cell(first, 2)} .entry")).to_be_visible(timeout=SLOW_MS)
+        await expect(two.locator(f"{cell(first, 2)} .entry")).to_be_visible()
         assert [p for p in page_problems(one) + page_problems(two) if "409" not in p] == []
 
 
@@ -223,7 +226,7 @@ async def test_an_imported_file_is_set_right_published_and_followed_by_terminal_
         await expect(page.locator("#messages [data-said]")).to_contain_text("每周一第 2 节")
         await expect(page.locator("#tt-status .danger")).to_have_count(0)
         await publish(page, "新学期", 1)
-        await expect(terminal.get_by_text("课表有变动").first).to_be_visible(timeout=SLOW_MS)
+        await expect(terminal.get_by_text("课表有变动").first).to_be_visible()
 
         # A calendar program subscribes to the room, then one lesson is cancelled.
         await page.goto(f"{made.url}/timetable/feeds")
@@ -236,7 +239,7 @@ async def test_an_imported_file_is_set_right_published_and_followed_by_terminal_
         await page.wait_for_selector("[data-cancel-form] [name='reason']:focus")
         await page.keyboard.type("停电检修")
         await page.keyboard.press("Enter")
-        await expect(page.locator(f"{cell(first, 2)} .e-cancelled")).to_be_visible(timeout=SLOW_MS)
+        await expect(page.locator(f"{cell(first, 2)} .e-cancelled")).to_be_visible()
         await publish(page, "停一节", 2)
         async with made.http.get(address) as answer:
             feed = Calendar.from_ical(await answer.read())

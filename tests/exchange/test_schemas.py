@@ -13,10 +13,13 @@ from click.testing import CliRunner
 
 from sync_classroom.cli import main
 from sync_classroom.domain.bundle import parse_plan, parse_rules
-from sync_classroom.domain.facts import parse_fact
+from sync_classroom.domain.facts import fact_to_dict, parse_fact
 from sync_classroom.domain.fields import MalformedError
 from sync_classroom.domain.rules import DEFAULT
 from sync_classroom.domain.snapshot import parse_snapshot
+from sync_classroom.domain.terminal_journal import grouped, sample_to_dict, seal
+from tests.support.plans import lesson
+from tests.support.terminal_journals import noted_all_through
 
 ROOT = Path(__file__).parents[2]
 CASE = ROOT / "tests/domain/cases/three-weeks"
@@ -46,6 +49,21 @@ def test_report_and_snapshot_are_what_the_schemas_say() -> None:
     snapshot = {"schema": "sync-classroom/snapshot/1", "figures": report}
     assert _schema("snapshot").is_valid(snapshot)
     assert parse_snapshot(snapshot).figures["totals"] == report["totals"]
+
+
+def test_a_terminals_sample_and_its_seal_are_what_the_schemas_say() -> None:
+    planned = lesson("o-1", seats=["far-1-r1"])
+    samples = noted_all_through(planned, "o-1-s0", classroom="far-1-r1")
+    schema = _schema("sample")
+    written = json.loads(json.dumps(sample_to_dict(samples[0])))
+    assert not list(schema.iter_errors(written))
+    for field in written:
+        assert not schema.is_valid(_without(written, field)), field
+    [group] = grouped(samples)
+    fact = json.loads(json.dumps(fact_to_dict(seal(group))))
+    assert _schema("fact").is_valid(fact)
+    for field in fact:
+        assert not _schema("fact").is_valid(_without(fact, field)), field
 
 
 def _without(record: dict[str, Any], field: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from sync_classroom.relay.endpoint import Endpoint
 from sync_classroom.relay.health import Health
 from sync_classroom.relay.ingest_supervisor import Ingests
 from sync_classroom.relay.journal import Journal
-from sync_classroom.relay.sdp import MAX_MEDIA_LINES, parse_fragment, parse_offer
+from sync_classroom.relay.sdp import MAX_MEDIA_LINES, SdpError, parse_fragment, parse_offer
 from sync_classroom.relay.session import Direction
 from sync_classroom.relay.settings import Listen, RelaySettings
 from sync_classroom.relay.tokens import LEEWAY_S, TokenError, TokenVerifier
@@ -88,7 +88,7 @@ def sdp_target() -> Callable[[bytes], None]:
             answered(text, direction)
         try:
             fragment = parse_fragment(text)
-        except ValueError:
+        except SdpError:
             return
         assert (fragment.ice_ufrag is None) == (fragment.ice_pwd is None)
 
@@ -99,7 +99,7 @@ def answered(text: str, direction: Direction) -> None:
     """Whatever is not refused has an answer that those who can read the offer can read, too."""
     try:
         offer = parse_offer(text, direction)
-    except ValueError:
+    except SdpError:
         return
     accepted = [line for line in offer.lines if line.accepted]
     assert 1 <= len(accepted) <= len(offer.lines) <= MAX_MEDIA_LINES

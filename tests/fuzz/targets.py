@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.fuzz import files, media, network, plans, signalling, timetables
+from tests.fuzz import files, journals, media, network, plans, signalling, timetables
 
 Run = Callable[[bytes], None]
 #: Inputs that once failed, by target: found by fuzzing, fixed, kept.
@@ -39,6 +39,7 @@ TARGETS: Final = {
     "workbook": Target(timetables.workbook_target, timetables.workbook_seeds, 8192),
     "table": Target(timetables.text_target, timetables.text_seeds, 4096),
     "exports": Target(timetables.xml_target, timetables.xml_seeds, 8192),
+    "samples": Target(journals.target, journals.seeds, 4096),
     "plan": Target(plans.plan_target, plans.plan_seeds, 8192),
 }
 

@@ -62,7 +62,6 @@ def test_a_target_takes_mutations_of_its_seeds(target: tuple[str, Run]) -> None:
 
     @settings(
         max_examples=150,
-        deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
         database=None,

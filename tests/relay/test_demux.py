@@ -11,8 +11,9 @@ import pytest
 from sync_classroom.relay import stun
 from sync_classroom.relay.reader import PythonReader
 from sync_classroom.relay.session import Direction
-from tests.support.media_peers import relay, until
+from tests.support.media_peers import relay
 from tests.support.raw_peer import media_lines, peers, published, subscribed
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 AUDIO, VIDEO = media_lines()

@@ -16,7 +16,7 @@ from sync_classroom.relay.ice import CONSENT_S
 from sync_classroom.relay.sdp import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sync_classroom.relay.session import Codec, Direction, Sample, SessionRefusedError
 from sync_classroom.relay.settings import Listen, RelaySettings
-from tests.support.media_peers import publish, relay, subscribe, until
+from tests.support.media_peers import publish, relay, subscribe
 from tests.support.raw_peer import (
     DELTA,
     KEY,
@@ -26,6 +26,7 @@ from tests.support.raw_peer import (
     published,
     subscribed,
 )
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 LINES = media_lines()
@@ -284,12 +285,13 @@ async def test_a_busy_relay_sends_new_seats_away_and_keeps_host_and_seats_it_has
 
 async def test_a_join_is_measured_from_offer_to_media() -> None:
     async with relay() as (endpoint, _), peers(1) as (host,):
+        began = asyncio.get_running_loop().time()
         host.open(endpoint, PUBLISH)
         assert endpoint.joins.cumulative[-1] == 0
         await host.connect()
         await until(lambda: host.session.connected)
         assert endpoint.joins.cumulative[-1] == 1
-        assert 0 < endpoint.joins.total < 10
+        assert 0 < endpoint.joins.total <= asyncio.get_running_loop().time() - began
 
 
 async def test_deleting_a_room_writes_last_samples_and_closes_its_sessions() -> None:
@@ -373,7 +375,7 @@ async def test_the_other_side_leaving_closes_the_session_at_once() -> None:
     async with relay() as (endpoint, _), peers(1) as (host,):
         await published(endpoint, host)
         await host._transport.stop()
-        await asyncio.wait_for(host.session.closed.wait(), 5)
+        await asyncio.wait_for(host.session.closed.wait(), PATIENCE_S)
         assert host.session.reason == "left"
 
 
@@ -429,7 +431,7 @@ async def test_a_defect_in_one_session_closes_it_and_nobody_else(
         await subscribed(endpoint, one, "seat-1")
         await subscribed(endpoint, other, "seat-2")
         monkeypatch.setattr(one.session.media, "advance", lambda now, send: 1 / 0)
-        await asyncio.wait_for(one.session.closed.wait(), 5)
+        await asyncio.wait_for(one.session.closed.wait(), PATIENCE_S)
         assert one.session.reason == "failed"
         host.send(AUDIO, b"on")
         await until(lambda: other.payloads() == [b"on"])

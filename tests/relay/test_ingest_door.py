@@ -13,7 +13,7 @@ from sync_classroom.relay import ingest_door
 from sync_classroom.relay.ingest_door import MAX_CONNECTIONS, Door
 from sync_classroom.relay.ingest_rtmp import FLV_HEADER, HANDSHAKE
 from tests.relay.test_ingest_rtmp import KEY, PUSH, message
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -91,7 +91,7 @@ async def test_what_is_no_rtmp_and_who_says_nothing_are_put_out(
         for data in (b"GET / HTTP/1.1\r\n\r\n", b"\3", b""):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(data)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await reader.read(-1) == b""
             writer.close()
 
@@ -101,7 +101,7 @@ async def test_connections_are_bounded(tmp_path: Path) -> None:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CONNECTIONS)]
         await until(lambda: found._connections == MAX_CONNECTIONS)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.read(-1) == b""
         for _, other in (*held, (reader, writer)):
             other.close()
@@ -109,11 +109,15 @@ async def test_connections_are_bounded(tmp_path: Path) -> None:
         await until(lambda: found._connections == 0)
 
 
-async def test_a_key_that_is_taken_away_ends_its_push(tmp_path: Path) -> None:
+async def test_a_key_that_is_taken_away_ends_its_push_silent_as_it_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_door, "SILENT_S", 3600.0)
     async with door(tmp_path) as (found, port):
         host, writer = await push(port, PUSH)
         assert b"Publish.Start" in await host.read(65536)
         await found.keys({})
-        assert await host.read(-1) == b""
+        async with asyncio.timeout(PATIENCE_S):
+            assert await host.read(-1) == b""
         assert not (tmp_path / "0").exists()
         writer.close()

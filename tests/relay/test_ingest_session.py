@@ -15,7 +15,7 @@ from sync_classroom.relay.ingest_media import Facts, Source
 from sync_classroom.relay.ingest_session import Told, play
 from tests.support.hosts import DARK, TONE_HZ, WHITE, loudest_hz, make
 from tests.support.relays import RunningRelay, relay
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 from tests.support.whep_viewer import WhepViewer, watching
 
 pytestmark = pytest.mark.asyncio
@@ -122,6 +122,6 @@ async def test_a_relay_that_goes_away_ends_the_attempt(tmp_path: Path) -> None:
         task = playing(path, running, listener)
         await until(lambda: listener.facts)
     with pytest.raises(IngestError) as caught:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await task
     assert caught.value.code == "relay"

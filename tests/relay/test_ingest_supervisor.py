@@ -19,6 +19,7 @@ from tests.support.hosts import TONE_HZ, loudest_hz, make
 from tests.support.ports import free_port
 from tests.support.relays import RunningRelay, relay, scrape
 from tests.support.sdp_offers import PUBLISH
+from tests.support.waiting import PATIENCE_S
 from tests.support.whep_viewer import WhepViewer, watching
 
 pytestmark = pytest.mark.asyncio
@@ -34,7 +35,7 @@ async def ingest(running: RunningRelay) -> IngestStatus:
 
 async def reached(running: RunningRelay, **wanted: Any) -> IngestStatus:
     """The room's ingest once it is as wanted."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = await ingest(running)
             if all(getattr(found, name) == value for name, value in wanted.items()):
@@ -219,6 +220,6 @@ async def test_an_ingest_goes_with_its_room(tmp_path: Path) -> None:
         assert len(workers()) == 1
         await running.control.delete_room(ROOM)
         assert (await running.control.status()).ingests == ()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while workers():
                 await asyncio.sleep(0.02)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.hosts import make
+from tests.support.waiting import PATIENCE_S
 
 
 class Worker:
@@ -29,7 +30,7 @@ class Worker:
     async def until(self, **wanted: Any) -> dict[str, Any]:
         """The next line that has these values."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 line = json.loads(await self.process.stdout.readline())
                 self.said.append(line)
@@ -52,7 +53,7 @@ async def worker(**told: object) -> AsyncIterator[Worker]:
         yield found
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
     finally:
         if process.returncode is None:

@@ -258,7 +258,7 @@ shapes = st.builds(
              max_size=5),
     st.integers(0, 0x30000),
 )  # fmt: skip
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_both_fanouts_send_the_same_bytes(
     both: tuple[Desk, Desk], drawn: list[Any], subscribers: list[tuple[Shape, int, int]], first: int
 ) -> None:

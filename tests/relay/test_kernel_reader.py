@@ -68,7 +68,7 @@ def test_without_memory_for_a_stream_it_goes_the_long_way() -> None:
         st.tuples(st.booleans(), st.integers(0, 30), st.integers(0, 4)), min_size=1, max_size=300
     )
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_table_knows_exactly_who_was_learnt_and_not_forgotten(
     steps: list[tuple[bool, int, int]],
 ) -> None:
@@ -138,7 +138,7 @@ def _words(block: bytes) -> bytes:
     ),
     st.integers(0, 15),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_both_readers_find_the_same(
     both: tuple[Desk, Desk], drawn: list[tuple[int, bytes, int | None, int, int, bytes, int]],
     level_id: int,

@@ -98,7 +98,7 @@ def act(side: Side, one: Any, number: int, now: float) -> Any:
 
 
 @given(acts)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_slot_in_step_ends_with_the_same_books_as_one_that_goes_alone(drawn: list[Any]) -> None:
     alone, together = Side(together=False), Side(together=True)
     number, now = 100, 0.0

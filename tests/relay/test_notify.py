@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.relay.notify import SIGNS_PER_WATCHDOG, Notifier
+from tests.support.waiting import PATIENCE_S
 
 PID = 77
 
@@ -92,7 +93,7 @@ async def test_signs_of_life_are_given_while_something_is_waited_for(
 
     loop = asyncio.get_running_loop()
     loop.add_reader(manager.fileno(), read)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await speaker.until(stop, "serving")
     loop.remove_reader(manager.fileno())
     assert set(signs) == {"WATCHDOG=1\nSTATUS=serving"}

@@ -9,6 +9,7 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtl
 from sync_classroom.relay.dtls import Certificate
 from sync_classroom.relay.peer import MAX_SSRCS, MAX_WAITING, PeerTransport
 from sync_classroom.relay.udp import ffi
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -53,7 +54,7 @@ async def connect() -> tuple[PeerTransport, Any, asyncio.Task[bool], asyncio.Eve
     connected = asyncio.Event()
     task = asyncio.create_task(relay.run(connected.set))
     await transport.start(RTCDtlsParameters([RTCDtlsFingerprint(*own.fingerprint)], role="server"))
-    await asyncio.wait_for(connected.wait(), 10)
+    await asyncio.wait_for(connected.wait(), PATIENCE_S)
     return relay, transport, task, connected
 
 
@@ -78,7 +79,7 @@ async def test_a_handshake_yields_working_keys_and_prefers_aes_128_gcm() -> None
 async def test_the_other_side_closing_ends_the_run() -> None:
     relay, transport, task, _ = await connect()
     await transport.stop()
-    assert await asyncio.wait_for(task, 10) is True
+    assert await asyncio.wait_for(task, PATIENCE_S) is True
     assert not relay.connected
 
 
@@ -91,7 +92,7 @@ async def test_cancelling_says_goodbye_and_leaves_no_task() -> None:
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
     assert not relay.connected
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), PATIENCE_S)
     await transport.stop()
     assert asyncio.all_tasks() == before
 
@@ -105,7 +106,7 @@ async def test_a_wrong_fingerprint_is_refused() -> None:
     task = asyncio.create_task(relay.run(lambda: pytest.fail("connected")))
     parameters = RTCDtlsParameters([RTCDtlsFingerprint(*own.fingerprint)], role="server")
     start = asyncio.create_task(transport.start(parameters))
-    assert await asyncio.wait_for(task, 10) is False
+    assert await asyncio.wait_for(task, PATIENCE_S) is False
     assert not relay.connected
     start.cancel()
     await asyncio.gather(start, return_exceptions=True)

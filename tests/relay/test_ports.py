@@ -13,7 +13,7 @@ from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.fanout import PythonFanOut
 from sync_classroom.relay.ports import MediaPorts, SplitFanOut, is_connection
 from sync_classroom.relay.stun import MessageType, build
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 CHECK = build(MessageType.REQUEST, bytes(12), {}, None)
@@ -70,7 +70,7 @@ async def test_every_address_is_sent_to_by_its_own_protocol(
     assert ports.tcp is not None
     udp.connect(("127.0.0.1", ports.udp.port))
     udp.send(b"x")
-    udp.settimeout(5)
+    udp.settimeout(PATIENCE_S)
     await until(lambda: ports.udp.receive() == 1)
     by_udp = ports.udp.address(0)
     tcp.setblocking(False)

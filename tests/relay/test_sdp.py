@@ -160,6 +160,8 @@ def test_header_extensions_are_agreed_where_we_speak_them() -> None:
         (PUBLISH.replace("a=rtcp-mux", "a=ssrc:4294967296 c\r\na=rtcp-mux"), "SSRC"),
         (PUBLISH.replace("a=rtcp-mux", "a=extmap:x y\r\na=rtcp-mux"), "extmap"),
         (PUBLISH.replace("108", "111"), "two things"),
+        (PUBLISH.replace("a=group:BUNDLE 0 1", "a=group:"), "semantics"),
+        (PUBLISH.replace("a=rtcp-mux", "a=ssrc-group: \r\na=rtcp-mux"), "semantics"),
         (PUBLISH + "garbage\r\n", "<letter>=<value>"),
         (PUBLISH + "a=x:" + "y" * sdp.MAX_LINE_CHARACTERS + "\r\n", "characters"),
         (PUBLISH.replace("s=-", "s=\0"), "NUL"),

@@ -14,8 +14,9 @@ from sync_classroom.relay.forwarding import BLOCKED_PAUSE_S, SlotState
 from sync_classroom.relay.framing import frame
 from sync_classroom.relay.session import Direction
 from sync_classroom.relay.tcp import bind
-from tests.support.media_peers import relay, until
+from tests.support.media_peers import relay
 from tests.support.raw_peer import DELTA, KEY, media_lines, peers, published, subscribed
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 AUDIO, VIDEO = media_lines()
@@ -37,7 +38,7 @@ async def connected(port: int) -> socket.socket:
 async def closed(stranger: socket.socket) -> bool:
     """Whether the relay has hung up."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             ended = await asyncio.get_running_loop().sock_recv(stranger, 100) == b""
     except ConnectionResetError:
         ended = True

@@ -18,6 +18,7 @@ from sync_classroom.relay.udp import (
     UdpSocket,
     ffi,
 )
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
@@ -27,7 +28,7 @@ def ends(request: pytest.FixtureRequest) -> Iterator[tuple[UdpSocket, socket.soc
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     peer.bind((request.param, 0))
     peer.connect((request.param, relay.port))
-    peer.settimeout(5)
+    peer.settimeout(PATIENCE_S)
     yield relay, peer
     peer.close()
     relay.close()
@@ -95,7 +96,7 @@ def test_an_unreachable_destination_does_not_hold_up_the_others() -> None:
     relay = UdpSocket("127.0.0.1", 0)
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     peer.bind(("127.0.0.1", 0))
-    peer.settimeout(5)
+    peer.settimeout(PATIENCE_S)
     good = relay.destination(
         socket.AF_INET.to_bytes(2, "little")
         + peer.getsockname()[1].to_bytes(2, "big")
@@ -122,7 +123,7 @@ def test_what_would_block_is_its_owners_decision() -> None:
     relay = UdpSocket("127.0.0.1", 0)
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     peer.bind(("127.0.0.1", 0))
-    peer.settimeout(5)
+    peer.settimeout(PATIENCE_S)
     peer.connect(("127.0.0.1", relay.port))
     peer.send(b"hello")
     wait(relay)
@@ -170,7 +171,7 @@ def two() -> Iterator[tuple[UdpSocket, list[socket.socket], list[Address]]]:
     for _ in range(2):
         peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(5)
+        peer.settimeout(PATIENCE_S)
         peer.connect(("127.0.0.1", relay.port))
         peer.send(b"hello")
         wait(relay)

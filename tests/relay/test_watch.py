@@ -18,7 +18,7 @@ from sync_classroom.relay.session import Direction
 from sync_classroom.relay.watch import receive_drops, work_of
 from tests.support.media_peers import relay
 from tests.support.raw_peer import peers
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -72,7 +72,7 @@ async def test_a_loop_that_is_late_shows_as_lag_and_load(monkeypatch: pytest.Mon
             await asyncio.sleep(0)
         assert endpoint.lag.cumulative[-1] > 5
         assert endpoint.lag.total > LAG_FULL_S
-        await until(lambda: not gate.busy, timeout_s=60)
+        await until(lambda: not gate.busy)
         task.cancel()
         await asyncio.wait({task})
 
@@ -84,7 +84,7 @@ async def test_the_service_manager_reads_what_the_relay_does(
     monkeypatch.setattr(watch, "SECOND_S", 0.01)
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(10)
+        manager.settimeout(PATIENCE_S)
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000"}
         async with relay(max_load=0.5) as (endpoint, _), peers(1) as (host,):
             task = asyncio.create_task(

@@ -12,6 +12,7 @@ from typing import Any
 
 from sync_classroom.reports.child import draw
 from tests.support.reports import content
+from tests.support.waiting import PATIENCE_S
 
 
 def test_each_step_is_told_and_every_file_hashed(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_it_runs_alone_and_says_what_it_took(tmp_path: Path) -> None:
     asked = json.dumps({"content": content(), "formats": ["csv"], "fonts": []}).encode()
     done = subprocess.run(
         [sys.executable, "-I", "-m", "sync_classroom.reports.child", str(tmp_path)],
-        input=asked, capture_output=True, check=True, timeout=60,
+        input=asked, capture_output=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [next(iter(line)) for line in lines] == ["step", "files", "peak_kib"]

@@ -26,3 +26,11 @@ def test_words_fill_in_values_and_unknown_ones_are_errors() -> None:
     assert words.word("page_of", "en", 2, 9) == "Page 2 of 9"
     with pytest.raises(KeyError):
         words.word("nothing", "zh")
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "count"),
+    [("", 5, 1), ("abcde", 5, 1), ("abcdef", 5, 2), ("实开课", 6, 1), ("实开课 ÷", 6, 2)],
+)
+def test_a_chinese_character_takes_the_room_of_two(text: str, width: int, count: int) -> None:
+    assert words.lines(text, width) == count

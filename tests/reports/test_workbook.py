@@ -14,6 +14,7 @@ from sync_classroom.domain.definitions import DEFINITIONS
 from sync_classroom.reports.words import word
 from sync_classroom.reports.workbook import COLUMNS, make_workbook
 from tests.support.reports import CHAIN, HASHES, content
+from tests.support.spreadsheet import Workbook
 
 HEAD = 2
 GROUPS = ("school", "classroom", "subject", "week", "teacher", "host_school")
@@ -71,6 +72,16 @@ def test_seats_causes_and_weeks_are_there() -> None:
             held, due = cells.get((int(row[0]), n), (0, 0))
             assert value == (pytest.approx(held / due) if due else "—")
     assert len(sheet(book, "adjustments")) == HEAD + 1 + len(made["adjustments"])
+
+
+def test_every_formula_gives_the_value_beside_it_from_the_seats_alone() -> None:
+    book = Workbook(make_workbook(content()))
+    assert len(book.formulas) > 500
+    assert list(book.differences()) == []
+    changed = Workbook(make_workbook(content()))
+    held = next(at for at, v in changed.cached.items() if at[0] == word("raw", "zh") and v == 1.0)
+    changed.cached[held] = 0.0
+    assert list(changed.differences()) != []
 
 
 def test_rates_are_formulas_over_the_seats_and_sheets_print_on_a4_with_the_hash() -> None:

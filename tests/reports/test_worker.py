@@ -45,9 +45,7 @@ async def test_steps_are_told_and_files_are_as_said(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_hangs_is_killed_in_time(tmp_path: Path) -> None:
-    hung = python(
-        "import os,sys,time; open(sys.argv[1]+'/pid','w').write(str(os.getpid())); time.sleep(99)"
-    )
+    hung = ("sh", "-c", 'echo $$ >"$0/pid"; exec sleep 99')  # begins sooner than any Python
     with pytest.raises(ProblemError) as caught:
         await Renderer(command=hung, timeout_s=2.0).render({}, ("pdf",), tmp_path, unheard)
     assert caught.value.code == "report_slow"
@@ -55,7 +53,7 @@ async def test_a_child_that_hangs_is_killed_in_time(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_dies_or_lies_is_a_failure(tmp_path: Path) -> None:
-    for text in ("raise SystemExit(3)", "import os; os.abort()", "print('{}')"):
+    for text in ("raise SystemExit(3)", "import os; os.abort()", "print('{}')", "print('what?')"):
         with pytest.raises(ProblemError) as caught:
             await Renderer(command=python(text)).render({}, ("pdf",), tmp_path, unheard)
         assert caught.value.code == "report_failed"
@@ -76,6 +74,25 @@ async def test_a_child_dies_with_its_caller(tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("told", [ProblemError("report_gone", "没有", "gone"), OSError("full")])
+async def test_what_the_listener_raises_passes_as_it_is_and_ends_the_child(
+    tmp_path: Path, told: Exception
+) -> None:
+    """Not as a group of one: a ProblemError has its sentence, whoever raised it beside others."""
+    hung = python(
+        "import os,sys,time; open(sys.argv[1]+'/pid','w').write(str(os.getpid()))\n"
+        'print(\'{"step": "pdf"}\', flush=True); time.sleep(99)'
+    )
+
+    async def refuses(step: str) -> None:
+        raise told
+
+    with pytest.raises(type(told)) as caught:
+        await Renderer(command=hung).render({}, ("pdf",), tmp_path, refuses)
+    assert caught.value is told
     assert gone(int((tmp_path / "pid").read_text()))
 
 

@@ -20,9 +20,9 @@ from sync_classroom.simulator.client import (
 )
 from sync_classroom.simulator.recording import Recording, load_recording, make_recording, play
 from tests.support.relays import RunningRelay, counter, relay
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
-DEADLINE_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition; fail after the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,16 +16,16 @@ from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.simulator.terminal import Behaviour, CommandRefusedError, VirtualTerminal
 from tests.support.plan_changes import book
 from tests.support.plans import lesson
+from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import Site, site
 
 pytestmark = pytest.mark.asyncio
-DEADLINE_S = 15.0
 
 
 async def _until(condition: object) -> None:
     """Wait for a condition; fail after the deadline."""
     assert callable(condition)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -95,11 +96,36 @@ async def test_a_hand_is_raised_and_a_foreign_command_refused(tmp_path: Path) ->
                 await terminal.command("end", lesson=occurrence)
 
 
+async def test_what_a_room_noted_is_sent_when_it_leaves_the_lesson(tmp_path: Path) -> None:
+    """No media in this test: the room says that nothing came, by the server's clock."""
+    async with site(tmp_path, people=False) as served:
+        occurrence = await _planned(served, LessonState.LIVE)
+        async with _terminal(served, "far-1-r1") as terminal:
+            await _until(lambda: terminal.clock_offset_ms != 0)
+            await _until(lambda: terminal.journal.noting_s >= 1)
+            run = await served.store.get_run(occurrence)
+            assert run is not None
+            ended = replace(run, state=LessonState.ENDED, ended_at=served.clock())
+            assert await served.store.save_run(ended) is not None
+            await served.bus.publish(
+                "lesson", {"type": "changed", "occurrence": occurrence, "what": "state"}
+            )
+            await until(lambda: served.store.samples_of([occurrence]))
+            await _until(lambda: len(terminal.journal) == 0)
+        sample = (await served.store.samples_of([occurrence]))[-1]
+        assert sample.seat == "o-1-s0"
+        assert (sample.moved_ms, sample.frames, sample.sound_bytes) == (0, 0, 0)
+        # The test's clock stands at eight o'clock of another day than the machine's.
+        assert sample.measured
+        assert abs((sample.from_at - served.clock()).total_seconds()) < 60
+        assert abs((sample.clock_from - served.clock()).total_seconds()) > 60
+
+
 async def test_an_unknown_token_is_given_up(tmp_path: Path) -> None:
     async with site(tmp_path, people=False) as served, aiohttp.ClientSession() as http:
         terminal = VirtualTerminal(http, served.url, "x" * 43, name="stranger")
         with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await terminal.run()
         assert "does not know this terminal's token" in repr(caught.value.exceptions)
 

@@ -20,9 +20,9 @@ from sync_classroom.store.bus import open_redis_bus
 from sync_classroom.store.redis_bus import LARGEST_DEBT, RedisBus
 from tests.support.databases import Valkey
 from tests.support.proxies import TcpProxy
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
-DEADLINE_S = 10.0
 
 
 class Ends(NamedTuple):
@@ -50,7 +50,7 @@ async def ends(request: pytest.FixtureRequest) -> AsyncIterator[Ends]:
 async def test_a_message_reaches_every_subscriber_the_sender_s_process_included(
     ends: Ends,
 ) -> None:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         async with ends.here.subscribe("plan") as mine, ends.there.subscribe("plan") as theirs:
             await ends.here.publish("plan", {"type": "changed", "id": "一", "n": [1, None, 2.5]})
             expected = {"type": "changed", "id": "一", "n": [1, None, 2.5]}
@@ -59,7 +59,7 @@ async def test_a_message_reaches_every_subscriber_the_sender_s_process_included(
 
 
 async def test_messages_keep_their_order_and_their_channel(ends: Ends) -> None:
-    async with asyncio.timeout(DEADLINE_S), ends.there.subscribe("a") as messages:
+    async with asyncio.timeout(PATIENCE_S), ends.there.subscribe("a") as messages:
         for n in range(200):
             await ends.here.publish("b", {"n": -n})
             await ends.here.publish("a", {"n": n})
@@ -67,7 +67,7 @@ async def test_messages_keep_their_order_and_their_channel(ends: Ends) -> None:
 
 
 async def test_a_subscriber_hears_nothing_from_before_it_came(ends: Ends) -> None:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         async with ends.there.subscribe("plan") as early:
             await ends.here.publish("plan", {"n": 1})
             assert await anext(early) == {"n": 1}
@@ -77,7 +77,7 @@ async def test_a_subscriber_hears_nothing_from_before_it_came(ends: Ends) -> Non
 
 
 async def test_no_two_subscribers_share_a_message(ends: Ends) -> None:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         async with ends.there.subscribe("plan") as one, ends.there.subscribe("plan") as two:
             await ends.here.publish("plan", {"seats": ["s1"]})
             first = await anext(one)
@@ -93,7 +93,7 @@ async def test_a_message_that_is_not_json_is_refused_to_its_sender(ends: Ends) -
 
 
 async def test_closing_ends_every_subscription(ends: Ends) -> None:
-    async with asyncio.timeout(DEADLINE_S), ends.there.subscribe("plan") as messages:
+    async with asyncio.timeout(PATIENCE_S), ends.there.subscribe("plan") as messages:
         waiting = asyncio.ensure_future(_all_of(messages))
         await asyncio.sleep(0)
         await ends.there.close()
@@ -129,7 +129,7 @@ async def test_after_valkey_was_killed_and_started_again_subscribers_get_a_resyn
     valkey: Valkey, connect: Connect
 ) -> None:
     here, there = await connect(valkey.url), await connect(valkey.url)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         async with (
             there.subscribe("plan") as plan,
             there.subscribe("quiet") as quiet,
@@ -154,7 +154,7 @@ async def test_what_could_not_be_sent_becomes_a_resync_here_at_once_and_there_la
     await cable.mend()
     here = await connect(f"redis://127.0.0.1:{cable.port}/0")
     there = await connect(valkey.url)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         async with (
             here.subscribe("plan") as mine,
             there.subscribe("plan") as theirs,
@@ -185,7 +185,7 @@ async def test_more_channels_in_debt_than_are_remembered_become_a_resync_of_all(
     await cable.mend()
     here = await connect(f"redis://127.0.0.1:{cable.port}/0")
     there = await connect(valkey.url)
-    async with asyncio.timeout(30), there.subscribe("untouched") as theirs:
+    async with asyncio.timeout(PATIENCE_S), there.subscribe("untouched") as theirs:
         await cable.cut()
         for n in range(LARGEST_DEBT + 1):
             await here.publish(f"channel-{n}", {"n": n})
@@ -202,7 +202,7 @@ async def test_foreign_messages_on_the_redis_channel_are_counted_and_passed_over
 ) -> None:
     bus = await connect(valkey.url)
     stranger = Redis.from_url(valkey.url)
-    async with asyncio.timeout(DEADLINE_S), bus.subscribe("plan") as messages:
+    async with asyncio.timeout(PATIENCE_S), bus.subscribe("plan") as messages:
         for rubbish in (b"\xff\x00", b"[]", b'{"channel": 1, "message": {}}', b"[" * 100_000):
             await stranger.publish("sync-classroom:bus", rubbish)
         await bus.publish("plan", {"n": 1})

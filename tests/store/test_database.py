@@ -10,6 +10,7 @@ import pytest
 
 from sync_classroom.coordinator.ports import Store
 from sync_classroom.store.database import Database, open_store
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -34,7 +35,7 @@ async def test_closing_leaves_no_thread_and_no_task(tmp_path: Path) -> None:
     await store.close()
     left = {t for t in set(threading.enumerate()) - threads if not t.name.startswith("asyncio_")}
     for thread in left:
-        thread.join(timeout=5)  # a thread that was told to end takes its moment to be gone
+        thread.join(timeout=PATIENCE_S)  # a thread that was told to end takes its moment to be gone
     assert [t for t in left if t.is_alive()] == []
     assert asyncio.all_tasks() == {asyncio.current_task()}
 

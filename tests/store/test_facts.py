@@ -22,6 +22,7 @@ from sync_classroom.domain.facts import (
     PushProgress,
     PushStep,
     SeatMedia,
+    TerminalJournal,
 )
 from sync_classroom.domain.ids import (
     ClassroomId,
@@ -59,6 +60,7 @@ ABOUT_ONE: tuple[Fact, ...] = (
         Interaction(fact_id(f"f-5-{kind.value}"), ONE, SEAT, at("09:00:04"), kind)
         for kind in sorted(InteractionKind)
     ),
+    TerminalJournal(fact_id("f-7"), ONE, SEAT, at("09:04:30"), at("09:05"), 3, "ab" * 32),
     Adjustment(fact_id("f-6"), ONE, SEAT, at("09:05"), at("09:10"), at("17:00"), "u-1", "录像为证"),
 )
 ELSEWHERE: tuple[Fact, ...] = (

@@ -19,6 +19,7 @@ from tests.support.databases import LOCKED_PASSWORD, LOCKED_ROLE, Postgres
 from tests.support.plan_changes import book
 from tests.support.plans import lesson
 from tests.support.rosters import programme
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -119,7 +120,7 @@ async def test_a_file_that_may_not_be_written_is_named(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert ran.stdout.startswith("database_file the database file"), ran.stderr
     assert "Permission denied" in ran.stdout

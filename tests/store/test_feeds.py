@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.asyncio
 FEED = Feed(
     FeedId("f-1"), FeedKind.CLASSROOM, "remote-1-r1", "zh", "前台", UserId("u-1"), at("07:00")
 )
+MAKER = User(UserId("u-1"), "admin", "Admin", Role.ADMIN, "hash", "zh")
 DAY = date(2026, 11, 23)
 HELPER = TeacherId("remote-1-t1")
 
@@ -28,7 +30,7 @@ HELPER = TeacherId("remote-1-t1")
 @pytest_asyncio.fixture(autouse=True)
 async def planned(store: Database) -> None:
     await store.apply_roster(programme())
-    await store.add_user(User(UserId("u-1"), "admin", "Admin", Role.ADMIN, "hash", "zh"))
+    await store.add_user(MAKER)
 
 
 def _helped() -> Occurrence:
@@ -41,33 +43,63 @@ async def _shown(store: Database, kind: FeedKind, target: str) -> list[str]:
 
 
 async def test_feed_is_found_by_its_hash_alone(store: Database) -> None:
-    await store.add_feed(FEED, b"one")
-    assert await store.feed_by_token(b"one") == FEED
+    await store.add_feed(FEED, b"one", most=9)
+    assert await store.feed_by_token(b"one") == (FEED, MAKER)
     assert await store.feed_by_token(b"two") is None
-    assert await store.feeds() == [FEED]
+    assert await store.feeds() == [(FEED, MAKER)]
+
+
+async def test_a_feed_comes_with_its_maker_as_they_are_now(store: Database) -> None:
+    await store.add_feed(FEED, b"one", most=9)
+    other = User(UserId("u-2"), "other", "Other", Role.ADMIN, "hash", "zh")
+    await store.add_user(other)
+    gone = await store.update_user(MAKER.id, lambda u: replace(u, disabled_at=at("08:00")))
+    assert await store.feed_by_token(b"one") == (FEED, gone)
+    assert await store.feeds() == [(FEED, gone)]
+    assert await store.change_feed(FEED.id, made_by=other.id)
+    assert await store.feed_by_token(b"one") == (replace(FEED, made_by=other.id), other)
+
+
+async def test_of_many_feeds_at_once_no_more_are_stored_than_there_may_be(store: Database) -> None:
+    other = User(UserId("u-2"), "other", "Other", Role.TEACHER, "hash", "zh")
+    await store.add_user(other)
+
+    async def add(n: int, *, most: int, most_own: int | None = None) -> bool:
+        feed = replace(FEED, id=FeedId(f"f-{n}"), made_by=other.id if most_own else MAKER.id)
+        return await store.add_feed(feed, b"%d" % n, most=most, most_own=most_own)
+
+    own = await asyncio.gather(*(add(n, most=9, most_own=2) for n in range(8)))
+    assert sum(own) == 2
+    all_of_them = await asyncio.gather(*(add(n, most=5) for n in range(10, 20)))
+    assert sum(all_of_them) == 3
+    known = [feed for feed, _ in await store.feeds()]
+    assert len(known) == 5
+    # An ended one makes room.
+    await store.change_feed(known[0].id, revoked_at=at("09:00"))
+    assert await add(30, most=5)
+    assert not await add(31, most=5)
 
 
 async def test_newest_feed_comes_first(store: Database) -> None:
     later = replace(FEED, id=FeedId("f-2"), made_at=at("07:30"))
-    await store.add_feed(FEED, b"one")
-    await store.add_feed(later, b"two")
-    assert await store.feeds() == [later, FEED]
+    await store.add_feed(FEED, b"one", most=9)
+    await store.add_feed(later, b"two", most=9)
+    assert await store.feeds() == [(later, MAKER), (FEED, MAKER)]
 
 
 async def test_renewed_feed_has_its_old_token_no_more(store: Database) -> None:
-    await store.add_feed(FEED, b"one")
+    await store.add_feed(FEED, b"one", most=9)
     assert await store.change_feed("f-1", token_hash=b"two")
     assert await store.feed_by_token(b"one") is None
-    assert await store.feed_by_token(b"two") == FEED
+    assert await store.feed_by_token(b"two") == (FEED, MAKER)
 
 
 async def test_revoked_feed_is_known_but_cannot_be_changed(store: Database) -> None:
-    await store.add_feed(FEED, b"one")
+    await store.add_feed(FEED, b"one", most=9)
     assert await store.change_feed("f-1", used_at=at("07:10"), revoked_at=at("08:00"))
     assert await store.feeds() == []
-    assert await store.feed_by_token(b"one") == replace(
-        FEED, used_at=at("07:10"), revoked_at=at("08:00")
-    )
+    revoked = replace(FEED, used_at=at("07:10"), revoked_at=at("08:00"))
+    assert await store.feed_by_token(b"one") == (revoked, MAKER)
     assert not await store.change_feed("f-1", token_hash=b"two")
     assert not await store.change_feed("f-0", used_at=at("08:00"))
 

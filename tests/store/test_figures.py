@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,3 +37,28 @@ async def test_seats_are_found_by_school_room_state_and_place(store: Database) -
     missed = await store.seat_results(DAY, DAY, states=[SeatState.MISSED], limit=10)
     assert (held, missed) == ([], every)
     assert await store.seat_results(DAY + timedelta(days=1), DAY, limit=10) == []
+
+
+async def test_the_weeks_of_a_place_add_up_to_it_before_and_after_they_are_summed(
+    store: Database,
+) -> None:
+    await planned(store)
+    seen = [number for number, _ in await store.stale_lessons(100)]
+    await store.store_results(seen, await judged(store, ONE, TWO))
+    first, last = DAY - timedelta(days=10), DAY + timedelta(days=10)
+    spans = await store.spans_to_roll([1])
+    assert len(spans) == 2
+    for span in (None, *spans):
+        if span is not None:
+            await store.roll_span(*span)
+        groups = (await store.rolled(first, last)).groups
+        assert groups.by_week["2026-W48"].due_periods == 3
+        for school, sums in groups.by_school.items():
+            weeks = await store.weeks_of_place(first, last, school=school)
+            assert weeks == {"2026-W48": replace(sums, pupils_reached=0)}
+        for room, sums in groups.by_classroom.items():
+            weeks = await store.weeks_of_place(first, last, classroom=room)
+            assert weeks == {"2026-W48": replace(sums, pupils_reached=0)}
+        assert len(groups.by_classroom) == 2
+    assert await store.weeks_of_place(first, last, classroom=ClassroomId("far-9")) == {}
+    assert await store.weeks_of_place(last, last, school=SchoolId("far-1")) == {}

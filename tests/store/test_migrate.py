@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
@@ -13,16 +15,17 @@ import pytest
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.engine import Transactions, make_engine, parse_place, prepare_file
+from sync_classroom.store.rollup_tables import rollup_classes
 from sync_classroom.store.tables import metadata
 from tests.support.plan_changes import changing
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0030"
+NEWEST = "0015"
 
 
 async def table_names(store: Database) -> set[str]:
@@ -135,11 +138,9 @@ OLD_ROWS = (
 )
 
 
-@pytest.mark.parametrize("version", ["0001", "0003", "0004"])
-async def test_an_older_database_keeps_its_rows_and_gains_the_rest(
-    new_database_url: str, version: str
-) -> None:
-    place = parse_place(new_database_url, None)
+async def at_version(url: str, version: str, rows: Sequence[str]) -> None:
+    """A database as an older version left it, with these rows."""
+    place = parse_place(url, None)
     if place.file is not None:
         prepare_file(place.file)
     database = Transactions(make_engine(place), place)
@@ -154,9 +155,16 @@ async def test_an_older_database_keeps_its_rows_and_gains_the_rest(
 
     async with database.write() as connection:
         await connection.run_sync(first_steps)
-        for row in OLD_ROWS:
+        for row in rows:
             await connection.execute(text(row))
     await database.engine.dispose()
+
+
+@pytest.mark.parametrize("version", ["0001", "0003", "0004"])
+async def test_an_older_database_keeps_its_rows_and_gains_the_rest(
+    new_database_url: str, version: str
+) -> None:
+    await at_version(new_database_url, version, OLD_ROWS)
     store = await open_store(new_database_url, data_dir=None)
     assert await versions(store) == [NEWEST]
     assert await table_names(store) == set(metadata.tables) | {"alembic_version"}
@@ -172,6 +180,74 @@ async def test_an_older_database_keeps_its_rows_and_gains_the_rest(
     await store.change_plan(changing(old, back), gap_s=0)
     assert (await store.get_occurrence(old.id)) == back
     assert [h.kind for h in await store.history_of(old.id)] == ["restored"]
+    await store.close()
+
+
+def _lesson(number: int, *, own: bool = False) -> dict[str, object]:
+    return {"id": f"eng-{number}", "slot": {"series": "eng", "date": "2026-09-07", "own": own}}
+
+
+OLD_DIFF = [
+    {"kind": "series_new", "lesson": None, "series": "eng", "old": None, "new": {"id": "eng"},
+     "to": None, "fields": []},
+    {"kind": "new", "lesson": "eng-1", "series": None, "old": None, "new": _lesson(1), "to": None,
+     "fields": []},
+    {"kind": "moved", "lesson": "eng-2", "series": None, "old": _lesson(2, own=True),
+     "new": _lesson(2, own=True), "to": None, "fields": [{"field": "date", "old": 1, "new": 2}]},
+    {"kind": "changed", "lesson": "eng-3", "series": None, "old": _lesson(3), "new": _lesson(3),
+     "to": None, "fields": []},
+]  # fmt: skip
+
+
+async def test_what_older_versions_changed_becomes_rows(new_database_url: str) -> None:
+    term = "INSERT INTO terms VALUES ('t', '学期', '2026-08-31', '2026-09-01', '2027-01-22')"
+    version = (
+        'INSERT INTO versions (no, term, at, "by", note, key, counts, diff) VALUES'
+        f" (3, 't', 1795395600000000, 'li', '开学', 'k', '{{}}', '{json.dumps(OLD_DIFF)}'),"
+        " (4, 't', 1795395600000001, 'li', '空', 'l', '{}', '[]')"
+    )
+    await at_version(new_database_url, "0010", (term, version.replace(":", "\\:")))
+    store = await open_store(new_database_url, data_dir=None)
+    found = await store.version(3)
+    assert found is not None
+    assert (found.note, found.counts) == ("开学", {})
+    entries = await store.version_entries(3, limit=9)
+    assert [e.entry for e in entries] == OLD_DIFF
+    assert [(e.kind, e.series, e.beside, e.told, e.by) for e in entries] == [
+        ("series_new", "eng", None, True, "li"),
+        ("new", None, "eng", False, "li"),
+        ("moved", None, None, True, "li"),
+        ("changed", None, None, False, "li"),
+    ]
+    assert await store.version_size(4) == 0
+    await store.close()
+
+
+OLD_RESULTS = (
+    "INSERT INTO schools VALUES ('far', '受援校', 'remote', '2020-09-01', NULL)",
+    "INSERT INTO classes VALUES ('c', 'far', 3, '一班', 40), ('d', 'far', 3, '二班', 30)",
+    "INSERT INTO seat_results VALUES"
+    " (1, 'o-1', 's-1', '2026-11-23', 'far', 'far-r', 'c', '英语', 'host', 't', 1, 'held', NULL,"
+    " 2400, 0, 2400, 2400, 38, 40, true),"
+    " (1, 'o-1', 's-2', '2026-11-23', 'far', 'far-q', 'd', '英语', 'host', 't', 1, 'held', NULL,"
+    " 2400, 0, 2400, 2400, NULL, 30, true),"
+    " (1, 'o-2', 's-1', '2026-11-23', 'far', 'far-r', 'c', '数学', 'host', 't', 1, 'missed', NULL,"
+    " 0, 0, 2400, 0, NULL, 40, false)",
+    "INSERT INTO rolled_spans VALUES (1, 'day', '2026-11-23'), (1, 'week', '2026-11-23')",
+)
+
+
+async def test_the_classes_of_days_are_made_again_of_the_seats(new_database_url: str) -> None:
+    await at_version(new_database_url, "0010", OLD_RESULTS)
+    store = await open_store(new_database_url, data_dir=None)
+    monday = date(2026, 11, 23)
+    async with store._database.read() as connection:
+        found = (await connection.execute(select(rollup_classes).order_by("classroom"))).all()
+    assert [tuple(row) for row in found] == [
+        (1, "day", monday, "far", "far-q", "d", "英语", "host", "t", None),
+        (1, "day", monday, "far", "far-r", "c", "英语", "host", "t", 38),
+    ]
+    assert await store.spans_to_roll([1]) == [(1, "week", monday), (1, "month", date(2026, 11, 1))]
     await store.close()
 
 

@@ -100,5 +100,13 @@ async def test_a_version_knows_everybody_it_was_told_to(store: Database) -> None
 async def test_only_the_latest_wait(store: Database) -> None:
     for n in range(MAX_PENDING + 3):
         await tell(store, str(n), notice())
-    waiting = await store.pending_notices(ROOM, ["remote-1-r1"], now=NOW)
-    assert [r.act for r in waiting] == [str(n) for n in range(3, MAX_PENDING + 3)]
+    await tell(store, "25", notice("remote-2-r1"))
+    waiting = await store.pending_notices(ROOM, ["remote-1-r1", "remote-2-r1"], now=NOW)
+    acts = [str(n) for n in range(3, MAX_PENDING + 3)]
+    assert [r.act for r in waiting] == [*acts, "25"]
+    # What was read makes room for what waited before it.
+    await store.mark_notices(
+        [waiting[0].id], "read", audience=ROOM, addressee="remote-1-r1", at=at("08:00")
+    )
+    again = await store.pending_notices(ROOM, ["remote-1-r1"], now=NOW)
+    assert [r.act for r in again] == ["2", *acts[1:]]

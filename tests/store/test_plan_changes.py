@@ -274,7 +274,7 @@ async def test_versions_count_over_all_terms_and_are_found_by_number_and_key(
     assert await store.version(2) == made[1] == await store.version_by_key("v2")
     assert await store.version(3) is None
     listed = await store.versions(None, 1)
-    assert [(v.no, v.diff) for v in listed] == [(2, None)]
+    assert listed == (made[1],)
     # A revision that was not looked at publishes nothing; the same key is the same version.
     stale = await first_version(store, TERM.id, rule("r3"), key="v3")
     assert stale.edition is not None

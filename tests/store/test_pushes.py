@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from sync_classroom.domain.evidence import Evidence
 from sync_classroom.domain.facts import PushProgress, PushStep
 from sync_classroom.domain.ids import (
     ClassId,
@@ -17,6 +18,7 @@ from sync_classroom.domain.ids import (
     TargetId,
     TeacherId,
 )
+from sync_classroom.domain.modes import push_reach
 from sync_classroom.domain.timetable import Push, PushTarget
 from sync_classroom.store.database import Database
 from tests.support.plans import at
@@ -73,3 +75,26 @@ async def test_facts_of_an_order_are_by_time(store: Database) -> None:
     await store.append_facts(facts[::-1], received_at=at("20:00"))
     assert list(await store.push_facts([ORDER.id, ORDER.id])) == [facts[0], facts[2]]
     assert list(await store.push_facts([])) == []
+
+
+async def test_how_far_orders_got_is_what_their_facts_say(store: Database) -> None:
+    await store.apply_roster(programme())
+    late = replace(ORDER, id=PushId("p-3"), ordered_at=at("18:30"))
+    await store.add_pushes([ORDER, OTHER, late], key="k")
+    taken = [
+        (ORDER, "t-2", PushStep.DELIVERED), (ORDER, "t-2", PushStep.OPENED),
+        (ORDER, "t-2", PushStep.OPENED), (ORDER, "t-1", PushStep.DELIVERED),
+        (ORDER, "t-9", PushStep.COMPLETED), (OTHER, "t-1", PushStep.COMPLETED),
+        (late, "t-1", PushStep.COMPLETED),
+    ]  # fmt: skip
+    facts = [
+        PushProgress(FactId(f"f{n}"), step, order.id, TargetId(target), at("19:00"))
+        for n, (order, target, step) in enumerate(taken)
+    ]
+    await store.append_facts(facts, received_at=at("20:00"))
+    for ends in (at("18:00"), at("19:00")):
+        orders = await store.pushes_between(at("16:00"), ends)
+        wanted = push_reach(orders, Evidence.of(facts))
+        assert await store.push_reach(at("16:00"), ends) == wanted
+    assert wanted == {"remote-1": (2, 1, 1, 0), "remote-2": (2, 1, 0, 1)}
+    assert await store.push_reach(at("10:00"), at("11:00")) == {}

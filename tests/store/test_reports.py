@@ -47,10 +47,16 @@ def publication(of: str, **changes: Any) -> Publication:
     return replace(made, **changes)
 
 
+async def add(store: Database, made: Report) -> Report | None:
+    """Store a report, with room for many."""
+    return await store.add_report(made, most_waiting=20)
+
+
 async def test_a_report_comes_back_as_it_was_stored_and_a_key_stores_once(store: Database) -> None:
-    first = await store.add_report(report("r1"))
+    first = await add(store, report("r1"))
     assert first == report("r1")
-    assert await store.add_report(report("r2", key="key-r1")) == first
+    assert first is not None
+    assert await add(store, report("r2", key="key-r1")) == first
     done = replace(
         first, state=ReportState.DONE, step="", percent=100, done_at=at("10:00"),
         cut_off=at("09:59"), files={"report.pdf": {"bytes": 5, "sha256": "ab"}},
@@ -67,7 +73,7 @@ async def test_a_report_comes_back_as_it_was_stored_and_a_key_stores_once(store:
 
 async def test_lists_are_newest_first_without_what_was_removed(store: Database) -> None:
     for n in range(3):
-        await store.add_report(report(f"r{n}", at=at(f"09:0{n}")))
+        await add(store, report(f"r{n}", at=at(f"09:0{n}")))
     await store.save_report(report("r1", state=ReportState.REMOVED))
     assert [r.id for r in await store.reports(limit=9)] == ["r2", "r0"]
     assert [r.id for r in await store.reports(limit=1)] == ["r2"]
@@ -77,13 +83,16 @@ async def test_lists_are_newest_first_without_what_was_removed(store: Database) 
 
 async def test_publications_are_numbered_and_made_once_for_key_and_report(store: Database) -> None:
     for n in range(3):
-        await store.add_report(report(f"r{n}"))
+        await add(store, report(f"r{n}", state=ReportState.DONE))
     made = await asyncio.gather(
         *(store.add_publication(publication(f"r{n % 2}"), key=f"p{n % 2}") for n in range(6))
     )
-    assert sorted({p.no for p in made}) == [1, 2]
-    again = await store.add_publication(publication("r0", by="other"), key="another")
-    assert (again.by, again.report) == ("chief", "r0")
+    assert sorted({p.no for p, _ in filter(None, made)}) == [1, 2]
+    assert all(ours for _, ours in filter(None, made))
+    stored = await store.add_publication(publication("r0", by="other"), key="another")
+    assert stored is not None
+    again, ours = stored
+    assert (again.by, again.report, ours) == ("chief", "r0", False)
     assert again.basis == BASIS
     listed = await store.publications()
     assert [p.no for p in listed] == [2, 1]
@@ -93,22 +102,27 @@ async def test_publications_are_numbered_and_made_once_for_key_and_report(store:
 
 
 async def test_restatements_are_newest_first(store: Database) -> None:
-    await store.add_report(report("r0"))
-    made = await store.add_publication(publication("r0"), key="p")
+    await add(store, report("r0", state=ReportState.DONE))
+    stored = await store.add_publication(publication("r0"), key="p")
+    assert stored is not None
+    made, _ = stored
     why = Why({"seat_media": 3}, ("王: 因",), {"changed": 1}, True, ("a 1", "a 2"))
     difference = {"path": "totals.due_seats", "published": 1, "found": 2, "because": "rules"}
     first = await store.add_restatement(
         Restatement(made.no, at("12:00"), "chief", 1, [difference], why)
     )
     second = await store.add_restatement(Restatement(made.no, at("13:00"), "x", 0, [], Why()))
-    assert await store.restatements(made.no) == [second, first]
-    assert await store.restatements() == [second, first]
-    assert await store.restatements(9) == []
+    assert await store.restatements(made.no, limit=9) == [second, first]
+    assert await store.restatements(made.no, limit=1) == [second]
+    assert await store.restatements(9, limit=9) == []
+    assert await store.latest_restatements() == {made.no: second}
 
 
 async def test_what_was_published_and_restated_cannot_be_changed(store: Database) -> None:
-    await store.add_report(report("r0"))
-    made = await store.add_publication(publication("r0"), key="p")
+    await add(store, report("r0", state=ReportState.DONE))
+    stored = await store.add_publication(publication("r0"), key="p")
+    assert stored is not None
+    made, _ = stored
     await store.add_restatement(Restatement(made.no, at("12:00"), "chief", 0, [], Why()))
     for statement in (
         update(publications).values(note="x"), delete(publications),
@@ -117,3 +131,41 @@ async def test_what_was_published_and_restated_cannot_be_changed(store: Database
         with pytest.raises((DBAPIError, ProblemError)):
             async with store._database.write() as connection:
                 await connection.execute(statement)
+
+
+async def test_of_many_asked_for_at_once_no_more_are_stored_than_may_wait(store: Database) -> None:
+    await add(store, report("elsewhere", place="two"))
+    await add(store, report("done", state=ReportState.DONE))
+    made = await asyncio.gather(
+        *(store.add_report(report(f"r{n}"), most_waiting=3) for n in range(12))
+    )
+    assert sum(r is not None for r in made) == 3
+    assert len(await store.unfinished_reports("one")) == 3
+    # What is stored already is found again, however many wait.
+    first = next(r for r in made if r is not None)
+    assert await store.add_report(replace(first, id="other"), most_waiting=3) == first
+
+
+async def test_a_report_is_published_or_removed_but_never_both(store: Database) -> None:
+    for n in range(6):
+        ident = f"r{n}"
+        await add(store, report(ident, state=ReportState.DONE))
+        made, gone = await asyncio.gather(
+            store.add_publication(publication(ident), key=ident), store.remove_report(ident)
+        )
+        assert (made is None) == gone
+        found = await store.report(ident)
+        assert found is not None
+        assert (found.state is ReportState.REMOVED) == gone
+
+
+async def test_only_a_finished_report_is_removed_and_once(store: Database) -> None:
+    await add(store, report("waits"))
+    await add(store, report("failed", state=ReportState.FAILED))
+    assert not await store.remove_report("waits")
+    assert not await store.remove_report("never")
+    assert await store.remove_report("failed")
+    assert not await store.remove_report("failed")
+    assert await store.add_publication(publication("waits"), key="p") is None
+    assert await store.add_publication(publication("failed"), key="q") is None
+    assert await store.publications() == []

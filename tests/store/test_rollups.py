@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from sync_classroom.domain.evidence import Evidence
 from sync_classroom.domain.facts import HostMedia, JournalGap, PushProgress, PushStep
 from sync_classroom.domain.ids import (
     ClassroomId,
@@ -16,7 +17,7 @@ from sync_classroom.domain.ids import (
     SchoolId,
     TargetId,
 )
-from sync_classroom.domain.judging import Judged, judge
+from sync_classroom.domain.judging import Judged, LessonAside, judge
 from sync_classroom.domain.rules import DEFAULT
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store.database import Database
@@ -120,7 +121,8 @@ async def test_lessons_that_share_a_room_come_along_down_the_chain(store: Databa
 async def judged(store: Database, *lessons: Occurrence) -> Judged:
     plan = Plan(occurrences={o.id: o for o in lessons})
     facts = await store.facts_of([o.id for o in lessons])
-    return judge([], plan, facts, lambda room: SchoolId(str(room)[:5]), {1: DEFAULT})
+    evidence = {1: Evidence.of(facts)}
+    return judge([], plan, evidence, lambda room: SchoolId(str(room)[:5]), {1: DEFAULT})
 
 
 async def test_results_are_stored_only_by_whom_nobody_overtook(store: Database) -> None:
@@ -133,13 +135,33 @@ async def test_results_are_stored_only_by_whom_nobody_overtook(store: Database) 
     assert sorted(kept, key=lambda r: r.seat) == sorted(found.results[1], key=lambda r: r.seat)
 
 
+async def test_a_lesson_set_aside_is_passed_over_for_a_while_and_keeps_one_mark(
+    store: Database,
+) -> None:
+    await planned(store)
+    await mark_stale(store, [ONE.id])
+    await mark_stale(store, [ONE.id])
+    own = [number for number, lesson_id in await store.stale_lessons(100) if lesson_id == ONE.id]
+    assert len(own) == 3
+    for error in ("ValueError: a", "ValueError: b"):
+        await store.set_aside(ONE.id, own, at=NOW, error=error)
+    assert await store.lessons_aside(9) == [LessonAside(ONE.id, NOW, "ValueError: b")]
+    before, after = NOW - timedelta(seconds=1), NOW
+    assert [o for _, o in await store.stale_lessons(100, tried=before)] == [TWO.id]
+    tried_again = await store.stale_lessons(100, tried=after)
+    assert sorted(tried_again) == sorted(await store.stale_lessons(100))
+    assert [number for number, lesson_id in tried_again if lesson_id == ONE.id] == own[-1:]
+    await store.store_results(own[-1:], await judged(store, ONE))
+    assert await store.lessons_aside(9) == []
+
+
 async def test_weeks_and_months_are_read_only_while_their_days_stand(store: Database) -> None:
     await planned(store)
     await done(store)
     await mark_stale(store, [ONE.id])
     [(number, _)] = await store.stale_lessons(10)
     await store.store_results([number], await judged(store, ONE))
-    wanted = [(1, "month", date(2026, 11, 1)), (1, "week", date(2026, 11, 23))]
+    wanted = [(1, "week", date(2026, 11, 23)), (1, "month", date(2026, 11, 1))]
     assert await store.spans_to_roll([1]) == wanted
     assert await store.spans_to_roll([2]) == []
     for span in wanted:

@@ -39,7 +39,7 @@ async def test_constraints_that_alembic_does_not_compare_are_equal_too(store: Da
         for name, table in metadata.tables.items()
     }
     assert checks == wanted
-    assert sum(len(names) for names in wanted.values()) == 5
+    assert sum(len(names) for names in wanted.values()) == 6
 
 
 def test_facts_have_no_foreign_key() -> None:

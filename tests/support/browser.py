@@ -20,8 +20,18 @@ from weakref import WeakKeyDictionary
 from xml.sax.saxutils import escape
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+import pytest_asyncio
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    async_playwright,
+    expect,
+)
 from playwright.async_api import Error as PlaywrightError
+
+from tests.support.waiting import PATIENCE_S
 
 # The fake devices are Chromium's own: a picture with a moving clock, a beep every second. Ten
 # frames a second, because one test machine encodes for a whole classroom.
@@ -53,6 +63,7 @@ _FONTS: Final = """<?xml version="1.0"?>
 </fontconfig>
 """
 
+expect.set_options(timeout=1000 * PATIENCE_S)
 _problems: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
 
 
@@ -97,16 +108,25 @@ async def launch(*flags: str, driver: Playwright | None = None) -> AsyncIterator
             await browser.close()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for a file's tests, which share a loop; each opens devices of its own."""
+    async with launch() as opened:
+        yield opened
+
+
 async def open_device(
     browser: Browser, *, size: tuple[int, int] = SIZES["panel"], **options: Any
 ) -> BrowserContext:
     """A device of its own: own storage, camera and microphone allowed."""
-    return await browser.new_context(
+    device = await browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         permissions=["camera", "microphone"],
         ignore_https_errors=True,
         **options,
     )
+    device.set_default_timeout(1000 * PATIENCE_S)
+    return device
 
 
 async def open_page(
@@ -165,7 +185,9 @@ _PIXELS: Final = """
 """
 
 
-async def wait_frames(page: Page, selector: str, least: int, *, timeout_s: float = 20.0) -> int:
+async def wait_frames(
+    page: Page, selector: str, least: int, *, timeout_s: float = PATIENCE_S
+) -> int:
     """Wait until a `<video>` has shown at least `least` frames; returns how many."""
     handle = await page.wait_for_function(
         _FRAMES, arg=[selector, least], timeout=timeout_s * 1000, polling=100
@@ -210,6 +232,7 @@ __all__ = [
     "MEDIA_FLAGS",
     "SIZES",
     "PlaywrightError",
+    "browser",
     "chinese_fonts",
     "chromium",
     "launch",

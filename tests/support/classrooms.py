@@ -27,14 +27,14 @@ from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.roster import Roster
 from sync_classroom.simulator.swarm import Administrator, open_http
-from sync_classroom.store.database import open_store
 from tests.support.browser import SIZES, open_page
 from tests.support.coordination import roster
+from tests.support.databases import file_store
 from tests.support.ports import free_port
 from tests.support.serve_child import Server, start_server
 
 PASSWORD: Final = "a good long password"
-DATABASE: Final = "sqlite:///sync_classroom.db"
+DATABASE: Final = "sync_classroom.db"
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Town:
 
     async def begun_earlier(self, lesson: str, minutes: float) -> None:
         """The live lesson has been live for so much longer; told with its next change."""
-        store = await open_store(DATABASE, data_dir=Path(self.settings["data_dir"]))
+        store = await file_store(Path(self.settings["data_dir"]), DATABASE)
         saved = None
         while saved is None:  # the server may have been first
             run = await store.get_run(OccurrenceId(lesson))
@@ -133,7 +133,7 @@ async def town(folder: Path, known: Roster | None = None) -> AsyncIterator[Town]
         "relay_port": free_port(),
         "media_port": free_port(),
     }
-    store = await open_store(DATABASE, data_dir=folder)
+    store = await file_store(folder, DATABASE)
     await store.apply_roster(known or roster())
     await store.close()
     server = await asyncio.to_thread(start_server, settings)

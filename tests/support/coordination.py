@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -43,7 +43,8 @@ from sync_classroom.domain.roster import (
     Teacher,
 )
 from sync_classroom.domain.timetable import Occurrence
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
+from tests.support.databases import file_store
 from tests.support.plan_changes import book
 from tests.support.plans import at
 
@@ -60,7 +61,6 @@ structlog.configure(
 ZONE = ZoneInfo("Asia/Shanghai")
 RULES = LessonRules()
 JOINED = date(2020, 9, 1)
-DEADLINE_S = 10.0
 
 
 class TurnedClock:
@@ -348,7 +348,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """A bench at 08:00 of the test day; shares what it is given with another bench."""
     clock = clock or TurnedClock(at("08:00"))
-    opened = store or await open_store("sqlite:///test.db", data_dir=folder)
+    opened = store or await file_store(folder)
     bus = bus or LocalBus()
     relay = relay or RecordedRelay()
     terminals = Terminals()
@@ -376,20 +376,6 @@ async def bench(
     finally:
         if store is None:
             await opened.close()
-
-
-async def until(condition: Callable[[], Any], *, within_s: float = DEADLINE_S) -> Any:
-    """Wait until `condition()` (or what it awaits) is true; return it. AssertionError in time."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while True:
-        outcome = condition()
-        if asyncio.iscoroutine(outcome):
-            outcome = await outcome
-        if outcome:
-            return outcome
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"not true within {within_s} s")
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

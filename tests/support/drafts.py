@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+from sync_classroom.domain.bundle import written
 from sync_classroom.domain.calendar import Calendar
 from sync_classroom.domain.edit import EditDesk, decide
 from sync_classroom.domain.edit_files import name_of
@@ -173,3 +174,8 @@ def shown(lessons: Iterable[Occurrence]) -> list[str]:
         for o in sorted(lessons, key=lambda o: o.starts_at)
         if not o.withdrawn
     ]
+
+
+def as_sent(command: Command) -> dict[str, object]:
+    """A command as a client sends it, every field written out."""
+    return {"do": name_of(command), **written(command)}

@@ -71,7 +71,7 @@ class Peer:
         self.loop.run()
         if self.session:
             request = urllib.request.Request(self.session, method="DELETE")
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 say(deleted=response.status)
         self.pipeline.set_state(Gst.State.NULL)
 
@@ -100,7 +100,7 @@ class Peer:
             self.url, data=sdp.encode(), headers={"Content-Type": "application/sdp"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 self.session = urljoin(self.url, response.headers["Location"])
                 answer = response.read()
                 say(status=response.status)

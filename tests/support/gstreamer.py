@@ -6,22 +6,25 @@ Tests without it are skipped with a sentence, except in CI, where that is a fail
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 SYSTEM_PYTHON: Final = "/usr/bin/python3"
 _SOUND: Final = (
@@ -70,6 +73,26 @@ def need(*imports: str) -> None:
         _missing(f"GStreamer's bindings {wanted} are missing")
 
 
+@cache
+def _preload() -> str:
+    """`nice_preload.c`, compiled once per process."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        _missing("a C compiler is missing")
+    assert compiler is not None
+    folder = Path(tempfile.mkdtemp(prefix="nice-preload-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    name, source = "libgupnp-igd-1.0.so.4", Path(__file__).with_name("nice_preload.c")
+    command = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{name}", str(source), "-ldl"]
+    subprocess.run([*command, "-o", str(folder / name)], check=True)
+    return str(folder / name)
+
+
+def _environment() -> dict[str, str]:
+    """What a program that uses libnice is started with."""
+    return {**os.environ, "LD_PRELOAD": _preload()}
+
+
 class GstPeer:
     """`gst_peer.py`; `said` are its lines."""
 
@@ -78,6 +101,7 @@ class GstPeer:
         self.said: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
             [SYSTEM_PYTHON, str(script), *arguments],
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -97,7 +121,7 @@ class GstPeer:
 
     async def wait(self, name: str, value: Any) -> None:
         """Until that was said; what went wrong instead ends the test."""
-        await until(lambda: self.last(name) == value or self.last("error"), timeout_s=30)
+        await until(lambda: self.last(name) == value or self.last("error"))
         assert self.last("error") is None
         assert self.last(name) == value
 
@@ -105,7 +129,7 @@ class GstPeer:
         """Let it say goodbye, and end."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        await asyncio.to_thread(self.process.wait, 15)
+        await asyncio.to_thread(self.process.wait, PATIENCE_S)
         await asyncio.to_thread(self._reader.join)
 
     def close(self) -> None:
@@ -132,30 +156,13 @@ def gst_peer(way: str, url: str, codec: str) -> Iterator[GstPeer]:
         peer.close()
 
 
-# Debian 12 links libnice against libsoup 3, and whip-client against libsoup 2, which refuse each
-# other in one process. libnice needs libsoup for UPnP alone, by way of this library.
-_NO_UPNP: Final = """
-void *gupnp_simple_igd_get_type(void) { return 0; }
-void *gupnp_simple_igd_thread_new(void) { return 0; }
-void gupnp_simple_igd_add_port(void) { }
-void gupnp_simple_igd_remove_port_local(void) { }
-"""
-
-
 def _start_whip_client(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    program, compiler = shutil.which("whip-client"), shutil.which("cc")
-    if program is None or compiler is None:
-        _missing("whip-client (package simple-whip-client) or a C compiler is missing")
+    program = shutil.which("whip-client")
+    if program is None:
+        _missing("whip-client (package simple-whip-client) is missing")
     assert program is not None
-    assert compiler is not None
-    name = "libgupnp-igd-1.0.so.4"
-    source = folder / "no_upnp.c"
-    source.write_text(_NO_UPNP)
-    command = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{name}"]
-    subprocess.run([*command, "-o", str(folder / name), str(source)], check=True)
     with (folder / "whip-client.log").open("wb") as log:
-        environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
-        return subprocess.Popen([program, *arguments], env=environment, stdout=log, stderr=log)
+        return subprocess.Popen([program, *arguments], env=_environment(), stdout=log, stderr=log)
 
 
 @asynccontextmanager
@@ -167,7 +174,7 @@ async def whip_client(folder: Path, url: str, token: str, codec: str) -> AsyncIt
     try:
         yield
         process.send_signal(signal.SIGINT)
-        await asyncio.to_thread(process.wait, 15)
+        await asyncio.to_thread(process.wait, PATIENCE_S)
     finally:
         process.kill()
         process.wait()

@@ -25,7 +25,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import aiohttp
 from playwright.async_api import Browser, Page
@@ -33,12 +32,10 @@ from playwright.async_api import Browser, Page
 from sync_classroom.simulator.swarm import Administrator, open_http
 
 from .browser import PlaywrightError, launch, open_device, page_problems, pixels, watch
-from .processes import Server
+from .processes import HOST, PASSWORD, ZONE, Server
+from .waiting import PATIENCE_S
 
-PASSWORD: Final = "correct horse 7"
-HOST: Final = "host-1-r1"
 ROOMS: Final = ("remote-1-r1", "remote-2-r1")
-ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 # Pictures by what they show.
 TEACHER: Final = "#teacher video"
@@ -179,7 +176,7 @@ class Town:
 
         A press too soon after the first is taken for a double click, one too late asks anew.
         """
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while await screen(self.host) == "host":
             assert time.monotonic() < deadline, "the lesson does not end"
             with contextlib.suppress(PlaywrightError):  # gone while it was being pressed
@@ -198,7 +195,7 @@ class Town:
         Beside the API's own members: `online` and `receiving` count seats, `host_online` and
         `host_media` are the host's.
         """
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 told = await self.lesson(lesson)
@@ -220,7 +217,7 @@ class Town:
         """Coverage of the lesson's seats once they have so much, or after 20 s as they are."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            seats = seats_of(await self.reviewer.get(f"/api/coverage?{today()}"), lesson)
+            seats = seats_of(await self.reviewer.get(f"/api/coverage/seats?{today()}"), lesson)
             if all(s.credited_s >= credited_s and s.host_s >= host_s for s in seats):
                 break
             await asyncio.sleep(0.2)
@@ -255,7 +252,7 @@ def today() -> str:
 
 
 def seats_of(figures: dict[str, Any], lesson: str) -> list[Seat]:
-    """A lesson's seats among coverage figures."""
+    """A lesson's seats among those of a day."""
     return [
         Seat(s["state"], s["credited_s"], s["host_s"], s["window_s"])
         for s in figures["seats"]
@@ -297,7 +294,6 @@ async def wait_shown(
     frames: int = 1,
     since: float = 0.0,
     for_s: float = 0.0,
-    timeout_s: float = 20.0,
 ) -> list[float]:
     """Wait until so many frames were shown after `since`, the last `for_s` after the first."""
     await page.wait_for_function(
@@ -306,7 +302,7 @@ async def wait_shown(
           return times.length >= frames && times.at(-1) - times[0] >= span;
         }""",
         arg=[selector, frames, since * 1000, for_s * 1000],
-        timeout=timeout_s * 1000,
+        timeout=1000 * PATIENCE_S,
         polling=50,
     )
     return [at for at in await shown(page, selector) if at > since]
@@ -325,7 +321,7 @@ async def check_pattern(page: Page, selector: str, width: int) -> None:
     await page.wait_for_function(
         "([selector, width]) => document.querySelector(selector).videoWidth >= width",
         arg=[selector, width],
-        timeout=20_000,
+        timeout=1000 * PATIENCE_S,
     )
     first = await pixels(page, selector)
     assert abs(first["width"] / first["height"] - 16 / 9) < 0.02, first
@@ -333,7 +329,7 @@ async def check_pattern(page: Page, selector: str, width: int) -> None:
     assert dark > 32 * 18 / 2, first["pixels"]
     assert light > 10, first["pixels"]
     assert dark + light > 0.9 * 32 * 18, first["pixels"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         now = await pixels(page, selector)
         moved = sum(
@@ -380,7 +376,7 @@ async def wait_called(
     ]
     try:
         yield after
-        reached = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+        reached = await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_S)
     finally:
         for task in waiting:
             task.cancel()

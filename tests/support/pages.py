@@ -17,8 +17,8 @@ from sync_classroom.domain.facts import Fact, HostMedia, SeatMedia
 from sync_classroom.domain.ids import FactId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.domain.timetable import Occurrence
-from sync_classroom.store.database import open_store
 from tests.support.coordination import TurnedClock
+from tests.support.databases import file_store
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
@@ -185,7 +185,7 @@ async def office(
 
     `changes` are of the service settings.
     """
-    store = await open_store("sqlite:///pages.db", data_dir=folder)
+    store = await file_store(folder, "pages.db")
     try:
         if not empty:
             await store.apply_roster(programme())

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync_classroom.coordinator.plan_ports import TimetableStore
 from sync_classroom.domain.ids import OccurrenceId, TermId
-from sync_classroom.domain.plan_change import Edition, PlanChange
+from sync_classroom.domain.plan_change import Edition, PlanChange, VersionEntry
 from sync_classroom.domain.series import Series
 from sync_classroom.domain.timetable import Change, Occurrence
 from sync_classroom.domain.working_copy import Images
@@ -54,7 +54,9 @@ async def first_version(
         at=at("07:00"),
         by=by,
         key=key,
-        edition=Edition(term, revision, "开学", {"series_new": len(series)}, [{"kind": "x"}]),
+        edition=Edition(
+            term, revision, "开学", {"series_new": len(series)}, [VersionEntry("x", {"kind": "x"})]
+        ),
     )
 
 

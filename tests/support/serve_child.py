@@ -20,6 +20,7 @@ import structlog
 from sync_classroom.app import Ready, ServeSettings, serve
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.relay.settings import Listen, RelaySettings
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ class Server:
         return self._end()
 
     def _end(self) -> int:
-        status = self.process.wait(20)
+        status = self.process.wait(PATIENCE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status
@@ -77,6 +78,7 @@ def settings_of(told: dict[str, Any]) -> ServeSettings:
             sample_s=told.get("sample_s", 2.0),
             recording_dir=folder / "recordings",
             recording_min_free_mb=0,
+            max_load=1.0,  # a slow machine's load is not what is tested
             control=Path(told["control"]) if "control" in told else None,
         ),
         sweep_s=0.5,

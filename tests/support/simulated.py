@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,8 @@ from sync_classroom.domain.roster import Roster
 from sync_classroom.domain.roster_file import parse_roster
 from sync_classroom.exchange.national_days import NationalTables
 from sync_classroom.simulator.term.term import SimulatedTerm
-from sync_classroom.store.database import open_store
 from tests.support.coordination import TurnedClock
+from tests.support.databases import file_store
 from tests.support.plans import at
 from tests.support.web import Site, site
 
@@ -40,12 +40,15 @@ def simulated(*, seed: int = 1, until: date = date(2026, 9, 20), rooms: int = 16
 
 
 @asynccontextmanager
-async def simulated_site(folder: Path) -> AsyncIterator[Site]:
-    """Three simulated weeks behind real pages, on the Monday after."""
-    store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
+async def simulated_site(
+    folder: Path, *, until: date = date(2026, 9, 20), rooms: int = 16
+) -> AsyncIterator[Site]:
+    """Simulated weeks behind real pages, three if nothing else is asked for, on the day after."""
+    store = await file_store(folder, "sync_classroom.db")
+    now = at("08:00", (until + timedelta(days=1)).isoformat())
     try:
-        await write_term(store, simulated(), at=at("08:00", "2026-09-21"))
-        clock = TurnedClock(at("08:00", "2026-09-21"))
+        await write_term(store, simulated(until=until, rooms=rooms), at=now)
+        clock = TurnedClock(now)
         async with site(
             folder, store=store, clock=clock, national=NATIONAL, simulated=True
         ) as served:

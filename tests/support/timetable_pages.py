@@ -16,8 +16,8 @@ from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SchoolId, Teach
 from sync_classroom.domain.roster import DayException
 from sync_classroom.domain.series import SeriesSeat, WeekKind, WeekRule
 from sync_classroom.domain.timetable import Occurrence
-from sync_classroom.store.database import open_store
 from tests.support.coordination import TurnedClock, bench
+from tests.support.databases import file_store
 from tests.support.plans import at
 from tests.support.web import Site, site
 from tests.support.week import TERM, programme, rule
@@ -36,7 +36,7 @@ async def timetable(
     Wednesday, period 1. Thursday of week 13 is off, Saturday makes up for it. The draft has one
     rule more, `art`, without a place. The clock stands at `clock` of `day`.
     """
-    store = await open_store("sqlite:///pages.db", data_dir=folder)
+    store = await file_store(folder, "pages.db")
     roster = programme(
         DayException(None, date(2026, 11, 26), False, reason="运动会"),
         DayException(SchoolId("host"), date(2026, 11, 28), True, 4, 13),

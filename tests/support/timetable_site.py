@@ -11,8 +11,8 @@ from typing import Any
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.edit_files import series_to_dict
 from sync_classroom.domain.series import Series
-from sync_classroom.store.database import open_store
 from tests.support.coordination import TurnedClock
+from tests.support.databases import file_store
 from tests.support.drafts import TERM, roster, rule
 from tests.support.offices import BEFORE_TERM
 from tests.support.web import Site, site
@@ -25,7 +25,7 @@ _keys = count(1)
 @asynccontextmanager
 async def term_site(folder: Path) -> AsyncIterator[Site]:
     """The day before `tests.support.drafts.TERM` begins; nothing is planned."""
-    store = await open_store("sqlite:///term.db", data_dir=folder)
+    store = await file_store(folder, "term.db")
     try:
         await store.apply_roster(roster())
         async with site(folder, store=store, clock=TurnedClock(BEFORE_TERM)) as served:

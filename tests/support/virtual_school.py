@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from itertools import islice, product
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sync_classroom.simulator.recording import Recording
 from sync_classroom.simulator.swarm import Administrator, Mix, Swarm, make_terminals, open_http
 from sync_classroom.simulator.terminal import VirtualTerminal
 
-from .processes import Server
+from .processes import HOST, PASSWORD, Server
 from .relays import counter
 from .waiting import until
-
-PASSWORD = "correct horse 7"
-HOST = "host-1-r1"
 
 
 class Virtual:
@@ -43,7 +37,7 @@ class Virtual:
     async def ring(self) -> None:
         """The teacher begins; `rang_at` (monotonic) is when the host's session is up."""
         self._teaching = asyncio.create_task(self._host.run(), name="host")
-        await until(lambda: self._host.tally.state == "publishing", timeout_s=20)
+        await until(lambda: self._host.tally.state == "publishing")
         self.rang_at = time.monotonic()
 
     async def hush(self) -> None:
@@ -76,7 +70,7 @@ async def virtual_school(folder: Path, count: int, recording: Recording) -> Asyn
     server = Server(folder)
     rooms = [f"remote-{school}-r{room}" for room, school in product(range(1, 7), range(1, 9))]
     try:
-        await asyncio.to_thread(_prepare, server, rooms[:count])
+        await asyncio.to_thread(server.start_with_lesson, rooms[:count])
         async with open_http(server.url) as http:
             admin = await Administrator.sign_in(http, server.url, "admin", PASSWORD)
             tokens = {room: await admin.enrol(room, "virtual") for room in islice(rooms, count)}
@@ -95,15 +89,3 @@ async def virtual_school(folder: Path, count: int, recording: Recording) -> Asyn
                 await asyncio.wait({running})
     finally:
         await asyncio.to_thread(server.stop)
-
-
-def _prepare(server: Server, rooms: list[str]) -> None:
-    server.command("init", "config/taicang.toml")
-    server.command("user", "add", "admin", "--name", "A", "--role", "admin", "--password", PASSWORD)
-    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
-    text = server.command(
-        "lesson", "add", "--title", "T", "--subject", "英语", "--teacher", "host-1-t01",
-        "--classroom", HOST, "--at", f"{now}", *(a for room in rooms for a in ("--seat", room)),
-    )  # fmt: skip
-    assert re.search(r"o-\d{8}-\w{8}", text), text
-    server.start()

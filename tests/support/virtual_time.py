@@ -8,6 +8,7 @@ so may the database's, which is never stepped.
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -19,11 +20,9 @@ import time_machine
 
 from sync_classroom.store.engine import Transactions
 from sync_classroom.store.lease import LeaseQueries
+from tests.support.waiting import PATIENCE_S
 
 T = TypeVar("T")
-
-#: A transaction under way that says nothing for so long hangs: real seconds.
-HANGS_S = 30.0
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -39,7 +38,7 @@ class _Jumping(selectors.DefaultSelector):
         if found or (timeout is not None and timeout <= 0):
             return found
         if self.under_way or timeout is None:
-            found = super().select(HANGS_S)
+            found = super().select(PATIENCE_S)  # a transaction silent for so long hangs
             if not found:
                 raise AssertionError(f"{self.under_way} transactions hang")
             return found
@@ -102,6 +101,21 @@ def run_virtual(now: datetime, main: Callable[[VirtualLoop], Coroutine[Any, Any,
         stack.enter_context(patch.object(LeaseQueries, "_now_us", database_now))
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             return runner.run(main(loop))
+
+
+def on_virtual_loop(
+    now: datetime,
+) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Callable[..., None]]:
+    """A test that runs on a loop of its own whose time begins at `now`; `loop` is not passed."""
+
+    def decorate(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def run(**fixtures: Any) -> None:
+            run_virtual(now, lambda _: test(**fixtures))
+
+        return run
+
+    return decorate
 
 
 def _counting(transaction: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,20 +29,25 @@ from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
+from sync_classroom.coordinator.retention import RetentionService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
 from sync_classroom.coordinator.services import Services, ServiceSettings
+from sync_classroom.coordinator.terminal_journal import TerminalJournalService
 from sync_classroom.coordinator.throttle import Throttle
 from sync_classroom.coordinator.timetable_import import ImportService
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.reports.worker import Renderer
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
 from sync_classroom.web.app import build_app
 from tests.support.coordination import RULES, ZONE, RecordedRelay, TurnedClock, roster
+from tests.support.databases import file_store
 from tests.support.plans import at
+from tests.support.waiting import PATIENCE_S
 
 PASSWORD = "a good long password"
 PEOPLE = (Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR)
@@ -125,7 +130,7 @@ async def expect(
     socket: aiohttp.ClientWebSocketResponse, kind: str, **fields: Any
 ) -> dict[str, Any]:
     """The next message of this type with these fields; others are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for frame in socket:
             assert frame.type is aiohttp.WSMsgType.TEXT, frame
             message: dict[str, Any] = json.loads(frame.data)
@@ -138,7 +143,7 @@ async def closed(
     socket: aiohttp.ClientWebSocketResponse,
 ) -> tuple[int | None, list[dict[str, Any]]]:
     """Read until the server closes: (close code, the messages before)."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         messages = [json.loads(frame.data) async for frame in socket]
     return socket.close_code, messages
 
@@ -177,7 +182,7 @@ async def site(
     async with AsyncExitStack() as stack:
         clock = clock or TurnedClock(at("08:00"))
         if store is None:
-            store = await open_store("sqlite:///test.db", data_dir=folder)
+            store = await file_store(folder)
             stack.push_async_callback(store.close)
             await store.apply_roster(roster())
         bus = bus or LocalBus()
@@ -246,6 +251,17 @@ async def site(
                 version="1.2.3",
                 clock=clock,
             ),
+            retention=RetentionService(
+                store,
+                LeaseKeeper(store, "one"),
+                Retention(),
+                reports=_no_reports,
+                clock=clock,
+                zone=ZONE,
+            ),
+            journals=TerminalJournalService(
+                store, bus, clock, throttle=throttle, monotonic=seconds
+            ),
             imports=ImportService(
                 TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
                 zone=ZONE,
@@ -277,6 +293,12 @@ async def site(
         if people:
             await _populate(served)
         yield served
+
+
+async def _no_reports(before: Any) -> int:
+    """A site in a test has no old reports."""
+    del before
+    return 0
 
 
 async def _populate(served: Site) -> None:

@@ -15,7 +15,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from tests.support.media_peers import connection
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 
 @dataclass
@@ -42,17 +42,15 @@ class WhepViewer:
             kept.append((loop.time(), frame))
             del kept[: -self.keep]
 
-    async def wait(self, *, video: int = 0, audio: int = 0, timeout_s: float = 30.0) -> None:
+    async def wait(self, *, video: int = 0, audio: int = 0) -> None:
         """Until so many more pictures and pieces of sound have been decoded."""
         wanted = {"video": self.count["video"] + video, "audio": self.count["audio"] + audio}
-        await until(
-            lambda: all(self.count[kind] >= wanted[kind] for kind in wanted), timeout_s=timeout_s
-        )
+        await until(lambda: all(self.count[kind] >= wanted[kind] for kind in wanted))
 
 
 @asynccontextmanager
 async def watching(
-    http: ClientSession, url: str, *, token: str = "", timeout_s: float = 30.0, keep: int = 3000
+    http: ClientSession, url: str, *, token: str = "", keep: int = 3000
 ) -> AsyncIterator[WhepViewer]:
     """Play `url` from the moment somebody publishes there; DELETE at the end."""
     pc = connection()
@@ -67,7 +65,7 @@ async def watching(
     await pc.setLocalDescription(await pc.createOffer())
     access = {"Authorization": f"Bearer {token}"} if token else {}
     headers = {"Content-Type": "application/sdp", **access}
-    deadline = asyncio.get_running_loop().time() + timeout_s
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
     try:
         while True:
             async with http.post(url, data=pc.localDescription.sdp, headers=headers) as response:
@@ -84,4 +82,6 @@ async def watching(
             assert response.status in (200, 404)
     finally:
         await pc.close()
+        for task in viewer.tasks:
+            task.cancel()  # a connection that never came about ends no track
         await asyncio.gather(*viewer.tasks, return_exceptions=True)

@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.web.openapi import document
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import Site, site
 
 ADMIN = Role.ADMIN
@@ -43,7 +44,7 @@ def served_beside(folder: Path) -> Iterator[Site]:
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
-        assert started.wait(20)
+        assert started.wait(PATIENCE_S)
         yield found[0]
     finally:
         stop.set()
@@ -62,7 +63,6 @@ schema = schemathesis.openapi.from_dict(document())
 @schema.parametrize()
 @settings(
     max_examples=15,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

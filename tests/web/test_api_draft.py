@@ -9,6 +9,7 @@ import pytest
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.plan_diff import from_dict
+from sync_classroom.domain.series import WeekKind, WeekRule
 from tests.support.drafts import rule, seat
 from tests.support.timetable_site import DRAFT, PUBLISH, adding, post, published, read, term_site
 
@@ -138,6 +139,7 @@ async def test_places_are_judged_and_suggested(tmp_path: Path) -> None:
         }  # fmt: skip
         later = await read(served, f"{DRAFT}/targets?lesson={FIRST}&week=3")
         assert later["targets"][0]["date"] == "2026-09-14"
+        assert (later["lesson"], later["series"], later["rule_targets"]) == (FIRST, None, [])
         free = await read(served, f"{DRAFT}/free?lesson={FIRST}&limit=1")
         assert [(p["date"], p["period"], p["reason"]) for p in free["places"]] == [
             ("2026-09-07", 3, "same_day")
@@ -188,3 +190,31 @@ async def test_bad_commands_are_refused_with_a_sentence(
         assert refused.status in (404, 409, 422)
         assert problem["zh"].endswith(("。", "”")) or problem["zh"]
         assert (await read(served, DRAFT))["revision"] == 2
+
+
+async def test_a_rule_is_judged_over_the_whole_term(tmp_path: Path) -> None:
+    async with term_site(tmp_path) as served:
+        rival = rule("maths", 2, 3, n=2)  # the same remote room, every other Tuesday
+        rival = replace(rival, weeks=WeekRule(WeekKind.ODD))
+        await post(served, f"{DRAFT}/steps", {"seen": 0, "command": [adding(), adding(rival)]})
+        judged = await read(served, f"{DRAFT}/targets?series=eng")
+        assert (judged["lesson"], judged["series"], judged["revision"]) == (None, "eng", 1)
+        assert judged["targets"] == []
+        places = {(t["weekday"], t["period"]): t for t in judged["rule_targets"]}
+        assert places[1, 1]["free"]  # its own lessons are not in its way
+        assert (places[1, 1]["lessons"], places[1, 1]["obstacles_total"]) == (8, 0)
+        taken = places[2, 3]
+        lessons = [o["lesson"] for o in taken["obstacles"]]
+        assert not taken["free"]
+        assert taken["obstacles_total"] == len(lessons) == 2 * len(set(lessons))
+        assert {o["date"].replace("-", "") for o in taken["obstacles"]} == {
+            lesson.removeprefix("maths-") for lesson in lessons
+        }
+        assert {(o["why"], o["kind"], o["seat"]) for o in taken["obstacles"]} == {
+            ("taken", "classroom", None), ("taken", "class", None)
+        }  # fmt: skip
+        gone = await served.ask("GET", f"{DRAFT}/targets?series=planet", role=Role.ADMIN)
+        assert (gone.status, (await gone.json())["code"]) == (404, "unknown_series")
+        for query in ("", "?week=3", f"?lesson={FIRST}&series=eng"):
+            refused = await served.ask("GET", f"{DRAFT}/targets{query}", role=Role.ADMIN)
+            assert (refused.status, (await refused.json())["code"]) == (422, "lesson_or_series")

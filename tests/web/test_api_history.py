@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.edit_files import series_to_dict
 from sync_classroom.domain.ids import TeacherId
-from tests.support.timetable_site import post, published, read, term_site
+from tests.support.drafts import rule
+from tests.support.timetable_site import DRAFT, PUBLISH, post, published, read, term_site
 from tests.support.web import Site
 
 pytestmark = pytest.mark.asyncio
@@ -34,6 +36,37 @@ async def test_a_substitute_is_in_the_lesson_and_its_history(tmp_path: Path) -> 
             ("created", "admin", "", 1), ("substituted", "admin", "病假", None),
         ]  # fmt: skip
         assert history["entries"][1]["old"] == {"teacher": "host-1-t1"}
+
+
+async def test_a_rule_tells_what_versions_did_to_it_and_what_it_goes_on_from(
+    tmp_path: Path,
+) -> None:
+    async with term_site(tmp_path) as served:
+        await published(served)
+        moved = series_to_dict(rule()) | {"weekday": 2, "period": 3}
+        seen = (await read(served, DRAFT))["revision"]
+        await post(
+            served, f"{DRAFT}/steps",
+            {"seen": seen, "command": {"do": "change_series", "series": moved,
+                                       "since": "2026-09-21", "reason": "教室装修"}},
+        )  # fmt: skip
+        await post(served, PUBLISH, {"seen": seen + 1, "note": "九月调整"})
+        path = DRAFT.removesuffix("/draft") + "/series"
+        history = await read(served, f"{path}/eng/history", role=Role.TEACHER)
+        first, second = history["lineage"]
+        assert (history["series"], first, second.partition(".")[0]) == ("eng", "eng", "eng")
+        assert [
+            (c["version"], c["series"], c["kind"], c["reason"]) for c in history["changes"]
+        ] == [
+            (2, second, "series_new", "教室装修"),
+            (2, "eng", "series_changed", "教室装修"),
+            (1, "eng", "series_new", ""),
+        ]
+        assert history["changes"][-1]["lessons"] == 8
+        assert {c["note"] for c in history["changes"][:2]} == {"九月调整"}
+        assert (await read(served, f"{path}/{second}/history"))["changes"] == history["changes"]
+        gone = await served.ask("GET", f"{path}/planet/history", role=Role.ADMIN)
+        assert (gone.status, (await gone.json())["code"]) == (404, "unknown_series")
 
 
 async def test_a_moved_lesson_is_answered_where_it_is_now(tmp_path: Path) -> None:

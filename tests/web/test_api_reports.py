@@ -44,7 +44,7 @@ async def test_asked_for_made_fetched_published_and_kept(tmp_path: Path) -> None
         await served.services.reports.restate(1, actor="chief")
         listed = await served.ask("GET", "/api/publications", role=Role.REVIEWER)
         (published,) = (await listed.json())["publications"]
-        assert [r["total"] for r in published["restatements"]] == [0]
+        assert (published["restated"]["by"], published["restated"]["total"]) == ("chief", 0)
         reports = await served.ask("GET", "/api/reports", role=Role.REVIEWER)
         assert [r["id"] for r in (await reports.json())["reports"]] == [report.id]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.web.app import _keep
-from tests.support.coordination import until
+from tests.support.waiting import until
 from tests.support.web import site
 
 pytestmark = pytest.mark.asyncio

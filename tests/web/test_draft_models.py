@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from sync_classroom.coordinator.drafts import EditAnswer
+from sync_classroom.domain.bookings import ResourceKind
 from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.suggestions import Hindrance, Obstacle, RuleTarget
 from sync_classroom.domain.working_copy import Images, Step
-from sync_classroom.web.draft_models import MAX_LISTED, Page, edit_out, part_of, step_out
+from sync_classroom.web.draft_models import (
+    MAX_LISTED,
+    MAX_OBSTACLES,
+    Page,
+    edit_out,
+    part_of,
+    rule_target_out,
+    step_out,
+)
 from tests.support.plans import at, lesson
 
 ONE = lesson("o-1")
@@ -38,3 +49,16 @@ def test_a_step_lists_so_many_ids_and_no_more() -> None:
 def test_pages_end_where_the_list_does() -> None:
     assert part_of(range(5), Page(offset=3, limit=5)) == range(3, 5)
     assert part_of(range(5), Page(offset=9)) == range(5, 5)
+
+
+def test_a_rule_hindered_all_over_says_the_first_and_how_often() -> None:
+    day = date(2026, 9, 7)
+    taken = Obstacle(Hindrance.TAKEN, ResourceKind.CLASSROOM, "r-1", OccurrenceId("o-1"))
+    target = RuleTarget(2, 3, 9, (day,), ((day, taken),) * (MAX_OBSTACLES + 1))
+    out = rule_target_out(target)
+    assert (out.weekday, out.period, out.lessons, out.free) == (2, 3, 9, False)
+    assert (len(out.obstacles), out.obstacles_total) == (MAX_OBSTACLES, MAX_OBSTACLES + 1)
+    assert out.obstacles[0].model_dump() == {
+        "date": day, "why": "taken", "kind": "classroom", "resource": "r-1", "lesson": "o-1",
+        "seat": None,
+    }  # fmt: skip

@@ -21,7 +21,7 @@ from sync_classroom.web.events import (
     event_of,
     written,
 )
-from tests.support.coordination import until
+from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import Site, site
 
 pytestmark = pytest.mark.asyncio
@@ -39,7 +39,7 @@ async def stream(served: Site, role: Role) -> AsyncIterator[aiohttp.ClientRespon
 
 async def block(response: aiohttp.ClientResponse) -> str:
     """The next event as text; "" when the stream ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             return (await response.content.readuntil(b"\n\n")).decode().strip()
         except asyncio.IncompleteReadError:
@@ -62,7 +62,7 @@ async def test_what_changes_is_said_to_every_page(tmp_path: Path) -> None:
             await served.hello(socket, token)
             assert await block(admin) == 'event: terminal\ndata: {"classroom": "far-1-r1"}'
         await served.bus.publish("plan", {"type": "resync"})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await block(admin) != "event: resync\ndata: {}":
                 pass
 
@@ -122,7 +122,7 @@ async def test_a_browser_that_leaves_is_no_error(
                 await served.bus.publish("plan", {"type": "changed"})
                 await asyncio.sleep(0)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await noticed()
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []
 
@@ -134,7 +134,7 @@ async def test_whoever_is_disabled_hears_nothing_more(
     async with site(tmp_path) as served, stream(served, Role.REVIEWER) as reviewer:
         assert await block(reviewer) == ": still here"
         await served.services.accounts.disable(served.users[Role.REVIEWER].id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await block(reviewer):
                 pass
         await until(lambda: len(served.app[EVENTS]) == 0)

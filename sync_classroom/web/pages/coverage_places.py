@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from aiohttp import web
 
-from ...coordinator.coverage import MAX_SEATS
-from ...domain.calendar import iso_week
 from ...domain.coverage import CoverageFigures, Figures, SchoolFigures
 from ...domain.ids import ClassroomId, SchoolId
 from ...domain.measures import Ratio
 from ...domain.problems import ProblemError, ProblemKind
-from ...domain.rollup import SeatResult, grouped, tally
+from ...domain.rollup import SeatResult
 from . import coverage_tables as tables
-from .coverage import MODES, basis, compared, weeks_of, within
+from .coverage import MODES, basis, chosen, figures_of, weeks_of, within
 from .coverage_seats import seat_page
 from .frame import Frame
-from .period import Period, asked
+from .period import Period
 from .route import BUREAU, PageRoute
 
 
@@ -27,23 +26,23 @@ async def school(request: web.Request) -> web.StreamResponse:
     """A remote school: headline, weeks, classrooms, causes, modes, and its seats."""
     frame = Frame.of(request)
     ident = SchoolId(request.match_info["school"])
-    period, complaint = asked(request.query, frame.today, frame.roster)
+    period, other, problem = chosen(frame)
     now = await frame.services.coverage.figures(period.first, period.last)
     if ident not in now.by_school:
         raise _unknown(ident, "学校", "school", ident in frame.roster.schools)
-    before = await compared(frame, period)
-    values = _of_school(now.by_school[ident])
+    before = await figures_of(frame, other)
+    values = of_school(now.by_school[ident])
     earlier = before.by_school.get(ident) if before else None
     all_later = await frame.services.coverage.pending(period.first, period.last)
     later = within(all_later, ident, None)
     return await _page(
-        frame, period, now, later, complaint,
+        frame, period, other, now, later, problem,
         key=f"by_school/{ident}",
         title=frame.roster.schools[ident].name,
         crumbs=(),
         codes=tables.OF_SCHOOL,
         values=values,
-        earlier=_of_school(earlier) if earlier else None,
+        earlier=of_school(earlier) if earlier else None,
         figures=now.by_school[ident].figures,
         school=ident,
         rooms=tables.room_groups(now, frame.roster, ident, later),
@@ -55,17 +54,17 @@ async def classroom(request: web.Request) -> web.StreamResponse:
     """A remote classroom: headline, weeks, causes, and its seats with their evidence."""
     frame = Frame.of(request)
     ident = ClassroomId(request.match_info["classroom"])
-    period, complaint = asked(request.query, frame.today, frame.roster)
+    period, other, problem = chosen(frame)
     now = await frame.services.coverage.figures(period.first, period.last)
     if ident not in now.by_classroom:
         raise _unknown(ident, "教室", "classroom", ident in frame.roster.classrooms)
-    before = await compared(frame, period)
+    before = await figures_of(frame, other)
     room = frame.roster.classrooms[ident]
     owner = frame.roster.schools[room.school]
     earlier = before.by_classroom.get(ident) if before else None
     all_later = await frame.services.coverage.pending(period.first, period.last)
     return await _page(
-        frame, period, now, within(all_later, None, ident), complaint,
+        frame, period, other, now, within(all_later, None, ident), problem,
         key=f"by_classroom/{ident}",
         title=f"{owner.name} · {room.name}",
         crumbs=((f"/coverage/schools/{owner.id}", owner.name),),
@@ -82,9 +81,10 @@ async def classroom(request: web.Request) -> web.StreamResponse:
 async def _page(
     frame: Frame,
     period: Period,
+    other: Period | None,
     now: CoverageFigures,
     later: tuple[SeatResult, ...],
-    complaint: str | None,
+    problem: str | None,
     *,
     key: str,
     title: str,
@@ -99,24 +99,24 @@ async def _page(
     room: ClassroomId | None = None,
 ) -> web.Response:
     coverage = frame.services.coverage
-    all_seats = await _all(frame, period, school, room)
-    weeks = grouped(all_seats, lambda s: iso_week(s.date))
-    by_week = {k: _held(v) for k, v in sorted(weeks.items())}
+    weeks = await coverage.weeks_of_place(period.first, period.last, school=school, classroom=room)
+    by_week = {k: Ratio(w.held_periods, w.due_periods) for k, w in weeks.items()}
+    causes = sum((Counter(w.causes()) for w in weeks.values()), Counter())
     seats = await seat_page(frame, period, figures, later, school=school, classroom=room)
     await coverage.log_access(
         frame.user.login, "coverage.page", f"{period.first}…{period.last} {school or room}"
     )
     return frame.render(
         "coverage_place.html",
-        problem=frame.t(complaint) if complaint else None,
-        **basis(frame, period, now, later, await coverage.waiting()),
+        problem=problem,
+        **await basis(frame, period, other, now, later),
         key=key,
         place=title,
         crumbs=crumbs,
         headlines=tables.headlines(frame, codes, values, earlier, now.rules),
         total=tables.place_row(title, figures, later),
         trend=weeks_of(frame, now, by_week, later),
-        causes=tables.cause_rows(tally(all_seats, {}).causes(), later),
+        causes=tables.cause_rows(causes, later),
         rooms=rooms,
         modes=MODES if school else (),
         counts=counts,
@@ -124,38 +124,16 @@ async def _page(
         school=school or "",
         room=room or "",
         seats=seats,
-        any_seats=bool(all_seats),
+        any_seats=bool(weeks),
     )
-
-
-async def _all(
-    frame: Frame, period: Period, school: SchoolId | None, room: ClassroomId | None
-) -> list[SeatResult]:
-    """Every seat of the place; a school has some thousands in a year."""
-    found: list[SeatResult] = []
-    while True:
-        some = await frame.services.coverage.seats(
-            period.first,
-            period.last,
-            school=school,
-            classroom=room,
-            after=found[-1] if found else None,
-        )
-        found += some
-        if len(some) < MAX_SEATS:
-            return found
-
-
-def _held(seats: Sequence[SeatResult]) -> Ratio:
-    sums = tally(seats, {})
-    return Ratio(sums.held_periods, sums.due_periods)
 
 
 def _of(figures: Figures) -> dict[str, Any]:
     return {f.name: getattr(figures, f.name) for f in fields(figures)}
 
 
-def _of_school(found: SchoolFigures) -> dict[str, Any]:
+def of_school(found: SchoolFigures) -> dict[str, Any]:
+    """Every measure of a school under its code name, rates as `Ratio`."""
     own = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "figures"}
     return {**_of(found.figures), **own}
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any, Final, TypeVar
 
 from ...domain.calendar import iso_week
+from ...domain.comparison import Change, change_of
 from ...domain.coverage import CoverageFigures, Figures, Ratio, SeatState
 from ...domain.crediting import Cause
 from ...domain.definitions import DEFINITIONS, Unit
@@ -18,6 +19,7 @@ from ...domain.roster import Roster
 from ...domain.rules import Rules
 from ..formats import Rate, rate, term_on, week_of
 from ..i18n import mark
+from .coverage_schools import MOST_GIVERS
 from .frame import Frame
 from .words import CAUSE_WORDS, Word
 
@@ -42,6 +44,8 @@ STACK_WORDS: Final = {
     "waiting": mark("未上完"),
 }
 NOT_YET: Final = Word("waiting", mark("未上完"))
+# By the sign of a change.
+DIRECTIONS: Final = {1: "up", -1: "down", 0: "same"}
 # Lower bounds of the heat map's shades; none held, and none over yet, have shades of their own.
 _HEAT: Final = ((0.95, "4"), (0.8, "3"), (0.5, "2"), (0.0, "1"))
 
@@ -175,7 +179,7 @@ def measures(coverage: CoverageFigures) -> dict[str, Any]:
     """Every measure of the whole programme under its code name, rates as `Ratio`."""
     return {
         f.name: getattr(thing, f.name)
-        for thing in (coverage.totals, coverage.reach)
+        for thing in (coverage.totals, coverage.reach, coverage.research, coverage.push)
         for f in fields(thing)
     }
 
@@ -195,24 +199,23 @@ def headlines(
     found: list[Headline] = []
     for code in codes:
         known = DEFINITIONS[code]
-        change, direction = (
-            ("", "") if before is None else _change(frame, known.unit, now[code], before[code])
-        )
+        change = None if before is None else change_of(known.unit, now[code], before[code])
         found.append(
             Headline(
                 code,
                 known.name(language),
-                _value(frame, known.unit, now[code]),
-                _value(frame, known.unit, before[code]) if before is not None else None,
-                change,
-                direction,
+                value_in_words(frame, known.unit, now[code]),
+                value_in_words(frame, known.unit, before[code]) if before is not None else None,
+                change_in_words(frame, known.unit, change) if change else "",
+                DIRECTIONS[change.sign] if change else "",
                 known.formula(language, rules),
             )
         )
     return tuple(found)
 
 
-def _value(frame: Frame, unit: Unit, value: Any) -> Value:
+def value_in_words(frame: Frame, unit: Unit, value: Any) -> Value:
+    """A measure as it is written."""
     if unit is Unit.RATIO:
         written = rate(value.numerator, value.denominator)
         return Value(written.percent, written.fraction, written.exact)
@@ -221,31 +224,17 @@ def _value(frame: Frame, unit: Unit, value: Any) -> Value:
     return Value(str(value), "", str(value))
 
 
-def _change(frame: Frame, unit: Unit, now: Any, before: Any) -> tuple[str, str]:
-    """The change as it is written, and which way it goes; "" where it cannot be said."""
+def change_in_words(frame: Frame, unit: Unit, change: Change) -> str:
+    """A change with its sign: `+1.5 个百分点`, `-3`, `+38 分 12 秒`."""
+    sign = "-" if change.sign < 0 else "+"
+    if unit is Unit.RATIO and change.sign and not change.amount:
+        return frame.t("不足 0.1 个百分点")
     if unit is Unit.RATIO:
-        if not now.denominator or not before.denominator:
-            return "", ""
-        change = frame.t("%(points)s 个百分点", points=points(now, before))
-        sign = now.numerator * before.denominator - before.numerator * now.denominator
-    else:
-        sign = now - before
-        change = _longer(frame, sign) if unit is Unit.SECONDS else f"{sign:+d}"
-    return change, "up" if sign > 0 else "down" if sign < 0 else "same"
-
-
-def points(now: Ratio, before: Ratio) -> str:
-    """A change of a rate in percentage points, "" where either has no denominator."""
-    if not now.denominator or not before.denominator:
-        return ""
-    product = now.numerator * before.denominator - before.numerator * now.denominator
-    whole = now.denominator * before.denominator
-    tenths = (abs(product) * 2000 + whole) // (2 * whole)
-    return f"{'-' if product < 0 and tenths else '+'}{tenths // 10}.{tenths % 10}"
-
-
-def _longer(frame: Frame, seconds: int) -> str:
-    return f"{'-' if seconds < 0 else '+'}{frame.format.duration(abs(seconds))}"
+        tenths = f"{sign}{change.amount // 10}.{change.amount % 10}"
+        return frame.t("%(points)s 个百分点", points=tenths)
+    if unit is Unit.SECONDS:
+        return f"{sign}{frame.format.duration(change.amount)}"
+    return f"{sign}{change.amount}"
 
 
 def stack(figures: Figures, pending: Sequence[SeatResult] = ()) -> tuple[Slice, ...]:
@@ -287,13 +276,17 @@ def _row(
 
 
 def school_rows(
-    coverage: CoverageFigures, roster: Roster, pending: Sequence[SeatResult] = ()
+    coverage: CoverageFigures,
+    roster: Roster,
+    schools: Sequence[SchoolId],
+    pending: Sequence[SeatResult] = (),
 ) -> tuple[Row, ...]:
-    """Every remote school of the programme in the period."""
+    """Some of the remote schools of the programme in the period."""
     later = _grouped(pending, lambda s: s.school)
+    of = coverage.by_school
     return tuple(
-        _row(school, _school(roster, school), f.figures, later[school], f.classroom_coverage)
-        for school, f in coverage.by_school.items()
+        _row(s, _school(roster, s), of[s].figures, later[s], of[s].classroom_coverage)
+        for s in schools
     )
 
 
@@ -345,7 +338,7 @@ def room_groups(
 def giver_groups(
     coverage: CoverageFigures, roster: Roster
 ) -> tuple[tuple[str, str, tuple[Giver, ...]], ...]:
-    """Host schools, then teachers, most periods given first: code of the group, title, rows."""
+    """Host schools, then teachers: code of the group, who, those who gave most periods."""
     teachers = {t.id: t.name for t in roster.teachers.values()}
     schools = [_giver(k, _school(roster, k), f) for k, f in coverage.by_host_school.items()]
     people = [_giver(k, teachers.get(k, k), f) for k, f in coverage.by_teacher.items()]
@@ -369,16 +362,19 @@ def _giver(ident: str, name: str, figures: Figures) -> Giver:
 
 
 def _most_given(rows: list[Giver]) -> tuple[Giver, ...]:
-    return tuple(sorted(rows, key=lambda r: (-r.host_periods, r.name)))
+    return tuple(sorted(rows, key=lambda r: (-r.host_periods, r.name)))[:MOST_GIVERS]
 
 
 def heat_map(
-    frame: Frame, coverage: CoverageFigures, pending: Sequence[SeatResult] = ()
+    frame: Frame,
+    coverage: CoverageFigures,
+    schools: Sequence[SchoolId],
+    pending: Sequence[SeatResult] = (),
 ) -> HeatMap | None:
-    """Held rate by school and week; None where there is nothing to compare."""
+    """Held rate by week of some schools; None where there is nothing to compare."""
     roster = frame.roster
     cells = coverage.by_week_school
-    later = _grouped(pending, lambda s: (s.school, _monday(s.date)))
+    later = _grouped(pending, lambda s: (s.school, monday_of(s.date)))
     mondays = [
         monday_of_week(week)
         for week, row in cells.items()
@@ -395,7 +391,7 @@ def heat_map(
 
     rows = tuple(
         (school, _school(roster, school), tuple(cell(school, m) for m in mondays))
-        for school in coverage.by_school
+        for school in schools
     )
     return HeatMap(tuple((week_name(frame, m), m) for m in mondays), rows)
 
@@ -422,7 +418,8 @@ def shade_of(held: int, due: int, pending: int = 0) -> str:
     return next(s for bound, s in _HEAT if held / due >= bound) if held else "0"
 
 
-def _monday(day: date) -> date:
+def monday_of(day: date) -> date:
+    """The Monday of the week a day is in."""
     return day - timedelta(days=day.weekday())
 
 
@@ -460,10 +457,11 @@ def cause_rows(
 
 
 def matrix_rows(
-    coverage: CoverageFigures, roster: Roster
+    coverage: CoverageFigures, roster: Roster, schools: Sequence[SchoolId]
 ) -> tuple[tuple[str, str, Mapping[str, int]], ...]:
-    """School × mode counts: id, name, counts."""
-    return tuple((s, _school(roster, s), modes) for s, modes in coverage.mode_matrix.items())
+    """School × mode counts of some schools: id, name, counts."""
+    modes = coverage.mode_matrix
+    return tuple((s, _school(roster, s), modes[s]) for s in schools if s in modes)
 
 
 def _school(roster: Roster, ident: str) -> str:

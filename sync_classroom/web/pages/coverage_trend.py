@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final
 
 from ...domain.measures import Ratio
@@ -12,9 +13,9 @@ from ...domain.roster import Roster, SchoolRole
 from ..formats import Rate, rate
 
 _DAY: Final = timedelta(days=1)
-# Paper above 100 % and below 0 %, so that a mark on the edge is whole.
-_TOP: Final = 0.06
-_HEIGHT: Final = 0.88
+# Paper above 100 % and below 0 %, so that marks and words on the edge are whole.
+_TOP: Final = 0.1
+_HEIGHT: Final = 0.8
 # Week names that fit side by side at 1366 px.
 _MOST_LABELS: Final = 26
 
@@ -68,7 +69,6 @@ def trend(
         return None
     step = -(-len(by_week) // _MOST_LABELS)
     weeks: list[Week] = []
-    lines: list[Line] = []
     for n, (ident, held) in enumerate(by_week.items()):
         name, first, last = named[ident]
         share = None if ident in to_come else held.value
@@ -77,11 +77,64 @@ def trend(
             None if share is None else _height(share), n % step == 0, first, last,
             held.denominator, held.numerator, rate(held.numerator, held.denominator),
         )  # fmt: skip
-        if weeks and weeks[-1].y is not None and week.y is not None:
-            lines.append(Line(weeks[-1].x, weeks[-1].y, week.x, week.y))
         weeks.append(week)
-    grid = tuple((f"{n} %", _height(n / 100)) for n in (100, 50, 0))
-    return Trend(tuple(weeks), tuple(lines), grid)
+    return Trend(tuple(weeks), _joined([(w.x, w.y) for w in weeks]), _grid())
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One week of two periods by its number in each, and the places of both rates, if any."""
+
+    number: int
+    x: str
+    label: bool
+    y_now: str | None
+    y_before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Two periods week by week on the same paper, a line for each."""
+
+    weeks: tuple[Beside, ...]
+    now: tuple[Line, ...]
+    before: tuple[Line, ...]
+    grid: tuple[tuple[str, str], ...]
+
+
+def overlay(now: Mapping[int, Ratio], before: Mapping[int, Ratio]) -> Overlay | None:
+    """The held rates of two periods by the number of the week in each, from 1.
+
+    None with fewer than two weeks. A week of nothing due has no place, and no line leads over it.
+    """
+    count = max([0, *now, *before])
+    if count < 2:
+        return None
+    step = -(-count // _MOST_LABELS)
+
+    def place(of: Mapping[int, Ratio], number: int) -> str | None:
+        share = of[number].value if number in of else None
+        return None if share is None else _height(share)
+
+    weeks = tuple(
+        Beside(n, _percent((n - 0.5) / count), (n - 1) % step == 0, place(now, n), place(before, n))
+        for n in range(1, count + 1)
+    )
+    return Overlay(
+        weeks,
+        _joined([(w.x, w.y_now) for w in weeks]),
+        _joined([(w.x, w.y_before) for w in weeks]),
+        _grid(),
+    )
+
+
+def _joined(places: Sequence[tuple[str, str | None]]) -> tuple[Line, ...]:
+    """A line between every two neighbours that have a place."""
+    return tuple(
+        Line(x1, y1, x2, y2)
+        for (x1, y1), (x2, y2) in pairwise(places)
+        if y1 is not None and y2 is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +218,7 @@ def _height(share: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{share * 100:.4f}%"
+
+
+def _grid() -> tuple[tuple[str, str], ...]:
+    return tuple((f"{n} %", _height(n / 100)) for n in (100, 50, 0))

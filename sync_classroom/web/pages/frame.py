@@ -34,6 +34,7 @@ _MACROS: Final = (
     "chip",
     "rate",
     "measure",
+    "changed",
     "input",
     "select",
     "error",
@@ -99,6 +100,8 @@ _ACTS: Final = (
     "/renew",
     "/recording",
 )
+# Pages of an entry whose addresses do not begin with its own.
+_BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people"}
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",
@@ -264,8 +267,13 @@ def _form_page(path: str) -> str:
 
 
 def _inside(path: str, href: str, role: Role) -> bool:
-    """Whether a lesson's page belongs to this entry: to where its reader came from."""
-    return path.startswith("/lessons") and href == HOME.get(role)
+    """Whether a page belongs to this entry though its address does not begin with it.
+
+    A lesson's page belongs to where its reader came from.
+    """
+    if path.startswith("/lessons"):
+        return href == HOME.get(role)
+    return _BELONGS.get(path) == href
 
 
 @cache

@@ -22,7 +22,7 @@ from ...domain.problems import ProblemError, ProblemKind
 from ...domain.rules import DEFAULT
 from ..formats import Rate, rate, term_on
 from ..i18n import mark
-from ..timeline_chart import Chart, Gap, SeatRow, draw
+from ..timeline_chart import Bar, Chart, Gap, SeatRow, SecondRow, draw
 from .forms import Form
 from .frame import Frame, once, posted, see_other
 from .lesson_amend import amendments, blame, read_command
@@ -36,6 +36,7 @@ from .words import (
     LESSON_WORDS,
     SEAT_NOW,
     SEAT_WORDS,
+    SECOND_WORDS,
     Word,
     lesson_code,
     seat_now,
@@ -60,6 +61,16 @@ class GapWords:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondWords:
+    """The second opinion of a seat in words: its verdict, the sum of it, and each difference."""
+
+    row: SecondRow
+    word: Word
+    sentence: str
+    parts: tuple[tuple[Bar, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceRow:
     """A seat's line of the picture with its words and figures."""
 
@@ -71,6 +82,7 @@ class EvidenceRow:
     share: Rate
     expected: int | None
     withdrawn_reason: str | None
+    second: SecondWords | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +217,8 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         recorded=await recording_view(frame, view),
         sampled=sampled,
         samples=next((r.row.line.samples for r in rows if r.row.line.seat == sampled), ()),
+        noted=next((r.row.line.second.samples for r in rows if r.row.line.seat == sampled), ()),
+        any_second=any(r.second for r in rows),
         host_rate=rate(chart.host_s, chart.window_s),
         may_cancel=frame.may(Role.ADMIN)
         and frame.now < view.occurrence.ends_at
@@ -234,7 +248,43 @@ def _row(frame: Frame, timeline: Timeline, chart: Chart, row: SeatRow) -> Eviden
         share=rate(row.line.credited_s, chart.window_s),
         expected=_expected(seat),
         withdrawn_reason=reason if seat.withdrawn else None,
+        second=None if row.second is None else _second(frame, row, row.second),
     )
+
+
+_DIFFERENCE_WORDS = {
+    "less": mark("只有服务器记为送达，终端自己没有收到"),
+    "more": mark("只有终端自己收到，服务器没有记为送达"),
+}
+
+
+def _second(frame: Frame, row: SeatRow, second: SecondRow) -> SecondWords:
+    said, long = second.said, frame.format.duration
+    parts = tuple(
+        (
+            bar,
+            frame.t(
+                "%(room)s %(span)s，%(long)s：%(words)s",
+                room=row.seat.classroom.name,
+                span=frame.format.span(bar.from_at, bar.to_at, seconds=True),
+                long=long(bar.seconds),
+                words=frame.t(_DIFFERENCE_WORDS[bar.kind]),
+            ),
+        )
+        for bar in (*second.less, *second.more)
+    )
+    sentence = frame.t("对照 %(all)s", all=long(said.observed_s))
+    if said.agreed_s == said.observed_s:
+        sentence += frame.t("，全部一致")
+    if said.relay_only_s:
+        sentence += frame.t("，终端少 %(long)s", long=long(said.relay_only_s))
+    if said.terminal_only_s:
+        sentence += frame.t("，终端多 %(long)s", long=long(said.terminal_only_s))
+    if said.unobserved_s:
+        sentence += frame.t("；另有 %(long)s 终端没有记录", long=long(said.unobserved_s))
+    if second.deleted:
+        sentence += frame.t("；终端样本已按保存期限删除")
+    return SecondWords(second, SECOND_WORDS[said.verdict], sentence, parts)
 
 
 def _expected(seat: SeatView) -> int | None:

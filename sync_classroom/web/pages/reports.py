@@ -223,9 +223,7 @@ async def _page(
     service = frame.services.reports
     published = await service.publications()
     numbers = {p.report: p.no for p in published}
-    latest: dict[int, Restatement] = {}
-    for each in await service.restatements():
-        latest.setdefault(each.publication, each)
+    latest = await service.latest_restatements()
     reports = await service.reports()
     return frame.render(
         template,

@@ -21,7 +21,7 @@ from ..i18n import mark
 from .frame import Frame, environment
 from .route import SCHOOL, SIGNED_IN, PageRoute
 from .timetable_choice import Choice, Shown, choice_of, monday_of, weeks_of
-from .timetable_desk import Desk, desk_of
+from .timetable_desk import Desk, desk_of, state_text
 from .timetable_side import side_of
 from .timetable_words import STATE_WORDS, VIEW_WORDS, Card, Cards, make_up_text, weekday_name
 
@@ -59,6 +59,12 @@ _SCRIPT_WORDS: Final = {
     "discarded": mark("草稿已放弃，与已发布的一致。"),
     "drop": mark("去掉"),
     "back": mark("恢复"),
+    "edit": mark("改"),
+    "seatClass": mark("班级"),
+    "seatExpected": mark("应到人数"),
+    "seatAssistant": mark("助教"),
+    "expects": mark("应到 {n}"),
+    "assisted": mark("助教 {name}"),
 }
 
 
@@ -96,10 +102,12 @@ async def show(request: web.Request) -> web.StreamResponse:
     choice = choice_of(frame)
     if choice is None:
         return frame.render("timetable_empty.html")
-    desk = await desk_of(frame, choice, draft=frame.may(Role.ADMIN))
+    office = frame.may(Role.ADMIN)
+    desk = await desk_of(frame, choice, draft=office)
     part = request.query.get("part") == "work"
     template = "_timetable_work.html" if part else "timetable.html"
-    return frame.render(template, **_values(frame, desk, part=part))
+    state = await state_text(frame, desk.draft, draft=office and desk.editing)
+    return frame.render(template, **_values(frame, desk, part=part), state=state)
 
 
 async def states(request: web.Request) -> web.StreamResponse:

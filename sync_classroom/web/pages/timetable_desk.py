@@ -9,7 +9,6 @@ from typing import Final
 
 from ...coordinator.draft_state import DraftView
 from ...domain.bookings import Clash
-from ...domain.calendar import Calendar
 from ...domain.grid import EntryState, GridPlan
 from ...domain.ids import OccurrenceId, SeatId
 from ...domain.lesson import LessonState
@@ -75,11 +74,11 @@ async def desk_of(frame: Frame, choice: Choice, *, draft: bool) -> Desk:
         (o for o in lessons.values() if first <= o.date <= last),
         key=lambda o: (o.starts_at, o.id),
     )
-    roster = frame.roster
-    names = Names(frame, roster)
+    # The roster the draft was judged by, which may be newer than the one at the request's start.
+    names = Names(frame, view.roster)
     plan = GridPlan(
-        roster,
-        Calendar(roster),
+        view.roster,
+        view.calendar,
         frame.services.zone,
         lessons,
         {i: s for i, s in state.series.items() if s is not None},
@@ -94,6 +93,18 @@ async def desk_of(frame: Frame, choice: Choice, *, draft: bool) -> Desk:
         faults_of(frame, view, names, {o.id for o in week}) if own else {},
         _changed(view) if own else frozenset(),
     )
+
+
+async def state_text(frame: Frame, view: DraftView, *, draft: bool) -> str:
+    """Which plan a sheet of paper shows: `草稿`, `第 2 版（11月23日 07:00 发布）`."""
+    versions = await frame.services.timetable.versions(view.term)
+    if draft and view.diff:
+        return frame.t(mark("草稿"))
+    if not versions:
+        return frame.t(mark("未发布"))
+    latest = versions[0]
+    at = frame.format.stamp(latest.at)
+    return frame.t(mark("第 %(no)s 版（%(at)s 发布）"), no=latest.no, at=at)
 
 
 def _changed(view: DraftView) -> frozenset[str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from ...domain.ids import SeriesId
-from ...domain.plan_diff import DiffEntry, DiffKind, change_of
+from ...domain.plan_diff import DiffEntry, DiffKind, change_of, going_with
 from ...domain.series import Series, SeriesSeat
 from ...domain.timetable import Host, Occurrence, Seat
 from ..i18n import mark
 from .frame import Frame
 from .timetable_words import Names, weekday_name, weeks_text
 
-#: Of one kind; more are counted, and all of them are in the version's JSON.
+#: Of one kind; more are counted. A version shows the rest page by page.
 MOST_LINES: Final = 200
 KIND_WORDS: Final = {
     DiffKind.SERIES_NEW: mark("新课程"),
@@ -29,10 +29,6 @@ KIND_WORDS: Final = {
     DiffKind.CHANGED: mark("内容有改动"),
     DiffKind.SEATS: mark("听课教室有改动"),
 }
-# Lessons of these kinds that go with a rule's own entry are counted there.
-_WITH_SERIES: Final = frozenset(
-    {DiffKind.NEW, DiffKind.CANCELLED, DiffKind.CHANGED, DiffKind.MOVED}
-)
 _FIELD_WORDS: Final = {
     "title": mark("课题"),
     "subject": mark("学科"),
@@ -69,58 +65,49 @@ class DiffLine:
 
 @dataclass(frozen=True, slots=True)
 class DiffGroup:
-    """The changes of one kind; `count` is all of them, `lines` the first."""
+    """The changes of one kind; `count` is all of them, `lines` those shown.
+
+    `rest` is the address where all of them are; without one, `more` is how many are not told.
+    """
 
     kind: str
     title: str
     count: int
     lines: tuple[DiffLine, ...]
+    more: int = 0
+    rest: str = ""
 
 
-def groups_of(frame: Frame, entries: Iterable[DiffEntry], names: Names) -> tuple[DiffGroup, ...]:
+def groups_of(frame: Frame, entries: Sequence[DiffEntry], names: Names) -> tuple[DiffGroup, ...]:
     """A diff by kind, in the order of `KIND_WORDS`; entries that concern nobody are left out."""
-    told = [e for e in entries if not e.silent]
-    rules = {e.series for e in told if e.series is not None}
-    with_rule: Counter[SeriesId] = Counter()
+    beside = going_with(entries)
     by_kind: dict[DiffKind, list[DiffEntry]] = defaultdict(list)
-    for entry in told:
-        rule = _rule_of(entry)
-        if entry.lesson is not None and entry.kind in _WITH_SERIES and rule in rules:
-            assert rule is not None
-            with_rule[rule] += 1
-        else:
+    for entry, rule in zip(entries, beside, strict=True):
+        if rule is None and not entry.silent:
             by_kind[entry.kind].append(entry)
-    words = _Words(frame, names, with_rule)
+    words = Words(frame, names, Counter(rule for rule in beside if rule is not None))
     return tuple(
-        DiffGroup(
-            kind.value,
-            frame.t(title),
-            len(by_kind[kind]),
-            tuple(words.line(e) for e in by_kind[kind][:MOST_LINES]),
+        replace(
+            words.group(kind, len(by_kind[kind]), by_kind[kind][:MOST_LINES]),
+            more=max(0, len(by_kind[kind]) - MOST_LINES),
         )
-        for kind, title in KIND_WORDS.items()
+        for kind in KIND_WORDS
         if by_kind[kind]
     )
 
 
-def counts_of(frame: Frame, entries: Iterable[DiffEntry]) -> tuple[tuple[str, int], ...]:
-    """`(新课程, 2), (调课, 5)`: a version in one line."""
-    counted = Counter(e.kind for e in entries if not e.silent)
-    return tuple((frame.t(w), counted[k]) for k, w in KIND_WORDS.items() if counted[k])
+class Words:
+    """Differences in sentences. `lessons` says how many come or go with each rule."""
 
-
-def _rule_of(entry: DiffEntry) -> SeriesId | None:
-    lesson = entry.new or entry.old
-    if not isinstance(lesson, Occurrence) or lesson.slot is None or lesson.slot.own:
-        return None
-    return lesson.slot.series
-
-
-class _Words:
-    def __init__(self, frame: Frame, names: Names, with_rule: Counter[SeriesId]) -> None:
+    def __init__(self, frame: Frame, names: Names, lessons: Mapping[SeriesId, int]) -> None:
         self._frame = frame
         self._names = names
-        self._with_rule = with_rule
+        self._lessons = lessons
+
+    def group(self, kind: DiffKind, count: int, entries: Iterable[DiffEntry]) -> DiffGroup:
+        """Some `entries` of a kind that has `count` of them."""
+        lines = tuple(self.line(e) for e in entries)
+        return DiffGroup(kind.value, self._frame.t(KIND_WORDS[kind]), count, lines)
 
     def line(self, entry: DiffEntry) -> DiffLine:
         """One entry."""
@@ -131,11 +118,11 @@ class _Words:
         names = self._names
         return DiffLine(
             what=f"{thing.subject}{title}",
-            when=self._when(thing),
+            when=self.when(thing),
             who=f"{names.teacher(thing.host.teacher)} · {names.school(thing.host.school)}",
             differences=tuple(self._differences(entry)),
             reason=change.reason if change is not None else "",
-            lessons=self._with_rule[entry.series] if entry.series is not None else 0,
+            lessons=self._lessons.get(entry.series, 0) if entry.series is not None else 0,
             href=f"/lessons/{thing.id}" if isinstance(entry.old, Occurrence) else "",
         )
 
@@ -144,7 +131,7 @@ class _Words:
         if old is None or new is None:
             return
         if _TIMES & set(entry.fields):
-            yield Difference(self._frame.t(mark("时间")), self._when(old), self._when(new))
+            yield Difference(self._frame.t(mark("时间")), self.when(old), self.when(new))
         if "host" in entry.fields:
             yield from self._host(old.host, new.host)
         if "seats" in entry.fields:
@@ -189,7 +176,8 @@ class _Words:
                 self._frame.t(mark("听课教室")), "", self._frame.t(mark("班级、人数或助教有改动"))
             )
 
-    def _when(self, thing: Occurrence | Series) -> str:
+    def when(self, thing: Occurrence | Series) -> str:
+        """A lesson's day and times, or a rule's place in the week."""
         frame = self._frame
         if isinstance(thing, Occurrence):
             span = frame.format.span(thing.starts_at, thing.ends_at)

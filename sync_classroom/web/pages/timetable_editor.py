@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +17,17 @@ from ...domain.grid_views import View, ViewKind, school_of
 from ...domain.ids import OccurrenceId, SchoolId, SeriesId
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.roster import Classroom, Roster, SchoolRole
-from ...domain.series import Series, WeekKind
-from ...domain.timetable import Occurrence
+from ...domain.series import Series, SeriesSeat, WeekKind
+from ...domain.timetable import Occurrence, Seat
 from ..i18n import mark
 from .forms import parse_count, parse_day
 from .frame import Frame
 from .route import ADMIN, PageRoute
 from .timetable_choice import Choice, choice_of
 from .timetable_desk import Desk, desk_of
+from .timetable_history import history_of
 from .timetable_places import judged, judged_rule, suggested
-from .timetable_words import make_up_text, weekday_name, weeks_text
+from .timetable_words import Names, make_up_text, weekday_name, weeks_text
 
 MOST_SPAN: Final = 4
 WEEK_KINDS: Final = (
@@ -42,12 +44,16 @@ Options = list[tuple[str, list[Option]]]
 
 @dataclass(frozen=True, slots=True)
 class SeatLine:
-    """A seat in the editor; `id` is empty for a rule's."""
+    """A seat in the editor; `id` is empty for a rule's, `about` says class, pupils, assistant."""
 
     id: str
     classroom: str
     name: str
-    group: str
+    school: str
+    group: str | None
+    expected: int | None
+    assistant: str | None
+    about: str
     gone: bool
 
 
@@ -62,9 +68,12 @@ async def editor(request: web.Request) -> web.StreamResponse:
         series = desk.draft.copy.series.get(SeriesId(query["series"]))
         if series is None:
             raise _gone(query["series"])
-        return frame.render("_timetable_editor.html", **_of_series(frame, desk, series))
-    lesson = _lesson(desk, query.get("lesson", ""))
-    return frame.render("_timetable_editor.html", **_of_lesson(frame, desk, lesson))
+        values = _of_series(frame, desk, series)
+    else:
+        values = _of_lesson(frame, desk, _lesson(desk, query.get("lesson", "")))
+    rule: Series | None = values["series"]
+    history = None if rule is None else await history_of(frame, desk, rule)
+    return frame.render("_timetable_editor.html", **values, history=history)
 
 
 async def places(request: web.Request) -> web.StreamResponse:
@@ -76,10 +85,10 @@ async def places(request: web.Request) -> web.StreamResponse:
         series = desk.draft.copy.series.get(SeriesId(request.query["series"]))
         if series is None:
             raise _gone(request.query["series"])
-        found = judged_rule(frame, desk, series)
+        found = await asyncio.to_thread(judged_rule, frame, desk, series)
     else:
         lesson = _lesson(desk, request.query.get("lesson", ""))
-        found = judged(frame, desk, lesson)
+        found = await asyncio.to_thread(judged, frame, desk, lesson)
         slot = lesson.slot
         series = desk.draft.copy.series.get(slot.series) if slot is not None else None
     answer = {"places": found, "series": series_to_dict(series) if series is not None else None}
@@ -91,9 +100,8 @@ async def free(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     desk = await _desk(frame)
     lesson = _lesson(desk, request.query.get("lesson", ""))
-    return frame.render(
-        "_timetable_free.html", lesson=lesson, places=suggested(frame, desk, lesson)
-    )
+    found = await asyncio.to_thread(suggested, frame, desk, lesson)
+    return frame.render("_timetable_free.html", lesson=lesson, places=found)
 
 
 async def _desk(frame: Frame) -> Desk:
@@ -157,13 +165,7 @@ def _of_lesson(frame: Frame, desk: Desk, lesson: Occurrence) -> dict[str, Any]:
         if day.teaching and day.weekday != lesson.date.isoweekday()
         else "",
         "seats": [
-            SeatLine(
-                s.id,
-                s.classroom,
-                names.room(s.classroom),
-                names.group_alone(s.school_class),
-                lesson.seat_withdrawn(s.id) and not lesson.withdrawn,
-            )
+            _seat(frame, names, s, s.id, gone=lesson.seat_withdrawn(s.id) and not lesson.withdrawn)
             for s in lesson.seats
         ],
         "rooms": _remote_rooms(roster, {s.classroom for s in lesson.seats}),
@@ -172,7 +174,7 @@ def _of_lesson(frame: Frame, desk: Desk, lesson: Occurrence) -> dict[str, Any]:
             "date": lesson.date.isoformat(),
             "series": series_to_dict(series) if series is not None else None,
             "since": desk.choice.monday.isoformat(),
-            "classes": _listening_classes(frame.roster),
+            **_choices_of_seats(frame.roster),
         },
     }
 
@@ -191,19 +193,14 @@ def _of_series(frame: Frame, desk: Desk, series: Series) -> dict[str, Any]:
         "period": None,
         "faults": (),
         "note": "",
-        "seats": [
-            SeatLine(
-                "", s.classroom, names.room(s.classroom), names.group_alone(s.school_class), False
-            )
-            for s in series.seats
-        ],
+        "seats": [_seat(frame, names, s, "", gone=False) for s in series.seats],
         "rooms": _remote_rooms(frame.roster, {s.classroom for s in series.seats}),
         "data": {
             "lesson": None,
             "date": None,
             "series": series_to_dict(series),
             "since": desk.choice.monday.isoformat(),
-            "classes": _listening_classes(frame.roster),
+            **_choices_of_seats(frame.roster),
         },
     }
 
@@ -234,7 +231,7 @@ def _blank(frame: Frame, desk: Desk) -> dict[str, Any]:
             "series": secrets.token_hex(6),
             "term": choice.term.id,
             "schools": _schools(roster),
-            "classes": _listening_classes(roster),
+            **_choices_of_seats(roster),
         },
     }
 
@@ -310,13 +307,40 @@ def _remote_rooms(roster: Roster, taken: set[Any]) -> list[tuple[str, str, list[
     ]
 
 
-def _listening_classes(roster: Roster) -> dict[str, list[tuple[str, str, int]]]:
-    """Each remote school's classes with their size, for script."""
+def _choices_of_seats(roster: Roster) -> dict[str, dict[str, list[tuple[Any, ...]]]]:
+    """Each remote school's classes with their size, and its teachers, who assist; for script."""
+    remote = [s.id for s in roster.schools.values() if s.role is SchoolRole.REMOTE]
     return {
-        s.id: [(c.id, c.name, c.enrolment) for c in roster.classes.values() if c.school == s.id]
-        for s in roster.schools.values()
-        if s.role is SchoolRole.REMOTE
+        "classes": {
+            i: [(c.id, c.name, c.enrolment) for c in roster.classes.values() if c.school == i]
+            for i in remote
+        },
+        "assistants": {
+            i: [(t.id, t.name) for t in roster.teachers.values() if t.school == i] for i in remote
+        },
     }
+
+
+def _seat(
+    frame: Frame, names: Names, seat: Seat | SeriesSeat, ident: str, *, gone: bool
+) -> SeatLine:
+    room = frame.roster.classrooms.get(seat.classroom)
+    about = [names.group_alone(seat.school_class)]
+    if seat.expected is not None:
+        about.append(frame.t(mark("应到 %(n)s"), n=seat.expected))
+    if seat.assistant is not None:
+        about.append(frame.t(mark("助教 %(name)s"), name=names.teacher(seat.assistant)))
+    return SeatLine(
+        ident,
+        seat.classroom,
+        names.room(seat.classroom),
+        room.school if room is not None else "",
+        seat.school_class,
+        seat.expected,
+        seat.assistant,
+        " · ".join(filter(None, about)),
+        gone,
+    )
 
 
 def _host_of(roster: Roster, view: View | None) -> SchoolId:

@@ -9,7 +9,6 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from ...coordinator.draft_state import DraftView
 from ...domain.accounts import Role
 from ...domain.grid import GridPlan, week_grid
 from ...domain.grid_pattern import pattern_grid
@@ -23,6 +22,7 @@ from .forms import parse_count
 from .frame import Frame
 from .route import SIGNED_IN, PageRoute
 from .timetable_choice import monday_of, term_near, week_near, weeks_of
+from .timetable_desk import state_text
 from .timetable_import import XLSX, download
 
 K = TypeVar("K")
@@ -46,14 +46,14 @@ async def export(request: web.Request) -> web.StreamResponse:
     asked = parse_count(request.query.get("week", ""), least=1, most=weeks_of(term))
     week = asked or week_near(term, frame.today)
     monday = monday_of(term, week)
-    plan = GridPlan(view.roster, view.calendar, frame.services.zone, dict(source), dict(rules))
+    plan = GridPlan(view.roster, view.calendar, frame.services.zone, source, rules)
     pattern = shown == "pattern"
     lines = [term.name]
     if not pattern:
         sunday = monday + _WEEK - timedelta(days=1)
         lines.append(frame.t(mark("第 %(n)s 周"), n=week))
         lines.append(frame.format.date_range(monday, sunday))
-    state = await _state(frame, view, draft=draft)
+    state = await state_text(frame, view, draft=draft)
     subtitle = " · ".join([*lines, state])
     views = _views(frame, view.roster)
 
@@ -75,17 +75,6 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 def _there(things: Mapping[K, V | None]) -> dict[K, V]:
     return {k: v for k, v in things.items() if v is not None}
-
-
-async def _state(frame: Frame, view: DraftView, *, draft: bool) -> str:
-    versions = await frame.services.timetable.versions(view.term)
-    if draft and view.diff:
-        return frame.t(mark("草稿"))
-    if not versions:
-        return frame.t(mark("未发布"))
-    latest = versions[0]
-    at = frame.format.stamp(latest.at)
-    return frame.t(mark("第 %(no)s 版（%(at)s 发布）"), no=latest.no, at=at)
 
 
 def _term(frame: Frame) -> Term:

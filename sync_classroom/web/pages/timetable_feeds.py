@@ -80,7 +80,7 @@ async def _page(
         status=status,
         problem=form.errors.get("form"),
         form=form,
-        feeds=[(f, _name(frame, f)) for f in feeds],
+        feeds=[(f, _name(frame, f), answered) for f, answered in feeds],
         kind_words=KIND_WORDS,
         languages=[(None, list(LANGUAGES))],
         language_names=dict(LANGUAGES),

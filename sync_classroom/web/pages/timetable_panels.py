@@ -13,20 +13,25 @@ from aiohttp import web
 
 from ...domain.bookable import MAX_TEXT
 from ...domain.calendar import iso_week
+from ...domain.edit import Decision
+from ...domain.grid_views import ViewKind
 from ...domain.ids import ClassId, SchoolId
 from ...domain.measures import Ratio
 from ...domain.planned_coverage import PlannedCoverage, planned
 from ...domain.roster import Roster, Term
 from ..formats import Rate, rate
+from ..i18n import mark
 from .frame import Frame
 from .route import ADMIN, PageRoute
 from .timetable_choice import Shown, monday_of, weeks_of
-from .timetable_desk import desk_of
+from .timetable_desk import Desk, desk_of
 from .timetable_diff import groups_of
 from .timetable_editor import chosen
-from .timetable_side import side_of
+from .timetable_side import LessonLink, lesson_link, side_of
 from .timetable_words import runs
 
+#: Lessons come too late that are listed; the rest are counted.
+MOST_LATE: Final = 40
 #: Classes without any lesson that are named; the rest are counted.
 MOST_CLASSES: Final = 24
 
@@ -56,6 +61,14 @@ class SchoolLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LateLine:
+    """A lesson that has come too late to be published as drafted, and what becomes of it."""
+
+    lesson: LessonLink
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cover:
     """The panel. `without` are classes with no lesson in the whole term, by school."""
 
@@ -71,18 +84,37 @@ class Cover:
 
 
 async def publish(request: web.Request) -> web.StreamResponse:
-    """What publishing would do, to read before it is done."""
+    """What publishing would do, to read before it is done, and what has come too late for it."""
     frame = Frame.of(request)
     choice = replace(chosen(frame), shown=Shown.DRAFT)
     desk = await desk_of(frame, choice, draft=True)
+    late = _late(frame, desk, await frame.services.timetable.too_late(desk.draft))
     return frame.render(
         "_timetable_publish.html",
         choice=choice,
         desk=desk,
+        late=late[:MOST_LATE],
+        late_count=len(late),
         side=side_of(frame, desk),
         groups=groups_of(frame, desk.draft.diff, desk.names),
         note_max=MAX_TEXT,
     )
+
+
+def _late(frame: Frame, desk: Desk, decision: Decision) -> list[LateLine]:
+    """Every lesson that would be taken out of the draft, by its start, and what it is then."""
+    lines = []
+    for ident, left in decision.after.occurrences.items():
+        drafted = decision.before.occurrences[ident]
+        lesson = drafted or left
+        if lesson is None:
+            continue
+        link = lesson_link(frame, desk, lesson, ViewKind.HOST, lesson.host.school)
+        what = mark("从草稿中去掉") if left is None else mark("作废草稿中的改动，按已发布的上课")
+        if left is not None and left.withdrawn:
+            what = mark("作废草稿中的改动，仍按已发布的停课")
+        lines.append((lesson.starts_at, ident, LateLine(link, frame.t(what))))
+    return [line for *_, line in sorted(lines, key=lambda each: each[:2])]
 
 
 async def coverage(request: web.Request) -> web.StreamResponse:
@@ -90,9 +122,7 @@ async def coverage(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     choice = chosen(frame)
     draft = await frame.services.timetable.draft(choice.term.id)
-    # The draft lives on while a thread counts; what it counts is taken out first.
-    lessons = list(draft.copy.occurrences.values())
-    term, roster = choice.term, draft.roster
+    lessons, term, roster = draft.copy.occurrences.values(), choice.term, draft.roster
     work = partial(planned, lessons, roster, first=term.first_day, last=term.last_day)
     found = await asyncio.to_thread(work)
     return frame.render("_timetable_coverage.html", cover=cover_of(found, roster, term))

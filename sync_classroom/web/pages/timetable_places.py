@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-from ...domain.ids import OccurrenceId, SeatId
-from ...domain.series import Series
+from ...domain.ids import OccurrenceId
+from ...domain.series import Series, lesson_window, occurrence_of
 from ...domain.suggestions import (
     Hindrance,
     Nearness,
@@ -16,11 +16,8 @@ from ...domain.suggestions import (
     RuleTarget,
     Suggestion,
     Target,
-    free_places,
-    rule_targets,
-    targets,
 )
-from ...domain.timetable import Mode, Occurrence, Seat, Slot
+from ...domain.timetable import Occurrence
 from ..i18n import mark
 from .frame import Frame
 from .timetable_desk import Desk, warning_text
@@ -61,17 +58,8 @@ def judged_rule(frame: Frame, desk: Desk, series: Series) -> list[dict[str, Any]
     lesson = _stand_in(desk, series)
     if lesson is None:
         return []
-    whole = {
-        (target.weekday, target.period): target
-        for target in rule_targets(
-            series,
-            index=desk.draft.index,
-            calendar=desk.plan.calendar,
-            roster=desk.plan.roster,
-            zone=desk.plan.zone,
-            now=frame.now,
-        )
-    }
+    found = desk.draft.rule_places(series, zone=desk.plan.zone, now=frame.now)
+    whole = {(target.weekday, target.period): target for target in found}
     return [
         {
             **_answer(frame, desk, target, lesson),
@@ -86,28 +74,13 @@ def judged_rule(frame: Frame, desk: Desk, series: Series) -> list[dict[str, Any]
 
 
 def _of_week(frame: Frame, desk: Desk, lesson: Occurrence) -> tuple[Target, ...]:
-    return targets(
-        lesson,
-        desk.choice.monday,
-        desk.choice.sunday,
-        index=desk.draft.index,
-        calendar=desk.plan.calendar,
-        roster=desk.plan.roster,
-        zone=desk.plan.zone,
-        now=frame.now,
-    )
+    return desk.draft.places(lesson, desk.choice.monday, zone=desk.plan.zone, now=frame.now)
 
 
 def suggested(frame: Frame, desk: Desk, lesson: Occurrence) -> list[FreePlace]:
     """Free places nearby, best first."""
-    found = free_places(
-        lesson,
-        index=desk.draft.index,
-        calendar=desk.plan.calendar,
-        roster=desk.plan.roster,
-        zone=desk.plan.zone,
-        now=frame.now,
-        limit=MOST_SUGGESTIONS,
+    found = desk.draft.free_places(
+        lesson, zone=desk.plan.zone, now=frame.now, limit=MOST_SUGGESTIONS
     )
     return [_suggestion(frame, s) for s in found if s.place.period is not None]
 
@@ -119,23 +92,9 @@ def _stand_in(desk: Desk, series: Series) -> Occurrence | None:
         periods = bells.periods if bells is not None else ()
         if len(periods) < series.span:
             continue
-        ident = OccurrenceId(f"{series.id}-?")
-        return Occurrence(
-            id=ident,
-            mode=Mode.LIVE,
-            title=series.title,
-            subject=series.subject,
-            date=day,
-            starts_at=datetime.combine(day, periods[0].start, desk.plan.zone),
-            ends_at=datetime.combine(day, periods[series.span - 1].end, desk.plan.zone),
-            periods=series.periods,
-            host=series.host,
-            seats=tuple(
-                Seat(SeatId(f"{ident}-{n}"), s.classroom, s.school_class, s.expected)
-                for n, s in enumerate(series.seats)
-            ),
-            slot=Slot(series.id, day),
-        )
+        window = lesson_window(bells, periods[0].no, series.span, day, desk.plan.zone)
+        if window is not None:
+            return occurrence_of(series, day, *window)
     return None
 
 

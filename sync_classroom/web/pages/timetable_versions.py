@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,30 +14,22 @@ from ...domain.accounts import Role
 from ...domain.history import Happening, HistoryEntry
 from ...domain.ids import ClassroomId, OccurrenceId, TeacherId, TermId
 from ...domain.notices import Audience, Receipt
-from ...domain.plan_change import Version
+from ...domain.plan_change import Version, VersionEntry, VersionOutline
 from ...domain.plan_diff import DiffKind, from_dict
-from ...domain.problems import ProblemError, ProblemKind
 from ...domain.timetable import Occurrence
 from ..i18n import mark
+from .forms import parse_count
 from .frame import Frame
+from .lesson_history import WORDS
 from .route import SIGNED_IN, PageRoute
 from .timetable_choice import term_near
-from .timetable_diff import KIND_WORDS, groups_of
+from .timetable_diff import KIND_WORDS, DiffGroup, Words
+from .timetable_history import people_of
 from .timetable_words import Names
 
-HAPPENING_WORDS: Final = {
-    Happening.CREATED: mark("新增课次"),
-    Happening.MOVED_HERE: mark("从别的时间调来"),
-    Happening.CHANGED: mark("改内容"),
-    Happening.SUBSTITUTED: mark("代课"),
-    Happening.CANCELLED: mark("停课"),
-    Happening.MOVED: mark("调走"),
-    Happening.RESTORED: mark("恢复"),
-    Happening.SEAT_ADDED: mark("加听课教室"),
-    Happening.SEAT_CHANGED: mark("改听课教室"),
-    Happening.SEAT_CANCELLED: mark("取消听课教室"),
-    Happening.SEAT_RESTORED: mark("恢复听课教室"),
-}
+#: Of each kind on the page of a version, and on a page of one kind.
+FIRST_LINES: Final = 50
+PAGE_LINES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
     if term is None:
         return frame.render("timetable_empty.html")
     service = frame.services.timetable
-    people = await _people(frame)
+    people = await people_of(frame)
     lessons = {o.id: o for o in await service.published(term.id)}
     names = Names(frame, roster)
     lines = [_version_line(frame, v, people) for v in await service.versions(term.id)]
@@ -97,42 +90,65 @@ async def versions(request: web.Request) -> web.StreamResponse:
 
 
 async def version(request: web.Request) -> web.StreamResponse:
-    """One version: what it changed, and the receipts."""
+    """One version: what it changed, and the receipts. `?kind=`, `?page=`: all of one kind."""
     frame = Frame.of(request)
+    timetable = frame.services.timetable
     text = request.match_info["no"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    found = await frame.services.timetable.version(number)
+    found = await timetable.version(number)
     names = Names(frame, frame.roster)
-    if found.diff is None:
-        raise _without_diff(number)
-    receipts = await frame.services.timetable.notices(found.no)
+    outline = await timetable.version_outline(found.no)
+    asked = request.query.get("kind", "")
+    only = DiffKind(asked) if asked in outline.told and asked in set(DiffKind) else None
+    pages = 1 if only is None else max(1, -(-outline.told[only] // PAGE_LINES))
+    page = parse_count(request.query.get("page", ""), least=1, most=pages) or 1
+    receipts = await timetable.notices(found.no) if only is None else ()
     return frame.render(
         "timetable_version.html",
         version=found,
         term=frame.roster.terms.get(found.term),
-        by=(await _people(frame)).get(found.by, found.by),
-        groups=groups_of(frame, (from_dict(e) for e in found.diff), names),
+        by=(await people_of(frame)).get(found.by, found.by),
+        groups=await _groups(frame, found, outline, names, only, page),
         counts=_counts(frame, found),
         rooms=_receipts(frame, receipts, Audience.CLASSROOM, names),
         teachers=_receipts(frame, receipts, Audience.TEACHER, names),
-        may_see=frame.may(Role.ADMIN, Role.OPERATOR),
+        may_see=only is None and frame.may(Role.ADMIN, Role.OPERATOR),
+        only=only,
+        page_no=page,
+        pages=pages,
+        earlier=frame.link(page=page - 1) if page > 1 else None,
+        later=frame.link(page=page + 1) if page < pages else None,
     )
 
 
-def _without_diff(number: int) -> ProblemError:
-    return ProblemError(
-        "version_incomplete",
-        f"第 {number} 版没有保存改动内容。请从版本列表中选择别的版本。",
-        f"Version {number} was stored without what it changed; choose another one of the list.",
-        kind=ProblemKind.NOT_FOUND,
-        field="version",
-        value=number,
-    )
+async def _groups(
+    frame: Frame,
+    found: Version,
+    outline: VersionOutline,
+    names: Names,
+    only: DiffKind | None,
+    page: int,
+) -> tuple[DiffGroup, ...]:
+    """The first differences of every kind, or a page of those of one kind."""
+    words = Words(frame, names, outline.beside)
+    limit, offset = (FIRST_LINES, 0) if only is None else (PAGE_LINES, (page - 1) * PAGE_LINES)
+    groups = []
+    for kind in KIND_WORDS if only is None else (only,):
+        count = outline.told.get(kind, 0)
+        if not count:
+            continue
+        entries = await frame.services.timetable.version_entries(
+            found.no, kind=kind, offset=offset, limit=limit
+        )
+        # Reading some hundred lessons takes longer than the loop may be held.
+        group = await asyncio.to_thread(_group, words, kind, count, entries)
+        rest = frame.link(kind=kind.value) if only is None and count > limit else ""
+        groups.append(replace(group, rest=rest))
+    return tuple(groups)
 
 
-async def _people(frame: Frame) -> Mapping[str, str]:
-    """Names by login; whoever has left is called by the login."""
-    return {u.login: u.name for u in await frame.services.store.users()}
+def _group(words: Words, kind: DiffKind, count: int, entries: Sequence[VersionEntry]) -> DiffGroup:
+    return words.group(kind, count, [from_dict(e.entry) for e in entries])
 
 
 def _counts(frame: Frame, found: Version) -> tuple[tuple[str, int], ...]:
@@ -171,7 +187,7 @@ def _change_line(
             subject=lesson.subject,
             teacher=names.teacher(lesson.host.teacher),
         )
-    title = frame.t(HAPPENING_WORDS[entry.kind])
+    title = frame.t(WORDS[entry.kind])
     return Line(
         entry.at,
         people.get(entry.by, entry.by),

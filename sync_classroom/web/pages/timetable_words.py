@@ -140,11 +140,6 @@ class Names:
         found = self._roster.classrooms.get(ident)
         return f"{self.school(found.school)} {found.name}" if found is not None else ident
 
-    def room_alone(self, ident: ClassroomId) -> str:
-        """A classroom's name without its school."""
-        found = self._roster.classrooms.get(ident)
-        return found.name if found is not None else ident
-
     def group(self, ident: ClassId) -> str:
         """`随迁子女学校三 三(2)班`."""
         found = self._roster.classes.get(ident)

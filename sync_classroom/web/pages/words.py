@@ -9,6 +9,7 @@ from typing import Final
 from ...coordinator.views import LessonView, SeatView
 from ...domain.accounts import Role
 from ...domain.lesson import EndReason, LessonState
+from ...domain.second_opinion import Verdict
 from ..i18n import mark
 
 
@@ -61,6 +62,13 @@ SEAT_WORDS: Final = {
     "cancelled_excused": Word("cancelled", mark("取消（有因）")),
     "cancelled_unexcused": Word("cancelled", mark("取消（无因）")),
     "moved": Word("cancelled", mark("已调课")),
+}
+
+# What a seat's own terminal says beside the relay; no figure counts by it.
+SECOND_WORDS: Final = {
+    Verdict.AGREES: Word("held", mark("终端一致")),
+    Verdict.LESS: Word("partial", mark("终端收到较少")),
+    Verdict.MORE: Word("unknown", mark("终端收到较多")),
 }
 
 CAUSE_WORDS: Final = {

@@ -9,6 +9,7 @@ from bench.relay.crowd import Crowd, Member, report
 from bench.relay.pattern import LOW
 from bench.relay.peers import Client, Remote, Source
 from sync_classroom.relay import rtcp
+from tests.support.waiting import PATIENCE_S
 
 
 def test_report_is_what_the_relay_reads_as_all_received() -> None:
@@ -41,7 +42,7 @@ async def test_crowd_receives_counts_and_acknowledges_like_as_many_peers() -> No
         crowd.reporting = True
         assert await under_test.ask("acknowledged", 60.0) == 0
         crowd.tick(1e12)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await under_test.ask("acknowledged", 60.0) < 5:
                 crowd.read(0.01)
         assert crowd.mailbox.packets == due

@@ -10,6 +10,7 @@ from bench.relay.pattern import LOW
 from bench.relay.peers import Source, Sources, join
 from sync_classroom.relay.kernel import unavailable
 from sync_classroom.relay.session import Direction
+from tests.support.waiting import PATIENCE_S
 
 
 def test_lines_number_their_slots_by_kind() -> None:
@@ -36,7 +37,7 @@ async def test_relay_without_segments_sends_datagrams_one_by_one() -> None:
             client = await join(under_test.opens, Direction.SUBSCRIBE, "seat")
             await Sources([Source(publisher, LOW)]).run(0.3)
             loop, packets = asyncio.get_running_loop(), 0
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while packets < 16:  # the first keyframe
                     data = await loop.sock_recv(client.udp, 2048)
                     packets += data[0] >= 128 and client.unprotect.unprotect(data)[1] & 0x7F == 96

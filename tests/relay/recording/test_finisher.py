@@ -46,7 +46,7 @@ async def test_everything_unfinished_is_finished(tmp_path: Path) -> None:
     finisher = Finisher(library, do, going_on=lambda _: False)
     finisher.nudge()
     async with running(finisher):
-        await until(lambda: set(library.states.values()) == {State.SAVED}, timeout_s=30)
+        await until(lambda: set(library.states.values()) == {State.SAVED})
     assert finisher.failures == 0
     library.close()
 
@@ -61,7 +61,7 @@ async def test_after_some_failures_what_was_recorded_is_left_as_it_is(tmp_path: 
     finisher = Finisher(library, do, going_on=lambda _: False)
     finisher.nudge()
     async with running(finisher):
-        await until(lambda: library.states["a"] is State.SAVED, timeout_s=60)
+        await until(lambda: library.states["a"] is State.SAVED)
     assert finisher.failures == MAX_TRIES
     manifest = library.load("a")
     assert manifest is not None
@@ -76,7 +76,7 @@ async def test_a_recording_that_goes_on_is_left_alone(tmp_path: Path) -> None:
     finisher = Finisher(library, do, going_on=lambda recording: recording == "a")
     finisher.nudge()
     async with running(finisher):
-        await until(lambda: library.states["b"] is State.SAVED, timeout_s=30)
+        await until(lambda: library.states["b"] is State.SAVED)
         assert library.states["a"] is State.FINISHING
     library.close()
 
@@ -100,5 +100,5 @@ async def test_giving_up_kills_the_process_and_counts_no_failure(tmp_path: Path)
         assert finisher.failures == 0
         (tmp_path / "a" / "x.mp4").unlink()
         finisher.nudge()
-        await until(lambda: library.states["a"] is State.SAVED, timeout_s=30)
+        await until(lambda: library.states["a"] is State.SAVED)
     library.close()

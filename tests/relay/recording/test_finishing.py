@@ -32,6 +32,7 @@ from tests.support.recordings import (
     opus,
     opus_number,
 )
+from tests.support.waiting import PATIENCE_S
 
 
 def record(
@@ -252,7 +253,7 @@ def test_the_process_ends_with_the_one_that_started_it(room: Room, tmp_path: Pat
     )
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(timeout=30) in (1, -signal.SIGKILL)
+    assert process.wait(timeout=PATIENCE_S) in (1, -signal.SIGKILL)
     assert read_manifest(folder).state is State.FINISHING
 
 
@@ -263,4 +264,4 @@ def test_the_process_says_what_went_wrong(tmp_path: Path) -> None:
     ) as process:  # fmt: skip
         assert process.stderr is not None
         assert "FileNotFoundError" in process.stderr.read()
-        assert process.wait(timeout=30) == 1
+        assert process.wait(timeout=PATIENCE_S) == 1

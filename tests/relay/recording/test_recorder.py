@@ -30,7 +30,7 @@ from tests.support.media_peers import MovingSquare, connection, publish, relay
 from tests.support.recordings import decoded, items
 from tests.support.relay_child import relay_child
 from tests.support.relays import settings
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -66,7 +66,7 @@ async def recorder(
 
 
 async def wait_state(made: Recorder[Any], recording: str, state: State) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = dict(await made.status(recording))
             if found["state"] == state:
@@ -80,7 +80,7 @@ def segments(status: Any, source: int = 0) -> list[dict[str, Any]]:
 
 
 async def wait_recorded(made: Recorder[Any], recording: str, seconds: float) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = dict(await made.status(recording))
             if sum(s.get("duration_s", 0) for s in segments(found)) >= seconds:
@@ -123,10 +123,13 @@ async def test_publishers_come_and_go_in_files_with_a_common_start(tmp_path: Pat
         endpoint.put_room("lesson-1", {})
         camera, _session = await publish(endpoint, "lesson-1")
         await made.start("lesson-1", "lesson-1")
+        began = time.monotonic()
         await wait_recorded(made, "lesson-1", 1.0)
+        screen_s = time.monotonic() - began
         screen, _session = await publish(endpoint, "lesson-1", source="screen")
+        again_s = time.monotonic() - began
         again, _session = await publish(endpoint, "lesson-1")  # takes the place of the first
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not (
                 len(segments(status := await made.status("lesson-1"))) == 2
                 and segments(status)[1].get("duration_s", 0) > 1
@@ -134,14 +137,15 @@ async def test_publishers_come_and_go_in_files_with_a_common_start(tmp_path: Pat
                 and segments(status, 1)[0].get("duration_s", 0) > 1
             ):
                 await asyncio.sleep(0.05)
+        lasted_s = time.monotonic() - began
         saved = await made.stop("lesson-1")
         for peer in (camera, screen, again):
             await peer.close()
     assert [source["source"] for source in saved["sources"]] == ["camera", "screen"]
     first, second = segments(saved)
     (of_screen,) = segments(saved, 1)
-    assert first["start_s"] < 1.0 < second["start_s"]
-    assert abs(of_screen["start_s"] - second["start_s"]) < 2.0
+    assert first["start_s"] < screen_s <= of_screen["start_s"] < lasted_s
+    assert again_s <= second["start_s"] < lasted_s
     assert second["start_s"] >= first["start_s"] + first["duration_s"] - 0.1
 
 
@@ -154,11 +158,11 @@ async def test_only_the_wanted_sources_are_recorded_and_they_may_change(tmp_path
         await wait_recorded(made, "lesson-1", 1.0)
         found = await made.start("lesson-1", "lesson-1", frozenset({"camera", "seat:seat-1"}))
         assert [source["source"] for source in found["sources"]] == ["camera"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not segments(await made.status("lesson-1"), 1):
                 await asyncio.sleep(0.05)
         await made.start("lesson-1", "lesson-1", frozenset({"camera"}))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not segments(await made.status("lesson-1"), 1)[0]["closed"]:
                 await asyncio.sleep(0.05)
         await camera.close()
@@ -204,19 +208,19 @@ async def test_the_limit_stops_recording_and_says_so_and_room_lets_it_go_on(
 ) -> None:
     monkeypatch.setattr("sync_classroom.relay.recording.recorder.RESUME_S", 0.1)
     monkeypatch.setattr("sync_classroom.relay.recording.recorder.SPARE_BYTES", 1000)
-    async with relay() as (endpoint, _), recorder(endpoint, tmp_path, most=60_000) as made:
+    async with relay() as (endpoint, _), recorder(endpoint, tmp_path, most=15_000) as made:
         endpoint.put_room("lesson-1", {})
         peer, session = await publish(endpoint, "lesson-1")
         await made.start("lesson-1", "lesson-1")
-        await until(lambda: made.disk_full, timeout_s=40)
+        await until(lambda: made.disk_full)
         status = await made.status("lesson-1")
         assert (status["state"], status["disk_full"]) == ("recording", True)
         assert segments(status)[-1]["closed"]
         assert not session.closed.is_set()  # the lesson goes on
         written = made.bytes
         made._library.limits = Limits(0, 10_000_000, 0)
-        await until(lambda: not made.disk_full, timeout_s=40)
-        await until(lambda: made.bytes > written + 5000, timeout_s=40)
+        await until(lambda: not made.disk_full)
+        await until(lambda: made.bytes > written + 3000)
         status = await made.status("lesson-1")
         assert not status["disk_full"]
         assert len(segments(status)) == 2
@@ -296,6 +300,14 @@ async def _control(path: object, method: str, address: str, body: Any = None) ->
         return dict(await response.json())
 
 
+async def _taken(control: object, life: int, wanted_s: float) -> float:
+    """Seconds of media that the recorder has of this life's file, once they are enough; else 0."""
+    (source,) = (await _control(control, "GET", "/recordings/lesson-1"))["sources"] or [{}]
+    found = source.get("segments", [])
+    taken_s = float(found[life]["duration_s"]) if len(found) > life else 0.0
+    return taken_s if taken_s >= wanted_s else 0.0
+
+
 async def test_killed_at_random_moments_the_file_plays_to_within_two_seconds(
     tmp_path: Path,
 ) -> None:
@@ -314,28 +326,23 @@ async def test_killed_at_random_moments_the_file_plays_to_within_two_seconds(
             body = {"room": "lesson-1"}
             status = await _control(chosen.control, "PUT", "/recordings/lesson-1", body)
             assert status["state"] == "recording"
-            path = folder / f"01-camera-{life + 1:04d}.mp4"
-            webm = path.with_suffix(".webm")
-            await until(lambda p=path, w=webm: p.exists() or w.exists(), timeout_s=20)
-            path = path if path.exists() else webm
-            began = time.monotonic()
-            end = began + 1.5 + randomness.random() * 3
-            while time.monotonic() < end:
-                await asyncio.sleep(0.005)
+            wanted_s = 2.1 + 1.4 * randomness.random()
+            told_s = await until(lambda n=life, s=wanted_s: _taken(chosen.control, n, s))
             child.process.send_signal(signal.SIGKILL)
-            lived = time.monotonic() - began
             child.process.wait()
             await peer.close()
+        path = folder / f"01-camera-{life + 1:04d}.mp4"
+        path = path if path.exists() else path.with_suffix(".webm")
         found = items(path)
         length = max(item.at_s for item in found)
-        assert lived - 2.0 <= length <= time.monotonic() - asked
-        shown = list(decoded(path))
-        assert len(shown) >= (lived - 2.0) * 14
+        assert told_s - 2.0 <= length <= time.monotonic() - asked
+        pictures = [item for item in found if item.kind == "video"]
+        assert len(list(decoded(path))) == len(pictures) > 0
     with relay_child(chosen):
         assert (await _control(chosen.control, "POST", "/recordings/lesson-1/stop"))[
             "state"
         ] == "finishing"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while (saved := await _control(chosen.control, "GET", "/recordings/lesson-1"))[
                 "state"
             ] != "saved":

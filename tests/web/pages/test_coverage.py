@@ -13,6 +13,7 @@ from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.web.pages.coverage_tables import HEADLINES
 from tests.support.pages import Page, look, office
+from tests.support.plan_changes import mark_stale
 from tests.support.plans import at
 
 pytestmark = pytest.mark.asyncio
@@ -64,6 +65,20 @@ async def test_an_excused_lesson_is_not_due(tmp_path: Path) -> None:
         assert "暂按未开计" not in page.text
         page = await look(served, MONDAY + "&state=cancelled_excused")
         assert "2 个听课席" in page.text
+
+
+async def test_a_lesson_that_cannot_be_counted_is_said_beside_the_figures(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await mark_stale(served.store, [OccurrenceId("english"), OccurrenceId("maths")])
+        page = await look(served, MONDAY)
+        assert "有 2 节课次的最新记录正在计入" in page.text
+        assert "无法计算" not in page.text
+        await served.store.set_aside(
+            OccurrenceId("english"), [], at=served.clock(), error="ValueError: odd fact"
+        )
+        page = await look(served, MONDAY)
+        assert "有 1 节课次的最新记录正在计入" in page.text
+        assert "有 1 节课次的记录无法计算" in page.text
 
 
 async def test_schools_rooms_and_seats_lead_down_to_lesson_and_samples(tmp_path: Path) -> None:
@@ -134,6 +149,28 @@ async def test_a_rate_is_compared_with_the_days_before_if_there_was_anything(
         page = await look(served, "/coverage?from=2026-11-24&to=2026-11-24&compare=none")
         assert figure(page, "due_periods") == "0"
         assert "较上期" not in figure(await look(served, MONDAY), "held_rate")
+        own = "&compare=own&compare_from=2026-11-23&compare_to=2026-11-23"
+        page = await look(served, f"/coverage?from=2026-11-24&to=2026-11-24{own}")
+        assert figure(page, "due_periods") == "0 较对照期 -5，下降 对照期 5"
+        assert "对照期 2026年11月23日" in page.text
+        kept = "from=2026-11-24&to=2026-11-24" + own
+        assert f"/coverage/compare?{kept}" in page.links()
+        assert f"/coverage/schools/remote-1?{kept}" in page.links()
+        page = await look(served, f"{MONDAY}&compare=rubbish%22%3E&compare_from=%3Cb%3E")
+        assert "/coverage/compare?from=2026-11-23&to=2026-11-23" in page.links()
+
+
+async def test_a_wrong_period_to_compare_with_is_explained(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look(served, f"{MONDAY}&compare=own&compare_from=2026-11-09&compare_to=x")
+        assert "对照期的起止日期要写成" in page.text
+        assert "与上期比较" in page.text
+        # The choice and the date that is one stay where they were typed.
+        assert page.all("option", value="own")[0].get("selected", "no") is None
+        assert page.all("input", name="compare_from")[0]["value"] == "2026-11-09"
+        assert page.all("input", name="compare_to")[0]["value"] == "2026-11-22"
+        page = await look(served, f"{MONDAY}&compare=term")
+        assert "没有可对照的上学期" in page.text
 
 
 async def test_an_empty_period_has_no_rates_and_says_what_to_do(tmp_path: Path) -> None:

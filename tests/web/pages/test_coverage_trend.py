@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from sync_classroom.domain.measures import Ratio
-from sync_classroom.web.pages.coverage_trend import build, trend
+from sync_classroom.web.pages.coverage_trend import build, overlay, trend
 from tests.support.rosters import programme
 
 WEEKS = {"2026-W36": Ratio(1, 2), "2026-W37": Ratio(4, 4), "2026-W38": Ratio(0, 0)}
@@ -18,14 +18,14 @@ def test_each_week_has_its_place_and_no_line_leads_over_one_without_lessons() ->
     assert found is not None
     assert [(w.name, w.x, w.y, w.rate.exact) for w in found.weeks] == [
         ("W36", "16.6667%", "50.0000%", "1/2"),
-        ("W37", "50.0000%", "6.0000%", "4/4"),
+        ("W37", "50.0000%", "10.0000%", "4/4"),
         ("W38", "83.3333%", None, "0/0"),
     ]
     (line,) = found.lines
     assert (line.x1, line.y1, line.x2, line.y2) == (
-        "16.6667%", "50.0000%", "50.0000%", "6.0000%",
+        "16.6667%", "50.0000%", "50.0000%", "10.0000%",
     )  # fmt: skip
-    assert found.grid == (("100 %", "6.0000%"), ("50 %", "50.0000%"), ("0 %", "94.0000%"))
+    assert found.grid == (("100 %", "10.0000%"), ("50 %", "50.0000%"), ("0 %", "90.0000%"))
 
 
 def test_a_week_of_which_no_lesson_is_over_has_no_place_yet() -> None:
@@ -64,3 +64,20 @@ def test_targets_are_judged_by_their_own_day() -> None:
     assert (found.top, found.built) == (60, len(remote))
     assert found.years[0][0] == "2021"
     assert build(roster, [], date(2026, 11, 23)) is None
+
+
+def test_two_periods_lie_on_each_other_by_the_number_of_the_week() -> None:
+    found = overlay(
+        {1: Ratio(1, 2), 2: Ratio(0, 0), 3: Ratio(3, 3)}, {1: Ratio(0, 4), 2: Ratio(1, 1)}
+    )
+    assert found is not None
+    assert [(w.number, w.x, w.y_now, w.y_before) for w in found.weeks] == [
+        (1, "16.6667%", "50.0000%", "90.0000%"),
+        (2, "50.0000%", None, "10.0000%"),
+        (3, "83.3333%", "10.0000%", None),
+    ]
+    assert found.now == ()
+    (line,) = found.before
+    assert (line.x1, line.y1, line.x2, line.y2) == ("16.6667%", "90.0000%", "50.0000%", "10.0000%")
+    assert overlay({1: Ratio(1, 2)}, {}) is None
+    assert overlay({}, {}) is None

@@ -54,6 +54,9 @@ async def test_navigation_shows_what_a_role_may_open_and_marks_where_it_is(tmp_p
         assert "/terminals" not in page.links()
         page = await look(served, "/lessons/english")
         assert [a["href"] for a in page.all("a", aria_current="page")] == ["/today"]
+        for path, entry in (("/settings/rules", "/coverage"), ("/access-log", "/people")):
+            page = await look(served, path)
+            assert [a["href"] for a in page.all("a", aria_current="page")] == [entry]
 
 
 async def test_a_message_comes_from_a_known_code_only(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ async def test_a_change_is_a_new_version_with_reason_and_counts_everything_again
         ]
         await served.services.coverage.settle()
         page = await look(served, "/settings/rules")
-        assert "2 执行中 2026年11月23日 已开 80 % → 25 % 每周课时标准 1 课时 → 2 课时" in page.text
+        assert (
+            "2 执行中 2026年11月23日 已开 80 % → 25 % 每周课时标准 1 个课时 → 2 个课时" in page.text
+        )
         assert "1 已被取代" in page.text
         coverage = await look(served, "/coverage?from=2026-11-23&to=2026-11-23")
         assert "40.0 % (2/5)" in coverage.text

@@ -8,38 +8,40 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId
-from tests.support.browser import launch, open_page, page_problems
+from tests.support.browser import open_page, page_problems
 from tests.support.pages import office
 from tests.support.web import Site
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
 
 @asynccontextmanager
 async def browsing(
-    folder: Path, *, role: Role = Role.ADMIN, size: tuple[int, int] = (1366, 768)
+    browser: Browser, folder: Path, *, role: Role = Role.ADMIN, size: tuple[int, int] = (1366, 768)
 ) -> AsyncIterator[tuple[Site, Page]]:
     """A page of a browser that is signed in."""
-    async with office(folder) as served, launch() as browser:
+    async with office(folder) as served:
         page = await open_page(browser, size=size)
         host = served.url.replace("http://", "https://")
         await page.context.add_cookies(
             [{"name": "__Host-session", "value": served.cookies[role], "url": host, "secure": True}]
         )
         yield served, page
+        await page.context.close()
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
 async def test_no_page_has_an_error_or_is_wider_than_the_screen(
-    tmp_path: Path, size: tuple[int, int]
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with browsing(tmp_path, size=size) as (served, page):
+    async with browsing(browser, tmp_path, size=size) as (served, page):
         for path in (
             "/today", "/lessons/new", "/lessons/english?samples=english-s0", "/coverage",
+            "/coverage/second-opinions", "/settings/retention",
             "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
             "/account", "/calendar", "/calendar?show=all", "/calendar/days/remote-1/2026-10-10",
             "/calendar/bells/remote-1-bells", "/calendar?show=edits",
@@ -53,8 +55,8 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
             assert page_problems(page, network=True) == [], path
 
 
-async def test_arrow_keys_move_from_row_to_row(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_arrow_keys_move_from_row_to_row(browser: Browser, tmp_path: Path) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/today")
         await page.focus("[data-rows] a")
         await page.keyboard.press("ArrowDown")
@@ -68,8 +70,10 @@ async def test_arrow_keys_move_from_row_to_row(tmp_path: Path) -> None:
         await page.wait_for_url("**/lessons/maths")
 
 
-async def test_arrow_keys_move_from_day_to_day_and_enter_opens_one(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_arrow_keys_move_from_day_to_day_and_enter_opens_one(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/calendar?school=remote-1")
         await page.focus("#today")
         focused = "document.activeElement.getAttribute('href')"
@@ -91,8 +95,8 @@ async def test_arrow_keys_move_from_day_to_day_and_enter_opens_one(tmp_path: Pat
         await expect(page.locator("#today .day-text")).to_have_text("停电")
 
 
-async def test_the_skip_link_leads_to_the_content(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_the_skip_link_leads_to_the_content(browser: Browser, tmp_path: Path) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/people")
         await page.keyboard.press("Tab")
         assert await page.evaluate("document.activeElement.className") == "skip"
@@ -100,34 +104,39 @@ async def test_the_skip_link_leads_to_the_content(tmp_path: Path) -> None:
         assert await page.evaluate("document.activeElement.id") == "main"
 
 
-async def test_the_day_follows_what_happens_without_being_loaded_again(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_the_day_follows_what_happens_without_being_loaded_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/today")
         await page.evaluate("window.untouched = true")
         await expect(page.locator("[data-live-note]")).to_have_text("实时更新中")
         await served.services.lessons.cancel(
             OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
         )
-        await page.wait_for_selector("#live .w-cancelled", timeout=10_000)
+        await page.wait_for_selector("#live .w-cancelled")
         assert await page.evaluate("window.untouched")
         assert page_problems(page, network=True) == []
 
 
 async def test_a_live_page_whose_session_ended_shows_the_door_and_comes_back(
+    browser: Browser,
     tmp_path: Path,
 ) -> None:
-    async with browsing(tmp_path) as (served, page):
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/today")
         await expect(page.locator("[data-live-note]")).to_have_text("实时更新中")
         await page.context.clear_cookies()
         await served.services.lessons.cancel(
             OccurrenceId("maths"), excused=True, reason="停电", actor="admin", key="k"
         )
-        await page.wait_for_url("**/sign-in?next=%2Ftoday", timeout=10_000)
+        await page.wait_for_url("**/sign-in?next=%2Ftoday")
 
 
-async def test_a_period_fills_in_the_times_and_a_class_its_pupils(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_a_period_fills_in_the_times_and_a_class_its_pupils(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/lessons/new?date=2026-11-24")
         await page.select_option("#classroom", "host-1-r1")
         await page.select_option("#period", "1")
@@ -142,8 +151,10 @@ async def test_a_period_fills_in_the_times_and_a_class_its_pupils(tmp_path: Path
         assert "7" in str(await page.text_content("[data-seat-count]"))
 
 
-async def test_a_gap_says_what_is_known_to_pointer_and_keyboard(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_a_gap_says_what_is_known_to_pointer_and_keyboard(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/lessons/english")
         await page.focus(".seats .gap")
         wanted = await page.get_attribute(".seats .gap", "aria-label")
@@ -155,8 +166,8 @@ async def test_a_gap_says_what_is_known_to_pointer_and_keyboard(tmp_path: Path) 
         assert "40 分 00 秒" in str(await page.text_content(".gap-tip"))
 
 
-async def test_an_enrolment_code_counts_down(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_an_enrolment_code_counts_down(browser: Browser, tmp_path: Path) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         await page.goto(served.url + "/terminals")
         await page.click("#room-remote-1-r1 form button")
         await page.wait_for_selector("[data-count]")
@@ -164,8 +175,8 @@ async def test_an_enrolment_code_counts_down(tmp_path: Path) -> None:
         assert page_problems(page, network=True) == []
 
 
-async def test_revoking_a_terminal_can_be_thought_over(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (served, page):
+async def test_revoking_a_terminal_can_be_thought_over(browser: Browser, tmp_path: Path) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
         _, token = await served.device("remote-1-r1")
         await page.goto(served.url + "/terminals")
         page.once("dialog", lambda dialog: dialog.dismiss())

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync_classroom.domain.edits import CancelLesson, DropSeat, MoveLesson, Place
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.edits import CancelLesson, ChangeSeat, DropSeat, MoveLesson, Place
+from sync_classroom.domain.ids import ClassId, OccurrenceId, TeacherId
 from tests.support.pages import Page, look, office
 from tests.support.timetable_pages import FRIDAY, edit, lesson_of, open_day, timetable
 from tests.support.web import Site
@@ -88,6 +88,30 @@ async def test_a_withdrawn_seat_can_be_taken_back(tmp_path: Path) -> None:
         gone = [li for li in page.all("li") if li.get("class") == "gone"]
         assert [li["data-seat"] for li in gone] == [seat.id]
         assert any("data-back-seat" in b for b in page.all("button"))
+
+
+async def test_seats_say_class_pupils_and_assistant_and_what_there_is_to_choose(
+    tmp_path: Path,
+) -> None:
+    async with timetable(tmp_path) as served:
+        lesson = await lesson_of(served, "english", "2026-11-30")
+        change = ChangeSeat(lesson.id, lesson.seats[0].id, ClassId("a-c1"), 38, TeacherId("a-t1"))
+        await edit(served, change)
+        page = await shown(served, f"lesson={lesson.id}")
+        assert "a a-r1 三(1)班 · 应到 38 · 助教 a-1" in page.text
+        (line,) = [li for li in page.all("li") if li.get("data-room") == "a-r1"]
+        assert [line[f"data-{n}"] for n in ("school", "class", "expected", "assistant")] == [
+            "a", "a-c1", "38", "a-t1",
+        ]  # fmt: skip
+        assert thing(page)["assistants"]["a"] == [["a-t1", "a-1"], ["a-t2", "a-2"]]
+        assert set(thing(page)["assistants"]) == {"a", "b"}
+
+
+async def test_only_a_published_rule_is_changed_from_a_day_on(tmp_path: Path) -> None:
+    async with timetable(tmp_path) as served:
+        (since,) = (await shown(served, "series=maths")).all("input", name="since")
+        assert (since["min"], since["max"]) == ("2026-11-23", "2027-01-22")
+        assert (await shown(served, "series=art")).all("input", name="since") == []
 
 
 async def test_something_new_begins_with_what_the_cell_says(tmp_path: Path) -> None:

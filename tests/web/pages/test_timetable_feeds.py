@@ -41,7 +41,7 @@ async def test_address_is_shown_once_and_works(tmp_path: Path) -> None:
 async def test_renewed_address_replaces_the_old_one(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         old = _address(await read(await send(served, "/timetable/feeds", FIELDS)))
-        (feed,) = await served.services.feeds.feeds_for(served.users[Role.ADMIN])
+        ((feed, _),) = await served.services.feeds.feeds_for(served.users[Role.ADMIN])
         page = await read(await send(served, f"/timetable/feeds/{feed.id}/renew", {}))
         assert (await _works(served, old), await _works(served, _address(page))) == (404, 200)
         # The language switch leads to a page that can be asked for.
@@ -51,7 +51,7 @@ async def test_renewed_address_replaces_the_old_one(tmp_path: Path) -> None:
 async def test_ended_address_is_gone_from_the_list(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         address = _address(await read(await send(served, "/timetable/feeds", FIELDS)))
-        (feed,) = await served.services.feeds.feeds_for(served.users[Role.ADMIN])
+        ((feed, _),) = await served.services.feeds.feeds_for(served.users[Role.ADMIN])
         answer = await send(served, f"/timetable/feeds/{feed.id}/revoke", {})
         assert answer.headers["Location"] == "/timetable/feeds?done=feed-revoked"
         assert await _works(served, address) == 404

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import TermId
 from sync_classroom.exchange.headers import find_heading
 from sync_classroom.exchange.reading import read as read_file
-from tests.support.browser import launch, open_page, page_problems
+from tests.support.browser import open_page, page_problems
 from tests.support.pages import Page, look, office, read, send
 from tests.support.timetable_files import ASC, ENGLISH, HEADINGS, MATHS, workbook
 from tests.support.web import Site, body_of
@@ -103,7 +103,7 @@ async def test_commit_takes_the_rows_and_again_nothing(tmp_path: Path) -> None:
         await send(served, path, fields)
         assert len((await served.services.timetable.draft(TERM)).steps) == 1
         page = await look(served, await _upload(served, ENGLISH, MATHS))
-        assert "文件与草稿一致，没有要改的。" in page.text
+        assert "这份文件不会改动任何内容：每一行都与草稿一致。" in page.text
         assert page.all("input", name="seen") == []
 
 
@@ -168,14 +168,15 @@ async def test_draft_that_others_changed_meanwhile_is_said_on_the_page(tmp_path:
 
 
 @pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
 async def test_file_is_chosen_looked_over_and_taken_by_keyboard(
-    tmp_path: Path, size: tuple[int, int]
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     pdf, sheet = tmp_path / "课表.pdf", tmp_path / "课表.xlsx"
     pdf.write_bytes(b"%PDF-1.7")
     sheet.write_bytes(workbook([HEADINGS, MATHS, ENGLISH, CLASHING, WRONG]))
-    async with office(tmp_path) as served, launch() as browser:
+    async with office(tmp_path) as served:
         page = await open_page(browser, size=size)
         host = served.url.replace("http://", "https://")
         cookie = {"name": "__Host-session", "value": served.cookies[Role.ADMIN], "url": host}
@@ -208,3 +209,4 @@ async def test_file_is_chosen_looked_over_and_taken_by_keyboard(
         assert [s.subject for s in draft.copy.series.values()] == ["数学"]
         wrong = [p for p in page_problems(page) if "422" not in p and "404" not in p]
         assert wrong == []
+        await page.context.close()

@@ -6,10 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom.domain.edits import AddSeries, RemoveSeries
-from sync_classroom.domain.ids import SeriesId
+from sync_classroom.domain.edits import (
+    AddSeries,
+    CancelLesson,
+    DropOvertaken,
+    MoveLesson,
+    Place,
+    RemoveSeries,
+)
+from sync_classroom.domain.ids import OccurrenceId, SeriesId
 from tests.support.pages import Page, look
-from tests.support.timetable_pages import edit, open_day, timetable
+from tests.support.plans import at
+from tests.support.timetable_pages import FRIDAY, edit, open_day, timetable
 from tests.support.week import rule
 
 pytestmark = pytest.mark.asyncio
@@ -30,7 +38,33 @@ async def test_publishing_repeats_clashes_and_warnings_and_is_shut_while_there_a
         await edit(served, open_day())
         page = await look(served, "/timetable/publish?term=t")
         assert "还有 1 处冲突，解决后才能发布" in page.text
+        assert "11月23日 周一 09:00 英语 host-1：教室 " in page.text
         assert "disabled" in _button(page)
+
+
+async def test_what_came_too_late_is_listed_with_what_becomes_of_it(tmp_path: Path) -> None:
+    async with timetable(tmp_path) as served:
+        english, maths = OccurrenceId("english-20261123"), OccurrenceId("maths-20261124")
+        await edit(
+            served,
+            open_day(1),
+            MoveLesson(english, Place(FRIDAY, period=4), "教师外出"),
+            CancelLesson(maths, "停电"),
+        )
+        before = await look(served, "/timetable/publish?term=t")
+        assert "来不及发布" not in before.text
+        served.clock.now = at("09:10")
+        page = await look(served, "/timetable/publish?term=t")
+        late = page.text[page.text.index("有 3 节课的时间已到") :]
+        assert "11月23日 周一 08:10 语文 host-1：从草稿中去掉" in late
+        assert "11月23日 周一 09:00 英语 host-1：作废草稿中的改动，按已发布的上课" in late
+        assert "11月27日 周五 11:00 英语 host-1：从草稿中去掉" in late
+        assert "disabled" in _button(page)
+        await edit(served, DropOvertaken())
+        page = await look(served, "/timetable/publish?term=t")
+        assert "来不及发布" not in page.text
+        assert "停课 1" in page.text
+        assert "disabled" not in _button(page)
 
 
 async def test_coverage_names_the_weeks_and_classes_that_go_short(tmp_path: Path) -> None:

@@ -1,83 +1,36 @@
-"""The timetable in a real browser: everything by keyboard, mouse, finger, and with two editors."""
+"""The grid in a real browser: every move by keyboard, mouse and finger."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.edits import CancelLesson, ChangeLesson
+from sync_classroom.domain.edits import CancelLesson
 from sync_classroom.domain.ids import OccurrenceId
-from sync_classroom.domain.lesson import LessonRun, LessonState
-from sync_classroom.domain.timetable import Occurrence
-from sync_classroom.domain.working_copy import moved_to
-from tests.support.browser import launch, open_page, page_problems
-from tests.support.pages import delivered
-from tests.support.timetable_pages import draft, edit, lesson_of, open_day, timetable
+from tests.support.browser import page_problems
+from tests.support.timetable_browser import (
+    ENGLISH,
+    FOCUSED,
+    HOST,
+    ROOM,
+    cell,
+    editing,
+    where,
+)
+from tests.support.timetable_pages import draft, edit, open_day
 from tests.support.web import Site
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
-ROOM = "/timetable?week=13&by=classroom&id=a-r1"
-HOST = "/timetable?week=13&by=host&id=host"
-ENGLISH = "#tt-grid [data-lesson='english-20261123']"
-FOCUSED = """
-() => {
-  const { lesson, d, n } = document.activeElement.dataset;
-  return lesson ?? `${d} ${n}`;
-}
-"""
-
-
-@asynccontextmanager
-async def editing(
-    folder: Path, path: str = HOST, *, size: tuple[int, int] = (1366, 768), **options: Any
-) -> AsyncIterator[tuple[Site, Page]]:
-    """An administrator looks at a week."""
-    async with timetable(folder) as served, launch() as browser:
-        page = await open_page(browser, size=size, **options)
-        await sign_in(served, page)
-        await page.goto(served.url + path)
-        yield served, page
-
-
-async def sign_in(served: Site, page: Page) -> None:
-    host = served.url.replace("http://", "https://")
-    cookie = served.cookies[Role.ADMIN]
-    await page.context.add_cookies(
-        [{"name": "__Host-session", "value": cookie, "url": host, "secure": True}]
-    )
-
-
-async def where(served: Site, lesson: str) -> tuple[date, str]:
-    """Date and start of a lesson, at the end of its moves."""
-    found = await ahead(served, lesson)
-    return found.date, f"{found.starts_at.astimezone(served.services.zone):%H:%M}"
-
-
-async def ahead(served: Site, lesson: str) -> Occurrence:
-    """A drafted lesson, at the end of its moves."""
-    lessons = (await draft(served)).copy.occurrences
-    found = lessons[OccurrenceId(lesson)]
-    while (to := moved_to(found)) is not None:
-        found = lessons[to]
-    return found
-
-
-def cell(day: str, period: int) -> str:
-    return f"#tt-grid td[data-d='{day}'][data-n='{period}']"
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
 async def test_no_view_has_an_error_or_is_wider_than_the_screen(
-    tmp_path: Path, size: tuple[int, int]
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with editing(tmp_path, size=size) as (served, page):
+    async with editing(browser, tmp_path, size=size) as (served, page):
         for path in (
             "/timetable?week=13", ROOM, HOST, "/timetable?show=pattern", "/timetable/versions",
             "/timetable?show=published&week=13", "/timetable/versions/1",
@@ -89,8 +42,10 @@ async def test_no_view_has_an_error_or_is_wider_than_the_screen(
             assert page_problems(page, network=True) == [], path
 
 
-async def test_arrow_keys_go_from_lesson_to_cell_and_past_days_and_pauses(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (_served, page):
+async def test_arrow_keys_go_from_lesson_to_cell_and_past_days_and_pauses(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (_served, page):
         await page.focus(ENGLISH)
         for key, there in [
             ("ArrowUp", "2026-11-23 1"), ("ArrowRight", "2026-11-24 1"),
@@ -104,8 +59,10 @@ async def test_arrow_keys_go_from_lesson_to_cell_and_past_days_and_pauses(tmp_pa
         assert await page.locator("[data-grid] [tabindex='0']").count() == 1
 
 
-async def test_a_lesson_is_moved_by_keyboard_undone_and_done_again(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
+async def test_a_lesson_is_moved_by_keyboard_undone_and_done_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
         await page.focus(ENGLISH)
         await page.keyboard.press("m")
         await page.wait_for_selector("td.can")
@@ -126,8 +83,8 @@ async def test_a_lesson_is_moved_by_keyboard_undone_and_done_again(tmp_path: Pat
         assert page_problems(page, network=True) == []
 
 
-async def test_a_lesson_in_hand_goes_nowhere_on_escape(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
+async def test_a_lesson_in_hand_goes_nowhere_on_escape(browser: Browser, tmp_path: Path) -> None:
+    async with editing(browser, tmp_path) as (served, page):
         await page.focus(ENGLISH)
         await page.keyboard.press(" ")
         await page.wait_for_selector("td.can")
@@ -138,8 +95,10 @@ async def test_a_lesson_in_hand_goes_nowhere_on_escape(tmp_path: Path) -> None:
         assert await page.evaluate(FOCUSED) == "english-20261123"
 
 
-async def test_a_place_that_is_taken_says_why_and_can_be_insisted_on(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
+async def test_a_place_that_is_taken_says_why_and_can_be_insisted_on(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
         await page.focus(ENGLISH)
         await page.keyboard.press("m")
         await page.wait_for_selector("td.can")
@@ -162,8 +121,10 @@ async def test_a_place_that_is_taken_says_why_and_can_be_insisted_on(tmp_path: P
         await expect(message.get_by_role("button")).to_have_count(0)
 
 
-async def test_what_was_moved_once_can_be_moved_for_every_week(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
+async def test_what_was_moved_once_can_be_moved_for_every_week(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
         await page.focus(ENGLISH)
         await page.keyboard.press("m")
         await page.wait_for_selector("td.can")
@@ -177,8 +138,10 @@ async def test_what_was_moved_once_can_be_moved_for_every_week(tmp_path: Path) -
         assert (await where(served, "english-20261116"))[1] == "09:00"
 
 
-async def test_a_lesson_is_dragged_and_what_is_not_free_is_grey(tmp_path: Path) -> None:
-    async with editing(tmp_path, ROOM) as (served, page):
+async def test_a_lesson_is_dragged_and_what_is_not_free_is_grey(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path, ROOM) as (served, page):
         target = page.locator(cell("2026-11-27", 2))
         start = await page.locator(ENGLISH).bounding_box()
         end = await target.bounding_box()
@@ -201,9 +164,10 @@ async def test_a_lesson_is_dragged_and_what_is_not_free_is_grey(tmp_path: Path) 
 
 
 async def test_a_cell_of_a_remote_school_stands_for_the_hosts_period_nearest_to_it(
+    browser: Browser,
     tmp_path: Path,
 ) -> None:
-    async with editing(tmp_path, ROOM) as (served, page):
+    async with editing(browser, tmp_path, ROOM) as (served, page):
         await page.focus(ENGLISH)
         await page.keyboard.press("m")
         await page.wait_for_selector("td.might")
@@ -215,9 +179,10 @@ async def test_a_cell_of_a_remote_school_stands_for_the_hosts_period_nearest_to_
 
 
 async def test_a_finger_that_rests_takes_up_a_lesson_and_one_that_moves_scrolls(
+    browser: Browser,
     tmp_path: Path,
 ) -> None:
-    async with editing(tmp_path, has_touch=True) as (served, page):
+    async with editing(browser, tmp_path, has_touch=True) as (served, page):
         finger = await page.context.new_cdp_session(page)
 
         async def place(what: str) -> tuple[float, float]:
@@ -244,104 +209,11 @@ async def test_a_finger_that_rests_takes_up_a_lesson_and_one_that_moves_scrolls(
         assert await where(served, "english-20261123") == (date(2026, 11, 27), "08:10")
 
 
-async def test_a_rule_that_waits_is_placed_by_keyboard(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.focus("[data-waiting='art']")
-        await page.keyboard.press(" ")
-        await page.wait_for_selector("td.can")
-        await page.keyboard.press("ArrowRight")
-        await page.keyboard.press("Enter")
-        await expect(page.locator("#messages [data-said]")).to_contain_text("已排在每周二第 1 节")
-        series = (await draft(served)).copy.series
-        assert [(s.weekday, s.period) for s in series.values() if s.id == "art"] == [(2, 1)]
-        await expect(page.locator("#tab-waiting")).to_have_text("未安排 0")
-        await expect(page.locator("[data-lesson='art-20261124']")).to_be_visible()
-
-
-async def test_enter_opens_a_lesson_and_what_is_saved_is_one_step(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.focus(ENGLISH)
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("[data-editor]")
-        assert await page.evaluate("document.activeElement.id") == "tt-editor-title"
-        await page.fill("#tt-title", "Unit 6")
-        await page.select_option("#tt-teacher", "host-t2")
-        await page.click("[data-editor] .main")
-        # Who stands in for whom needs a reason; the form says so and keeps what was typed.
-        await expect(page.locator("[data-editor-error]")).to_be_visible()
-        assert await page.input_value("#tt-title") == "Unit 6"
-        await page.fill("#tt-reason", "产假")
-        await page.select_option("[data-add-seat]", "a-r2")
-        await page.select_option("[data-add-class]", "a-c1")
-        await page.click("[data-add-seat-button]")
-        await page.click("[data-editor] .main")
-        await expect(page.locator("#tt-editor")).to_be_hidden()
-        lesson = await lesson_of(served, "english", "2026-11-23")
-        assert (lesson.title, lesson.host.teacher) == ("Unit 6", "host-t2")
-        assert [(s.classroom, s.school_class, s.expected) for s in lesson.seats] == [
-            ("a-r1", None, None), ("b-r1", None, None), ("a-r2", "a-c1", 40),
-        ]  # fmt: skip
-        assert len((await draft(served)).steps) == 2
-        assert await page.evaluate(FOCUSED) == "english-20261123"
-        assert [p for p in page_problems(page, network=True) if "422" not in p] == []
-
-
-async def test_a_change_from_this_week_on_is_of_the_rule(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.click(ENGLISH)
-        await page.check("[name='scope'][value='since']")
-        assert not await page.is_visible("#tt-date")
-        await page.select_option("#tt-weekday", "5")
-        await page.select_option("#tt-number", "4")
-        await page.click("[data-editor] .main")
-        await expect(page.locator("#tt-editor")).to_be_hidden()
-        assert await where(served, "english-20261130") == (date(2026, 12, 4), "11:00")
-        assert await where(served, "english-20261116") == (date(2026, 11, 16), "09:00")
-
-
-async def test_delete_asks_for_the_reason_and_cancels(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.focus(ENGLISH)
-        await page.keyboard.press("Delete")
-        await page.wait_for_selector("[data-cancel-form] [name='reason']:focus")
-        await page.keyboard.press("Enter")
-        await expect(page.locator("[data-cancel-error]")).to_be_visible()
-        await page.keyboard.type("停电检修")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(ENGLISH)).to_contain_text("停课")
-        change = (await lesson_of(served, "english", "2026-11-23")).changes[-1]
-        assert (change.reason, change.excused, change.by) == ("停电检修", True, "admin")
-
-
-async def test_an_empty_cell_makes_a_lesson_and_a_series(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.focus(cell("2026-11-27", 5))
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("[data-new-form] [name='subject']:focus")
-        await page.keyboard.type("科学")
-        await page.select_option("[data-add-seat]", "b-r1")
-        await page.click("[data-add-seat-button]")
-        await page.click("[data-new-form] .main")
-        await expect(page.locator(f"{cell('2026-11-27', 5)} .entry")).to_contain_text("科学")
-        await page.click("[data-new='series']")
-        await page.fill("#tt-subject", "劳动")
-        await page.select_option("#tt-weekday", "5")
-        await page.select_option("#tt-number", "6")
-        await page.select_option("#tt-weeks", "listed")
-        await page.fill("#tt-listed", "13-15，20")
-        await page.select_option("[data-add-seat]", "a-r1")
-        await page.click("[data-add-seat-button]")
-        await page.click("[data-new-form] .main")
-        await expect(page.locator(f"{cell('2026-11-27', 6)} .entry")).to_contain_text("劳动")
-        made = [s for s in (await draft(served)).copy.series.values() if s.subject == "劳动"]
-        assert [s.weeks.weeks for s in made] == [(13, 14, 15, 20)]
-        assert page_problems(page, network=True) == []
-
-
 async def test_a_clash_is_found_in_the_list_and_resolved_with_two_presses_of_enter(
+    browser: Browser,
     tmp_path: Path,
 ) -> None:
-    async with editing(tmp_path) as (served, page):
+    async with editing(browser, tmp_path) as (served, page):
         await edit(served, open_day(), by="li")
         await expect(page.locator("#tt-status [data-open='check']")).to_contain_text("1")
         await page.click("#tt-status [data-open='check']")
@@ -354,53 +226,34 @@ async def test_a_clash_is_found_in_the_list_and_resolved_with_two_presses_of_ent
         assert (await draft(served)).blocks == ()
 
 
-async def test_a_second_editor_sees_what_changed_and_loses_nothing(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.route("**/api/events", lambda route: route.abort())
-        await page.reload()
-        await page.click(ENGLISH)
-        await page.wait_for_selector("[data-editor]")
-        await page.fill("#tt-title", "Unit 7")
-        # Somebody else cancels the same lesson, and this page does not hear of it.
-        await edit(served, CancelLesson(OccurrenceId("english-20261123"), "停电"), by="li")
-        await page.click("[data-editor] .main")
-        message = page.locator("#messages [data-said]")
-        await expect(message).to_contain_text("li")
-        await expect(page.locator(ENGLISH)).to_contain_text("停课")
-        assert (await lesson_of(served, "english", "2026-11-23")).title == "课"
-        # What was typed is still there.
-        assert await page.input_value("#tt-title") == "Unit 7"
+async def shows_all(served: Site, page: Page) -> None:
+    """Wait until the page is that of the draft as it is."""
+    await page.wait_for_selector(f"[data-revision='{(await draft(served)).revision}']")
 
 
-async def test_a_move_that_came_second_is_offered_again(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.route("**/api/events", lambda route: route.abort())
-        await page.reload()
-        await page.focus(ENGLISH)
-        await page.keyboard.press("m")
-        await page.wait_for_selector("td.can")
-        await edit(served, ChangeLesson(OccurrenceId("english-20261123"), title="复习"), by="li")
-        await page.keyboard.press("ArrowUp")
+async def test_free_places_that_are_open_stay_open_while_somebody_else_edits(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
+        await edit(served, open_day(), by="li")
+        await shows_all(served, page)
+        await page.click("#tt-status [data-open='check']")
+        await page.focus(".tt-blocks [data-free='english-20261123']")
         await page.keyboard.press("Enter")
-        message = page.locator("#messages [data-said]")
-        await expect(message).to_contain_text("草稿已有变动")
-        assert (await where(served, "english-20261123"))[1] == "09:00"
-        await message.get_by_role("button", name="在最新草稿上再做一次").click()
-        await expect(message).to_contain_text("已移到")
-        assert (await where(served, "english-20261123"))[1] == "08:10"
-        assert (await ahead(served, "english-20261123")).title == "复习"
+        await page.wait_for_selector("[data-free-list] button:focus")
+        later = CancelLesson(OccurrenceId("maths-20261201"), "停电")
+        await edit(served, later, by="li")
+        await shows_all(served, page)
+        await page.wait_for_selector("[data-free-list] button:focus")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#messages [data-said]")).to_have_text("已移到选定的空位。 撤销")
+        assert (await draft(served)).blocks == ()
 
 
-async def test_an_edit_of_somebody_else_appears_and_the_focus_stays(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.focus(ENGLISH)
-        await edit(served, open_day(5), by="li")
-        await expect(page.locator(f"{cell('2026-11-23', 5)} .entry")).to_contain_text("观摩课")
-        assert await page.evaluate(FOCUSED) == "english-20261123"
-
-
-async def test_the_overview_moves_a_lesson_along_its_own_line(tmp_path: Path) -> None:
-    async with editing(tmp_path, "/timetable?week=13") as (served, page):
+async def test_the_overview_moves_a_lesson_along_its_own_line(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path, "/timetable?week=13") as (served, page):
         await page.focus("tr[data-room='b-r1'] [data-lesson='english-20261123']")
         await page.keyboard.press("m")
         await page.wait_for_selector("tr[data-room='b-r1'] td.can")
@@ -415,8 +268,10 @@ async def test_the_overview_moves_a_lesson_along_its_own_line(tmp_path: Path) ->
         assert "10:10–10:50" in str(title)
 
 
-async def test_the_picker_narrows_while_one_types_and_enter_goes_there(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (_served, page):
+async def test_the_picker_narrows_while_one_types_and_enter_goes_there(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (_served, page):
         search = page.locator("[data-picker-search]")
         await page.click("[data-picker] summary")
         await expect(search).to_be_focused()
@@ -432,64 +287,10 @@ async def test_the_picker_narrows_while_one_types_and_enter_goes_there(tmp_path:
         await expect(page.locator(".tt-views")).to_be_hidden()
 
 
-async def test_a_note_is_asked_for_and_the_version_is_shown(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.click("[data-publish]")
-        await page.wait_for_selector("dialog[open] [name='note']:focus")
-        await page.keyboard.press("Enter")
-        await expect(page.locator("[data-publish-error]")).to_be_visible()
-        # Somebody edits while it is read: what was not seen is not published.
-        await edit(served, open_day(5), by="li")
-        await page.fill("[name='note']", "期中调整")
-        await page.keyboard.press("Enter")
-        await expect(page.locator("[data-publish-error]")).to_contain_text("草稿已有变动")
-        await expect(page.locator("dialog[open]")).to_contain_text("观摩课")
-        await page.fill("[name='note']", "期中调整")
-        await page.keyboard.press("Enter")
-        await page.wait_for_url("**/timetable/versions/2?done=published")
-        await expect(page.locator("main")).to_contain_text("期中调整")
-        await expect(page.locator("#messages")).to_contain_text("课表已发布")
-
-
-async def test_a_server_that_does_not_answer_is_told_and_tried_again_once(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.focus(ENGLISH)
-        await page.keyboard.press("m")
-        await page.wait_for_selector("td.can")
-        await page.route("**/draft/steps", lambda route: route.abort())
-        await page.keyboard.press("ArrowUp")
-        await page.keyboard.press("Enter")
-        message = page.locator("#messages [data-said]")
-        await expect(message).to_contain_text("没有连上服务器")
-        await page.unroute("**/draft/steps")
-        await message.get_by_role("button", name="再试一次").click()
-        await expect(message).to_contain_text("已移到")
-        assert (await where(served, "english-20261123"))[1] == "08:10"
-
-
-async def test_the_coverage_of_the_draft_follows_each_edit(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        await page.click("[role='tab'][data-open='coverage']")
-        await expect(page.locator("#tt-coverage")).to_contain_text("受援课时 82")
-        await edit(served, open_day(5), by="li")
-        await expect(page.locator("#tt-coverage")).to_contain_text("受援课时 83")
-
-
-async def test_a_grid_prints_on_one_page_of_a4_with_its_names_whole(tmp_path: Path) -> None:
-    async with editing(tmp_path, ROOM) as (_served, page):
-        pdf = await page.pdf(prefer_css_page_size=True, print_background=True)
-        assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") == 1
-        assert b"/MediaBox [0 0 841.91998 594.95996]" in pdf
-        await page.emulate_media(media="print")
-        assert not await page.is_visible(".tt-side")
-        assert await page.is_visible(".tt-print-title")
-        assert await page.locator(".tt-print-title").text_content() == (
-            "a a-r1 · 第一学期 · 第 13 周 2026年11月23日–11月29日"
-        )
-
-
-async def test_two_lessons_take_turns_when_one_is_put_on_the_other(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
+async def test_two_lessons_take_turns_when_one_is_put_on_the_other(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
         await page.focus(ENGLISH)
         await page.keyboard.press("m")
         await page.wait_for_selector("td.can")
@@ -502,57 +303,3 @@ async def test_two_lessons_take_turns_when_one_is_put_on_the_other(tmp_path: Pat
         assert await where(served, "english-20261123") == (date(2026, 11, 24), "10:10")
         assert await where(served, "maths-20261124") == (date(2026, 11, 23), "09:00")
         assert (await draft(served)).blocks == ()
-
-
-async def test_evidence_corrects_the_chip_after_the_page_is_there(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        lesson = await lesson_of(served, "english", "2026-11-23")
-        await served.store.append_facts(
-            delivered(lesson, {lesson.seats[0].id: [(0, 2400)]}, [(0, 2400)]),
-            received_at=lesson.ends_at,
-        )
-        await served.store.save_run(LessonRun(lesson.id, LessonState.ENDED))
-        await page.reload()
-        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("部分")
-        assert "部分" in str(await page.get_attribute(ENGLISH, "aria-label"))
-        await page.goto(served.url + ROOM)
-        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("已完成")
-
-
-async def test_the_draft_is_thrown_away_only_after_a_question(tmp_path: Path) -> None:
-    async with editing(tmp_path) as (served, page):
-        page.once("dialog", lambda dialog: dialog.dismiss())
-        await page.click("[data-discard]")
-        assert len((await draft(served)).steps) == 1
-        page.once("dialog", lambda dialog: dialog.accept())
-        await page.click("[data-discard]")
-        await expect(page.locator("#messages [data-said]")).to_contain_text("草稿已放弃")
-        assert (await draft(served)).steps == ()
-        await expect(page.locator("#tt-status")).to_contain_text("与已发布的一致")
-
-
-async def test_who_reads_sees_a_lesson_go_live_and_stays_where_he_was(tmp_path: Path) -> None:
-    async with editing(tmp_path, HOST + "&show=published") as (served, page):
-        await page.focus("#tt-grid [data-lesson='maths-20261124']")
-        lesson = OccurrenceId("english-20261123")
-        await served.store.save_run(LessonRun(lesson, LessonState.LIVE))
-        await served.bus.publish("lesson", {"type": "state", "occurrence": lesson})
-        await expect(page.locator(f"{ENGLISH} .chip")).to_have_text("直播中")
-        assert await page.evaluate(FOCUSED) == "maths-20261124"
-
-
-async def test_a_rule_is_opened_and_moved_where_the_terms_rules_stand(tmp_path: Path) -> None:
-    async with editing(tmp_path, "/timetable?week=13&show=pattern&by=host&id=host") as (
-        served, page,
-    ):  # fmt: skip
-        await page.click("[data-series='maths']")
-        await page.wait_for_selector("[data-editor]")
-        assert await page.input_value("#tt-number") == "3"
-        await page.keyboard.press("Escape")
-        await page.focus("[data-series='maths']")
-        await page.keyboard.press(" ")
-        await page.wait_for_selector("td.can")
-        await page.keyboard.press("ArrowUp")
-        await page.keyboard.press("Enter")
-        await expect(page.locator("#messages [data-said]")).to_contain_text("每周二第 2 节")
-        assert await where(served, "maths-20261201") == (date(2026, 12, 1), "09:00")

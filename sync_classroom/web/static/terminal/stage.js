@@ -103,6 +103,18 @@ export class Stage {
     return media.lesson.role === "host" ? media.up.link : media.down.link;
   }
 
+  /**
+   * What a room receives just now, for its own journal; null where nothing is received.
+   * @param {{at: number, clock: number, offset: number | null}} now
+   * @returns {import("./journal.js").Look | null}
+   */
+  received(now) {
+    const { media } = this;
+    const seat = media?.lesson.seat?.id;
+    if (!media || media.lesson.role !== "remote" || !seat) return null;
+    return { ...now, lesson: media.lesson.id, seat, slots: media.down.link.status.slots };
+  }
+
   flowing() {
     return this.link()?.status.flowing ?? false;
   }

@@ -6,6 +6,7 @@
 
 import { Checkup } from "./checkup.js";
 import { Connection } from "./connection.js";
+import { Courier } from "./courier.js";
 import { Devices } from "./devices.js";
 import { Sounds, show } from "./dom.js";
 import { enrol } from "./enrolment.js";
@@ -45,6 +46,7 @@ class Terminal {
     this.planNotices = new PlanNotices(
       (notice, state) => this.connection?.send({ type: "noticed", notice, state }) ?? false,
     );
+    this.courier = new Courier({ token: () => this.store.token });
     this.devices = new Devices(() => this.store.devices, changed);
     /** @type {Connection | null} */
     this.connection = null;
@@ -371,12 +373,21 @@ class Terminal {
     }
   }
 
+  /** What this room receives, for its own journal. @param {boolean} online */
+  observe(online) {
+    const clock = this.connection?.clock;
+    const at = performance.now();
+    const offset = clock?.measured ? clock.offset : null;
+    this.courier.look(this.stage.received({ at, clock: Date.now(), offset }), { online, at });
+  }
+
   // ------------------------------------------------------------------ draw
 
   render() {
     const inputs = this.inputs();
     const screen = screenOf(inputs);
     this.reconcile(screen);
+    this.observe(inputs.link === "online");
     if (screen.name === "lobby") this.inLobby(inputs);
     const waiting = (/** @type {string} */ type, /** @type {string} */ lesson) =>
       Boolean(this.connection?.unacknowledged(type, lesson));

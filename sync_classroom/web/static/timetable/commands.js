@@ -2,8 +2,8 @@
 
 /** @typedef {import("./api.js").Command} Command */
 /**
- * @typedef {{id: string, room: string, state: "" | "new" | "drop" | "back", group: string | null,
- *   expected: number | null}} Seat `group`: its class, only of a new one
+ * @typedef {{id: string, room: string, state: "" | "new" | "drop" | "back" | "changed",
+ *   group: string | null, expected: number | null, assistant: string | null}} Seat `group`: its class
  * @typedef {{lesson: string | null, date: string | null, series: Record<string, any> | null,
  *   since: string}} Thing what the editor was opened for
  */
@@ -50,11 +50,16 @@ function ruleOf(data) {
   return { kind, weeks: kind === "listed" ? weeksOf(String(data.get("listed") ?? "")) : [] };
 }
 
+/** @param {Seat} seat what can be changed about it, as commands have it */
+function ofSeat({ group, expected, assistant }) {
+  return { class: group, expected, assistant };
+}
+
 /** @param {Seat[]} seats the new ones, as commands have them */
 function addedSeats(seats) {
   return seats
     .filter((seat) => seat.state === "new")
-    .map((seat) => ({ classroom: seat.room, class: seat.group, expected: seat.expected }));
+    .map((seat) => ({ classroom: seat.room, ...ofSeat(seat) }));
 }
 
 /**
@@ -65,6 +70,7 @@ function addedSeats(seats) {
 function changedSeries(series, data, changed, seats) {
   const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
   const dropped = new Set(seats.filter((s) => s.state === "drop").map((s) => s.room));
+  const changedSeats = new Map(seats.filter((s) => s.state === "changed").map((s) => [s.room, ofSeat(s)]));
   const added = addedSeats(seats);
   /** @type {Record<string, any>} */
   const next = { ...series, host: { ...series.host } };
@@ -80,7 +86,9 @@ function changedSeries(series, data, changed, seats) {
   }
   if (changed.has("weeks") || changed.has("listed")) next.weeks = ruleOf(data);
   next.seats = [
-    ...series.seats.filter((/** @type {{classroom: string}} */ s) => !dropped.has(s.classroom)),
+    ...series.seats
+      .filter((/** @type {{classroom: string}} */ s) => !dropped.has(s.classroom))
+      .map((/** @type {{classroom: string}} */ s) => ({ ...s, ...changedSeats.get(s.classroom) })),
     ...added,
   ];
   return next;
@@ -99,9 +107,10 @@ export function savedCommands(form, thing, seats) {
   const moved = seats.some((s) => s.state !== "");
   if (scope !== "this" && thing.series) {
     const series = changedSeries(thing.series, data, changed, seats);
-    const relevant = [...changed].filter((name) => !["date", "period", "reason"].includes(name));
+    const relevant = [...changed].filter((name) => !["date", "period", "reason", "since"].includes(name));
     if (!relevant.length && !moved) return [];
-    return [{ do: "change_series", series, since: scope === "since" ? thing.since : null }];
+    const since = String(data.get("since") ?? "") || (scope === "since" ? thing.since : null);
+    return [{ do: "change_series", series, since, reason }];
   }
   return lessonCommands(data, changed, thing, seats, reason);
 }
@@ -127,6 +136,7 @@ function lessonCommands(data, changed, thing, seats, reason) {
   for (const seat of seats) {
     if (seat.state === "new") commands.push({ do: "add_seat", lesson, seat: addedSeats([seat])[0] });
     if (seat.state === "back") commands.push({ do: "restore_seat", lesson, seat: seat.id });
+    if (seat.state === "changed") commands.push({ do: "change_seat", lesson, seat: seat.id, ...ofSeat(seat) });
     if (seat.state === "drop") commands.push({ do: "drop_seat", lesson, seat: seat.id, reason, excused: true });
   }
   // Last, because a published lesson goes on under another id once it is moved.

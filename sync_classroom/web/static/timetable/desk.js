@@ -61,6 +61,7 @@ export class Office {
       url: address(this.root, "/timetable/publish", {}),
       failed: (error) => this.failed(error),
       changed: () => this.refresh(),
+      drop: () => this.ask([{ do: "drop_overtaken" }]),
     });
     this.dialog = dialog;
     this.panels = new Panels(root, {

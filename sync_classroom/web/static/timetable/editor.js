@@ -4,6 +4,7 @@ import { fetchPart } from "../server.js";
 import { h } from "../terminal/dom.js";
 import { Refusal } from "./api.js";
 import { cancelCommands, newCommands, savedCommands } from "./commands.js";
+import { addSeat, editSeat, fillClasses, seatsOf, turnSeat } from "./seats.js";
 
 /**
  * @typedef {import("./api.js").Command} Command
@@ -71,18 +72,6 @@ export class Editor {
     return JSON.parse(this.panel.querySelector("[data-thing]")?.textContent ?? "{}");
   }
 
-  /** @returns {import("./commands.js").Seat[]} */
-  seats() {
-    const lines = /** @type {NodeListOf<HTMLElement>} */ (this.panel.querySelectorAll("[data-room]"));
-    return [...lines].map((line) => ({
-      id: line.dataset.seat ?? "",
-      room: line.dataset.room ?? "",
-      state: /** @type {any} */ (line.dataset.state ?? ""),
-      group: line.dataset.class || null,
-      expected: line.dataset.expected ? Number(line.dataset.expected) : null,
-    }));
-  }
-
   /** @param {SubmitEvent} event */
   async submitted(event) {
     const form = /** @type {HTMLFormElement} */ (event.target);
@@ -92,8 +81,8 @@ export class Editor {
     const made = cancels
       ? cancelCommands(form, thing)
       : "newForm" in form.dataset
-        ? newCommands(form, thing, this.seats())
-        : savedCommands(form, thing, this.seats());
+        ? newCommands(form, thing, seatsOf(this.panel))
+        : savedCommands(form, thing, seatsOf(this.panel));
     const complaint = this.panel.querySelector(cancels ? "[data-cancel-error]" : "[data-editor-error]");
     await this.send(made, /** @type {HTMLElement | null} */ (complaint), form);
   }
@@ -134,7 +123,7 @@ export class Editor {
     const button = /** @type {HTMLElement} */ (event.target).closest("button");
     if (!button) return;
     if ("close" in button.dataset) this.close();
-    if ("addSeatButton" in button.dataset) this.addSeat();
+    if ("addSeatButton" in button.dataset) addSeat(this.panel, this.thing(), this.host.words);
     if ("take" in button.dataset) {
       const lesson = this.thing().lesson;
       this.close();
@@ -145,47 +134,9 @@ export class Editor {
       void this.send([{ do: button.dataset.do, lesson: this.thing().lesson }], complaint);
     }
     const line = /** @type {HTMLElement | null} */ (button.closest("[data-room]"));
-    if (line && "dropSeat" in button.dataset) this.turnSeat(line, button, "drop");
-    if (line && "backSeat" in button.dataset) this.turnSeat(line, button, "back");
-  }
-
-  /** @param {HTMLElement} line @param {HTMLElement} button @param {"drop" | "back"} state */
-  turnSeat(line, button, state) {
-    if (line.dataset.state === "new") {
-      line.remove();
-      return;
-    }
-    const on = line.dataset.state === state;
-    if (on) delete line.dataset.state;
-    else line.dataset.state = state;
-    const gone = (state === "drop") !== on;
-    line.classList.toggle("gone", gone);
-    button.textContent = (gone ? this.host.words.back : this.host.words.drop) ?? "";
-  }
-
-  addSeat() {
-    const select = /** @type {HTMLSelectElement | null} */ (this.panel.querySelector("[data-add-seat]"));
-    const list = this.panel.querySelector("[data-seats]");
-    const option = select?.selectedOptions[0];
-    if (!select || !list || !option?.value) return;
-    for (const hint of list.querySelectorAll("li.hint")) hint.remove();
-    const school = /** @type {HTMLOptGroupElement | null} */ (option.closest("optgroup"))?.label ?? "";
-    const group = /** @type {HTMLSelectElement | null} */ (this.panel.querySelector("[data-add-class]"));
-    const chosen = group?.selectedOptions[0];
-    const drop = h("button", { class: "link-button", type: "button", "data-drop-seat": "" }, this.host.words.drop ?? "");
-    const line = h("li", { "data-seat": "", "data-room": option.value, "data-state": "new" });
-    const name = h("span", {}, `${school} ${option.text}`);
-    if (chosen?.value) {
-      name.append(" ", h("span", { class: "hint" }, chosen.text));
-      line.dataset.class = chosen.value;
-      line.dataset.expected = chosen.dataset.enrolment ?? "";
-    }
-    line.append(name, drop);
-    list.append(line);
-    option.remove();
-    select.value = "";
-    this.fillClasses(select);
-    select.focus();
+    if (line && "editSeat" in button.dataset) editSeat(line, button, this.thing(), this.host.words);
+    if (line && "dropSeat" in button.dataset) turnSeat(line, button, "drop", this.host.words);
+    if (line && "backSeat" in button.dataset) turnSeat(line, button, "back", this.host.words);
   }
 
   /** @param {Event} event */
@@ -199,17 +150,9 @@ export class Editor {
       if (listed) listed.hidden = field.value !== "listed";
     }
     if (field.name === "host") this.fillFor(field.value);
-    if (field.matches("[data-add-seat]")) this.fillClasses(/** @type {HTMLSelectElement} */ (field));
-  }
-
-  /** @param {HTMLSelectElement} rooms the classes of the school whose room is chosen */
-  fillClasses(rooms) {
-    const select = /** @type {HTMLSelectElement | null} */ (this.panel.querySelector("[data-add-class]"));
-    const group = /** @type {HTMLElement | null} */ (rooms.selectedOptions[0]?.closest("optgroup"));
-    const found = /** @type {[string, string, number][]} */ (this.thing().classes?.[group?.dataset.school ?? ""] ?? []);
-    const options = found.map(([value, name, enrolment]) => h("option", { value, "data-enrolment": enrolment }, name));
-    const first = select?.options[0];
-    if (first) select?.replaceChildren(first, ...options);
+    if (field.matches("[data-add-seat]")) {
+      fillClasses(this.panel, /** @type {HTMLSelectElement} */ (field), this.thing());
+    }
   }
 
   /** @param {string} what */

@@ -1,6 +1,7 @@
 // What stands beside the grid: rules without a place, what was found, coverage, free places.
 
 import { fetchPart } from "../server.js";
+import { freeButton } from "./renew.js";
 
 /** What arrives sooner shows nothing of being on its way. */
 const SLOW_MS = 300;
@@ -98,10 +99,12 @@ export class Panels {
       const html = await fetchPart(address(this.root, "/timetable/free", { lesson }));
       const parsed = new DOMParser().parseFromString(html, "text/html");
       const list = parsed.querySelector("[data-free-list]");
-      if (!list) return;
-      button.after(document.adoptNode(list));
-      button.setAttribute("aria-expanded", "true");
-      /** @type {HTMLElement | null} */ (line?.querySelector("[data-free-list] button"))?.focus();
+      // The lists may have come anew meanwhile, and with them another button.
+      const asked = button.isConnected ? button : freeButton(this.root, lesson);
+      if (!list || !asked) return;
+      asked.after(document.adoptNode(list));
+      asked.setAttribute("aria-expanded", "true");
+      /** @type {HTMLElement | null} */ (list.querySelector("button"))?.focus();
     } catch (error) {
       this.page.failed(error);
     }

@@ -6,7 +6,8 @@ import { Refusal, newKey } from "./api.js";
 /**
  * @param {HTMLDialogElement} dialog
  * @param {{draft: import("./api.js").Draft, seen: () => number, url: string,
- *   failed: (error: unknown) => void, changed: () => Promise<void>}} host
+ *   failed: (error: unknown) => void, changed: () => Promise<void>, drop: () => Promise<void>}} host
+ *   `drop` takes out of the draft what has come too late
  * @returns {{open: () => Promise<void>}}
  */
 export function publishing(dialog, host) {
@@ -34,8 +35,31 @@ export function publishing(dialog, host) {
     place.hidden = false;
   };
 
+  /** What has come too late is taken out of the draft; then one reads again what is left. */
+  const dropLate = async (/** @type {HTMLButtonElement} */ button) => {
+    button.disabled = true;
+    try {
+      await host.drop();
+      await open();
+    } catch (error) {
+      button.disabled = false;
+      if (error instanceof Refusal) {
+        const said = error.sentence(document.documentElement.lang);
+        await host.changed();
+        await open();
+        complain(said);
+      } else {
+        dialog.close();
+        host.failed(error);
+      }
+    }
+  };
+
   dialog.addEventListener("click", (event) => {
-    if (/** @type {HTMLElement} */ (event.target).closest("[data-close]")) dialog.close();
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.closest("[data-close]")) dialog.close();
+    const late = /** @type {HTMLButtonElement | null} */ (target.closest("[data-drop-late]"));
+    if (late) void dropLate(late);
   });
   dialog.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -51,7 +75,8 @@ export function publishing(dialog, host) {
     } catch (error) {
       if (error instanceof Refusal) {
         complain(error.sentence(document.documentElement.lang));
-        if (error.problem.code === "draft_changed") {
+        // Whatever it was about stands in the dialog when that is read again.
+        if (["draft_changed", "draft_overtaken"].includes(error.problem.code)) {
           const said = /** @type {HTMLElement | null} */ (dialog.querySelector("[data-publish-error]"))?.textContent;
           await host.changed();
           await open();

@@ -15,6 +15,7 @@ export async function renew(root, ids, wanted = () => true) {
   if (!wanted()) return false;
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const giveBack = holdFocus(root);
+  const giveListsBack = holdLists(root);
   const scroll = root.querySelector(".tt-scroll");
   const [top, left] = [scroll?.scrollTop ?? 0, scroll?.scrollLeft ?? 0];
   const opened = new Set([...root.querySelectorAll("#tt-lists details[open] summary")].map((s) => s.textContent));
@@ -28,9 +29,56 @@ export async function renew(root, ids, wanted = () => true) {
     details.open = opened.has(summary.textContent);
   }
   openToTab(root);
+  giveListsBack();
   giveBack();
   void prove(root);
   return true;
+}
+
+/**
+ * @param {HTMLElement} root
+ * @returns {() => void} puts open lists of free places back to their lessons, and the focus among them
+ */
+function holdLists(root) {
+  const lists = /** @type {HTMLElement} */ (root.querySelector("#tt-lists"));
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
+  const inside = lists?.contains(focused);
+  const open = [...(lists?.querySelectorAll("[data-free][aria-expanded='true']") ?? [])].map((button) => ({
+    lesson: /** @type {HTMLElement} */ (button).dataset.free ?? "",
+    list: button.nextElementSibling,
+  }));
+  const hidden = new Set([...(lists?.querySelectorAll("[data-panel][hidden]") ?? [])].map(nameOf));
+  return () => {
+    for (const panel of lists?.querySelectorAll("[data-panel]") ?? []) {
+      /** @type {HTMLElement} */ (panel).hidden = hidden.has(nameOf(panel));
+    }
+    for (const { lesson, list } of open) {
+      const button = freeButton(lists, lesson);
+      if (!button || !list) continue; // what was in the way is not any more
+      button.after(list);
+      button.setAttribute("aria-expanded", "true");
+    }
+    if (!inside) return;
+    const same = JSON.stringify(focused.dataset);
+    const twin = [...lists.querySelectorAll(focused.tagName)].find(
+      (other) => JSON.stringify(/** @type {HTMLElement} */ (other).dataset) === same,
+    );
+    const there = /** @type {HTMLElement | undefined} */ (focused.isConnected ? focused : twin);
+    there?.focus();
+  };
+}
+
+/** @param {Element} panel @returns {string | undefined} */
+function nameOf(panel) {
+  return /** @type {HTMLElement} */ (panel).dataset.panel;
+}
+
+/**
+ * @param {HTMLElement} within @param {string} lesson
+ * @returns {HTMLElement | null} what opens the list of its free places
+ */
+export function freeButton(within, lesson) {
+  return within.querySelector(`[data-free="${CSS.escape(lesson)}"]`);
 }
 
 /** @param {string} id @returns {string} selects a lesson or a rule of the grid */

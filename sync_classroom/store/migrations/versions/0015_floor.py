@@ -6,8 +6,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0030"
-down_revision = "0010"
+revision = "0015"
+down_revision = "0014"
 
 
 def upgrade(op: Operations) -> None:
