@@ -20,6 +20,7 @@ from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
+from .messages import MessageQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
@@ -46,6 +47,7 @@ class Database(
     VersionQueries,
     DueQueries,
     LessonQueries,
+    MessageQueries,
     TerminalJournalQueries,
     ChainQueries,
     RollupQueries,
