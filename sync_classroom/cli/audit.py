@@ -142,11 +142,11 @@ def _said(second: SecondOpinions | None) -> str:
     return say(
         f"第二意见（终端日志）：{len(second.opinions)} 个听讲席，一致 {counts[Verdict.AGREES]}，"
         f"终端较少 {counts[Verdict.LESS]}，终端较多 {counts[Verdict.MORE]}；"
-        f"封条核对 {second.sealed} 份，已删除 {second.absent} 份",
+        f"封条核对 {second.sealed} 份，另有封条而无日志（到期删除或未随包） {second.absent} 份",
         f"Second opinion (terminals' journals): {len(second.opinions)} seats,"
         f" {counts[Verdict.AGREES]} agree, {counts[Verdict.LESS]} saw less,"
         f" {counts[Verdict.MORE]} saw more; {second.sealed} journals as sealed,"
-        f" {second.absent} deleted",
+        f" {second.absent} sealed but not in the bundle (deleted in time, or left out)",
     )
 
 

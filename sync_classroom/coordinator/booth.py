@@ -27,6 +27,7 @@ from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
 from .rollups import RollupKeeper
+from .room_messages import RoomMessages
 from .rooms import Rooms
 from .roster import NationalSource, RosterService, no_national_days
 from .runner import SWEEP_S, LessonRunner
@@ -93,6 +94,7 @@ async def build_booth(
             log.warning("ingest.unknown_classroom", classroom=classroom)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
+    said = RoomMessages(store, bus, clock=clock)
     writer = PlanWriter(store, bus, roster=roster, clock=clock, zone=zone, gap_s=setup_gap_s)
     lessons = LessonService(
         store, roster=roster, floor=floor, presence=presence, media=media, clock=clock, zone=zone,
@@ -100,7 +102,7 @@ async def build_booth(
     )  # fmt: skip
     desk = LessonDesk(
         store, bus, life, floor,
-        LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone),
+        LessonCommands(store, life, floor, said, rooms=rooms, media=media, clock=clock, zone=zone),
         Grants(tokens, relay_url=relay_url, turn=turn, clock=clock, zone=zone),
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip

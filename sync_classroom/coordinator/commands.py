@@ -1,6 +1,6 @@
 """What a terminal may do in a lesson, each command once, whichever coordinator hears it how often.
 
-Authority is the classroom's: only the host's terminal starts, extends, ends, calls on and mutes,
+Authority is the classroom's: only the host's terminal starts, extends, ends, calls on and silences,
 only a seat's own terminal raises its hand or counts its pupils.
 """
 
@@ -16,8 +16,23 @@ from ..domain import lesson
 from ..domain.floor import Floor
 from ..domain.ids import ActId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
-from ..domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Start
+from ..domain.messages import (
+    Answer,
+    Ask,
+    Call,
+    Close,
+    Command,
+    End,
+    Extend,
+    Hand,
+    Headcount,
+    Mute,
+    Quiet,
+    Say,
+    Start,
+)
 from ..domain.problems import ProblemError, ProblemKind
+from ..domain.question import MAX_QUESTIONS, open_question
 from ..domain.timetable import Occurrence, Seat
 from .floor import FloorService
 from .lessons import unknown_lesson
@@ -25,6 +40,7 @@ from .life import LessonLife
 from .media_watch import MediaWatch
 from .plan_ports import TimetableStore
 from .ports import LessonStore
+from .room_messages import RoomMessages
 from .rooms import Rooms
 from .services import Clock
 
@@ -67,6 +83,7 @@ class LessonCommands:
         store: CommandStore,
         life: LessonLife,
         floor: FloorService,
+        messages: RoomMessages,
         *,
         rooms: Rooms,
         media: MediaWatch,
@@ -76,6 +93,7 @@ class LessonCommands:
         self._store = store
         self._life = life
         self._floor = floor
+        self._messages = messages
         self._rooms = rooms
         self._media = media
         self._clock = clock
@@ -94,13 +112,16 @@ class LessonCommands:
         part = part_of(classroom, planned)
         if part is None:
             raise unknown_lesson(command.lesson)  # another room's lessons are none of its business
-        if isinstance(command, (Hand, Headcount)):
+        if isinstance(command, (Hand, Headcount, Answer, Say)):
             await self._as_seat(part, command, act)
         else:
             await self._as_host(part, command, act)
 
     async def _as_host(
-        self, part: Part, command: Start | Extend | End | Call | Mute, act: ActId
+        self,
+        part: Part,
+        command: Start | Extend | End | Call | Mute | Quiet | Ask | Close,
+        act: ActId,
     ) -> None:
         if part.seat is not None:
             raise _forbidden("host_only", "只有主讲教室可以这样做。", "Only the host may do that.")
@@ -112,16 +133,31 @@ class LessonCommands:
         elif isinstance(command, End):
             step = await self._life.advance(planned.id, lesson.EndPressed(), act=act)
             self._live_or_over(planned, step.run if step is not None else None)
-        elif isinstance(command, Call):
+        else:
             await self._begun(planned)
+            await self._on_the_floor(planned, command, act)
+
+    async def _on_the_floor(
+        self, planned: Occurrence, command: Call | Mute | Quiet | Ask | Close, act: ActId
+    ) -> None:
+        if isinstance(command, Call):
             if command.seat is not None and all(s.id != command.seat for s in planned.active_seats):
                 raise _unknown_seat(command.seat)
             await self._floor.call_on(planned, command.seat, act=act)
-        else:
-            await self._begun(planned)
+        elif isinstance(command, Mute):
             await self._floor.mute(planned, muted=command.muted, act=act)
+        elif isinstance(command, Quiet):
+            await self._floor.hush(planned, quiet=command.quiet, act=act)
+        elif isinstance(command, Close):
+            await self._floor.close(planned, command.question, shown=command.shown, act=act)
+        elif len((await self._floor.get(planned.id)).questions) >= MAX_QUESTIONS:
+            raise _too_many_questions(planned)
+        else:
+            await self._floor.ask(planned, command.text, command.options, act=act)
 
-    async def _as_seat(self, part: Part, command: Hand | Headcount, act: ActId) -> None:
+    async def _as_seat(
+        self, part: Part, command: Hand | Headcount | Answer | Say, act: ActId
+    ) -> None:
         seat, planned = part.seat, part.occurrence
         if seat is None:
             raise _forbidden(
@@ -141,10 +177,23 @@ class LessonCommands:
             await self._floor.headcount(
                 planned, seat.id, command.present, by=f"seat:{seat.classroom}", act=act
             )
+        elif isinstance(command, Answer):
+            await self._answer(planned, seat.id, command, act)
+        elif isinstance(command, Say):
+            await self._messages.say(planned, seat.id, command.text, act=act)
         elif command.raised:
+            if (await self._floor.get(planned.id)).quiet:
+                raise _quiet(planned)
             await self._floor.raise_hand(planned, seat.id, act=act)
         else:
             await self._floor.lower_hand(planned, seat.id, act=act)
+
+    async def _answer(self, planned: Occurrence, seat: SeatId, command: Answer, act: ActId) -> None:
+        floor = await self._floor.get(planned.id)
+        asked = open_question(floor.questions, command.question)
+        if asked is None or len(asked.options) != len(command.counts):
+            raise _question_closed(command.question)
+        await self._floor.answer(planned, command.question, seat, command.counts, act=act)
 
     async def _start(self, planned: Occurrence) -> None:
         """A wish: the lesson is live when media flows. What can be done is to have a room ready."""
@@ -231,6 +280,39 @@ def _unknown_seat(seat: SeatId) -> ProblemError:
         kind=ProblemKind.NOT_FOUND,
         field="seat",
         value=seat,
+    )
+
+
+def _quiet(planned: Occurrence) -> ProblemError:
+    return ProblemError(
+        "hands_closed",
+        "老师已全体静音，暂时不能举手。请等老师恢复举手。",
+        "The teacher has silenced all rooms; hands wait until that is taken back.",
+        kind=ProblemKind.CONFLICT,
+        field="lesson",
+        value=planned.id,
+    )
+
+
+def _question_closed(number: int) -> ProblemError:
+    return ProblemError(
+        "question_closed",
+        f"第 {number} 题已经结束，没有计入。请看老师的下一题。",
+        f"Question {number} is closed; this answer was not counted. Wait for the next one.",
+        kind=ProblemKind.CONFLICT,
+        field="question",
+        value=str(number),
+    )
+
+
+def _too_many_questions(planned: Occurrence) -> ProblemError:
+    return ProblemError(
+        "too_many_questions",
+        f"一节课最多提问 {MAX_QUESTIONS} 次。请改为口头提问。",
+        f"A lesson has at most {MAX_QUESTIONS} questions. Please ask by word of mouth.",
+        kind=ProblemKind.CONFLICT,
+        field="lesson",
+        value=planned.id,
     )
 
 

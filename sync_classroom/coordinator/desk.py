@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -14,10 +14,12 @@ from ..domain.floor import Floor
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Command
+from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
 from ..domain.timetable import ChangeKind, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
 from .commands import LessonCommands, Part, part_of
+from .evidence_ports import FactStore
 from .floor import FloorService
 from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
 from .lessons import Presence, unknown_lesson
@@ -28,9 +30,13 @@ from .ports import Bus, LessonStore
 from .rooms import Rooms, breathe, wall
 from .roster import RosterService
 from .services import Clock
+from .turns import WeekTurns
 
 # No lesson is longer: what began earlier than this is over.
 LONGEST: Final = timedelta(days=1)
+
+# Messages of rooms that the host is shown; all of them are on the lesson's page.
+MESSAGES_TOLD: Final = 20
 
 _BEFORE_END: Final = frozenset({LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE})
 
@@ -45,8 +51,16 @@ class Told:
     """`state(for_host=…)` is the `lesson` message."""
 
 
-class DeskStore(TimetableStore, LessonStore, Protocol):
-    """Plan, runs and floors."""
+@dataclass(frozen=True, slots=True)
+class _Extra:
+    """What the host alone is told: turns earlier in the week, and the latest messages."""
+
+    week: Mapping[SeatId, int]
+    said: Sequence[RoomMessage]
+
+
+class DeskStore(TimetableStore, LessonStore, FactStore, Protocol):
+    """Plan, runs, floors and facts."""
 
 
 class LessonDesk:
@@ -80,6 +94,7 @@ class LessonDesk:
         self._media = media
         self._clock = clock
         self._zone = zone
+        self._turns = WeekTurns(store, zone)
 
     async def plan_for(self, classroom: ClassroomId) -> list[dict[str, Any]]:
         """The `lessons` of the `plan` message: today's lessons of this classroom, by start."""
@@ -135,6 +150,11 @@ class LessonDesk:
         runs = await self._store.runs_of(planned)
         floors = await self._store.floors_of(planned)
         around = await self._life.around([o for o in planned.values() if _may_run_on(o, runs)])
+        begun = [
+            o for o in planned.values() if lesson.wants_room(runs.get(o.id) or LessonRun(o.id))
+        ]
+        week = await self._turns.before(begun)
+        said = await self._store.latest_messages([o.id for o in begun], MESSAGES_TOLD)
         now = self._clock()
         told: dict[OccurrenceId, Told] = {}
         for turn, o in enumerate(planned.values()):
@@ -142,7 +162,9 @@ class LessonDesk:
             gone = seats_gone(run, o, around, self._life.rules, now)
             seats = tuple(s.classroom for s in o.active_seats if s.id not in gone)
             floor = floors.get(o.id) or Floor(o.id)
-            told[o.id] = Told(o.host.classroom, seats, partial(self._state, o, run, floor, around))
+            extra = _Extra(week.get(o.id) or {}, said.get(o.id) or ())
+            state = partial(self._state, o, run, floor, around, extra)
+            told[o.id] = Told(o.host.classroom, seats, state)
             await breathe(turn)
         return told
 
@@ -152,6 +174,7 @@ class LessonDesk:
         run: LessonRun,
         floor: Floor,
         around: WantedRooms,
+        extra: _Extra,
         *,
         for_host: bool,
     ) -> dict[str, Any]:
@@ -171,12 +194,35 @@ class LessonDesk:
             "called_on": floor.called_on,
             "called_room": self._room_of(planned, floor.called_on),
             "muted": floor.muted,
+            "quiet": floor.quiet,
+            "question": self._question(floor),
             "hands": [{"seat": h.seat, "at": self._instant(h.at)} for h in floor.hands],
             "seats": self._seat_states(planned, floor),
         }
         if for_host:
             state["wall"] = list(wall(planned, floor, self._rooms.online(planned)))
+            state["turns"] = dict(floor.turns)
+            state["week_turns"] = dict(extra.week)
+            state["messages"] = [
+                {"id": m.id, "seat": m.seat, "at": self._instant(m.at), "text": m.text}
+                for m in extra.said
+            ]
         return state
+
+    def _question(self, floor: Floor) -> dict[str, Any] | None:
+        """The last question; rooms show it while it is open or its result is shown."""
+        if not floor.questions:
+            return None
+        asked = floor.questions[-1]
+        return {
+            "number": asked.number,
+            "text": asked.text,
+            "options": list(asked.options),
+            "asked_at": self._instant(asked.asked_at),
+            "closed_at": self._instant(asked.closed_at),
+            "shown": asked.shown,
+            "answers": {seat: list(counts) for seat, counts in asked.answers.items()},
+        }
 
     def _room_of(self, occurrence: Occurrence, seat: SeatId | None) -> dict[str, str] | None:
         """Names of the room that has the floor, which every room is shown."""

@@ -50,6 +50,12 @@ class FactStore(Protocol):
         """`journal_gap` facts that touch `[from_at, to_at)`."""
         ...
 
+    async def times_called_on(
+        self, classrooms: Collection[ClassroomId], from_at: datetime, to_at: datetime
+    ) -> Mapping[ClassroomId, int]:
+        """How often each was called on in lessons that began in `[from_at, to_at)`."""
+        ...
+
     async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
         """`host_media` facts of one occurrence that end after `from_at`."""
         ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import structlog
 
 from ..domain import floor as rules
+from ..domain import question as asking
 from ..domain.facts import Fact, Headcount, Interaction, InteractionKind
 from ..domain.floor import Floor
 from ..domain.ids import ActId, FactId, OccurrenceId, SeatId
@@ -28,12 +30,12 @@ class FloorStore(LessonStore, FactStore, Protocol):
 
 
 class FloorService:
-    """Hands, calling on, mute and head counts. Callers have checked who may do it.
+    """Hands, calling on, mute, head counts and questions. Callers have checked who may do it.
 
     `act` is the same for every repeat of one command. The floor is stored with it, so that a repeat
-    changes nothing, even if others have changed the floor since. The fact has the act's id and is
-    stored before the floor: a crash between the two is mended by the terminal's retry, which finds
-    the fact and does the rest.
+    changes nothing, even if others have changed the floor since. The fact has the act's id (an
+    answer's that of its question and seat) and is stored before the floor: a crash between the two
+    is mended by the terminal's retry, which finds the fact and does the rest.
     """
 
     def __init__(self, store: FloorStore, bus: Bus, rooms: Rooms, *, clock: Clock) -> None:
@@ -68,6 +70,10 @@ class FloorService:
         """Silence the called-on seat in every room, or let it be heard."""
         return await self._change(occurrence, lambda f: rules.set_muted(f, muted), act)
 
+    async def hush(self, occurrence: Occurrence, *, quiet: bool, act: ActId) -> Floor:
+        """Silence all rooms and let no hand up, or take that back."""
+        return await self._change(occurrence, lambda f: rules.set_quiet(f, quiet), act)
+
     async def headcount(
         self, occurrence: Occurrence, seat: SeatId, present: int, *, by: str, act: ActId
     ) -> Floor:
@@ -76,6 +82,50 @@ class FloorService:
         return await self._change(
             occurrence, lambda f: rules.set_present(f, seat, present), act, fact
         )
+
+    async def ask(
+        self, occurrence: Occurrence, text: str, options: Sequence[str], *, act: ActId
+    ) -> Floor:
+        """Put a question to all rooms; ValueError as `domain.question.ask`."""
+        at = self._clock()
+        return await self._question(occurrence, lambda q: asking.ask(q, text, options, at), act)
+
+    async def answer(
+        self,
+        occurrence: Occurrence,
+        number: int,
+        seat: SeatId,
+        counts: Sequence[int],
+        *,
+        act: ActId,
+    ) -> Floor:
+        """Note a seat's counts; its first ones for a question are its fact."""
+        # Named after question and seat: counts that are put right are the same answer.
+        text = "\0".join((occurrence.id, str(number), seat))
+        ident = FactId(f"answer:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}")
+        fact = Interaction(ident, occurrence.id, seat, self._clock(), InteractionKind.ANSWERED)
+        return await self._question(
+            occurrence, lambda q: asking.answer(q, number, seat, counts), act, fact
+        )
+
+    async def close(self, occurrence: Occurrence, number: int, *, shown: bool, act: ActId) -> Floor:
+        """End a question and show its result to all rooms, or put that away."""
+        at = self._clock()
+        return await self._question(
+            occurrence, lambda q: asking.close(q, number, at, shown=shown), act
+        )
+
+    async def _question(
+        self,
+        occurrence: Occurrence,
+        change: Callable[[asking.Questions], asking.Questions],
+        act: ActId,
+        fact: Fact | None = None,
+    ) -> Floor:
+        def changed(floor: Floor) -> Floor:
+            return rules.set_questions(floor, change(floor.questions))
+
+        return await self._change(occurrence, changed, act, fact)
 
     async def withdraw(self, occurrence: Occurrence, seat: SeatId) -> Floor:
         """A seat was withdrawn from the lesson: no hand, no floor, no media."""
@@ -107,7 +157,8 @@ class FloorService:
         raise RuntimeError(f"floor of {occurrence.id} lost {SAVE_TRIES} races in a row")
 
     async def _show(self, occurrence: Occurrence, before: Floor, after: Floor) -> None:
-        if before.present == after.present:  # a head count changes nobody's picture
+        counted = before.present != after.present or before.questions != after.questions
+        if not counted:  # a head count or an answer changes nobody's picture
             await self._rooms.place(occurrence, after)
         await self._bus.publish(
             "lesson", {"type": "changed", "occurrence": occurrence.id, "what": "floor"}

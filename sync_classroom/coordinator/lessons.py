@@ -21,6 +21,7 @@ from ..domain.ids import ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRules, LessonRun
 from ..domain.plan_change import PlanMovedOnError
 from ..domain.problems import ProblemError, ProblemKind
+from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
 from ..domain.timetable import Change, ChangeKind, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms
@@ -197,6 +198,10 @@ class LessonService:
             floor = floors.get(occurrence.id) or Floor(occurrence.id)
             views.append(self._view(occurrence, run, floor, terminals, around))
         return views
+
+    async def messages(self, occurrence: OccurrenceId) -> Sequence[RoomMessage]:
+        """What the rooms of a lesson wrote to the teacher, oldest first."""
+        return await self._store.messages_of(occurrence)
 
     async def unfinished(self, occurrences: Iterable[Occurrence]) -> frozenset[OccurrenceId]:
         """Those of these lessons that are not over: their seats have not failed yet."""

@@ -24,6 +24,7 @@ from ..domain.ids import (
 )
 from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
+from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
 from .evidence_ports import (
     AccessLogStore,
@@ -132,6 +133,20 @@ class LessonStore(Protocol):
 
     async def save_floor(self, floor: Floor, *, act: ActId | None = None) -> Floor | None:
         """As `save_run`."""
+        ...
+
+    async def add_message(self, message: RoomMessage) -> None:
+        """Keep a message with its lesson; one whose id is there already is left as it is."""
+        ...
+
+    async def messages_of(self, occurrence: OccurrenceId) -> Sequence[RoomMessage]:
+        """Every message of a lesson, oldest first."""
+        ...
+
+    async def latest_messages(
+        self, occurrences: Iterable[OccurrenceId], limit: int
+    ) -> Mapping[OccurrenceId, Sequence[RoomMessage]]:
+        """The last messages of each of these lessons that has any, oldest first."""
         ...
 
     async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:

@@ -1,4 +1,5 @@
-"""Who has the floor in a live lesson: the ordered queue of raised hands, who is called on, mute.
+"""Who has the floor in a live lesson: the ordered queue of raised hands, who is called on, mute,
+who has had a turn, and the quick questions.
 
 Every function returns the floor as it should be, the same object when nothing changes, so a
 repeated message costs nothing. `version` is left to whoever stores the floor.
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .ids import OccurrenceId, SeatId
+from .question import Questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +25,31 @@ class RaisedHand:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The floor of one lesson. `muted` silences the called-on seat in every room."""
+    """The floor of one lesson.
+
+    `muted` silences the called-on seat in every room. `quiet` (全体静音): no hands for now. `turns`
+    counts how often each seat was called on.
+    """
 
     occurrence: OccurrenceId
     hands: tuple[RaisedHand, ...] = ()
     called_on: SeatId | None = None
     called_at: datetime | None = None
     muted: bool = False
+    quiet: bool = False
+    turns: Mapping[SeatId, int] = field(default_factory=dict)
     present: Mapping[SeatId, int] = field(default_factory=dict)
+    questions: Questions = ()
     version: int = 0
 
 
 def raise_hand(floor: Floor, seat: SeatId, at: datetime) -> Floor:
     """Put the seat at the end of the queue; a hand that is up keeps its place and time.
 
-    The seat that is called on has the floor already and does not queue.
+    The seat that is called on has the floor already and does not queue; nobody does while it is
+    quiet.
     """
-    if seat == floor.called_on or any(h.seat == seat for h in floor.hands):
+    if floor.quiet or seat == floor.called_on or any(h.seat == seat for h in floor.hands):
         return floor
     return replace(floor, hands=(*floor.hands, RaisedHand(seat, at)))
 
@@ -54,18 +64,31 @@ def call_on(floor: Floor, seat: SeatId | None, at: datetime) -> Floor:
     """Give the floor to a seat, whether it raised its hand or not, or to nobody (None).
 
     Whoever had it is released and not put back into the queue. A seat newly called on is heard:
-    the mute was for the one before.
+    the mute was for the one before. Quiet stays: the host asks one room, not all.
     """
     if seat == floor.called_on:
         return floor
     floor = replace(floor, called_on=seat, called_at=None if seat is None else at, muted=False)
-    return floor if seat is None else lower_hand(floor, seat)
+    if seat is None:
+        return floor
+    turns = {**floor.turns, seat: floor.turns.get(seat, 0) + 1}
+    return lower_hand(replace(floor, turns=turns), seat)
 
 
 def set_muted(floor: Floor, muted: bool) -> Floor:
     """Silence the called-on seat or let it be heard again; without one there is nothing to mute."""
     muted = muted and floor.called_on is not None
     return floor if muted == floor.muted else replace(floor, muted=muted)
+
+
+def set_quiet(floor: Floor, quiet: bool) -> Floor:
+    """Silence all rooms: nobody has the floor, every hand comes down and none goes up until this
+    is taken back."""
+    if quiet == floor.quiet:
+        return floor
+    if not quiet:
+        return replace(floor, quiet=False)
+    return replace(floor, quiet=True, hands=(), called_on=None, called_at=None, muted=False)
 
 
 def set_present(floor: Floor, seat: SeatId, present: int) -> Floor:
@@ -77,10 +100,15 @@ def set_present(floor: Floor, seat: SeatId, present: int) -> Floor:
     return replace(floor, present={**floor.present, seat: present})
 
 
+def set_questions(floor: Floor, questions: Questions) -> Floor:
+    """The floor with what `domain.question` made of its questions."""
+    return floor if questions is floor.questions else replace(floor, questions=questions)
+
+
 def without_seat(floor: Floor, seat: SeatId) -> Floor:
     """The floor after a seat left or was withdrawn: no hand, not called on.
 
-    Its head count stays: the pupils were there.
+    Its head count and answers stay: the pupils were there.
     """
     floor = lower_hand(floor, seat)
     if floor.called_on != seat:

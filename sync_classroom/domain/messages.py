@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .ids import ID_PATTERN, OccurrenceId, SeatId
+from .question import MAX_OPTION_CHARS, MAX_OPTIONS, MAX_QUESTIONS, MAX_TEXT_CHARS, MIN_OPTIONS
+from .room_messages import MAX_MESSAGE_CHARS
 
 # The protocol's size of one message; the largest honest one, a self-check, is under 2 KiB.
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -136,12 +138,60 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """Host: silence all rooms and let no hand up, or take that back."""
+
+    id: str
+    lesson: OccurrenceId
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Headcount:
     """Seat: pupils in the room (实到)."""
 
     id: str
     lesson: OccurrenceId
     present: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Host: put a quick question to all rooms; its text and those of its options may be empty."""
+
+    id: str
+    lesson: OccurrenceId
+    text: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Seat: how many pupils chose each option."""
+
+    id: str
+    lesson: OccurrenceId
+    question: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Host: end a question and show its result to all rooms, or put that away."""
+
+    id: str
+    lesson: OccurrenceId
+    question: int
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Seat: a short text for the teacher."""
+
+    id: str
+    lesson: OccurrenceId
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +217,7 @@ class Noticed:
     read: bool
 
 
-Command = Start | Extend | End | Hand | Call | Mute | Headcount
+Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close | Say
 Message = Hello | Time | Selfcheck | Command | Line | Noticed
 
 
@@ -212,6 +262,13 @@ class _Fields:
         found = {key: inner.word(key, words) for key in names if key in inner._left}
         inner.done()
         return found
+
+    def each(self, name: str, read: Callable[[_Fields, str], Any]) -> tuple[Any, ...]:
+        """A list with one entry for each option of a question, each read as a field would be."""
+        value = self.take(name)
+        if not isinstance(value, list) or not MIN_OPTIONS <= len(value) <= MAX_OPTIONS:
+            raise ValueError(f"{name!r} must be a list of {MIN_OPTIONS} to {MAX_OPTIONS}")
+        return tuple(read(_Fields({name: entry}, name), name) for entry in value)
 
     def flag(self, name: str) -> bool:
         value = self.take(name)
@@ -299,6 +356,31 @@ def _call(f: _Fields) -> Call:
     return Call(command, lesson, SeatId(seat))
 
 
+def _ask(f: _Fields) -> Ask:
+    return Ask(
+        *_named(f),
+        f.text("text", MAX_TEXT_CHARS, empty=True),
+        f.each("options", lambda one, name: one.text(name, MAX_OPTION_CHARS, empty=True)),
+    )
+
+
+def _answer(f: _Fields) -> Answer:
+    command, lesson = _named(f)
+    question = f.whole("question", MAX_QUESTIONS)
+    counts = f.each("counts", lambda one, name: one.whole(name, MAX_PRESENT))
+    if not 0 < sum(counts) <= MAX_PRESENT:
+        raise ValueError(f"'counts' must come to 1 to {MAX_PRESENT} pupils")
+    return Answer(command, lesson, question, counts)
+
+
+def _say(f: _Fields) -> Say:
+    command, lesson = _named(f)
+    text = f.text("text", MAX_MESSAGE_CHARS).strip()
+    if not text:
+        raise ValueError("'text' must hold more than spaces")
+    return Say(command, lesson, text)
+
+
 def _line(f: _Fields) -> Line:
     return Line(
         OccurrenceId(f.id("lesson")),
@@ -320,7 +402,12 @@ _PARSERS: Final[Mapping[str, Callable[[_Fields], Message]]] = {
     "hand": _hand,
     "call": _call,
     "mute": lambda f: Mute(*_named(f), f.flag("muted")),
+    "quiet": lambda f: Quiet(*_named(f), f.flag("quiet")),
     "headcount": lambda f: Headcount(*_named(f), f.whole("present", MAX_PRESENT)),
+    "ask": _ask,
+    "answer": _answer,
+    "close": lambda f: Close(*_named(f), f.whole("question", MAX_QUESTIONS), f.flag("shown")),
+    "message": _say,
     "line": _line,
     "noticed": lambda f: Noticed(
         f.whole("notice", MAX_NUMBER), f.word("state", NOTICE_STATES) == "read"

@@ -14,11 +14,13 @@ REORDER_PACKETS: Final = 2
 REORDER_S: Final = 0.02
 """A gap is asked about once two later packets are here, or after 20 ms: reordering in networks is
 nearly always shorter, and a frame's deadline is not far."""
-MAX_TRIES: Final = 10
-"""As Chromium does; at an RTT of 100 ms that is a second, longer than any player waits."""
+RETRY_SHARE: Final = 0.5
+"""A gap is asked about again after this share of an RTT. A sender answers once per RTT at most, and
+jitter would make every second question come just too soon for it; a question may be lost, too."""
+MAX_TRIES: Final = 20
+"""Ten RTTs; at 100 ms that is a second, longer than any player waits."""
 MIN_RETRY_S: Final = 0.02
-"""A gap is asked about again once per RTT, but not sooner: on a campus line the answer is under
-way."""
+"""But not sooner: on a campus line the answer is under way."""
 DEFAULT_RTT_S: Final = 0.1
 """Taken for the RTT until an answered request has measured it: more than a city's lines have."""
 MAX_TRANSIT_STEP_S: Final = 10.0
@@ -33,7 +35,7 @@ MAX_NACKED: Final = 64
 
 @dataclass(slots=True)
 class Gap:
-    """A missing packet and how often it was asked for."""
+    """A missing packet, how often it was asked for and when first."""
 
     since_s: float
     next_s: float
@@ -117,7 +119,7 @@ class ReceiveStream:
         if before is not None and number > before + 1:
             self._open_gaps(before + 1, number, now)
         gap = self._gaps.pop(number, None)
-        if gap is not None and gap.tries == 1:
+        if gap is not None and gap.tries:
             self._measure(now - gap.asked_s)
         elif gap is None and before is not None and number < before:
             self._unlose(number)
@@ -145,6 +147,8 @@ class ReceiveStream:
             self.lost += 1
 
     def _measure(self, sample_s: float) -> None:
+        """From the first question to the answer: which of several it answers nobody can tell, and
+        an RTT taken too long asks too seldom, one taken too short would ask ever more."""
         self.rtt_s = sample_s if self.rtt_s is None else self.rtt_s + (sample_s - self.rtt_s) / 8
 
     def _update_jitter(self, timestamp: int, now: float) -> None:
@@ -160,13 +164,14 @@ class ReceiveStream:
     def nack(self, now: float) -> list[int]:
         """The 16-bit numbers to ask for now, oldest first; gives up what was asked for too often.
 
-        A gap is due when two later packets are here or its time has come; then once per RTT.
+        A gap is due when two later packets are here or its time has come; then twice per RTT.
         """
         due: list[int] = []
         highest = self._extender.highest
         if highest is None:
             return due
-        retry = max(MIN_RETRY_S, self.rtt_s if self.rtt_s is not None else DEFAULT_RTT_S)
+        rtt_s = self.rtt_s if self.rtt_s is not None else DEFAULT_RTT_S
+        retry = max(MIN_RETRY_S, RETRY_SHARE * rtt_s)
         for number, gap in list(self._gaps.items()):
             early = gap.tries == 0 and highest - number >= REORDER_PACKETS
             if now < gap.next_s and not early:
@@ -175,8 +180,10 @@ class ReceiveStream:
                 del self._gaps[number]
                 self.lost += 1
             elif len(due) < MAX_NACKED:
+                if not gap.tries:
+                    gap.asked_s = now
                 gap.tries += 1
-                gap.asked_s, gap.next_s = now, now + retry
+                gap.next_s = now + retry
                 due.append(number & 0xFFFF)
         self.nacked += len(due)
         return due

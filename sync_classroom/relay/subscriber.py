@@ -29,8 +29,11 @@ second for them and not 48 times."""
 FIRST_REPORT_S: Final = 0.1
 """The first one comes early, so that lips and voice agree from the first second."""
 DEFAULT_RTT_S: Final = 0.1
+RESEND_SHARE: Final = 0.5
 MIN_RESEND_S: Final = 0.02
-"""The same packet is not sent again within one RTT, nor within 20 ms: it may be on its way."""
+"""The same packet is not sent again within half an RTT, nor within 20 ms: it may be on its way. Not
+a whole one: receivers that know no RTT ask every 100 ms, and on a line of 160 ms every second
+question would go unanswered; half of one means two copies under way at most."""
 MAX_RESENT_PER_S: Final = 600
 """Retransmissions to one subscriber: twice a full video stream's packets, in case of abuse."""
 RESENT_SHARE: Final = 0.5
@@ -175,7 +178,7 @@ class Subscriber:
         self._counters.nacks_in += len(numbers)
         self.downlink.missing(len(numbers))
         rtt_s = self.downlink.rtt_s
-        interval = max(MIN_RESEND_S, DEFAULT_RTT_S if rtt_s is None else rtt_s)
+        interval = max(MIN_RESEND_S, RESEND_SHARE * (DEFAULT_RTT_S if rtt_s is None else rtt_s))
         most = self._resent_before + RESENT_SHARE * self.downlink.estimate_bps / 8
         for number in numbers:
             if self._resent_in_second >= MAX_RESENT_PER_S:

@@ -21,6 +21,7 @@ from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .library import LibraryQueries
+from .messages import MessageQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
@@ -48,6 +49,7 @@ class Database(
     VersionQueries,
     DueQueries,
     LessonQueries,
+    MessageQueries,
     TerminalJournalQueries,
     ChainQueries,
     RollupQueries,

@@ -15,12 +15,13 @@ Which columns a kind fills, beside `id`, `kind` and `received_at`:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.functions import count
 
 from ..domain.facts import (
     Adjustment,
@@ -36,12 +37,12 @@ from ..domain.facts import (
     SeatMedia,
     TerminalJournal,
 )
-from ..domain.ids import OccurrenceId
+from ..domain.ids import ClassroomId, OccurrenceId
 from .chain import CHAIN_LOCK, extend
 from .columns import Instant, from_us
 from .queries import Queries, in_chunks, rows
 from .rollups import mark_around, mark_lessons
-from .tables import facts, journal_cursors
+from .tables import facts, journal_cursors, occurrences, seats
 
 # Facts written by one transaction; more are split so that other tasks and writers get their turn.
 FACTS_PER_TRANSACTION: Final = 1_000
@@ -148,6 +149,34 @@ class FactQueries(Queries):
                 _TABLE.c.to_at > from_at,
             ).order_by(_TABLE.c.from_at, _TABLE.c.id)
         )
+
+    async def times_called_on(
+        self, classrooms: Collection[ClassroomId], from_at: datetime, to_at: datetime
+    ) -> Mapping[ClassroomId, int]:
+        """How often each was called on in lessons that began in `[from_at, to_at)`; without those
+        that never were."""
+        found: dict[ClassroomId, int] = {}
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(classrooms)):
+                counted = (
+                    select(seats.c.classroom, count())
+                    .join(occurrences, occurrences.c.id == seats.c.occurrence)
+                    .join(
+                        _TABLE,
+                        (_TABLE.c.occurrence == seats.c.occurrence)
+                        & (_TABLE.c.seat == seats.c.id)
+                        & (_TABLE.c.kind == "interaction")
+                        & (_TABLE.c.what == InteractionKind.CALLED_ON.value),
+                    )
+                    .where(
+                        seats.c.classroom.in_(chunk),
+                        occurrences.c.starts_at >= from_at,
+                        occurrences.c.starts_at < to_at,
+                    )
+                    .group_by(seats.c.classroom)
+                )
+                found |= {row[0]: row[1] for row in await rows(connection, counted)}
+        return found
 
     async def host_media_since(self, occurrence: OccurrenceId, from_at: datetime) -> Sequence[Fact]:
         """`host_media` facts of one occurrence that end after `from_at`, by start."""

@@ -14,6 +14,7 @@ from ..domain.floor import Floor, RaisedHand
 from ..domain.ids import ActId, OccurrenceId, SeatId
 from ..domain.lesson import OVER, EndReason, LessonRun, LessonState
 from ..domain.problems import ProblemError, ProblemKind
+from ..domain.question import Question
 from .columns import from_us, to_us
 from .queries import IDS_PER_STATEMENT, Queries, in_chunks, rows
 from .tables import acts, floors, leases, runs
@@ -157,7 +158,10 @@ class LessonQueries(Queries):
             "called_on": floor.called_on,
             "called_at": floor.called_at,
             "muted": floor.muted,
+            "quiet": floor.quiet,
+            "turns": dict(floor.turns),
             "present": dict(floor.present),
+            "questions": [_question_document(q) for q in floor.questions],
         }
         saved = await self._save(floors, floor.occurrence, floor.version, values, act)
         return replace(floor, version=floor.version + 1) if saved else None
@@ -268,6 +272,30 @@ def _run(row: Any) -> LessonRun:
     )
 
 
+def _question_document(question: Question) -> dict[str, Any]:
+    """A question as it is stored; instants in microseconds."""
+    return {
+        "text": question.text,
+        "options": list(question.options),
+        "asked": to_us(question.asked_at),
+        "closed": None if question.closed_at is None else to_us(question.closed_at),
+        "shown": question.shown,
+        "answers": {seat: list(counts) for seat, counts in question.answers.items()},
+    }
+
+
+def _question(number: int, stored: Mapping[str, Any]) -> Question:
+    return Question(
+        number=number,
+        text=stored["text"],
+        options=tuple(stored["options"]),
+        asked_at=from_us(stored["asked"]),
+        closed_at=None if stored["closed"] is None else from_us(stored["closed"]),
+        shown=stored["shown"],
+        answers={SeatId(seat): tuple(counts) for seat, counts in stored["answers"].items()},
+    )
+
+
 def _floor(row: Any) -> Floor:
     return Floor(
         occurrence=row.occurrence,
@@ -275,6 +303,9 @@ def _floor(row: Any) -> Floor:
         called_on=row.called_on,
         called_at=row.called_at,
         muted=row.muted,
+        quiet=row.quiet,
+        turns={SeatId(seat): turns for seat, turns in (row.turns or {}).items()},
         present={SeatId(seat): present for seat, present in row.present.items()},
+        questions=tuple(_question(n, q) for n, q in enumerate(row.questions or (), start=1)),
         version=row.version,
     )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -272,7 +273,8 @@ runs = Table(
     Index(None, "state"),
 )
 
-# `hands` is [[seat, microseconds], …] in order; `present` is {seat: pupils}.
+# `hands` is [[seat, microseconds], …] in order; `present` is {seat: pupils}, `turns` {seat: times
+# called on}; `questions` are as `lessons.py` writes them. NULL in lessons from before there were.
 floors = Table(
     "floors",
     metadata,
@@ -281,6 +283,9 @@ floors = Table(
     Column("called_on", ordered_text()),
     Column("called_at", Instant),
     Column("muted", Boolean, nullable=False),
+    Column("quiet", Boolean, nullable=False, server_default=false()),
+    Column("turns", document()),
+    Column("questions", document()),
     Column("present", document(), nullable=False),
     Column("version", Integer, nullable=False),
 )
@@ -318,6 +323,17 @@ recorded_files = Table(
     Column("height", Integer, nullable=False),
     Column("gaps", document(), nullable=False),
     Column("thumbnails", document(), nullable=False),
+)
+
+# What rooms wrote to the teacher; `id` is the act that brought it.
+room_messages = Table(
+    "room_messages",
+    metadata,
+    Column("occurrence", ordered_text(), ForeignKey("occurrences.id"), primary_key=True),
+    _key(),
+    Column("seat", ordered_text(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("text", Text, nullable=False),
 )
 
 # What people did to runs and floors of lessons that are not over: a repeat is not done again.

@@ -11,9 +11,23 @@ import pytest
 import pytest_asyncio
 
 from sync_classroom.domain.facts import Interaction
-from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
-from sync_classroom.domain.messages import Call, Command, End, Extend, Hand, Headcount, Mute, Start
+from sync_classroom.domain.ids import ActId, ClassroomId, OccurrenceId, SeatId
+from sync_classroom.domain.messages import (
+    Answer,
+    Ask,
+    Call,
+    Close,
+    Command,
+    End,
+    Extend,
+    Hand,
+    Headcount,
+    Mute,
+    Quiet,
+    Start,
+)
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.question import MAX_QUESTIONS
 from sync_classroom.domain.timetable import Change, ChangeKind
 from tests.support.coordination import Bench, bench
 from tests.support.plan_changes import withdraw
@@ -76,6 +90,9 @@ async def test_a_lesson_by_its_commands(table: Bench) -> None:
         Call("1", ONE, A),
         Call("1", ONE, None),
         Mute("1", ONE, True),
+        Quiet("1", ONE, True),
+        Ask("1", ONE, "", ("", "")),
+        Close("1", ONE, 1, True),
     ],
     ids=lambda c: type(c).__name__,
 )
@@ -86,14 +103,18 @@ async def test_only_the_host_may(table: Bench, command: Command) -> None:
     assert (await table.run_of("o-1"), await table.booth.floor.get(ONE)) == before
 
 
-@pytest.mark.parametrize("command", [Hand("1", ONE, True), Headcount("1", ONE, 3)])
+@pytest.mark.parametrize(
+    "command", [Hand("1", ONE, True), Headcount("1", ONE, 3), Answer("1", ONE, 1, (1, 0))]
+)
 async def test_only_a_seat_of_the_lesson_may(table: Bench, command: Command) -> None:
     assert await refused(table, HOST, command) == "seat_only"
     assert await refused(table, STRANGER, command) == "unknown_lesson"
     assert await table.store.facts_of([ONE]) == []
 
 
-@pytest.mark.parametrize("command", [Hand("1", ONE, True), Headcount("1", ONE, 3)])
+@pytest.mark.parametrize(
+    "command", [Hand("1", ONE, True), Headcount("1", ONE, 3), Answer("1", ONE, 1, (1, 0))]
+)
 async def test_withdrawn_seat_may_nothing(table: Bench, command: Command) -> None:
     gone = Change(ChangeKind.SEAT_CANCELLED, at("09:04"), "u", "停电", seat=A)
     await withdraw(table.store, ONE, gone)
@@ -244,3 +265,43 @@ async def test_ids_of_two_terminals_do_not_meet(table: Bench) -> None:
     await table.booth.desk.handle(ROOM_A, Hand("1", ONE, True))
     await table.booth.desk.handle(ROOM_B, Hand("1", ONE, True))
     assert [h.seat for h in (await table.booth.floor.get(ONE)).hands] == [A, B]
+
+
+async def test_no_hand_goes_up_while_all_are_silenced(table: Bench) -> None:
+    handle = table.booth.desk.handle
+    await handle(ROOM_A, Hand("1", ONE, True))
+    await handle(HOST, Quiet("1", ONE, True))
+    assert await refused(table, ROOM_A, Hand("2", ONE, True)) == "hands_closed"
+    await handle(ROOM_A, Hand("3", ONE, False))
+    await handle(HOST, Quiet("2", ONE, False))
+    await handle(ROOM_A, Hand("2", ONE, True))  # what was refused may be said again
+    assert [h.seat for h in (await table.booth.floor.get(ONE)).hands] == [A]
+
+
+async def test_a_question_from_asking_to_its_result(table: Bench) -> None:
+    handle = table.booth.desk.handle
+    await handle(HOST, Ask("1", ONE, "3 × 4 = ?", ("7", "12")))
+    await handle(ROOM_A, Answer("1", ONE, 1, (2, 38)))
+    await handle(ROOM_A, Answer("1", ONE, 1, (2, 38)))  # the page's own repetition
+    assert await refused(table, ROOM_B, Answer("1", ONE, 1, (1, 2, 3))) == "question_closed"
+    assert await refused(table, ROOM_B, Answer("1", ONE, 2, (1, 2))) == "question_closed"
+    await handle(HOST, Close("2", ONE, 1, True))
+    assert await refused(table, ROOM_B, Answer("1", ONE, 1, (1, 2))) == "question_closed"
+    told = await table.booth.desk.live_state(ONE, for_host=False)
+    assert told["question"] == {
+        "number": 1,
+        "text": "3 × 4 = ?",
+        "options": ["7", "12"],
+        "asked_at": "2026-11-23T09:05:00+08:00",
+        "closed_at": "2026-11-23T09:05:00+08:00",
+        "shown": True,
+        "answers": {A: [2, 38]},
+    }
+    whats = [f.what for f in await table.store.facts_of([ONE]) if isinstance(f, Interaction)]
+    assert whats == ["answered"]
+
+
+async def test_questions_of_a_lesson_are_bounded(table: Bench) -> None:
+    for n in range(MAX_QUESTIONS):
+        await table.booth.floor.ask(LESSON, "", ["", ""], act=ActId(f"{n}"))
+    assert await refused(table, HOST, Ask("1", ONE, "", ("", ""))) == "too_many_questions"

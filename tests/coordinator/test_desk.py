@@ -173,6 +173,8 @@ async def test_live_state_before_anything_happened(table: Bench) -> None:
         "called_on": None,
         "called_room": None,
         "muted": False,
+        "quiet": False,
+        "question": None,
         "hands": [],
         "seats": [
             {"id": s, "online": False, "receiving": False, "line": None, "present": None}
@@ -182,6 +184,11 @@ async def test_live_state_before_anything_happened(table: Bench) -> None:
 
 
 async def test_live_state_in_mid_lesson(table: Bench) -> None:
+    earlier = lesson(
+        "o-0", "08:10", "08:40", room="host-1-r2", teacher="host-1-t2", seats=["far-2-r1"]
+    )
+    await table.add(earlier)
+    await table.booth.floor.call_on(earlier, earlier.seats[0].id, act=ActId("0"))
     table.clock.now = at("08:55")
     table.terminals.connected.update({"far-1-r1", "far-2-r1"})
     table.terminals.lines["far-1-r1"] = "good"
@@ -209,8 +216,13 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
         "called_on": A,
         "called_room": {"school": "受援校一", "classroom": "1号教室"},
         "muted": False,
+        "quiet": False,
+        "question": None,
         "hands": [{"seat": B, "at": "2026-11-23T09:01:00+08:00"}],
         "wall": [A, B],
+        "turns": {A: 1},
+        "week_turns": {B: 1},
+        "messages": [],
         "seats": [
             {"id": A, "online": True, "receiving": True, "line": "good", "present": 41},
             {"id": B, "online": True, "receiving": False, "line": None, "present": None},

@@ -82,12 +82,59 @@ async def test_mute_and_release_change_the_room_and_are_no_facts(table: Bench) -
     assert len(await facts(table)) == 1
 
 
+async def test_hush_silences_the_room_and_is_no_fact(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.call_on(LESSON, A, act=ActId("1"))
+    await floor.raise_hand(LESSON, B, act=ActId("2"))
+    stored = await floor.hush(LESSON, quiet=True, act=ActId("3"))
+    assert (stored.called_on, stored.hands, stored.quiet) == (None, (), True)
+    assert table.relay.rooms["o-1"].layouts == layouts(LESSON, stored, {A, B, C})
+    assert table.relay.rooms["o-1"].layouts["*"].audio == ("camera", None)
+    assert (await floor.raise_hand(LESSON, C, act=ActId("4"))).hands == ()
+    assert [what for _, what, _ in await facts(table)] == ["called_on", "hand_raised"]
+
+
 async def test_headcount_is_a_fact_and_disturbs_no_picture(table: Bench) -> None:
     puts = table.relay.puts
     stored = await table.booth.floor.headcount(LESSON, A, 41, by="seat:far-1-r1", act=ActId("1"))
     assert stored.present == {A: 41}
     assert table.relay.puts == puts
     assert await facts(table) == [(A, 41, "seat:far-1-r1")]
+
+
+async def test_answers_are_kept_and_each_room_proves_a_question_once(table: Bench) -> None:
+    floor, puts = table.booth.floor, table.relay.puts
+    await floor.ask(LESSON, "", ["", ""], act=ActId("1"))
+    await floor.answer(LESSON, 1, A, (30, 2), act=ActId("2"))
+    await floor.answer(LESSON, 1, A, (30, 3), act=ActId("3"))
+    await floor.answer(LESSON, 1, B, (0, 9), act=ActId("4"))
+    await floor.close(LESSON, 1, shown=True, act=ActId("5"))
+    await floor.answer(LESSON, 1, C, (1, 0), act=ActId("6"))
+    await floor.ask(LESSON, "再来", ["", ""], act=ActId("7"))
+    stored = await floor.answer(LESSON, 2, A, (5, 0), act=ActId("8"))
+    assert [q.answers for q in stored.questions] == [{A: (30, 3), B: (0, 9)}, {A: (5, 0)}]
+    assert await floor.get(ONE) == stored
+    assert [(seat, what) for seat, what, _ in await facts(table)] == [
+        (A, "answered"),
+        (B, "answered"),
+        (A, "answered"),
+    ]
+    assert table.relay.puts == puts
+
+
+async def test_forty_eight_answers_at_once_are_all_counted(table: Bench) -> None:
+    floor = table.booth.floor
+    await floor.ask(LESSON, "", ["", ""], act=ActId("1"))
+    await asyncio.gather(
+        *(
+            floor.answer(LESSON, 1, seat, (n, 1), act=ActId(f"{seat}-{n}"))
+            for n in range(1, 17)
+            for seat in (A, B, C)
+        )
+    )
+    answers = (await floor.get(ONE)).questions[0].answers
+    assert {seat: counts[1] for seat, counts in answers.items()} == {A: 1, B: 1, C: 1}
+    assert len(await facts(table)) == 3
 
 
 async def test_repeated_command_makes_one_fact(table: Bench) -> None:

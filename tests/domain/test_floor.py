@@ -14,6 +14,7 @@ from sync_classroom.domain.floor import (
     raise_hand,
     set_muted,
     set_present,
+    set_quiet,
     without_seat,
 )
 from sync_classroom.domain.ids import OccurrenceId, SeatId
@@ -84,6 +85,31 @@ def test_mute_is_for_the_seat_that_is_called_on() -> None:
     assert call_on(muted, None, at("09:05")).muted is False
 
 
+def test_turns_count_every_time_a_seat_is_called_on() -> None:
+    floor = call_on(call_on(call_on(EMPTY, A, at("09:04")), B, at("09:05")), A, at("09:06"))
+    assert floor.turns == {A: 2, B: 1}
+    assert call_on(call_on(floor, A, at("09:07")), None, at("09:08")).turns == {A: 2, B: 1}
+    assert without_seat(floor, A).turns == {A: 2, B: 1}
+
+
+def test_quiet_takes_floor_and_hands_and_lets_no_hand_up() -> None:
+    called = set_muted(call_on(QUEUE, A, at("09:04")), True)
+    quiet = set_quiet(called, True)
+    assert quiet == replace(EMPTY, quiet=True, turns={A: 1})
+    assert set_quiet(quiet, True) is quiet
+    assert raise_hand(quiet, B, at("09:05")) is quiet
+    again = set_quiet(quiet, False)
+    assert again == replace(EMPTY, turns={A: 1})
+    assert set_quiet(again, False) is again
+    assert order(raise_hand(again, B, at("09:05"))) == ["b"]
+
+
+def test_while_it_is_quiet_the_host_may_still_call_on_one() -> None:
+    called = call_on(set_quiet(QUEUE, True), B, at("09:05"))
+    assert (called.called_on, called.quiet, called.muted) == (B, True, False)
+    assert raise_hand(called, C, at("09:06")) is called
+
+
 def test_present_is_the_latest_count_of_each_seat() -> None:
     counted = set_present(set_present(set_present(EMPTY, A, 41), B, 0), A, 40)
     assert counted.present == {A: 40, B: 0}
@@ -96,7 +122,7 @@ def test_present_is_the_latest_count_of_each_seat() -> None:
 def test_a_seat_that_is_withdrawn_leaves_floor_and_queue() -> None:
     called = set_muted(set_present(call_on(QUEUE, A, at("09:04")), A, 40), True)
     assert without_seat(called, A) == replace(
-        QUEUE, hands=(QUEUE.hands[0], QUEUE.hands[2]), present={A: 40}
+        QUEUE, hands=(QUEUE.hands[0], QUEUE.hands[2]), present={A: 40}, turns={A: 1}
     )
     assert order(without_seat(called, B)) == ["c"]
     assert without_seat(called, B).called_on == A
@@ -104,7 +130,9 @@ def test_a_seat_that_is_withdrawn_leaves_floor_and_queue() -> None:
 
 
 _ACT = st.tuples(
-    st.sampled_from(["raise", "lower", "call", "release", "mute", "unmute", "leave"]),
+    st.sampled_from(
+        ["raise", "lower", "call", "release", "mute", "unmute", "quiet", "loud", "leave"]
+    ),
     st.sampled_from([A, B, C]),
 )
 
@@ -116,7 +144,7 @@ def test_the_floor_is_consistent_after_any_acts(acts: list[tuple[str, SeatId]]) 
         moment = at(f"09:00:{n:02}")
         if what == "raise":
             floor = raise_hand(floor, seat, moment)
-            if seat not in waiting and seat != floor.called_on:
+            if seat not in waiting and seat != floor.called_on and not floor.quiet:
                 waiting.append(seat)
         elif what == "lower":
             floor = lower_hand(floor, seat)
@@ -124,6 +152,10 @@ def test_the_floor_is_consistent_after_any_acts(acts: list[tuple[str, SeatId]]) 
             floor = call_on(floor, seat if what == "call" else None, moment)
         elif what == "leave":
             floor = without_seat(floor, seat)
+        elif what in ("quiet", "loud"):
+            floor = set_quiet(floor, what == "quiet")
+            if floor.quiet:
+                waiting.clear()
         else:
             floor = set_muted(floor, what == "mute")
         if what in ("lower", "call", "leave") and seat in waiting:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from playwright.async_api import Browser
 from sync_classroom.coordinator.relay_client import RelayClient
 from tests.support.browser import launch, open_page
 from tests.support.coturn import SECRET, coturn
-from tests.support.impairment import Impairment, impaired
+from tests.support.impairment import Impairment, Network, impaired
 from tests.support.relay_child import relay_child
 from tests.support.relays import counter, settings
 from tests.support.whip_page import frames_after, play, publish, stats
@@ -135,79 +135,110 @@ async def test_a_nat_that_forgets_costs_a_moment_and_no_handshake(tmp_path: Path
         assert network.rebinds == 2
 
 
-async def measured(
-    tmp_path: Path, *, publisher: Impairment, subscriber: Impairment, name: str
-) -> dict[str, float]:
-    """Shares over `MEASURE_S` seconds of what Chromium says it received."""
-    async with (
-        relay(tmp_path) as running,
-        impaired(running.media_port, up=publisher, down=publisher, seed=1) as near,
-        impaired(running.media_port, up=subscriber, down=subscriber, seed=2) as far,
-    ):
-        host, seat = [await open_page(running.browser) for _ in range(2)]
-        await publish(host, running.url, "lesson", via=near.port, only="udp")
-        await play(seat, running.url, "lesson", via=far.port, only="udp")
-        await frames_after(seat, 10)
-        await asyncio.sleep(SETTLE_S)
-        before = await stats(seat)
-        await asyncio.sleep(MEASURE_S)
-        after = await stats(seat)
-        lost, packets = far.down.lost, far.down.packets
-
-    def gained(kind: str, field: str) -> float:
-        first, last = (found[f"inbound-rtp {kind}"] for found in (before, after))
-        return float(last.get(field, 0) - first.get(field, 0))
-
-    span_s = gained("video", "timestamp") / 1000
-    figures = {
-        "frozen": gained("video", "totalFreezesDuration") / span_s,
-        "concealed": gained("audio", "concealedSamples") / gained("audio", "totalSamplesReceived"),
-        "fps": gained("video", "framesDecoded") / span_s,
-        "lost": lost / packets,
-        "opened": after["opened"] - before["opened"],
-    }
-    print(
-        f"{name}: frozen {figures['frozen']:.2%} of {span_s:.0f} s, {figures['fps']:.1f} fps,"
-        f" sound concealed {figures['concealed']:.2%}, played {after['target']} ms late at least;"
-        f" {figures['lost']:.1%} of {packets} packets to it lost"
-    )
-    return figures
-
-
 BAD: Final = Impairment(loss=0.05, delay_s=0.03, jitter_s=0.1)
 WORSE: Final = Impairment(loss=0.2, delay_s=0.03, jitter_s=0.1)
 OVERTAKING: Final = Impairment(loss=0.05, delay_s=0.03, jitter_s=0.1, reorder=True)
 CLEAN: Final = Impairment()
 
 
-@pytest.mark.measured
-@pytest.mark.parametrize(
-    ("publisher", "subscriber", "name"),
-    [
-        (CLEAN, BAD, "5 % loss, 100 ms jitter, 60 ms RTT to the subscriber"),
-        (CLEAN, OVERTAKING, "the same with packets that overtake each other"),
-        (BAD, BAD, "5 % loss, 100 ms jitter, 60 ms RTT on both lines"),
-    ],
+@dataclass(frozen=True)
+class Line:
+    """What lies between the relay and a publisher, and between it and one of its subscribers."""
+
+    publisher: Impairment
+    subscriber: Impairment
+    name: str
+
+
+FIVE_PERCENT: Final = (
+    Line(CLEAN, BAD, "5 % loss, 100 ms jitter, 60 ms RTT to the subscriber"),
+    Line(CLEAN, OVERTAKING, "the same with packets that overtake each other"),
+    Line(BAD, BAD, "5 % loss, 100 ms jitter, 60 ms RTT on both lines"),
 )
-async def test_five_percent_loss_freezes_one_percent_at_most(
-    tmp_path: Path, publisher: Impairment, subscriber: Impairment, name: str
-) -> None:
-    figures = await measured(tmp_path, publisher=publisher, subscriber=subscriber, name=name)
-    assert figures["lost"] > 0.03
-    assert figures["frozen"] <= 0.01
-    assert figures["concealed"] <= 0.01
-    assert figures["opened"] == 0
+TWENTY_PERCENT: Final = (
+    Line(CLEAN, WORSE, "20 % loss to the subscriber"),
+    Line(WORSE, WORSE, "20 % loss on both lines"),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Shares over `MEASURE_S` seconds of what Chromium says it received."""
+
+    frozen: float
+    concealed: float
+    lost: float
+    opened: int
+
+
+def figures(line: Line, before: dict[str, Any], after: dict[str, Any], far: Network) -> Figures:
+    """What was received between two looks; printed as well."""
+
+    def gained(kind: str, field: str) -> float:
+        first, last = (found[f"inbound-rtp {kind}"] for found in (before, after))
+        return float(last.get(field, 0) - first.get(field, 0))
+
+    span_s = gained("video", "timestamp") / 1000
+    found = Figures(
+        gained("video", "totalFreezesDuration") / span_s,
+        gained("audio", "concealedSamples") / gained("audio", "totalSamplesReceived"),
+        far.down.lost / far.down.packets,
+        after["opened"] - before["opened"],
+    )
+    print(
+        f"{line.name}: frozen {found.frozen:.2%} of {span_s:.0f} s,"
+        f" {gained('video', 'framesDecoded') / span_s:.1f} fps, sound concealed"
+        f" {found.concealed:.2%}, played {after['target']} ms late at least;"
+        f" {found.lost:.1%} of {far.down.packets} packets to it lost"
+    )
+    return found
+
+
+async def measured(folder: Path, lines: tuple[Line, ...]) -> dict[Line, Figures]:
+    """All lines at once: a room for each kind of publisher's line, watched over each other one."""
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(relay(folder))
+
+        async def network(rules: Impairment, seed: int) -> Network:
+            return await stack.enter_async_context(
+                impaired(running.media_port, up=rules, down=rules, seed=seed)
+            )
+
+        rooms = list(dict.fromkeys(line.publisher for line in lines))
+        for number, rules in enumerate(rooms):
+            near = await network(rules, number + 1)
+            host = await open_page(running.browser)
+            await publish(host, running.url, f"room{number}", via=near.port, only="udp")
+        seats = []
+        for number, line in enumerate(lines):
+            far = await network(line.subscriber, number + 11)
+            seat = await open_page(running.browser)
+            room = f"room{rooms.index(line.publisher)}"
+            await play(seat, running.url, room, via=far.port, only="udp")
+            seats.append((line, seat, far))
+        for _, seat, _ in seats:
+            await frames_after(seat, 10)
+        await asyncio.sleep(SETTLE_S)
+        before = [await stats(seat) for _, seat, _ in seats]
+        await asyncio.sleep(MEASURE_S)
+        return {
+            line: figures(line, then, await stats(seat), far)
+            for then, (line, seat, far) in zip(before, seats, strict=True)
+        }
 
 
 @pytest.mark.measured
-@pytest.mark.parametrize(
-    ("publisher", "name"),
-    [(CLEAN, "20 % loss to the subscriber"), (WORSE, "20 % loss on both lines")],
-)
-async def test_twenty_percent_loss_keeps_the_sound(
-    tmp_path: Path, publisher: Impairment, name: str
-) -> None:
-    figures = await measured(tmp_path, publisher=publisher, subscriber=WORSE, name=name)
-    assert figures["lost"] > 0.15
-    assert figures["concealed"] <= 0.05
-    assert figures["opened"] == 0
+async def test_five_percent_loss_freezes_one_percent_at_most(tmp_path: Path) -> None:
+    for line, found in (await measured(tmp_path, FIVE_PERCENT)).items():
+        assert found.lost > 0.03, line
+        assert found.frozen <= 0.01, line
+        assert found.concealed <= 0.01, line
+        assert found.opened == 0, line
+
+
+@pytest.mark.measured
+async def test_twenty_percent_loss_keeps_the_sound(tmp_path: Path) -> None:
+    for line, found in (await measured(tmp_path, TWENTY_PERCENT)).items():
+        assert found.lost > 0.15, line
+        assert found.concealed <= 0.05, line
+        assert found.opened == 0, line

@@ -35,7 +35,7 @@ from tests.support.lesson import (
     school,
     shown,
     sound,
-    wait_louder,
+    wait_called,
     wait_shown,
 )
 from tests.support.virtual_school import virtual_school
@@ -83,6 +83,8 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
         await wait_shown(town.host, WALL.format(tile), frames=5)
         await check_pattern(town.host, WALL.format(tile), 320)
     await _hands_and_voice(town)
+    await _question(town)
+    await _message(town)
     for room in town.rooms:
         await wait_shown(room, TEACHER, for_s=PARTIAL_S)
     await town.end()
@@ -101,7 +103,8 @@ async def test_a_lesson_from_timetable_to_coverage(town: Town) -> None:
 
 
 async def _hands_and_voice(town: Town) -> None:
-    """Two hands in order; the first is called on, seen and heard by all but itself, released."""
+    """Two hands in order; the first is called on, seen and heard by all but itself, released; all
+    are silenced, and may raise their hands again."""
     host, (called, other) = town.host, town.rooms
     await called.click("#hand:enabled")
     await host.wait_for_selector(".hands li:nth-child(1)")
@@ -109,21 +112,70 @@ async def _hands_and_voice(town: Town) -> None:
     await host.wait_for_selector(".hands li:nth-child(2)")
     names = await host.locator(".hands li .name").all_inner_texts()
     assert ["一" in names[0], "二" in names[1]] == [True, True], names
-    quiet = [await sound(page) for page in (host, called, other)]
-    await host.click(".hands li:nth-child(1) button")
+    assert await host.locator(".hands li .fair:visible").count() == 2
+    before = await sound(called)
+    async with wait_called(host, [other], 640) as after:
+        await host.click(".hands li:nth-child(1) button")
+    print(f"seconds from the press to host (0) and the other room (1): {after}")
     await follow(host, CALLED)
     await follow(other, OTHER)
     await wait_shown(host, CALLED, frames=10)
     await wait_shown(other, OTHER, frames=10)
     await check_pattern(host, CALLED, 640)
     await check_pattern(other, OTHER, 640)
-    await wait_louder(host, 0, quiet[0][0][1])
-    await wait_louder(other, 1, quiet[2][1][1])
-    assert (await sound(called))[1] == quiet[1][1]
+    assert (await sound(called))[1] == before[1]
+    await other.wait_for_selector("#other meter:visible")
+    await called.wait_for_selector("#own meter:visible")
     await called.wait_for_selector(".on-air:visible")
     await host.click("#release")
     await called.wait_for_selector(".on-air", state="hidden")
     await host.wait_for_selector("#called", state="hidden")
+    names = await host.locator(".turns").inner_text()
+    assert ["一" in names, "二" in names] == [False, True], names
+    await host.click("#quiet")
+    await other.wait_for_selector("#hand:disabled")
+    await host.wait_for_selector(".hands li", state="detached")
+    await host.click("#quiet")
+    await other.wait_for_selector("#hand:enabled")
+
+
+async def _question(town: Town) -> None:
+    """The teacher asks with three options; rooms count by tapping and typing, and see the sum."""
+    host, (tapping, typing) = town.host, town.rooms
+    await host.click("#question-new:enabled")
+    await host.keyboard.type("3 × 4 = ?")
+    await host.click("#fewer-options")
+    await host.fill("#option-B", "12")
+    await host.click("#ask")
+    for _ in range(2):
+        await tapping.click("[data-option=B] .choose")
+    await typing.fill("[data-option=A] input", "40")
+    await typing.keyboard.press("Enter")
+    await host.wait_for_selector("#question .hint:has-text('2/2')")
+    await host.click("#question-end")
+    for page in (host, tapping, typing):
+        await page.wait_for_selector("#question .bars:visible")
+        counts = await page.locator("#question .bars output").all_inner_texts()
+        assert [text.split()[0] for text in counts] == ["40", "2", "0"], counts
+    await host.click("#question-away")
+    for page in (host, tapping, typing):
+        await page.wait_for_selector("#question", state="hidden")
+
+
+async def _message(town: Town) -> None:
+    """A room presses a ready-made message, another types one by keyboard alone; both are shown."""
+    host, (pressing, typing) = town.host, town.rooms
+    await pressing.click("#message-new")
+    await pressing.click("[data-phrase='message.slower']")
+    await host.wait_for_selector(".messages li:has-text('请讲慢一点')")
+    await typing.focus("#message-new")
+    await typing.keyboard.press("Enter")
+    await typing.fill("#message-text", "第三题没听懂")
+    await typing.keyboard.press("Enter")
+    await typing.wait_for_selector("#message", state="hidden")
+    await host.wait_for_selector(".messages li:first-child:has-text('第三题没听懂')")
+    names = await host.locator(".messages b").all_inner_texts()
+    assert ["二" in names[0], "一" in names[1]] == [True, True], names
 
 
 async def test_killed_coordinator_in_mid_lesson(town: Town) -> None:

@@ -84,7 +84,7 @@ def test_reports_about_other_streams_change_nothing() -> None:
     assert media.totals(reported=True) == totals
 
 
-def test_nacks_are_answered_once_per_round_trip_and_bounded_per_second() -> None:
+def test_nacks_are_answered_twice_a_round_trip_and_bounded_per_second() -> None:
     lesson, media, receiver = flowing()
     slot = media.streams[1].slot
     now = lesson.clock.now
@@ -93,6 +93,12 @@ def test_nacks_are_answered_once_per_round_trip_and_bounded_per_second() -> None
     for _ in range(3):
         media.feedback(request, now)
     assert (receiver.retransmitted, media.nacks) == (5, 15)
+    assert media.downlink.rtt_s is not None
+    interval_s = media.downlink.rtt_s / 2
+    media.feedback(request, now + interval_s - 0.01)
+    assert receiver.retransmitted == 5
+    media.feedback(request, now + interval_s)
+    assert receiver.retransmitted == 10
     media.downlink.estimate_bps = 1_000_000_000
     for n in range(MAX_RESENT_PER_S):
         media.feedback(request, now + 10.0 * (n + 1))

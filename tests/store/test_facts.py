@@ -25,6 +25,7 @@ from sync_classroom.domain.facts import (
     TerminalJournal,
 )
 from sync_classroom.domain.ids import (
+    ClassroomId,
     FactId,
     OccurrenceId,
     PushId,
@@ -35,7 +36,9 @@ from sync_classroom.domain.ids import (
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.store import facts as facts_module
 from sync_classroom.store.database import Database
-from tests.support.plans import at
+from tests.support.plan_changes import book
+from tests.support.plans import at, lesson
+from tests.support.rosters import programme
 
 pytestmark = pytest.mark.asyncio
 
@@ -226,3 +229,23 @@ async def test_a_fact_of_a_kind_this_version_does_not_know_is_an_error(store: Da
         )
     with pytest.raises(ValueError, match="'f-1' is of unknown kind 'hologram'"):
         await store.facts_of([ONE])
+
+
+async def test_times_called_on_are_of_lessons_that_began_in_the_window(store: Database) -> None:
+    await store.apply_roster(programme())
+    room, other = ClassroomId("remote-1-r1"), ClassroomId("remote-1-r2")
+    facts_: list[Fact] = []
+    for hour, name in ((8, "o-0"), (9, "o-1"), (11, "o-2")):
+        wanted = lesson(name, f"{hour:02}:00", f"{hour:02}:40", seats=[room])
+        await book(store, wanted, key=name, gap_s=0)
+        asked = (InteractionKind.CALLED_ON, InteractionKind.CALLED_ON, InteractionKind.ANSWERED)
+        facts_ += [
+            Interaction(fact_id(f"{name}-{n}"), wanted.id, wanted.seats[0].id, NOW, what)
+            for n, what in enumerate(asked)
+        ]
+    await store.append_facts(facts_, received_at=NOW)
+    called_on = store.times_called_on
+    assert await called_on([room, other], at("08:00"), at("11:00")) == {room: 4}
+    assert await called_on([room], at("08:00:01"), at("11:00:01")) == {room: 4}
+    assert await called_on([other], at("08:00"), at("12:00")) == {}
+    assert await called_on([], at("08:00"), at("12:00")) == {}

@@ -12,6 +12,7 @@ from sync_classroom.domain.floor import Floor, RaisedHand
 from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.question import Question
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.queries import IDS_PER_STATEMENT
 from tests.support.plan_changes import book
@@ -121,6 +122,12 @@ async def test_a_floor_comes_back_as_it_went_in_with_the_next_version(store: Dat
         called_on=SeatId("o-1-s1"),
         called_at=at("09:12"),
         muted=True,
+        quiet=True,
+        turns={SeatId("o-1-s1"): 2},
+        questions=(
+            Question(1, "", ("", "乙"), at("09:10"), at("09:11:00.000001"), True),
+            Question(2, "题", ("", ""), at("09:12"), answers={SeatId("o-1-s0"): (1, 0)}),
+        ),
         present={SeatId("o-1-s1"): 41, SeatId("o-1-s0"): 0},
     )
     saved = await store.save_floor(floor)

@@ -14,7 +14,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from playwright.async_api import Browser, Page
 
 from sync_classroom.coordinator.ports import RelayDownError
 from sync_classroom.coordinator.relay_client import RelayClient
+from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.roster import Roster
 from sync_classroom.simulator.swarm import Administrator, open_http
 from tests.support.browser import SIZES, open_page
@@ -33,6 +34,7 @@ from tests.support.ports import free_port
 from tests.support.serve_child import Server, start_server
 
 PASSWORD: Final = "a good long password"
+DATABASE: Final = "sync_classroom.db"
 
 
 @dataclass
@@ -85,6 +87,18 @@ class Town:
         told: dict[str, Any] = await self.admin.get(f"/api/lessons/{lesson}")
         return told
 
+    async def begun_earlier(self, lesson: str, minutes: float) -> None:
+        """The live lesson has been live for so much longer; told with its next change."""
+        store = await file_store(Path(self.settings["data_dir"]), DATABASE)
+        saved = None
+        while saved is None:  # the server may have been first
+            run = await store.get_run(OccurrenceId(lesson))
+            assert run is not None, lesson
+            assert run.live_at is not None, run
+            earlier = run.live_at - timedelta(minutes=minutes)
+            saved = await store.save_run(replace(run, live_at=earlier))
+        await store.close()
+
     async def terminal(
         self, browser: Browser, classroom: str, *, size: tuple[int, int] = SIZES["panel"]
     ) -> Page:
@@ -119,7 +133,7 @@ async def town(folder: Path, known: Roster | None = None) -> AsyncIterator[Town]
         "relay_port": free_port(),
         "media_port": free_port(),
     }
-    store = await file_store(folder, "sync_classroom.db")
+    store = await file_store(folder, DATABASE)
     await store.apply_roster(known or roster())
     await store.close()
     server = await asyncio.to_thread(start_server, settings)

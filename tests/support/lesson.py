@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,7 +84,23 @@ _WITNESS: Final = """
     };
     video.requestVideoFrameCallback(note);
   };
-  globalThis.witness = { sessions, shown, sound, follow };
+  const wideAt = (selector, width) => new Promise((resolve) => {
+    const video = document.querySelector(selector);
+    const look = (_now, frame) => {
+      if (frame.width >= width) resolve(Date.now());
+      else video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+  });
+  const louderAt = (slot, than) => new Promise((resolve) => {
+    const look = async () => {
+      if ((await sound())[slot][1] > than) resolve(Date.now());
+      else setTimeout(look, 20);
+    };
+    void look();
+  });
+  globalThis.witness = { sessions, shown, sound, follow, wideAt, louderAt, clickedAt: 0 };
+  addEventListener("click", () => { globalThis.witness.clickedAt = Date.now(); }, true);
 })();
 """
 
@@ -340,12 +356,34 @@ async def sound(page: Page) -> list[tuple[int, float]]:
     return [(int(p), float(e)) for p, e in await page.evaluate("witness.sound()")]
 
 
-async def wait_louder(page: Page, slot: int, than: float) -> None:
-    """Wait until a sound slot has brought more energy than that: somebody is heard."""
-    deadline = time.monotonic() + PATIENCE_S
-    while (await sound(page))[slot][1] <= than:
-        assert time.monotonic() < deadline, f"nothing is heard in slot {slot}"
-        await asyncio.sleep(0.05)
+@asynccontextmanager
+async def wait_called(
+    host: Page, others: Sequence[Page], width: int
+) -> AsyncIterator[dict[str, float]]:
+    """What is clicked inside calls on a room: how long after the press its first picture, one so
+    wide, and its voice reached host and others, in seconds; known on leaving."""
+    places = [(host, CALLED, 0), *((page, OTHER, 1) for page in others)]
+    quiet = [(await sound(page))[slot][1] for page, _, slot in places]
+    after: dict[str, float] = {}
+    waiting = [
+        asyncio.create_task(page.evaluate(f"(all) => witness.{what}(...all)", wanted))
+        for (page, selector, slot), energy in zip(places, quiet, strict=True)
+        for what, wanted in (
+            ("wideAt", [selector, 1]),
+            ("wideAt", [selector, width]),
+            ("louderAt", [slot, energy]),
+        )
+    ]
+    try:
+        yield after
+        reached = await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_S)
+    finally:
+        for task in waiting:
+            task.cancel()
+    pressed = await host.evaluate("witness.clickedAt")
+    kinds = ("picture", "full picture", "voice")
+    names = [f"{kind} {n}" for n in range(len(places)) for kind in kinds]
+    after |= {name: (at - pressed) / 1000 for name, at in zip(names, reached, strict=True)}
 
 
 async def published_at(page: Page, since: float) -> float:

@@ -41,7 +41,7 @@ GROUPS: Final = (
         ),
     ),
     (
-        mark("听课席与证据"),
+        mark("听讲席与证据"),
         (
             "due_seats", "held_seats", "partial_seats", "missed_seats", "unknown_seats",
             "cancelled_unexcused_seats", "cancelled_excused_seats", "moved_seats",

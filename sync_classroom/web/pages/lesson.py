@@ -210,6 +210,10 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         amendments=amendments(frame, view, form) if frame.may(Role.ADMIN) else None,
         chart=chart,
         rows=rows,
+        messages=tuple(
+            (message, next((s for s in view.seats if s.seat.id == message.seat), None))
+            for message in await frame.services.lessons.messages(view.occurrence.id)
+        ),
         recorded=await recording_view(frame, view),
         sampled=sampled,
         samples=next((r.row.line.samples for r in rows if r.row.line.seat == sampled), ()),

@@ -178,13 +178,16 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def publication(request: web.Request) -> web.StreamResponse:
-    """One publication: note, hashes, and every restatement with what differs and why."""
+    """One publication: note, hashes, and every restatement with what differs and why; with
+    `?part=live` the restatements alone."""
     frame = Frame.of(request)
+    live = request.query.get("part") == "live"
     found = await frame.services.reports.publication(_no(request))
     restated = await frame.services.reports.restatements(found.no)
     row = _publication_row(frame, found, restated[0] if restated else None)
     return frame.render(
-        "publication.html",
+        "_publication_live.html" if live else "publication.html",
+        part=f"{request.path}?part=live",
         row=row,
         by=_who(frame, found.by),
         restatements=[
@@ -358,7 +361,7 @@ def _path(frame: Frame, path: str) -> str:
     code = frame.tongue.code
     names |= {cause.value: named.name(code) for cause, named in CAUSES.items()}
     names |= {mode: named.name(code) for mode, named in MODES.items()}
-    names |= {"totals": frame.t("合计"), "seats": frame.t("听课席"), "state": frame.t("状态")}
+    names |= {"totals": frame.t("合计"), "seats": frame.t("听讲席"), "state": frame.t("状态")}
     names |= {"causes": frame.t("未开原因"), "mode_matrix": frame.t("三种帮扶模式")}
     names |= {"numerator": frame.t("分子"), "denominator": frame.t("分母")}
     for things in (roster.schools, roster.classrooms, roster.teachers):

@@ -64,7 +64,7 @@ async def test_an_excused_lesson_is_not_due(tmp_path: Path) -> None:
         assert figure(page, "held_rate").startswith("33.3 % (1/3)")
         assert "暂按未开计" not in page.text
         page = await look(served, MONDAY + "&state=cancelled_excused")
-        assert "2 个听课席" in page.text
+        assert "2 个听讲席" in page.text
 
 
 async def test_a_lesson_that_cannot_be_counted_is_said_beside_the_figures(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ async def test_schools_rooms_and_seats_lead_down_to_lesson_and_samples(tmp_path:
         assert "/coverage/schools/remote-1?from=2026-11-23&to=2026-11-23" in links
         assert "/lessons/english#seat-english-s1" in links
         assert "/lessons/english?samples=english-s1#samples" in links
-        assert "5 个听课席" in page.text
+        assert "5 个听讲席" in page.text
         page = await look(served, MONDAY + "&school=remote-1&room=remote-1-r2")
-        assert "1 个听课席" in page.text
+        assert "1 个听讲席" in page.text
         assert "10 分 00 秒 / 40 分 00 秒 0.250 部分 终端离线" in page.text
 
 
@@ -102,9 +102,9 @@ async def test_seats_are_filtered_by_state_and_lessons_to_come_have_not_failed(
     async with office(tmp_path) as served:
         for state, seats in (("held", 1), ("partial", 1), ("missed", 1), ("waiting", 2)):
             page = await look(served, f"{MONDAY}&state={state}")
-            assert f"{seats} 个听课席" in page.text, state
+            assert f"{seats} 个听讲席" in page.text, state
         page = await look(served, MONDAY + "&state=unknown")
-        assert "没有符合条件的听课席" in page.text
+        assert "没有符合条件的听讲席" in page.text
 
 
 async def test_a_lesson_ended_early_is_judged_at_once_here_as_on_its_own_page(
@@ -116,15 +116,15 @@ async def test_a_lesson_ended_early_is_judged_at_once_here_as_on_its_own_page(
         run = await served.store.save_run(begun)
         assert run is not None
         await served.services.coverage.settle()
-        assert "2 个听课席" in (await look(served, MONDAY + "&state=waiting")).text
+        assert "2 个听讲席" in (await look(served, MONDAY + "&state=waiting")).text
         assert "主讲缺席" not in (await look(served, "/lessons/maths")).text
         ended = replace(run, state=LessonState.ENDED, ended_at=at("14:05"))
         assert await served.store.save_run(replace(ended, end_reason=EndReason.BUTTON))
         await served.services.coverage.settle()
         page = await look(served, MONDAY)
         assert "还没上完" not in page.text
-        assert "2 个听课席" not in (await look(served, MONDAY + "&state=waiting")).text
-        assert "3 个听课席" in (await look(served, MONDAY + "&state=missed")).text
+        assert "2 个听讲席" not in (await look(served, MONDAY + "&state=waiting")).text
+        assert "3 个听讲席" in (await look(served, MONDAY + "&state=missed")).text
         lesson_page = await look(served, "/lessons/maths")
         for text in (page.text, lesson_page.text):
             assert "主讲缺席" in text

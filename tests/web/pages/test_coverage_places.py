@@ -23,7 +23,7 @@ async def test_a_school_has_its_own_headline_rooms_causes_and_seats(tmp_path: Pa
         assert figure(page, "evidence_complete") == "100.0 % (3/3)"
         assert "其中 1 课时还没上完" in page.text
         assert "终端离线 1" in page.text
-        assert "3 个听课席" in page.text
+        assert "3 个听讲席" in page.text
         links = page.links()
         assert f"/coverage?{DAY}" in links
         assert f"/coverage/classrooms/remote-1-r2?{DAY}" in links
@@ -36,11 +36,11 @@ async def test_a_classroom_leads_to_its_school_and_to_the_evidence(tmp_path: Pat
         page = await look(served, f"/coverage/classrooms/remote-1-r2?{DAY}")
         assert figure(page, "held_rate").startswith("0.0 % (0/1)")
         assert figure(page, "fidelity") == "25.0 % (600/2400)"
-        assert "1 个听课席" in page.text
+        assert "1 个听讲席" in page.text
         assert f"/coverage/schools/remote-1?{DAY}" in page.links()
         assert "/lessons/english?samples=english-s1#samples" in page.links()
         page = await look(served, f"/coverage/classrooms/remote-1-r2?{DAY}&state=held")
-        assert "没有符合条件的听课席" in page.text
+        assert "没有符合条件的听讲席" in page.text
 
 
 async def test_weeks_of_a_place_are_its_own(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.coordinator.ports import IngestStatus
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import LessonRun, LessonState
+from sync_classroom.domain.room_messages import RoomMessage
 from tests.support.pages import look, office, read, send
 
 pytestmark = pytest.mark.asyncio
@@ -60,6 +62,37 @@ async def test_samples_of_one_seat_are_listed_raw(tmp_path: Path) -> None:
         assert "english-s0-0-0" not in page.text
         page = await look(served, "/lessons/english?samples=english-s2")
         assert "没有样本" in page.text
+
+
+async def test_questions_stand_with_what_all_rooms_answered(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        assert "课堂提问" not in (await look(served, "/lessons/english")).text
+        english = await served.store.get_occurrence(OccurrenceId("english"))
+        assert english is not None
+        floor = served.services.floor
+        await floor.ask(english, "3 × 4 = ?", ["7", "12"], act=ActId("1"))
+        for n, (seat, counts) in enumerate(zip(english.seats, [(1, 38), (2, 30)], strict=False)):
+            await floor.answer(english, 1, seat.id, counts, act=ActId(f"a{n}"))
+        await floor.ask(english, "", ["", ""], act=ActId("2"))
+        page = await look(served, "/lessons/english")
+        assert "3 × 4 = ? A 7 3 · B 12 68 2/3 71" in page.text
+        assert "第 2 题（口头） A 0 · B 0 0/3 0" in page.text
+
+
+async def test_messages_of_rooms_are_kept_as_text(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        assert "教室留言" not in (await look(served, "/lessons/english")).text
+        seat = SeatId("english-s1")
+        for n, (seconds, text) in enumerate([(9, "<b>好</b>"), (3, "听不清")]):
+            moment = datetime(2026, 11, 23, 0, 30, seconds, tzinfo=UTC)
+            await served.store.add_message(
+                RoomMessage(ActId(f"{n}"), OccurrenceId("english"), seat, moment, text)
+            )
+        text = (await look(served, "/lessons/english")).text
+        assert (
+            "08:30:03 学校 remote-1 · 2号直播教室 听不清"
+            " 08:30:09 学校 remote-1 · 2号直播教室 <b>好</b>" in text
+        )
 
 
 async def test_a_planned_lesson_has_neither_gaps_nor_blame(tmp_path: Path) -> None:

@@ -75,7 +75,12 @@ async def test_asked_for_followed_fetched_published_and_restated(tmp_path: Path)
         assert (await send(served, "/coverage/publications/1/restate", {})).status == 303
         assert served.services.reports.restating() == {1}
         assert "正在重算" in (await look(served, HOME)).text
+        live = "/coverage/publications/1?part=live"
+        assert "正在重算" in (await look(served, live)).text
         await served.services.reports.restate(1, actor="chief")
+        part = (await look(served, live)).text
+        assert "与发布时完全一致" in part
+        assert "<html" not in part
         assert "重算一致" in (await look(served, HOME)).text
 
 

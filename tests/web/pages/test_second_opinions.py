@@ -97,9 +97,9 @@ async def test_coverage_shows_shares_and_leads_to_those_that_differ(tmp_path: Pa
         agreeing = await look(served, f"/coverage/second-opinions?{MONDAY}&verdict=agrees")
         assert "/lessons/english#second-english-s1" in agreeing.links()
         more = await look(served, f"/coverage/second-opinions?{MONDAY}&verdict=more")
-        assert "没有这样的听课席" in more.text
+        assert "没有这样的听讲席" in more.text
         far = await look(served, f"/coverage/second-opinions?{MONDAY}&page=9999&verdict=?")
-        assert "没有这样的听课席" in far.text
+        assert "没有这样的听讲席" in far.text
 
 
 async def test_a_long_list_has_pages(tmp_path: Path) -> None:

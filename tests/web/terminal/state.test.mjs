@@ -195,18 +195,6 @@ test("a wall longer than the slots leaves the rest without a picture", () => {
   assert.equal(rooms[0].line, "offline");
 });
 
-test("raised hands keep their order and say how long they wait", () => {
-  const seats = [{ id: "a", classroom: "一室" }, { id: "b", classroom: "二室" }];
-  const hands = [
-    { seat: "b", at: "2026-11-23T09:01:00+08:00" },
-    { seat: "a", at: "2026-11-23T09:01:32+08:00" },
-  ];
-  assert.deepEqual(state.handsOf(host({ seats }), live({ hands }), START + 102_000), [
-    { seat: "b", place: 1, name: "二室", waited: "00:42" },
-    { seat: "a", place: 2, name: "一室", waited: "00:10" },
-  ]);
-});
-
 test("a seat knows its hand, its turn, and who else speaks", () => {
   const hands = [{ seat: "s-0", at: "" }, { seat: "s-1", at: "" }];
   const seat = (told, wish = null) => state.seatOf(lesson(), told, wish);

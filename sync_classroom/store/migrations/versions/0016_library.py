@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 
 def upgrade(op: Operations) -> None:

@@ -86,7 +86,8 @@ export class Picture {
     this.video = h("video", { autoplay: true, muted: true, playsInline: true, disablePictureInPicture: true });
     this.caption = h("figcaption");
     this.instead = h("p", { class: "instead" });
-    this.root = h("figure", props, this.video, this.instead, this.caption);
+    this.meter = h("meter", { min: 0, max: 1, hidden: true, "aria-hidden": "true" });
+    this.root = h("figure", props, this.video, this.instead, this.caption, this.meter);
     /** @type {MediaStreamTrack | null} */
     this.track = null;
     /** @type {MediaStreamTrack | null} */
@@ -131,6 +132,17 @@ export class Picture {
     show(this.instead, instead !== null);
     attr(this.root, "data-empty", instead === null ? null : "");
   }
+}
+
+/**
+ * A meter beside a picture that shows how loud it is there; null while nobody can speak.
+ * @param {HTMLMeterElement} meter
+ * @param {number | null} loud 0…1
+ */
+export function sounding(meter, loud) {
+  show(meter, loud !== null);
+  const value = loud ?? 0;
+  if (meter.value !== value) meter.value = value;
 }
 
 /** Sound of the slots; tells when the browser wants a press first. */

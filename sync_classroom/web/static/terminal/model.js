@@ -4,6 +4,7 @@
  * of the page, of media or of sockets.
  */
 
+import { AnswerWish } from "./interaction.js";
 import { OVER, todays } from "./state.js";
 
 /** @typedef {import("./types.js").Lesson} Lesson */
@@ -45,6 +46,7 @@ export class Model {
     this.hand = null;
     /** @type {{lesson: string, present: number, at: number, said: boolean} | null} */
     this.present = null;
+    this.answer = new AnswerWish();
   }
 
   /** @param {string} id */
@@ -136,6 +138,7 @@ export class Model {
   refused(command) {
     if (command.type === "hand") this.hand = null;
     if (command.type === "headcount") this.present = null;
+    if (command.type === "answer") this.answer.refused();
     if (command.type === "end") {
       this.left = this.left.filter((id) => id !== command.lesson);
       this.store.left = this.left;
@@ -167,6 +170,23 @@ export class Model {
   /** @param {Lesson} lesson @param {number} present @param {number} at monotonic ms */
   setPresent(lesson, present, at) {
     this.present = { lesson: lesson.id, present, at, said: false };
+  }
+
+  /** @param {Lesson} lesson @param {number} place of the option @param {number} count @param {number} at monotonic ms */
+  setAnswer(lesson, place, count, at) {
+    const question = this.live[lesson.id]?.question;
+    if (question) this.answer.set(lesson.id, question, lesson.seat?.id ?? "", place, count, at);
+  }
+
+  /**
+   * @param {number} at monotonic ms
+   * @param {(type: string, lesson: string) => boolean} waiting whether a command is unacknowledged
+   */
+  settleAnswer(at, waiting) {
+    const { wish } = this.answer;
+    if (!wish) return null;
+    const told = { question: this.live[wish.lesson]?.question, seat: this.lesson(wish.lesson)?.seat?.id ?? "" };
+    return this.answer.settle(at, waiting("answer", wish.lesson), told);
   }
 
   /**

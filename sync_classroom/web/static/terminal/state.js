@@ -238,22 +238,6 @@ export function roomName({ school, classroom, id }) {
 }
 
 /**
- * The raised hands in order, with waiting time.
- * @param {Lesson} lesson
- * @param {Live | undefined} live
- * @param {number} now
- */
-export function handsOf(lesson, live, now) {
-  const names = new Map((lesson.seats ?? []).map((s) => [s.id, roomName(s)]));
-  return (live?.hands ?? []).map(({ seat, at }, index) => ({
-    seat,
-    place: index + 1,
-    name: names.get(seat) ?? seat,
-    waited: clockText(Math.max(0, now - Date.parse(at))),
-  }));
-}
-
-/**
  * A remote room's own part in the lesson. `wish` is the hand as last pressed here and not yet
  * acknowledged, so that the button answers at once.
  * @param {Lesson} lesson

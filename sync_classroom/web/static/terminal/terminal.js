@@ -116,7 +116,10 @@ class Terminal {
         extend: () => this.say("extend", {}),
         call: (seat) => this.say("call", { seat }),
         mute: (muted) => this.say("mute", { muted }),
+        quiet: (quiet) => this.say("quiet", { quiet }),
         screen: () => void this.toggleScreen(),
+        ask: (text, options) => this.say("ask", { text, options }),
+        close: (question, shown) => this.say("close", { question, shown }),
         camera: () => this.stage.media?.setCamera(!this.stage.media.cameraOn),
         voice: () => this.stage.media?.setVoice(!this.stage.media.voiceOn),
       }),
@@ -125,6 +128,15 @@ class Terminal {
         present: (present) => {
           const { lesson } = screenOf(this.inputs());
           if (lesson) this.model.setPresent(lesson, present, performance.now());
+          this.changed();
+        },
+        message: (text) => {
+          this.say("message", { text });
+          this.notices.add("message", "info", this.t("message.sent", { text }));
+        },
+        answer: (place, count) => {
+          const { lesson } = screenOf(this.inputs());
+          if (lesson) this.model.setAnswer(lesson, place, count, performance.now());
           this.changed();
         },
       }),
@@ -381,6 +393,8 @@ class Terminal {
       Boolean(this.connection?.unacknowledged(type, lesson));
     const count = this.model.settle(performance.now(), waiting);
     if (count) this.connection?.command("headcount", count);
+    const answer = this.model.settleAnswer(performance.now(), waiting);
+    if (answer) this.connection?.command("answer", answer);
     const frame = this.frame(inputs, screen.lesson);
     this.sayLine(frame);
     const { documentElement: page } = document;
@@ -440,6 +454,7 @@ class Terminal {
       host: { since: model.giving?.since ?? inputs.now, armedAt: this.armedAt },
       handWish: model.hand?.raised ?? null,
       presentWish: model.present?.present ?? null,
+      answer: (question) => model.answer.counts(lesson?.id ?? "", question, lesson?.seat?.id ?? ""),
       banners: [
         ...conditions({
           t,

@@ -65,9 +65,24 @@
  * @property {string | null} called_on
  * @property {{school: string, classroom: string} | null} [called_room]
  * @property {boolean} muted
+ * @property {boolean} [quiet] all rooms are silenced: no hands for now
  * @property {{seat: string, at: string}[]} hands
+ * @property {Question | null} [question] the last one
  * @property {string[]} [wall]
+ * @property {{id: string, seat: string, at: string, text: string}[]} [messages] host: the latest
+ *   ones of the rooms, oldest first
+ * @property {Record<string, number>} [turns] host: times called on in this lesson, by seat
+ * @property {Record<string, number>} [week_turns] host: the same, earlier in the week
  * @property {LiveSeat[]} seats
+ *
+ * @typedef {object} Question
+ * @property {number} number from 1
+ * @property {string} text may be empty
+ * @property {string[]} options may be empty texts
+ * @property {string} asked_at
+ * @property {string | null} closed_at
+ * @property {boolean} shown the result is on the screens of all rooms
+ * @property {Record<string, number[]>} answers pupils by option, by seat
  *
  * @typedef {object} Place
  * @property {string} id

@@ -23,6 +23,7 @@ import { civil, weekOf } from "../state.js";
  * @property {{since: number, armedAt: number | null}} host
  * @property {boolean | null} handWish
  * @property {number | null} presentWish
+ * @property {(question: import("../types.js").Question) => number[]} answer what this room counts
  * @property {Banner[]} banners
  * @property {{key: string, params: Record<string, string | number>} | null} enrolProblem
  * @property {boolean} enrolBusy

@@ -1,7 +1,10 @@
 /** The teacher's panel: what the rooms see, the rooms, who wants to speak, and the one bar. */
 
-import { Picture, attr, enable, h, keyed, show, text } from "../dom.js";
-import { hostBar, handsOf, pressEnd, roomsOf } from "../state.js";
+import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
+import { handsOf, headcountDue, loudness, withoutTurn } from "../interaction.js";
+import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
+import { HostMessages } from "./message.js";
+import { HostQuestion } from "./question.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("../state.js").Room} Room */
@@ -12,6 +15,8 @@ export const WALL_SLOTS = 12;
 const FEW_ROOMS = 4;
 /** Rooms named in the line of weak ones; more would only be noise. */
 const WEAK_NAMED = 3;
+/** Rooms named that had no turn yet. */
+const WAITING_NAMED = 3;
 /** A picture older than this is no picture, ms. */
 const STALE_MS = 5_000;
 
@@ -43,9 +48,12 @@ const LINE_WORDS = {
  * @property {() => void} extend
  * @property {(seat: string | null) => void} call
  * @property {(muted: boolean) => void} mute
+ * @property {(quiet: boolean) => void} quiet
  * @property {() => void} screen
  * @property {() => void} camera
  * @property {() => void} voice
+ * @property {(text: string, options: string[]) => void} ask
+ * @property {(question: number, shown: boolean) => void} close
  */
 
 export class Host {
@@ -56,13 +64,15 @@ export class Host {
     this.inset = new Picture({ class: "picture inset", id: "preview-camera" });
     this.floor = new Floor(actions);
     this.rooms = new Rooms(actions);
-    this.bar = new Bar(actions);
+    this.question = new HostQuestion(actions);
+    this.bar = new Bar(actions, () => this.question.write(true));
     this.shown = h(
       "section",
       { class: "shown" },
       this.floor.root,
       this.preview.root,
       this.inset.root,
+      this.question.root,
     );
     this.root = h(
       "main",
@@ -113,6 +123,7 @@ export class Host {
     show(this.inset.root, this.screen !== null && !called);
     this.floor.update(called, live?.muted ?? false, t, media, this.rooms.tracks[0] ?? null);
     this.rooms.update(frame, rooms);
+    this.question.update(frame, phaseOf(lesson, frame.inputs) === "live");
     this.bar.update(frame);
   }
 }
@@ -150,6 +161,8 @@ class Floor {
     }
     this.called.show(track);
     const fresh = isFresh(media, 0);
+    const heard = media?.down.slot("audio", 0);
+    sounding(this.called.meter, muted ? null : loudness(heard?.level ?? 0));
     this.called.label(`${room.name}  ${t("host.speaking")}`, fresh ? null : t("line.connecting"));
     text(this.mute, t(muted ? "host.unmute" : "host.mute"));
     attr(this.mute, "aria-pressed", String(muted));
@@ -171,8 +184,16 @@ class Rooms {
     this.present = h("span", { class: "sum" });
     this.wall = h("div", { class: "wall" });
     this.handsTitle = h("h2");
+    this.isQuiet = false;
+    this.quiet = h("button", {
+      type: "button",
+      id: "quiet",
+      onclick: () => actions.quiet(!this.isQuiet),
+    });
     this.hands = h("ol", { class: "hands" });
     this.noHands = h("p", { class: "hint" });
+    this.turns = h("p", { class: "turns" });
+    this.messages = new HostMessages();
     this.weak = h("p", { class: "weak", role: "status" });
     this.root = h(
       "aside",
@@ -180,19 +201,26 @@ class Rooms {
       h("div", { class: "heading" }, this.title, this.present),
       this.wall,
       this.weak,
-      this.handsTitle,
+      h("div", { class: "heading" }, this.handsTitle, this.quiet),
       this.hands,
       this.noHands,
+      this.turns,
+      this.messages.root,
     );
   }
 
   /** @param {Frame} frame @param {Room[]} rooms */
-  update({ t, lesson, live, now, media }, rooms) {
+  update(frame, rooms) {
+    const { t, lesson, live, now, media } = frame;
     if (!lesson) return;
+    this.messages.update(frame);
     const online = rooms.filter((r) => r.line !== "offline").length;
     const present = rooms.reduce((sum, r) => sum + (r.present ?? 0), 0);
     text(this.title, t("host.rooms", { online, total: rooms.length }));
-    text(this.present, present > 0 ? t("host.present", { count: present }) : "");
+    const missing = rooms.filter((r) => r.line !== "offline" && r.present === null).length;
+    const key = missing > 0 && headcountDue(live, now) ? "host.present_missing" : "host.present";
+    const counted = present > 0 || key === "host.present_missing";
+    text(this.present, counted ? t(key, { count: present, missing }) : "");
     keyed(
       this.wall,
       rooms,
@@ -209,8 +237,12 @@ class Rooms {
     show(this.weak, weak.length > 0);
     const hands = handsOf(lesson, live, now);
     text(this.handsTitle, t("host.hands"));
-    text(this.noHands, t("host.hands_none"));
+    this.isQuiet = live?.quiet ?? false;
+    text(this.quiet, t(this.isQuiet ? "host.quiet_end" : "host.quiet"));
+    attr(this.quiet, "aria-pressed", String(this.isQuiet));
+    text(this.noHands, t(this.isQuiet ? "host.hands_closed" : "host.hands_none"));
     show(this.noHands, hands.length === 0);
+    this.drawTurns(t, lesson, live);
     keyed(
       this.hands,
       hands,
@@ -218,6 +250,16 @@ class Rooms {
       ({ seat }) => this.makeHand(seat),
       (node, hand) => drawHand(node, hand, t),
     );
+  }
+
+  /** @param {Frame["t"]} t @param {NonNullable<Frame["lesson"]>} lesson @param {Frame["live"]} live */
+  drawTurns(t, lesson, live) {
+    const waiting = withoutTurn(lesson, live);
+    const rooms = waiting.slice(0, WAITING_NAMED).join("、");
+    const more = waiting.length - WAITING_NAMED;
+    const key = more > 0 ? "host.no_turn_more" : "host.no_turn";
+    text(this.turns, waiting.length ? t(key, { rooms, more }) : "");
+    show(this.turns, waiting.length > 0);
   }
 
   /** @param {string} id */
@@ -269,7 +311,7 @@ class Rooms {
       "li",
       {},
       h("span", { class: "place" }),
-      h("span", { class: "name" }),
+      h("span", { class: "who" }, h("span", { class: "name" }), h("span", { class: "fair" })),
       h("time"),
       h("button", { type: "button", class: "act", onclick: () => this.actions.call(seat) }),
     );
@@ -278,10 +320,13 @@ class Rooms {
 
 /** @param {HTMLElement} node @param {ReturnType<typeof handsOf>[number]} hand @param {Frame["t"]} t */
 function drawHand(node, hand, t) {
-  const [place, name, waited, call] = /** @type {HTMLElement[]} */ ([...node.children]);
-  if (!place || !name || !waited || !call) return;
+  const [place, who, waited, call] = /** @type {HTMLElement[]} */ ([...node.children]);
+  const [name, fair] = /** @type {HTMLElement[]} */ ([...(who?.children ?? [])]);
+  if (!place || !name || !fair || !waited || !call) return;
   text(place, String(hand.place));
   text(name, hand.name);
+  text(fair, hand.fair ? t(`host.fair.${hand.fair}`) : "");
+  show(fair, hand.fair !== null);
   text(waited, hand.waited);
   text(call, t("host.call"));
   attr(node, "data-seat", hand.seat);
@@ -296,8 +341,8 @@ function isFresh(media, slot) {
 
 /** What the teacher does, and how far the lesson is. */
 class Bar {
-  /** @param {HostActions} actions */
-  constructor(actions) {
+  /** @param {HostActions} actions @param {() => void} ask */
+  constructor(actions, ask) {
     /** @type {ReturnType<typeof hostBar> | null} */
     this.last = null;
     /** @type {{armedAt: number | null, now: number}} */
@@ -307,6 +352,7 @@ class Bar {
     this.level = h("meter", { min: 0, max: 1, "aria-hidden": "true" });
     this.voiceLabel = h("span");
     this.voice = h("button", { type: "button", id: "voice", onclick: actions.voice }, this.voiceLabel, this.level);
+    this.ask = h("button", { type: "button", id: "question-new", onclick: ask });
     this.state = h("p", { class: "lesson-state", id: "lesson-state" });
     this.left = h("p", { class: "left" });
     this.extend = h("button", { type: "button", id: "extend", onclick: actions.extend });
@@ -326,7 +372,7 @@ class Bar {
     this.root = h(
       "footer",
       { class: "bar" },
-      h("div", { class: "row" }, this.screen, this.camera, this.voice),
+      h("div", { class: "row" }, this.screen, this.camera, this.voice, this.ask),
       h("div", { class: "lesson" }, this.state, this.left),
       h("div", { class: "row" }, this.extend, this.end),
     );
@@ -355,8 +401,8 @@ class Bar {
     attr(this.camera, "aria-pressed", String(media?.cameraOn !== false));
     text(this.voiceLabel, t(media?.voiceOn === false ? "host.microphone_off" : "host.microphone"));
     attr(this.voice, "aria-pressed", String(media?.voiceOn !== false));
-    const level = media?.up.link.status.level ?? 0;
-    // Loudness is logarithmic: 1 % of full scale is already a voice.
-    this.level.value = level > 0 ? Math.max(0, 1 + Math.log10(level) / 2.5) : 0;
+    text(this.ask, t("question.title"));
+    enable(this.ask, bar.live);
+    sounding(this.level, loudness(media?.up.link.status.level ?? 0));
   }
 }

@@ -1,6 +1,10 @@
 /** A listening classroom: teacher and courseware, the hand, the head count, the line in words. */
 
-import { Picture, attr, enable, h, show, text } from "../dom.js";
+import { Picture, attr, enable, h, show, sounding, text } from "../dom.js";
+import { loudness } from "../interaction.js";
+import { HeadcountAsked } from "./headcount.js";
+import { RoomMessage } from "./message.js";
+import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -18,6 +22,8 @@ const CAMERA_STALE_MS = 4_000;
  * @typedef {object} RemoteActions
  * @property {() => void} hand
  * @property {(present: number) => void} present
+ * @property {(place: number, count: number) => void} answer
+ * @property {(text: string) => void} message
  */
 
 export class Remote {
@@ -42,8 +48,12 @@ export class Remote {
     this.waitLead = h("p", { class: "hint" });
     this.wait = h("div", { class: "wait" }, this.waitTitle, this.waitLesson, this.waitCount, this.waitLead);
     this.onAir = h("p", { class: "on-air", role: "status" });
-    this.bar = new RemoteBar(actions);
-    this.root = h("main", { class: "remote" }, this.pictures, this.wait, this.onAir, this.bar.root);
+    this.question = new RoomQuestion(actions.answer);
+    this.headcount = new HeadcountAsked(actions.present);
+    this.message = new RoomMessage(actions.message);
+    this.asking = h("div", { class: "asking" }, this.question.root, this.headcount.root, this.message.root);
+    this.bar = new RemoteBar(actions, this.message.opener);
+    this.root = h("main", { class: "remote" }, this.pictures, this.asking, this.wait, this.onAir, this.bar.root);
     /** @type {MediaStreamTrack[]} */
     this.tracks = [];
   }
@@ -86,11 +96,17 @@ export class Remote {
     attr(this.screen.root, "title", t("remote.swap"));
     this.drawOther(seat.other, frame);
     this.own.label(t("remote.own"), this.own.track ? null : t("remote.own_off"));
+    this.drawLevels(seat, media);
     this.drawWait(frame, teacher.ever || shown.screen);
     attr(this.root, "data-on-air", seat.called ? "" : null);
     attr(this.root, "data-muted", seat.muted ? "" : null);
     show(this.onAir, seat.called);
     text(this.onAir, seat.called ? t(seat.muted ? "remote.speaking_muted" : "remote.speaking") : "");
+    const isLive = phaseOf(lesson, frame.inputs) === "live";
+    this.question.update(frame, seat, isLive);
+    this.message.update(frame, isLive, this.question.root.hidden);
+    // Nobody must count pupils before he may say that the sound is gone.
+    this.headcount.update(frame, seat, this.question.root.hidden && this.message.root.hidden);
     this.bar.update(frame, seat);
   }
 
@@ -102,6 +118,14 @@ export class Remote {
     const room = live?.called_room ?? null;
     const caption = room ? t("remote.other_named", { room: roomName(room) }) : t("remote.other");
     this.other.label(caption, age(media, OTHER).ms < CAMERA_STALE_MS ? null : t("line.connecting"));
+  }
+
+  /** Who is heard here, and whether we are. @param {ReturnType<typeof seatOf>} seat @param {Frame["media"]} media */
+  drawLevels(seat, media) {
+    const heard = (/** @type {number} */ slot) => loudness(media?.down.slot("audio", slot)?.level ?? 0);
+    sounding(this.teacher.meter, heard(0));
+    sounding(this.other.meter, seat.other === null ? null : heard(1));
+    sounding(this.own.meter, seat.onAir ? loudness(media?.up.link.status.level ?? 0) : null);
   }
 
   /** @param {Frame} frame @param {boolean} picture */
@@ -133,8 +157,8 @@ function age(media, slot) {
 
 /** The hand, the head count and the line, large. */
 class RemoteBar {
-  /** @param {RemoteActions} actions */
-  constructor(actions) {
+  /** @param {RemoteActions} actions @param {HTMLElement} message opens the messages */
+  constructor(actions, message) {
     this.actions = actions;
     /** @type {{present: number | null, expected: number | null}} */
     this.count = { present: null, expected: null };
@@ -152,7 +176,7 @@ class RemoteBar {
     this.root = h(
       "footer",
       { class: "bar" },
-      h("div", { class: "words" }, this.line, this.time),
+      h("div", { class: "words" }, h("div", {}, this.line, this.time), message),
       this.hand,
       h(
         "div",
@@ -181,13 +205,15 @@ class RemoteBar {
   update({ t, line, live, lesson, inputs, now, presentWish }, seat) {
     const present = presentWish ?? seat.present;
     this.count = { present, expected: seat.expected };
-    const key = seat.raised ? (seat.place ? "remote.hand_place" : "remote.hand_queued") : "remote.hand";
+    const quiet = (live?.quiet ?? false) && !seat.called;
+    const up = seat.place ? "remote.hand_place" : "remote.hand_queued";
+    const key = quiet ? "remote.hand_closed" : seat.raised ? up : "remote.hand";
     text(this.handWord, t(key, { place: seat.place ?? "" }));
     text(this.handPlace, seat.raised ? t("remote.hand_lower") : "");
     show(this.handPlace, seat.raised);
     attr(this.hand, "aria-pressed", String(seat.raised));
     const isLive = lesson !== null && phaseOf(lesson, inputs) === "live";
-    enable(this.hand, isLive && !seat.called);
+    enable(this.hand, isLive && !seat.called && !quiet);
     text(this.label, t("remote.present"));
     text(this.expected, seat.expected === null ? "" : t("remote.expected", { expected: seat.expected }));
     text(this.value, present === null ? "–" : String(present));
