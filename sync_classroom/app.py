@@ -37,6 +37,7 @@ from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
+from .coordinator.make_up import MakeUpService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.push_receiving import LineOptions, PushReceiver
@@ -217,13 +218,15 @@ async def _open(
         zone=ZoneInfo(settings.zone),
     )  # fmt: skip
     services = _services(
-        told, settings, store, bus, booth, hub, clock, bundles, reports, retention
+        told, settings, store, bus, booth, hub, lease, clock, bundles, reports, retention
     )  # fmt: skip
     stack.callback(services.accounts.close)
     await services.library.open()
     stack.push_async_callback(services.library.close)
-    runs = {"pushes": services.pushes.run, "retention": retention.run}
-    await stack.enter_async_context(_tasks({**_runs(booth, hub, lease, relay, reports), **runs}))
+    runs = _runs(booth, hub, lease, relay, reports) | {
+        "pushes": services.pushes.run, "make-up": services.make_up.run, "retention": retention.run
+    }  # fmt: skip
+    await stack.enter_async_context(_tasks(runs))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -328,6 +331,7 @@ def _services(
     bus: Bus,
     booth: Booth,
     hub: TerminalHub,
+    lease: LeaseKeeper,
     clock: Callable[[], datetime],
     bundles: BundleService,
     reports: ReportService,
@@ -341,6 +345,7 @@ def _services(
         folder=settings.library_folder or settings.data_dir.absolute() / "library",
         recordings=settings.relay.recording_dir,
     )  # fmt: skip
+    pushes = PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone)
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
@@ -357,10 +362,10 @@ def _services(
             zone=zone, gap_s=settings.setup_gap_s,
         ),
         library=library,
-        pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone),
-        receiver=PushReceiver(
-            store, booth.roster, library, settings.push_lines, clock, zone, throttle
-        ),
+        pushes=pushes,
+        make_up=MakeUpService(store, pushes, library, lease, clock=clock, zone=zone),
+        receiver=PushReceiver(store, booth.roster, library, settings.push_lines, clock, zone,
+                              throttle),
     )  # fmt: skip
 
 
