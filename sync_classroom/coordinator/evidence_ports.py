@@ -12,7 +12,7 @@ from ..domain.crediting import SeatState
 from ..domain.facts import Fact
 from ..domain.ids import ClassroomId, FactId, OccurrenceId, PushId, SchoolId, SeatId
 from ..domain.judging import Judged, LessonAside, Rolled
-from ..domain.modes import PushReach
+from ..domain.modes import Meeting, PushReach
 from ..domain.rollup import SeatResult, Tally
 from ..domain.rules import RulesState, RulesVersion
 from ..domain.second_opinion import SeatOpinion, Verdict
@@ -186,6 +186,10 @@ class RollupStore(Protocol):
 
     async def rolled(self, first: date, last: date) -> Rolled:
         """The sums of `[first, last]` under the rules in force, all of one moment."""
+        ...
+
+    async def meetings_on(self, first: date, last: date) -> Sequence[Meeting]:
+        """The counted research meetings of the civil days `[first, last]`, by id."""
         ...
 
     async def weeks_of_place(

@@ -68,6 +68,11 @@ class FigureQueries(Queries):
             groups = await _groups(connection, number, cut, weeks) if cut else NO_GROUPS
         return Rolled(number, groups, meetings)
 
+    async def meetings_on(self, first: date, last: date) -> Sequence[Meeting]:
+        """The counted research meetings of the civil days `[first, last]`, by id."""
+        async with self._database.read() as connection:
+            return await _meetings(connection, first, last)
+
     async def weeks_of_place(
         self,
         first: date,
