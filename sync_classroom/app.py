@@ -35,9 +35,11 @@ from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
+from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
+from .coordinator.pushes import PushService
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
 from .coordinator.relay_process import RelayProcess
@@ -52,6 +54,7 @@ from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
+from .domain.library import Limits
 from .domain.problems import ProblemError
 from .domain.retention import Retention
 from .domain.turn import Turn
@@ -75,6 +78,7 @@ SHUTDOWN_S: Final = 3.0
 AGAIN_S: Final = 1.0
 # In `data_dir`, which the store is told.
 DATABASE_URL: Final = "sqlite:///sync_classroom.db"
+LIBRARY_LIMITS: Final = Limits(5_120_000_000, 204_800_000_000, 2_048_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class ServeSettings:
     hosts by host classroom. Port 0 lets the system choose. `spawn_relay` false: the relay at
     `relay.control` is another's to start; the certificate of an https control is checked by
     `relay_authority`, or else by the system's. `national`: days off of the country.
+    `library_folder` None: in `data_dir`.
     """
 
     host: str = "127.0.0.1"
@@ -113,6 +118,8 @@ class ServeSettings:
     reports: ReportOptions = field(default_factory=ReportOptions)
     retention: Retention = field(default_factory=Retention)
     report_fonts: tuple[str, ...] = ()
+    library: LibraryOptions = field(default_factory=lambda: LibraryOptions(LIBRARY_LIMITS))
+    library_folder: Path | None = None
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -213,8 +220,10 @@ async def _open(
         told, settings, store, bus, booth, hub, clock, bundles, reports, retention
     )  # fmt: skip
     stack.callback(services.accounts.close)
-    runs = _runs(booth, hub, lease, relay, reports)
-    await stack.enter_async_context(_tasks({**runs, "retention": retention.run}))
+    await services.library.open()
+    stack.push_async_callback(services.library.close)
+    runs = {"pushes": services.pushes.run, "retention": retention.run}
+    await stack.enter_async_context(_tasks({**_runs(booth, hub, lease, relay, reports), **runs}))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -342,6 +351,12 @@ def _services(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,
         ),
+        library=LibraryService(
+            store, booth.recordings, options=settings.library, clock=clock,
+            folder=settings.library_folder or settings.data_dir.absolute() / "library",
+            recordings=settings.relay.recording_dir,
+        ),
+        pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone),
     )  # fmt: skip
 
 
@@ -388,7 +403,7 @@ def _runs(
     lease: LeaseKeeper,
     relay: RelayProcess | RelayLink,
     reports: ReportService,
-) -> Mapping[str, Callable[[], Awaitable[None]]]:
+) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "roster": booth.roster.run,
         "hub": hub.run,

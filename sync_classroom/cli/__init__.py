@@ -11,8 +11,9 @@ import click
 from rich.console import Console
 
 from .. import __version__
-from ..config import LogSettings, Settings, load_settings
+from ..config import Settings, load_settings
 from ..domain.problems import ProblemError
+from ..setting_tables import LogSettings
 from .language import speaks_chinese
 from .logs import configure_logs
 

@@ -23,12 +23,13 @@ from rich.console import Console
 
 from .. import __version__
 from ..app import DATABASE_URL, relay_client
-from ..config import Settings, split_address
+from ..config import Settings
 from ..coordinator.ports import RelayDownError
 from ..coordinator.relay_client import RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
 from ..domain.turn import Turn
 from ..relay import kernel
+from ..setting_tables import split_address
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .relay_settings import recordings_folder

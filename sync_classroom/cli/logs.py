@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from ..config import LogSettings
+from ..setting_tables import LogSettings
 
 
 def configure_logs(log: LogSettings) -> None:

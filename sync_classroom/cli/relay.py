@@ -10,13 +10,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ..config import Settings, split_address
+from ..config import Settings
 from ..domain.problems import ProblemError
 from ..relay.listening import raise_descriptor_limit
 from ..relay.memory import settle
 from ..relay.server import ServerInfo
 from ..relay.server import run as run_relay
 from ..relay.settings import Listen, RelaySettings
+from ..setting_tables import split_address
 from .language import say
 from .logs import configure_logs
 from .relay_settings import control_of, relay_settings

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config import Settings, split_address
+from ..config import Settings
 from ..domain.ids import ClassroomId
 from ..domain.ingest import IngestKind, parse_ingest
 from ..domain.problems import ProblemError
 from ..relay.settings import Listen, RelaySettings
+from ..setting_tables import split_address
 from .tls import certificate_files
 
 

@@ -11,15 +11,18 @@ from pathlib import Path
 import structlog
 
 from ..app import ServeSettings
-from ..config import ProgrammeSettings, Settings, load_settings, split_address
+from ..config import Settings, load_settings
+from ..coordinator.library import LibraryOptions
 from ..coordinator.reports import ReportOptions
 from ..domain.lesson import LessonRules
+from ..domain.library import Limits
 from ..domain.national_days import parse_national_days
 from ..domain.problems import ProblemError
 from ..domain.report import Target
 from ..domain.retention import Retention
 from ..domain.roster import NationalDay
 from ..exchange.national_days import NationalTables
+from ..setting_tables import ProgrammeSettings, split_address
 from .relay_settings import ingest_sources, relay_settings
 from .tls import certificate_files, local_names
 
@@ -55,6 +58,8 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         trusted_proxies=tuple(settings.server.trusted_proxies),
         record_lessons=settings.recording.lessons,
         reports=report_options(settings),
+        library=library_options(settings),
+        library_folder=library_folder(settings),
         retention=Retention(**settings.retention.model_dump()),
         report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
@@ -98,6 +103,23 @@ def report_options(settings: Settings) -> ReportOptions:
             for day, count in sorted(settings.programme.targets.items())
         ),
     )
+
+
+def library_options(settings: Settings) -> LibraryOptions:
+    """How much the resource library takes, and who looks for viruses."""
+    library = settings.library
+    limits = Limits(
+        library.max_file_mb * 1_000_000,
+        library.max_total_mb * 1_000_000,
+        library.min_free_mb * 1_000_000,
+    )
+    return LibraryOptions(limits, tuple(library.scan_command))
+
+
+def library_folder(settings: Settings) -> Path:
+    """Where the resource library's files are."""
+    folder = settings.library.folder
+    return (Path(folder) if folder else Path(settings.server.data_dir) / "library").absolute()
 
 
 def _own_days(name: str) -> Mapping[date, NationalDay | None]:

@@ -36,7 +36,9 @@ from .evidence_ports import (
     RulesStore,
     TerminalJournalStore,
 )
+from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
+from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
 
 # ---------------------------------------------------------------------------- store
@@ -316,6 +318,8 @@ class Store(
     SimulationStore,
     FeedStore,
     ReportStore,
+    LibraryStore,
+    PushOrderStore,
     RetentionStore,
     Protocol,
 ):

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from .floor import FloorService
     from .hub import TerminalHub
     from .lessons import LessonService
+    from .library import LibraryService
     from .media_watch import MediaWatch
     from .notices import NoticeService
     from .ports import Bus, Store
+    from .pushes import PushService
     from .recordings import RecordingKeeper
     from .reports import ReportService
     from .retention import RetentionService
@@ -90,5 +92,7 @@ class Services:
     notices: NoticeService
     bundles: BundleService
     reports: ReportService
+    library: LibraryService
+    pushes: PushService
     journals: TerminalJournalService
     retention: RetentionService

@@ -20,10 +20,12 @@ from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
+from .library import LibraryQueries
 from .messages import MessageQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
+from .push_orders import PushOrderQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
@@ -66,6 +68,8 @@ class Database(
     SimulationQueries,
     ReportQueries,
     FeedQueries,
+    LibraryQueries,
+    PushOrderQueries,
     RetentionQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""

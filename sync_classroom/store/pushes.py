@@ -32,9 +32,9 @@ class PushQueries(Queries):
             if await rows(connection, known):
                 return 0
             await connection.execute(
-                insert(pushes), [_row(o, own) for o, own in zip(orders, keys, strict=True)]
+                insert(pushes), [push_row(o, own) for o, own in zip(orders, keys, strict=True)]
             )
-            targets = [_target_row(o, n, t) for o in orders for n, t in enumerate(o.targets)]
+            targets = [row for o in orders for row in target_rows(o)]
             if targets:
                 await connection.execute(insert(push_targets), targets)
         return len(orders)
@@ -99,7 +99,8 @@ class PushQueries(Queries):
         return found
 
 
-def _row(order: Push, key: str) -> dict[str, Any]:
+def push_row(order: Push, key: str) -> dict[str, Any]:
+    """A push as a row of `pushes`."""
     return {
         "id": order.id,
         "key": key,
@@ -111,16 +112,20 @@ def _row(order: Push, key: str) -> dict[str, Any]:
     }
 
 
-def _target_row(order: Push, position: int, target: PushTarget) -> dict[str, Any]:
-    return {
-        "push": order.id,
-        "id": target.id,
-        "position": position,
-        "school": target.school,
-        "classroom": target.classroom,
-        "class": target.school_class,
-        "teacher": target.teacher,
-    }
+def target_rows(order: Push) -> list[dict[str, Any]]:
+    """Everyone a push goes to as rows of `push_targets`."""
+    return [
+        {
+            "push": order.id,
+            "id": target.id,
+            "position": position,
+            "school": target.school,
+            "classroom": target.classroom,
+            "class": target.school_class,
+            "teacher": target.teacher,
+        }
+        for position, target in enumerate(order.targets)
+    ]
 
 
 def _push(row: Any, targets: Sequence[PushTarget]) -> Push:

@@ -16,7 +16,16 @@ from ..domain.accounts import Role, Terminal
 from ..domain.problems import ProblemError, ProblemKind
 from .keys import SERVICES, USER
 from .origin import SAFE_METHODS, cookie_name, same_origin
-from .pages.route import ADMIN, ANYBODY, BUREAU, OFFICE, SIGNED_IN, PageRoute
+from .pages.route import (
+    ADMIN,
+    ANYBODY,
+    AUTHORS,
+    BUREAU,
+    LIBRARY,
+    OFFICE,
+    SIGNED_IN,
+    PageRoute,
+)
 from .problems import by_status
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -88,6 +97,14 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.facts": ADMIN,
     "api.facts.chain": BUREAU,
     "api.accesses": ADMIN,
+    "api.library.take": AUTHORS,
+    "api.library.list": LIBRARY,
+    "api.library.read": LIBRARY,
+    "api.library.uploads.options": AUTHORS,
+    "api.library.uploads.create": AUTHORS,
+    "api.library.uploads.offset": AUTHORS,
+    "api.library.uploads.append": AUTHORS,
+    "api.library.uploads.cancel": AUTHORS,
     "api.terminals.list": OFFICE,
     "api.terminals.code": OFFICE,
     "api.terminals.revoke": OFFICE,

@@ -11,6 +11,7 @@ from . import (
     api_evidence,
     api_history,
     api_lessons,
+    api_library,
     api_people,
     api_reports,
     api_terminal_journal,
@@ -29,6 +30,7 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_coverage.ROUTES,
     *api_reports.ROUTES,
     *api_evidence.ROUTES,
+    *api_library.ROUTES,
     *api_terminals.ROUTES,
     *api_terminal_journal.ROUTES,
 )

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ..coordinator.services import Services
 from ..coordinator.throttle import Throttle
-from . import api
+from . import api, library_uploads
 from .access import TABLE, access_table, check_routes, guard
 from .events import EVENTS, EventFan, serve_events
 from .feed_file import FEED_PATH, FEED_ROUTE, FEED_THROTTLE, serve_feed
@@ -88,6 +88,8 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
     router.add_get("/api/openapi.json", serve_openapi, name="api.openapi")
     router.add_get("/ws/terminal", serve_terminal, name="ws.terminal", allow_head=False)
     router.add_post(UPLOAD_PATH, take_upload, name=UPLOAD_ROUTE)
+    for name, method, path, handler in library_uploads.ROUTES:
+        router.add_route(method, path, handler, name=name)
     router.add_get(FEED_PATH, serve_feed, name=FEED_ROUTE)
     router.add_get("/static/{version}/{name:.+}", serve_static, name="static")
     router.add_get("/terminal-sw.js", serve_worker, name="terminal.worker")

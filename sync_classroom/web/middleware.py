@@ -15,6 +15,7 @@ from ..domain.problems import ProblemError, ProblemKind
 from .access import wants_page
 from .feed_file import FEED_ROUTE
 from .keys import SERVICES
+from .library_uploads import PIECES_ROUTE
 from .metrics import METRICS
 from .origin import host_of, is_local, is_secure
 from .pages.frame import Frame
@@ -81,7 +82,7 @@ def _loggable(request: web.Request) -> str:
 
 
 # These read their body themselves, piece by piece, and bound its size and time.
-_READS_ITSELF: Final = frozenset({UPLOAD_ROUTE})
+_READS_ITSELF: Final = frozenset({UPLOAD_ROUTE, PIECES_ROUTE})
 
 
 async def _receive(request: web.Request) -> None:
@@ -160,6 +161,6 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["Referrer-Policy"] = "same-origin"
     headers["Permissions-Policy"] = PERMISSIONS
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["X-Frame-Options"] = "DENY"  # for browsers without frame-ancestors
+    headers.setdefault("X-Frame-Options", "DENY")  # for browsers without frame-ancestors
     if is_secure(request) and not is_local(request):
         headers["Strict-Transport-Security"] = HSTS

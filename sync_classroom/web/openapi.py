@@ -49,6 +49,16 @@ _OTHERS: Final = (
     ("POST", "/api/timetable/{term}/imports", "api.timetable.imports", "A timetable file itself as"
      " `application/octet-stream`, at most 10 MB, its name in `X-File-Name` (percent-encoded):"
      " `201` {upload, href} of its preview; else a problem with a code `file_…`"),
+    ("OPTIONS", "/api/library/uploads", "api.library.uploads.options", "What uploads speak: tus"
+     " 1.0.0 with `creation,termination,expiration`, and the largest file"),
+    ("POST", "/api/library/uploads", "api.library.uploads.create", "Announce a file (tus):"
+     " `Upload-Length`, `Upload-Metadata` with `filename`; `201` with its `Location`"),
+    ("HEAD", "/api/library/uploads/{upload}", "api.library.uploads.offset", "How much of it is"
+     " here: `Upload-Offset`"),
+    ("PATCH", "/api/library/uploads/{upload}", "api.library.uploads.append", "The next piece, as"
+     " `application/offset+octet-stream` from `Upload-Offset` on; what arrived of a piece that"
+     " broke off stays. Then `POST /api/library`"),
+    ("DELETE", "/api/library/uploads/{upload}", "api.library.uploads.cancel", "Forget an upload"),
     ("GET", "/feeds/{token}.ics", "feeds.ics", "A calendar as iCalendar, by its secret address;"
      " `ETag` and `304`"),
     ("GET", "/ws/terminal", "ws.terminal", "A classroom terminal; see terminal-protocol.md"),

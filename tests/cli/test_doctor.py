@@ -12,11 +12,12 @@ import pytest
 from sync_classroom.app import DATABASE_URL
 from sync_classroom.cli.doctor import Level, camera_works, examine
 from sync_classroom.cli.tls import ensure_certificate
-from sync_classroom.config import RecordingSettings, Settings
+from sync_classroom.config import Settings
 from sync_classroom.coordinator.relay_client import RelayClient
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.relay import kernel
 from sync_classroom.relay.settings import Listen
+from sync_classroom.setting_tables import RecordingSettings
 from sync_classroom.store.database import open_store
 from tests.support import relays
 from tests.support.ports import free_port

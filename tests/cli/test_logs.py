@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from sync_classroom.cli.logs import configure_logs
-from sync_classroom.config import LogSettings
+from sync_classroom.setting_tables import LogSettings
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 import av
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import VpxPayloadDescriptor
+from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from sync_classroom.relay.codecs import is_keyframe_part
@@ -188,3 +189,35 @@ def decoded(path: Path) -> Iterator[tuple[float, VideoFrame]]:
         for frame in file.decode(video=0):
             assert frame.time is not None
             yield frame.time, frame
+
+
+def finished(path: Path, *, seconds: int) -> Path:
+    """A finished recording as `finishing` leaves them: H.264 with a keyframe each second, and
+    Opus; WebM with VP8 if the name says so."""
+    webm = path.suffix == ".webm"
+    with av.open(str(path), "w", options={} if webm else {"movflags": "+faststart"}) as file:
+        video = file.add_stream("libvpx" if webm else "libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
+        video.gop_size, video.bit_rate = 25, 300_000
+        video.options = (
+            {"deadline": "realtime", "cpu-used": "8", "kf-max-dist": "25", "kf-min-dist": "25"}
+            if webm
+            else {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline",
+                  "x264-params": "keyint=25:min-keyint=25:scenecut=0"}
+        )  # fmt: skip
+        audio = file.add_stream("libopus", rate=48000)
+        audio.layout = "mono"
+        for number in range(seconds * 25):
+            frame = VideoFrame(320, 240, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([40 + number % 25 * 4 + number // 25]) * plane.buffer_size)
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            file.mux(video.encode(frame))
+            sound = AudioFrame("s16", "mono", 1920)
+            sound.planes[0].update(bytes(sound.planes[0].buffer_size))
+            sound.pts, sound.sample_rate = number * 1920, 48000
+            sound.time_base = Fraction(1, 48000)
+            file.mux(audio.encode(sound))
+        file.mux(video.encode(None))
+        file.mux(audio.encode(None))
+    return path

@@ -25,9 +25,11 @@ from sync_classroom.coordinator.calendar import CalendarService
 from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
+from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
+from sync_classroom.coordinator.pushes import PushService
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.retention import RetentionService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
@@ -38,6 +40,7 @@ from sync_classroom.coordinator.timetable_import import ImportService
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
+from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
@@ -51,6 +54,7 @@ from tests.support.waiting import PATIENCE_S
 
 PASSWORD = "a good long password"
 PEOPLE = (Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR)
+SMALL_LIBRARY = LibraryOptions(Limits(8_000_000, 20_000_000, 0))
 QUICK_HASHES = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -176,6 +180,7 @@ async def site(
     hub: TerminalHub | None = None,
     metrics_token: str = "",
     national: NationalSource = no_national_days,
+    library: LibraryOptions = SMALL_LIBRARY,
     **changes: Any,
 ) -> AsyncIterator[Site]:
     """A served coordinator with one user of every role, signed in; 08:00 of the test day."""
@@ -266,7 +271,14 @@ async def site(
                 TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
                 zone=ZONE,
             ),
+            library=LibraryService(
+                store, booth.recordings, folder=folder / "library",
+                recordings=changes.get("recordings"), options=library, clock=clock,
+            ),
+            pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=ZONE),
         )  # fmt: skip
+        await services.library.open()
+        stack.push_async_callback(services.library.close)
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()

@@ -8,11 +8,9 @@ until the manifest says `saved`, what was recorded is untouched, and it is begun
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,17 +20,16 @@ from typing import Any, Final
 
 import av
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from .child import NICE, end_with_parent, sha256_of, whole_packets
 from .depacketise import OPUS_FRAME, OPUS_RATE, OPUS_SILENCE
 from .isobmff import VIDEO_RATE
 from .library import Manifest, SourceFiles, State, read_manifest, write_manifest
 
-NICE: Final = 10
-"""A lesson next to it comes first."""
 THUMBNAILS: Final = (0.1, 0.5, 0.9)
 THUMBNAIL_WIDTH: Final = 320
 _GAP_S: Final = 0.1
@@ -124,7 +121,7 @@ def _examine(folder: Path, segment: dict[str, Any]) -> Part | None:
         with av.open(str(path)) as container:
             if container.streams.video:
                 part.extradata = container.streams.video[0].codec_context.extradata or b""
-            for packet in _packets(container):
+            for packet in whole_packets(container):
                 part.video |= packet.stream.type == "video"
                 part.audio |= packet.stream.type == "audio"
                 assert packet.pts is not None
@@ -136,17 +133,6 @@ def _examine(folder: Path, segment: dict[str, Any]) -> Part | None:
     segment["duration_s"] = round(part.end_s, 3)
     segment["bytes"] = path.stat().st_size
     return part if part.video or part.audio else None
-
-
-def _packets(container: InputContainer) -> Iterator[Packet[Any]]:
-    """Packets with a time, to where the file is damaged: the end of one whose writer was killed."""
-    try:
-        for packet in container.demux():
-            # Corrupt: the file ends in the midst of it.
-            if packet.pts is not None and packet.size and not packet.is_corrupt:
-                yield packet
-    except av.InvalidDataError:
-        return
 
 
 def _groups(parts: Sequence[Part]) -> Iterator[list[Part]]:
@@ -204,7 +190,7 @@ class _Joiner:
         if part.segment["container"] == "mp4" and part.extradata != self._extradata:
             sets = parameter_sets(part.extradata)  # another size: said in the stream
         with av.open(str(part.path)) as container:
-            for packet in _packets(container):
+            for packet in whole_packets(container):
                 assert packet.pts is not None
                 assert packet.time_base is not None
                 at = packet.pts * packet.time_base + Fraction(offset_s).limit_denominator(10**6)
@@ -274,7 +260,7 @@ def _check(group: Sequence[Part], path: Path) -> None:
 
 def _pictures(path: Path) -> int:
     with av.open(str(path)) as container:
-        return sum(packet.stream.type == "video" for packet in _packets(container))
+        return sum(packet.stream.type == "video" for packet in whole_packets(container))
 
 
 # ---------------------------------------------------------------------------- what it became
@@ -296,18 +282,13 @@ def _describe(path: Path, group: Sequence[Part]) -> dict[str, Any]:
         "start_s": start_s,
         "duration_s": round(last.segment["start_s"] + last.end_s - start_s, 3),
         "bytes": path.stat().st_size,
-        "sha256": _sha256(path),
+        "sha256": sha256_of(path),
         "width": largest["width"],
         "height": largest["height"],
         "video": largest["video"] if pictured else None,
         "audio": "opus" if any(part.audio for part in group) else None,
         "gaps": sorted(gaps, key=lambda gap: gap[1]),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _thumbnails(path: Path, stem: str) -> list[str]:
@@ -348,15 +329,9 @@ def jpeg(frame: VideoFrame) -> bytes:
 # ---------------------------------------------------------------------------- process
 
 
-def _end_with_parent() -> None:
-    """The relay holds the other end of standard input: its end is ours."""
-    os.read(0, 1)
-    os._exit(1)
-
-
 def main() -> int:
     """Finish the folder named on the command line; what went wrong goes to standard error."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     os.nice(NICE)
     av.logging.set_level(av.logging.PANIC)
     try:

@@ -22,6 +22,10 @@ WHAT_WORDS: Final = {
     "coverage.api": mark("由接口读取覆盖"),
     "report.fetch": mark("下载报告文件"),
     "facts.post": mark("提交事实"),
+    "resource.read": mark("打开或下载资源"),
+    "resource.add": mark("添加资源"),
+    "resource.describe": mark("修改资源说明"),
+    "resource.delete": mark("删除资源"),
 }
 
 

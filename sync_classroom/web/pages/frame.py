@@ -62,6 +62,12 @@ DONE: Final = {
     "report-removed": mark("报告已删除。"),
     "restating": mark("已开始重算，结果会列在下面。"),
     "rules": mark("新的一版规则已保存；到生效日期全部课次会重新计算，已发布的报告不变。"),
+    "resource-added": mark("资源已放入资源库。"),
+    "resource-deleted": mark("资源已删除，删除原因留在记录里。"),
+    "push-sent": mark("推送已发送。"),
+    "push-scheduled": mark("推送单已保存，到时自动发送。"),
+    "push-cancelled": mark("推送已取消。"),
+    "push-completed": mark("已记录为看完。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),
     "imported": mark("已导入草稿。检查冲突和提醒后再发布。"),
@@ -73,6 +79,16 @@ _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/timetable", mark("课表"), SIGNED_IN),
     ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
+    (
+        "/library",
+        mark("资源库"),
+        frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER}),
+    ),
+    (
+        "/pushes",
+        mark("推送"),
+        frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER}),
+    ),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),
     ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),
@@ -98,7 +114,11 @@ _ACTS: Final = (
     "/state",
     "/revoke",
     "/renew",
+    "/cut",
     "/recording",
+    "/delete",
+    "/open",
+    "/complete",
 )
 # Pages of an entry whose addresses do not begin with its own.
 _BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people"}

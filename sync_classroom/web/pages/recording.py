@@ -73,6 +73,8 @@ class RecordingView:
     wanted: bool
     may_choose: bool
     may_watch: bool
+    may_cut: bool
+    may_push: bool
     files: Sequence[FileView]
 
 
@@ -85,7 +87,8 @@ def may_watch(user: User, view: LessonView) -> bool:
 
 
 def may_choose(user: User, view: LessonView) -> bool:
-    """Administrators, and whoever gives the lesson."""
+    """Whether to record, and what of it goes into the library: administrators, and whoever gives
+    the lesson."""
     gives = user.teacher is not None and user.teacher == view.occurrence.host.teacher
     return user.role is Role.ADMIN or gives
 
@@ -105,6 +108,8 @@ async def recording_view(frame: Frame, view: LessonView) -> RecordingView | None
         wanted=await keeper.wanted(occurrence.id),
         may_choose=keeper.possible and ahead and may_choose(frame.user, view),
         may_watch=watch,
+        may_cut=may_choose(frame.user, view),
+        may_push=lesson_code(view) is LessonState.ENDED and may_choose(frame.user, view),
         files=[_file(frame, view, found, file) for file in files if found is not None],
     )
 

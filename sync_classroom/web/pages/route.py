@@ -17,6 +17,9 @@ OFFICE: Final = frozenset({Role.ADMIN, Role.OPERATOR})
 SCHOOL: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})
 BUREAU: Final = frozenset({Role.ADMIN, Role.REVIEWER})
 SIGNED_IN: Final = frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR})
+# Who brings in and pushes resources, and who sees them.
+AUTHORS: Final = frozenset({Role.ADMIN, Role.TEACHER})
+LIBRARY: Final = AUTHORS | {Role.REVIEWER}
 # None instead of a set of roles: anybody, signed in or not.
 ANYBODY: Final = None
 

@@ -13,8 +13,10 @@ from sync_classroom.domain.report import ReportKind
 from sync_classroom.web.pages import page_routes
 from sync_classroom.web.pages.route import SIGNED_IN
 from sync_classroom.web.static import files
+from tests.support.library import added
 from tests.support.pages import look, office, send
 from tests.support.web import Site
+from tests.web.pages.test_pushes import order as _pushed_order
 
 pytestmark = pytest.mark.asyncio
 
@@ -60,13 +62,21 @@ async def _published(served: Site) -> tuple[str, str]:
     return made.id, str((await reports.publish(made.id, "", actor="x", key="p")).no)
 
 
+# Files, and what only a teacher of the receiving school sees (test_pushes.py).
+FILES = {"report-file", "resource-file", "push-play"}
+
+
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         EXAMPLES["user"] = str(served.users[Role.TEACHER].id)
         EXAMPLES["report"], EXAMPLES["no"] = await _published(served)
+        EXAMPLES["resource"] = await added(served)
+        EXAMPLES["push"] = (
+            await _pushed_order(served, EXAMPLES["resource"], schools="remote-1")
+        ).rpartition("/")[2]
         seen = 0
         for route in page_routes():
-            if route.method != "GET" or route.path in NO_PAGES or route.name == "report-file":
+            if route.method != "GET" or route.path in NO_PAGES or route.name in FILES:
                 continue
             path = route.path.format(**EXAMPLES)
             for role in sorted(route.roles or SIGNED_IN):
@@ -84,7 +94,8 @@ async def test_every_page_renders_with_nothing_in_the_database(tmp_path: Path) -
         for path in ("/today", "/coverage", "/terminals", "/roster", "/people", "/lessons/new",
                      "/roster?show=terms", "/roster?show=bells", "/account", "/calendar",
                      "/calendar?show=all", "/calendar?show=edits",
-                     "/timetable/import", "/timetable/feeds", "/coverage/reports"):  # fmt: skip
+                     "/timetable/import", "/timetable/feeds", "/coverage/reports",
+                     "/library", "/pushes", "/pushes/new"):  # fmt: skip
             await look(served, path)
 
 
@@ -99,7 +110,8 @@ async def test_every_page_says_its_language_and_english_pages_are_english(tmp_pa
                      "/calendar?show=edits", "/calendar/days/remote-1/2026-10-10",
                      "/calendar/days/all/2026-10-01", "/calendar/terms/2026-autumn",
                      "/calendar/bells/remote-1-bells",
-                     "/timetable/import", "/timetable/feeds", "/coverage/reports"):  # fmt: skip
+                     "/timetable/import", "/timetable/feeds", "/coverage/reports",
+                     "/library", "/pushes", "/pushes/new"):  # fmt: skip
             page = await look(served, path)
             assert page.all("html")[0]["lang"] == "en"
             chrome = re.sub(

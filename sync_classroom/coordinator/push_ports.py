@@ -1,0 +1,48 @@
+"""What push orders need of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ..domain.ids import PushId, ResourceId
+from ..domain.push_orders import Cancellation, PushOrder
+from ..domain.timetable import Push
+
+
+class PushOrderStore(Protocol):
+    """Orders; what was sent of them are pushes, and how far those got is facts."""
+
+    async def add_order(self, order: PushOrder, *, key: str) -> PushOrder:
+        """Store an order; that with the same key, if there is one.
+
+        KeyError if its resource is not there, or deleted.
+        """
+        ...
+
+    async def orders(
+        self, *, limit: int, resource: ResourceId | None = None
+    ) -> Sequence[PushOrder]:
+        """The latest orders, newest first; those of one resource."""
+        ...
+
+    async def push_order(self, ident: PushId) -> PushOrder | None:
+        """One order, or None."""
+        ...
+
+    async def order_by_key(self, key: str) -> PushOrder | None:
+        """The order that was given with this key, or None."""
+        ...
+
+    async def due_orders(self, now: datetime, *, limit: int) -> Sequence[PushOrder]:
+        """Orders that are to be sent by now and were not, by time."""
+        ...
+
+    async def send_order(self, push: Push) -> bool:
+        """Make an order a push, with its targets; False if it was sent or cancelled already."""
+        ...
+
+    async def cancel_order(self, ident: PushId, cancellation: Cancellation) -> bool:
+        """Remember that an order was cancelled; False if it was already."""
+        ...

@@ -1,0 +1,59 @@
+"""The table of push orders, beside what was sent of them (`plan_tables.pushes`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    or_,
+    select,
+)
+
+from ..domain.ids import ResourceId
+from .columns import Instant, document, ordered_text
+from .tables import metadata
+
+# `id` becomes that of the push when it is sent; `rule` is as `domain.targeting` writes it,
+# `targets` [[id, school, classroom, class, teacher], …] as its giver saw them.
+push_orders = Table(
+    "push_orders",
+    metadata,
+    Column("id", ordered_text(), primary_key=True),
+    Column("key", ordered_text(), nullable=False),
+    Column("resource", ordered_text(), ForeignKey("resources.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("rule", document(), nullable=False),
+    Column("targets", document(), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("send_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("sent_at", Instant),
+    Column("cancelled_at", Instant),
+    Column("cancelled_by", Text),
+    Column("cancel_reason", Text),
+    UniqueConstraint("key"),
+    Index(None, "at"),
+    Index(None, "resource"),
+)
+
+
+def resting_on(resource: ResourceId, now: datetime) -> Select[Any]:
+    """Ids of the orders of a resource that are not over."""
+    return select(push_orders.c.id).where(
+        push_orders.c.resource == resource,
+        push_orders.c.cancelled_at.is_(None),
+        or_(push_orders.c.expires_at.is_(None), push_orders.c.expires_at > now),
+    )

@@ -1,0 +1,143 @@
+"""Push orders: stored once for a key, sent once, cancelled once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, insert, or_, select, update
+
+from ..domain.ids import PushId, ResourceId
+from ..domain.push_orders import Cancellation, PushOrder
+from ..domain.targeting import rule_of
+from ..domain.timetable import Push, PushTarget
+from .library import ADDING
+from .library_tables import resources
+from .plan_tables import push_targets, pushes
+from .push_order_tables import push_orders
+from .pushes import push_row, target_rows
+from .queries import Queries, rows
+
+# A constant of our own: whoever sends or cancels an order holds it.
+_SENDING: Final = 0x5C_1A55_0031
+
+
+class PushOrderQueries(Queries):
+    """`PushOrderStore` of the coordinator's ports."""
+
+    async def add_order(self, order: PushOrder, *, key: str) -> PushOrder:
+        """Store an order; that with the same key, if there is one.
+
+        KeyError if its resource is not there, or deleted.
+        """
+        async with self._database.write() as connection:
+            await self._alone(connection, ADDING)  # its resource is not deleted meanwhile
+            found = await rows(connection, select(push_orders).where(push_orders.c.key == key))
+            if not found:
+                alive = select(resources.c.id).where(
+                    resources.c.id == order.resource, resources.c.deleted_at.is_(None)
+                )
+                if not await rows(connection, alive):
+                    raise KeyError(order.resource)
+                await connection.execute(insert(push_orders).values(**_row(order), key=key))
+                return order
+        return _order(found[0])
+
+    async def orders(
+        self, *, limit: int, resource: ResourceId | None = None
+    ) -> Sequence[PushOrder]:
+        """The latest orders, newest first; those of one resource."""
+        statement = select(push_orders).order_by(push_orders.c.at.desc(), push_orders.c.id.desc())
+        if resource is not None:
+            statement = statement.where(push_orders.c.resource == resource)
+        return await self._orders(statement.limit(limit))
+
+    async def push_order(self, ident: PushId) -> PushOrder | None:
+        """One order, or None."""
+        found = await self._orders(select(push_orders).where(push_orders.c.id == ident))
+        return found[0] if found else None
+
+    async def order_by_key(self, key: str) -> PushOrder | None:
+        """The order that was given with this key, or None."""
+        found = await self._orders(select(push_orders).where(push_orders.c.key == key))
+        return found[0] if found else None
+
+    async def due_orders(self, now: datetime, *, limit: int) -> Sequence[PushOrder]:
+        """Orders that are to be sent by now and were not, by time."""
+        unsent = and_(
+            push_orders.c.sent_at.is_(None),
+            push_orders.c.cancelled_at.is_(None),
+            push_orders.c.send_at <= now,
+            or_(push_orders.c.expires_at.is_(None), push_orders.c.expires_at > now),
+        )
+        return await self._orders(
+            select(push_orders).where(unsent).order_by(push_orders.c.send_at).limit(limit)
+        )
+
+    async def send_order(self, push: Push) -> bool:
+        """Make an order a push, with its targets; False if it was sent or cancelled already."""
+        async with self._database.write() as connection:
+            await self._alone(connection, _SENDING)
+            done = await connection.execute(
+                update(push_orders)
+                .where(
+                    push_orders.c.id == push.id,
+                    push_orders.c.sent_at.is_(None),
+                    push_orders.c.cancelled_at.is_(None),
+                )
+                .values(sent_at=push.ordered_at)
+            )
+            if not done.rowcount:
+                return False
+            await connection.execute(insert(pushes).values(**push_row(push, f"order-{push.id}")))
+            await connection.execute(insert(push_targets), target_rows(push))
+            return True
+
+    async def cancel_order(self, ident: PushId, cancellation: Cancellation) -> bool:
+        """Remember that an order was cancelled; False if it was already."""
+        async with self._database.write() as connection:
+            await self._alone(connection, _SENDING)
+            done = await connection.execute(
+                update(push_orders)
+                .where(push_orders.c.id == ident, push_orders.c.cancelled_at.is_(None))
+                .values(
+                    cancelled_at=cancellation.at,
+                    cancelled_by=cancellation.by,
+                    cancel_reason=cancellation.reason,
+                )
+            )
+            return done.rowcount > 0
+
+    async def _orders(self, statement: Select[Any]) -> list[PushOrder]:
+        async with self._database.read() as connection:
+            return [_order(row) for row in await rows(connection, statement)]
+
+
+def _row(order: PushOrder) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "resource": order.resource,
+        "version": order.version,
+        "rule": order.rule.to_dict(),
+        "targets": [
+            [t.id, t.school, t.classroom, t.school_class, t.teacher] for t in order.targets
+        ],
+        "reason": order.reason,
+        "by": order.by,
+        "automatic": order.automatic,
+        "at": order.at,
+        "send_at": order.send_at,
+        "expires_at": order.expires_at,
+    }
+
+
+def _order(row: Any) -> PushOrder:
+    cancelled = None
+    if row.cancelled_at is not None:
+        cancelled = Cancellation(row.cancelled_at, row.cancelled_by, row.cancel_reason)
+    return PushOrder(
+        row.id, row.resource, row.version, rule_of(row.rule),
+        tuple(PushTarget(*target) for target in row.targets), row.reason, row.by, row.at,
+        row.send_at, row.expires_at, row.sent_at, cancelled, row.automatic,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""An order's life, its checks, and how far targets got by facts in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_classroom.domain.facts import PushStep
+from sync_classroom.domain.ids import PushId, ResourceId, SchoolId, TargetId
+from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.push_orders import (
+    LONGEST_LIFE,
+    LONGEST_WAIT,
+    Cancellation,
+    OrderState,
+    Progress,
+    PushOrder,
+    check_may_cancel,
+    check_reason,
+    check_times,
+    in_use,
+    progress_of,
+    step_fact,
+)
+from sync_classroom.domain.targeting import Rule
+from sync_classroom.domain.timetable import PushTarget
+from tests.support.plans import at
+
+NOW = at("12:00")
+ORDER = PushOrder(
+    PushId("p-1"), ResourceId("r-1"), 1, Rule(), (PushTarget(TargetId("t1"), SchoolId("s")),),
+    "缺课补推", "wang", NOW, NOW, at("18:00"),
+)  # fmt: skip
+GONE = Cancellation(NOW, "wang", "发错了")
+
+
+@pytest.mark.parametrize(
+    ("order", "clock", "state"),
+    [
+        (ORDER, "12:00", OrderState.SCHEDULED),
+        (replace(ORDER, sent_at=NOW), "17:59", OrderState.SENT),
+        (replace(ORDER, sent_at=NOW), "18:00", OrderState.EXPIRED),
+        (ORDER, "18:00", OrderState.EXPIRED),
+        (replace(ORDER, sent_at=NOW, expires_at=None), "23:00", OrderState.SENT),
+        (replace(ORDER, cancelled=GONE), "12:00", OrderState.CANCELLED),
+        (replace(ORDER, sent_at=NOW, cancelled=GONE), "19:00", OrderState.CANCELLED),
+    ],
+)
+def test_an_order_is_in_one_state(order: PushOrder, clock: str, state: OrderState) -> None:
+    assert order.state(at(clock)) is state
+    if state in (OrderState.SCHEDULED, OrderState.SENT):
+        check_may_cancel(order, at(clock))
+    else:
+        with pytest.raises(ProblemError) as refused:
+            check_may_cancel(order, at(clock))
+        assert (refused.value.code, refused.value.value) == ("push_over", state.value)
+
+
+def test_times_lie_in_order_and_within_bounds() -> None:
+    second = timedelta(seconds=1)
+    check_times(NOW + LONGEST_WAIT, NOW + LONGEST_WAIT + LONGEST_LIFE, NOW)
+    check_times(NOW, NOW + second, NOW)
+    check_times(NOW, None, NOW)
+    for send_at, expires_at, field in (
+        (NOW + LONGEST_WAIT + second, None, "send_at"),
+        (NOW, NOW, "expires_at"),
+        (NOW, NOW + LONGEST_LIFE + second, "expires_at"),
+    ):
+        with pytest.raises(ProblemError) as refused:
+            check_times(send_at, expires_at, NOW)
+        assert refused.value.field == field
+
+
+def test_a_reason_is_there_and_short() -> None:
+    assert check_reason("  缺课补推 ") == "缺课补推"
+    for text, code in (("  ", "reason_missing"), ("长" * 201, "too_long")):
+        with pytest.raises(ProblemError) as refused:
+            check_reason(text)
+        assert (refused.value.code, refused.value.field) == (code, "reason")
+
+
+def test_who_rests_on_a_resource_is_named() -> None:
+    assert "p-1、p-2" in in_use(["p-1", "p-2"]).zh
+
+
+@given(st.permutations([(step, hour) for step in PushStep for hour in (9, 8, 10)]))
+def test_the_first_fact_of_each_step_counts_in_whatever_order(
+    facts: list[tuple[PushStep, int]],
+) -> None:
+    made = [step_fact(PushId("p"), TargetId("t"), s, at(f"{h:02}:00")) for s, h in facts]
+    assert len({f.id for f in made}) == len(PushStep)
+    first = at("08:00")
+    assert progress_of(made) == {("p", "t"): Progress(first, first, first)}
+    assert progress_of(made[:0]) == {}
