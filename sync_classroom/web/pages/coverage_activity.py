@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
 
 from ...domain.activity import Help, HelpMode
-from ...domain.ids import SchoolId
+from ...domain.ids import ResourceId, SchoolId
 from ...domain.problems import ProblemError, ProblemKind
 from ..i18n import mark
 from .coverage import MODES, compare_query
@@ -24,7 +24,11 @@ SOME: Final = Word("partial", mark("部分收到"))
 NONE: Final = Word("missed", mark("没有收到"))
 WITHDRAWN: Final = Word("cancelled", mark("已停或已移"))
 TO_COME: Final = Word("waiting", mark("还没结束"))
-_HREF: Final = {HelpMode.LIVE: "/lessons/{}", HelpMode.RESEARCH: "/lessons/{}"}
+_HREF: Final = {
+    HelpMode.LIVE: "/lessons/{}",
+    HelpMode.RESEARCH: "/lessons/{}",
+    HelpMode.PUSH: "/pushes/{}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ async def show(request: web.Request) -> web.StreamResponse:
         frame.user.login, "coverage.page", f"{period.first}…{period.last} {school}"
     )
     dates = f"from={period.first}&to={period.last}{compare_query(request.query)}"
+    shown = chosen[(page - 1) * PER_PAGE : page * PER_PAGE]
+    titles = await _titles(frame, shown)
     return frame.render(
         "coverage_activity.html",
         problem=frame.t(complaint) if complaint else None,
@@ -79,7 +85,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         presets=_presets(frame, period),
         sums=_sums(found),
         chosen=mode,
-        rows=[_row(frame, h, unfinished) for h in chosen[(page - 1) * PER_PAGE : page * PER_PAGE]],
+        rows=[_row(frame, h, unfinished, titles) for h in shown],
         number=page,
         pages=pages,
         total=len(chosen),
@@ -107,12 +113,20 @@ def _sums(found: Iterable[Help]) -> Sequence[Sum]:
     ]  # fmt: skip
 
 
-def _row(frame: Frame, found: Help, unfinished: set[str]) -> Row:
+async def _titles(frame: Frame, found: Iterable[Help]) -> dict[str, str]:
+    """What the library calls the pushed resources; orders told of by other systems have others."""
+    wanted = {ResourceId(h.title) for h in found if h.mode is HelpMode.PUSH}
+    return {r.id: r.details.title for r in await frame.services.store.resources_by_id(wanted)}
+
+
+def _row(frame: Frame, found: Help, unfinished: set[str], titles: Mapping[str, str]) -> Row:
     source = frame.roster.schools.get(found.source) if found.source else None
-    href = _HREF.get(found.mode, "").format(found.ident)
+    href = _HREF[found.mode].format(found.ident)
+    if found.mode is HelpMode.PUSH and found.title not in titles:
+        href = ""  # only the library's orders have a page
     text = next(text for code, text in MODES if code == found.mode)
     return Row(
-        found,
+        replace(found, title=titles.get(found.title, found.title)),
         text,
         TO_COME if found.ident in unfinished else word_of(found),
         source.name if source else found.source or "",

@@ -9,8 +9,10 @@ import pytest
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.web.pages import coverage_activity
+from tests.support.library import added
 from tests.support.pages import look, office
 from tests.support.simulated import simulated_site
+from tests.web.pages.test_pushes import order
 
 pytestmark = pytest.mark.asyncio
 
@@ -59,3 +61,15 @@ async def test_nothing_says_so_and_strangers_are_told(tmp_path: Path) -> None:
         page = await look(served, "/coverage/schools/nowhere/activity", status=404)
         assert "没有编号为“nowhere”的学校" in page.text
         await look(served, PATH, role=Role.TEACHER, status=403)
+
+
+async def test_a_push_is_named_as_the_library_names_it_and_leads_to_its_order(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as served:
+        resource = await added(served)
+        address = await order(served, resource, schools="remote-1")
+        page = await look(served, f"{PATH}?{DAY}&mode=push")
+        assert address in page.links()
+        assert "标题" in page.text
+        assert resource not in page.text
