@@ -176,12 +176,17 @@ class RollupStore(Protocol):
         """
         ...
 
-    async def spans_to_roll(self, rules: Collection[int]) -> Sequence[tuple[int, str, date]]:
-        """Weeks and months whose sums are not those of their days: rules, span, first day."""
+    async def spans_to_roll(
+        self, rules: Collection[int], today: date
+    ) -> Sequence[tuple[int, str, date]]:
+        """What is to be summed of its parts, as those have changed: rules, span, first day.
+
+        Weeks, months, and halves of school years that are over; each after what it is made of.
+        """
         ...
 
     async def roll_span(self, rules: int, span: str, start: date) -> None:
-        """Sum a week or a month from its days."""
+        """Sum a week, a month or a half of a school year of its parts."""
         ...
 
     async def rolled(self, first: date, last: date) -> Rolled:

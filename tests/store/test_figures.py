@@ -48,7 +48,7 @@ async def test_the_weeks_of_a_place_add_up_to_it_before_and_after_they_are_summe
     seen = [number for number, _ in await store.stale_lessons(100)]
     await store.store_results(seen, await judged(store, ONE, TWO))
     first, last = DAY - timedelta(days=10), DAY + timedelta(days=10)
-    spans = await store.spans_to_roll([1])
+    spans = await store.spans_to_roll([1], DAY)
     assert len(spans) == 2
     for span in (None, *spans):
         if span is not None:
