@@ -33,6 +33,7 @@ from .coordinator.booth import Booth, build_booth
 from .coordinator.bundles import BundleService
 from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
+from .coordinator.help_desk import HelpDesk
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
@@ -343,6 +344,7 @@ def _services(
         floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
+        help_desk=HelpDesk(store, bus, hub, clock=clock, zone=zone),
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,

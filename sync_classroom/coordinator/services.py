@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .evidence import EvidenceService
     from .feeds import FeedService
     from .floor import FloorService
+    from .help_desk import HelpDesk
     from .hub import TerminalHub
     from .lessons import LessonService
     from .library import LibraryService
@@ -84,6 +85,7 @@ class Services:
     accounts: AccountService
     enrolment: EnrolmentService
     hub: TerminalHub
+    help_desk: HelpDesk
     board: TerminalBoard
     recordings: RecordingKeeper
     timetable: TimetableService

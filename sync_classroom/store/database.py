@@ -18,6 +18,7 @@ from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .feeds import FeedQueries
 from .figures import FigureQueries
+from .help_calls import HelpQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .library import LibraryQueries
@@ -59,6 +60,7 @@ class Database(
     AccessLogQueries,
     TerminalQueries,
     AccountQueries,
+    HelpQueries,
     LeaseQueries,
     RecordingQueries,
     CalendarQueries,

@@ -50,6 +50,8 @@ DONE: Final = {
     "lesson-amended": mark("课次已调整，相关教室和教师会马上看到。"),
     "seat-cancelled": mark("这间教室已从本课次中取消。"),
     "revoked": mark("终端已吊销；这间教室要重新注册才能上课。"),
+    "help-taken": mark("已记下由您处理，教室的终端已经看到。"),
+    "help-taken-before": mark("这条求助已有人接手。"),
     "user-added": mark("账号已建立，可以登录了。"),
     "user-saved": mark("账号已保存。"),
     "user-disabled": mark("账号已停用，已登录的浏览器也已退出。"),
@@ -110,6 +112,7 @@ _ACTS: Final = (
     "/restate",
     "/password",
     "/cancel",
+    "/answer",
     "/amend",
     "/state",
     "/revoke",
@@ -121,7 +124,7 @@ _ACTS: Final = (
     "/complete",
 )
 # Pages of an entry whose addresses do not begin with its own.
-_BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people"}
+_BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people", "/help": "/terminals"}
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",

@@ -18,7 +18,7 @@ from ...domain.notices import Audience
 from ..formats import term_on
 from .forms import parse_day
 from .frame import HOME, Frame, see_other
-from .route import ANYBODY, SCHOOL, PageRoute
+from .route import ANYBODY, OFFICE, SCHOOL, PageRoute
 from .words import LESSON_WORDS, SEAT_NOW, Word, lesson_code, seat_now
 
 # One of each shape is enough to read the page by; the exact word is on every mark.
@@ -112,6 +112,7 @@ async def today(request: web.Request) -> web.StreamResponse:
         hidden=len(views) - len(shown),
         totals=_totals(rows),
         may_plan=frame.may(Role.ADMIN),
+        calling=len(await frame.services.help_desk.waiting()) if frame.may(*OFFICE) else 0,
         clear=frame.link(school=None, part=None),
         legend=tuple(SEAT_NOW[code] for code in _LEGEND),
         notices=await _notices(frame),
