@@ -40,6 +40,7 @@ from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
+from .coordinator.push_receiving import LineOptions, PushReceiver
 from .coordinator.pushes import PushService
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
@@ -55,7 +56,6 @@ from .coordinator.timetable_import import ImportService
 from .coordinator.tokens import TokenMinter
 from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
-from .domain.library import Limits
 from .domain.problems import ProblemError
 from .domain.retention import Retention
 from .domain.turn import Turn
@@ -79,7 +79,6 @@ SHUTDOWN_S: Final = 3.0
 AGAIN_S: Final = 1.0
 # In `data_dir`, which the store is told.
 DATABASE_URL: Final = "sqlite:///sync_classroom.db"
-LIBRARY_LIMITS: Final = Limits(5_120_000_000, 204_800_000_000, 2_048_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +118,9 @@ class ServeSettings:
     reports: ReportOptions = field(default_factory=ReportOptions)
     retention: Retention = field(default_factory=Retention)
     report_fonts: tuple[str, ...] = ()
-    library: LibraryOptions = field(default_factory=lambda: LibraryOptions(LIBRARY_LIMITS))
+    library: LibraryOptions = field(default_factory=LibraryOptions)
     library_folder: Path | None = None
+    push_lines: LineOptions = field(default_factory=LineOptions)
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -337,6 +337,11 @@ def _services(
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
     journals = TerminalJournalService(store, bus, clock, throttle=throttle)
+    library = LibraryService(
+        store, booth.recordings, options=settings.library, clock=clock,
+        folder=settings.library_folder or settings.data_dir.absolute() / "library",
+        recordings=settings.relay.recording_dir,
+    )  # fmt: skip
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
@@ -353,12 +358,11 @@ def _services(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,
         ),
-        library=LibraryService(
-            store, booth.recordings, options=settings.library, clock=clock,
-            folder=settings.library_folder or settings.data_dir.absolute() / "library",
-            recordings=settings.relay.recording_dir,
-        ),
+        library=library,
         pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone),
+        receiver=PushReceiver(
+            store, booth.roster, library, settings.push_lines, clock, zone, throttle
+        ),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from .setting_tables import (
     LibrarySettings,
     LogSettings,
     ProgrammeSettings,
+    PushSettings,
     RecordingSettings,
     RelayTableSettings,
     ReportSettings,
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
     library: LibrarySettings = Field(default_factory=LibrarySettings)
+    push: PushSettings = Field(default_factory=PushSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     reports: ReportSettings = Field(default_factory=ReportSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)

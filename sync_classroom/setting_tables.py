@@ -12,6 +12,7 @@ from .setting_values import (
     check_address,
     check_control,
     check_days,
+    check_hours,
     check_ips,
     check_targets,
     check_turn,
@@ -237,6 +238,32 @@ class LibrarySettings(Section):
     scan_command: list[str] = Field(
         default_factory=list,
         description="Virus scanner, {file} stands for the file: exit code 0 clean, 1 found.",
+    )
+
+
+QuietHours = Annotated[list[str], AfterValidator(check_hours)]
+Kbps = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class PushSettings(Section):
+    """How classrooms' terminals fetch what is pushed to them, over lines that lessons need."""
+
+    quiet_hours: QuietHours = Field(
+        default_factory=lambda: ["12:00-13:30", "17:00-07:30"],
+        description="Terminals fetch by themselves within these hours of a day only; none: never.",
+    )
+    rate_kbps: Kbps = Field(
+        4000,
+        description="All terminals of a school together fetch so fast at most, kbit/s; 0: any.",
+    )
+    school_quiet_hours: dict[str, QuietHours] = Field(
+        {}, description='Other hours of single schools, by id: { school-3 = ["18:00-06:00"] }.'
+    )
+    school_rate_kbps: dict[str, Kbps] = Field(
+        {}, description="Another rate of single schools, by id: { school-3 = 1000 }."
+    )
+    terminal_quota_mb: int = Field(
+        20000, ge=10, le=1000000, description="Disk that pushes may take on a terminal, MB."
     )
 
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .domain.school_lines import MAX_WINDOWS, parse_hours
 from .domain.terminal_journal import MAX_AGE
 from .domain.turn import MAX_URLS, TurnUrl
 
@@ -55,6 +56,23 @@ def check_targets(targets: dict[str, int]) -> dict[str, int]:
         if count < 0:
             raise InvalidSettingError("间数不能小于 0", "a number of rooms is 0 or more")
     return targets
+
+
+def check_hours(windows: list[str]) -> list[str]:
+    """Check windows of the day (HH:MM-HH:MM) and return them."""
+    if len(windows) > MAX_WINDOWS:
+        raise InvalidSettingError(
+            f"最多 {MAX_WINDOWS} 段", f"must have at most {MAX_WINDOWS} windows"
+        )
+    for text in windows:
+        try:
+            parse_hours(text)
+        except ValueError:
+            raise InvalidSettingError(
+                f"“{text[:40]}”不是时段；应写成 17:00-07:30，整天写成 00:00-24:00",
+                f"{text[:40]!r} is no window; write 17:00-07:30, or 00:00-24:00 for always",
+            ) from None
+    return windows
 
 
 def check_days(days: int) -> int:

@@ -13,6 +13,7 @@ from sync_classroom.setting_values import (
     check_address,
     check_control,
     check_days,
+    check_hours,
     check_ips,
     check_zone,
 )
@@ -24,6 +25,8 @@ from sync_classroom.setting_values import (
         (check_address, "[::]:8080", "8080"),
         (check_zone, "Asia/Shanghai", "Beijing"),
         (check_days, 60, 59),
+        (check_hours, ["17:00-07:30", "00:00-24:00"], ["17:00-25:00"]),
+        (check_hours, [], ["12:00-13:00"] * 13),
         (check_days, 0, 1),
         (check_ips, ["192.0.2.1", "2001:db8::1"], ["relay.example"]),
         (check_control, "https://relay.example:8091", "http://relay.example:8091"),

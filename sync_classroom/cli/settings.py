@@ -13,7 +13,9 @@ import structlog
 from ..app import ServeSettings
 from ..config import Settings, load_settings
 from ..coordinator.library import LibraryOptions
+from ..coordinator.push_receiving import LineOptions
 from ..coordinator.reports import ReportOptions
+from ..domain.ids import SchoolId
 from ..domain.lesson import LessonRules
 from ..domain.library import Limits
 from ..domain.national_days import parse_national_days
@@ -21,6 +23,7 @@ from ..domain.problems import ProblemError
 from ..domain.report import Target
 from ..domain.retention import Retention
 from ..domain.roster import NationalDay
+from ..domain.school_lines import Line, Lines, parse_hours
 from ..exchange.national_days import NationalTables
 from ..setting_tables import ProgrammeSettings, split_address
 from .relay_settings import ingest_sources, relay_settings
@@ -60,6 +63,7 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         reports=report_options(settings),
         library=library_options(settings),
         library_folder=library_folder(settings),
+        push_lines=push_lines(settings),
         retention=Retention(**settings.retention.model_dump()),
         report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,
@@ -103,6 +107,17 @@ def report_options(settings: Settings) -> ReportOptions:
             for day, count in sorted(settings.programme.targets.items())
         ),
     )
+
+
+def push_lines(settings: Settings) -> LineOptions:
+    """When, how fast and how much terminals fetch."""
+    push = settings.push
+    lines = Lines(
+        Line(tuple(map(parse_hours, push.quiet_hours)), push.rate_kbps),
+        {SchoolId(s): tuple(map(parse_hours, h)) for s, h in push.school_quiet_hours.items()},
+        {SchoolId(s): kbps for s, kbps in push.school_rate_kbps.items()},
+    )
+    return LineOptions(lines, push.terminal_quota_mb * 1_000_000)
 
 
 def library_options(settings: Settings) -> LibraryOptions:

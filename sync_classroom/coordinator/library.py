@@ -60,11 +60,14 @@ class ServiceStore(LibraryStore, AccessLogStore, Protocol):
     """Resources, and who read them."""
 
 
+LIMITS: Final = Limits(5_120_000_000, 204_800_000_000, 2_048_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class LibraryOptions:
     """How much is taken, and the command that looks for viruses (empty: none)."""
 
-    limits: Limits
+    limits: Limits = LIMITS
     scan_command: tuple[str, ...] = ()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ..domain.ids import PushId, ResourceId
+from ..domain.ids import ClassroomId, PushId, ResourceId
+from ..domain.push_copies import Copy
 from ..domain.push_orders import Cancellation, PushOrder
 from ..domain.timetable import Push
 
@@ -33,6 +34,24 @@ class PushOrderStore(Protocol):
 
     async def order_by_key(self, key: str) -> PushOrder | None:
         """The order that was given with this key, or None."""
+        ...
+
+    async def orders_for(
+        self, classroom: ClassroomId, now: datetime, *, limit: int
+    ) -> Sequence[PushOrder]:
+        """The latest orders that were sent to a classroom and are not over, newest first."""
+        ...
+
+    async def orders_by_id(self, idents: Collection[PushId]) -> Sequence[PushOrder]:
+        """These orders, as far as there are any."""
+        ...
+
+    async def put_copies(self, copies: Sequence[Copy]) -> None:
+        """Remember what terminals said last; of a target the latest word stays."""
+        ...
+
+    async def copies_of(self, order: PushId) -> Sequence[Copy]:
+        """What the terminals of an order's targets said last."""
         ...
 
     async def due_orders(self, now: datetime, *, limit: int) -> Sequence[PushOrder]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .media_watch import MediaWatch
     from .notices import NoticeService
     from .ports import Bus, Store
+    from .push_receiving import PushReceiver
     from .pushes import PushService
     from .recordings import RecordingKeeper
     from .reports import ReportService
@@ -96,5 +97,6 @@ class Services:
     reports: ReportService
     library: LibraryService
     pushes: PushService
+    receiver: PushReceiver
     journals: TerminalJournalService
     retention: RetentionService

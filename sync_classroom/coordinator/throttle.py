@@ -43,6 +43,8 @@ FEED_BY_ADDRESS: Final = Rate(burst=60, every_s=5.0)
 FEED_USE: Final = Rate(burst=30, every_s=60.0)
 # One terminal's journal: a message a minute in a lesson; after weeks without a server some dozens.
 JOURNAL_BY_TERMINAL: Final = Rate(burst=20, every_s=2.0)
+# What a terminal says of pushes: as it goes on, at most every few seconds.
+PUSHES_BY_TERMINAL: Final = Rate(burst=30, every_s=2.0)
 
 RATES: Final[Mapping[str, Rate]] = {
     "sign_in": SIGN_IN_BY_ADDRESS,
@@ -53,6 +55,7 @@ RATES: Final[Mapping[str, Rate]] = {
     "feed": FEED_BY_ADDRESS,
     "feed_use": FEED_USE,
     "journal": JOURNAL_BY_TERMINAL,
+    "pushes": PUSHES_BY_TERMINAL,
 }
 
 

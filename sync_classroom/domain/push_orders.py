@@ -59,6 +59,13 @@ class PushOrder:
     cancelled: Cancellation | None = None
     automatic: bool = False
 
+    @property
+    def over_at(self) -> datetime | None:
+        """When it was or will be over; None: it will not by itself."""
+        if self.cancelled is None:
+            return self.expires_at
+        return min(self.cancelled.at, self.expires_at or self.cancelled.at)
+
     def state(self, now: datetime) -> OrderState:
         """Where it is at `now`. A cancelled order stays cancelled, whenever it would expire."""
         if self.cancelled is not None:

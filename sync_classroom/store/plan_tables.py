@@ -150,4 +150,5 @@ push_targets = Table(
     Column("classroom", ordered_text(), ForeignKey("classrooms.id"), nullable=True),
     Column("class", ordered_text(), ForeignKey("classes.id"), nullable=True),
     Column("teacher", ordered_text(), ForeignKey("teachers.id"), nullable=True),
+    Index(None, "classroom"),
 )

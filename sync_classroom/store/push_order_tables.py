@@ -1,4 +1,4 @@
-"""The table of push orders, beside what was sent of them (`plan_tables.pushes`)."""
+"""The tables of push orders, beside what was sent of them (`plan_tables.pushes`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -47,6 +48,19 @@ push_orders = Table(
     UniqueConstraint("key"),
     Index(None, "at"),
     Index(None, "resource"),
+)
+
+# What the terminal of a target said last; progress itself is facts.
+push_copies = Table(
+    "push_copies",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("pushes.id"), primary_key=True),
+    Column("target", ordered_text(), primary_key=True),
+    Column("state", ordered_text(), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("failure", ordered_text()),
+    Column("watched_s", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, and_, insert, or_, select, update
 
-from ..domain.ids import PushId, ResourceId
+from ..domain.ids import ClassroomId, PushId, ResourceId
+from ..domain.push_copies import Copy, CopyState, Failure
 from ..domain.push_orders import Cancellation, PushOrder
 from ..domain.targeting import rule_of
 from ..domain.timetable import Push, PushTarget
 from .library import ADDING
 from .library_tables import resources
 from .plan_tables import push_targets, pushes
-from .push_order_tables import push_orders
+from .push_order_tables import push_copies, push_orders
 from .pushes import push_row, target_rows
-from .queries import Queries, rows
+from .queries import Queries, in_chunks, rows
 
 # A constant of our own: whoever sends or cancels an order holds it.
 _SENDING: Final = 0x5C_1A55_0031
@@ -62,6 +64,57 @@ class PushOrderQueries(Queries):
         """The order that was given with this key, or None."""
         found = await self._orders(select(push_orders).where(push_orders.c.key == key))
         return found[0] if found else None
+
+    async def orders_for(
+        self, classroom: ClassroomId, now: datetime, *, limit: int
+    ) -> Sequence[PushOrder]:
+        """The latest orders that were sent to a classroom and are not over, newest first."""
+        of_room = select(push_targets.c.push).where(push_targets.c.classroom == classroom)
+        open_now = and_(
+            push_orders.c.sent_at.is_not(None),
+            push_orders.c.cancelled_at.is_(None),
+            or_(push_orders.c.expires_at.is_(None), push_orders.c.expires_at > now),
+        )
+        return await self._orders(
+            select(push_orders)
+            .where(push_orders.c.id.in_(of_room), open_now)
+            .order_by(push_orders.c.sent_at.desc(), push_orders.c.id.desc())
+            .limit(limit)
+        )
+
+    async def orders_by_id(self, idents: Collection[PushId]) -> Sequence[PushOrder]:
+        """These orders, as far as there are any."""
+        found: list[PushOrder] = []
+        for chunk in in_chunks(sorted(set(idents))):
+            found += await self._orders(select(push_orders).where(push_orders.c.id.in_(chunk)))
+        return found
+
+    async def put_copies(self, copies: Sequence[Copy]) -> None:
+        """Remember what terminals said last; of a target the latest word stays."""
+        if not copies:
+            return
+        statement = self._insert(push_copies)
+        new = statement.excluded
+        fresh = {c.name: new[c.name] for c in push_copies.c if not c.primary_key}
+        async with self._database.write() as connection:
+            await connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["push", "target"], set_=fresh, where=push_copies.c.at <= new.at
+                ),
+                [asdict(copy) for copy in copies],
+            )
+
+    async def copies_of(self, order: PushId) -> Sequence[Copy]:
+        """What the terminals of an order's targets said last."""
+        async with self._database.read() as connection:
+            found = await rows(connection, select(push_copies).where(push_copies.c.push == order))
+        return [
+            Copy(
+                row.push, row.target, CopyState(row.state), row.bytes,
+                None if row.failure is None else Failure(row.failure), row.watched_s, row.at,
+            )
+            for row in found
+        ]  # fmt: skip
 
     async def due_orders(self, now: datetime, *, limit: int) -> Sequence[PushOrder]:
         """Orders that are to be sent by now and were not, by time."""

@@ -15,6 +15,7 @@ from . import (
     api_people,
     api_reports,
     api_terminal_journal,
+    api_terminal_pushes,
     api_terminals,
     api_timetable,
 )
@@ -33,4 +34,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_library.ROUTES,
     *api_terminals.ROUTES,
     *api_terminal_journal.ROUTES,
+    *api_terminal_pushes.ROUTES,
 )

@@ -9,6 +9,8 @@ import pytest
 from sync_classroom.cli.settings import own_url, serve_settings
 from sync_classroom.cli.tls import ensure_certificate
 from sync_classroom.config import Settings
+from sync_classroom.domain.ids import SchoolId
+from sync_classroom.domain.school_lines import Hours, Line
 from sync_classroom.relay.settings import Listen
 
 from .test_tls import NOW
@@ -34,6 +36,18 @@ def test_every_number_arrives(tmp_path: Path) -> None:
     assert told.relay.media == Listen("0.0.0.0", 7)
     assert told.relay.http == Listen("127.0.0.1", 8)
     assert told.relay.max_sessions == 9
+
+
+def test_lines_of_schools_arrive_as_they_are_said() -> None:
+    push = {
+        "quiet_hours": ["17:00-07:30"], "rate_kbps": 4000, "terminal_quota_mb": 50,
+        "school_quiet_hours": {"far": []}, "school_rate_kbps": {"near": 1000},
+    }  # fmt: skip
+    told = serve_settings(Settings(push=push)).push_lines  # type: ignore[arg-type]
+    night = (Hours(17 * 60, 7 * 60 + 30),)
+    assert told.quota_bytes == 50_000_000
+    assert told.lines.of(SchoolId("far")) == Line((), 4000)
+    assert told.lines.of(SchoolId("near")) == Line(night, 1000)
 
 
 def test_a_made_certificate_serves_the_pages(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""The table of push orders belongs to the one schema that migrations are compared with."""
+"""The tables of push orders belong to the one schema that migrations are compared with."""
 
 from __future__ import annotations
 
-from sync_classroom.store.push_order_tables import push_orders
+from sync_classroom.store.push_order_tables import push_copies, push_orders
 from sync_classroom.store.tables import metadata
 
 
-def test_the_table_is_part_of_the_schema() -> None:
-    assert metadata.tables[push_orders.name] is push_orders
+def test_the_tables_are_part_of_the_schema() -> None:
+    for table in (push_orders, push_copies):
+        assert metadata.tables[table.name] is table

@@ -19,6 +19,7 @@ from sync_classroom.domain.ids import (
 )
 from sync_classroom.domain.library import Deletion, Details, Version
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.push_copies import Copy, CopyState, Failure
 from sync_classroom.domain.push_orders import Cancellation, PushOrder
 from sync_classroom.domain.targeting import Rule
 from sync_classroom.domain.timetable import Push, PushTarget
@@ -95,3 +96,36 @@ async def test_a_resource_stays_while_an_order_rests_on_it(store: Database) -> N
     assert await store.delete_resource(RESOURCE, Deletion(at("22:00"), "wang", "重复"))
     with pytest.raises(KeyError):
         await store.add_order(replace(ORDER, id=PushId("p-2")), key="k2")
+
+
+async def test_a_room_finds_what_was_sent_to_it_and_is_not_over(store: Database) -> None:
+    room, now = ClassroomId("remote-1-r1"), at("20:00")
+    assert await store.orders_for(room, now, limit=9) == []
+    await store.add_order(ORDER, key="a")
+    assert await store.orders_for(room, now, limit=9) == []  # not sent yet
+    assert await store.send_order(push(ORDER))
+    later = replace(ORDER, id=PushId("p-2"), expires_at=None)
+    await store.add_order(later, key="b")
+    assert await store.send_order(push(later, "19:00"))
+    found = await store.orders_for(room, now, limit=9)
+    assert [o.id for o in found] == ["p-2", "p-1"]
+    assert [o.id for o in await store.orders_for(room, now, limit=1)] == ["p-2"]
+    assert await store.orders_for(ClassroomId("remote-2-r1"), now, limit=9) == []
+    assert [o.id for o in await store.orders_for(room, at("22:00"), limit=9)] == ["p-2"]
+    assert await store.cancel_order(later.id, GONE)
+    assert [o.id for o in await store.orders_for(room, now, limit=9)] == ["p-1"]
+    by_id = await store.orders_by_id([later.id, ORDER.id, PushId("p-none")])
+    assert {o.id for o in by_id} == {"p-1", "p-2"}
+
+
+async def test_of_a_copy_the_latest_word_stays(store: Database) -> None:
+    await store.add_order(ORDER, key="a")
+    assert await store.send_order(push(ORDER))
+    early = Copy(ORDER.id, TargetId("t1"), CopyState.FETCHING, 10, None, 0, at("18:05"))
+    late = Copy(ORDER.id, TargetId("t1"), CopyState.EVICTED, 0, Failure.DISK, 90, at("18:10"))
+    await store.put_copies([early])
+    assert await store.copies_of(ORDER.id) == [early]
+    await store.put_copies([late])
+    await store.put_copies([early])
+    await store.put_copies([])
+    assert await store.copies_of(ORDER.id) == [late]

@@ -137,14 +137,15 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder: Path, known: Roster | None = None) -> AsyncIterator[Town]:
+async def town(folder: Path, known: Roster | None = None, **changes: Any) -> AsyncIterator[Town]:
     """Start coordinator and relay on loopback, by default with `coordination.roster()`; stop both
-    after."""
+    after. `changes` are of what `serve_child` is told."""
     settings = {
         "data_dir": str(folder),
         "port": free_port(),
         "relay_port": free_port(),
         "media_port": free_port(),
+        **changes,
     }
     store = await file_store(folder, DATABASE)
     await store.apply_roster(known or roster())

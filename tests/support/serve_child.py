@@ -18,7 +18,9 @@ from typing import Any
 import structlog
 
 from sync_classroom.app import Ready, ServeSettings, serve
+from sync_classroom.coordinator.push_receiving import LineOptions
 from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.school_lines import Line, Lines, parse_hours
 from sync_classroom.relay.settings import Listen, RelaySettings
 from tests.support.waiting import PATIENCE_S
 
@@ -82,6 +84,10 @@ def settings_of(told: dict[str, Any]) -> ServeSettings:
             control=Path(told["control"]) if "control" in told else None,
         ),
         sweep_s=0.5,
+        push_lines=LineOptions(
+            Lines(Line((parse_hours("00:00-24:00"),), told.get("push_kbps", 0))),
+            told.get("push_quota", 1_000_000_000),
+        ),
         stop_relay=told.get("stop_relay", False),
     )
 

@@ -30,6 +30,7 @@ from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
+from sync_classroom.coordinator.push_receiving import LineOptions, PushReceiver
 from sync_classroom.coordinator.pushes import PushService
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.retention import RetentionService
@@ -182,6 +183,7 @@ async def site(
     metrics_token: str = "",
     national: NationalSource = no_national_days,
     library: LibraryOptions = SMALL_LIBRARY,
+    lines: LineOptions = LineOptions(),  # noqa: B008 a frozen value
     **changes: Any,
 ) -> AsyncIterator[Site]:
     """A served coordinator with one user of every role, signed in; 08:00 of the test day."""
@@ -219,6 +221,10 @@ async def site(
         )
         stack.callback(accounts.close)
         bundles = bundle_service(store, booth, clock, ZONE)
+        shelf = LibraryService(
+            store, booth.recordings, folder=folder / "library",
+            recordings=changes.get("recordings"), options=library, clock=clock,
+        )  # fmt: skip
         services = Services(
             settings=settings(**changes),
             clock=clock,
@@ -273,11 +279,11 @@ async def site(
                 TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
                 zone=ZONE,
             ),
-            library=LibraryService(
-                store, booth.recordings, folder=folder / "library",
-                recordings=changes.get("recordings"), options=library, clock=clock,
-            ),
+            library=shelf,
             pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=ZONE),
+            receiver=PushReceiver(
+                store, booth.roster, shelf, lines, clock, ZONE, throttle, seconds
+            ),
         )  # fmt: skip
         await services.library.open()
         stack.push_async_callback(services.library.close)

@@ -11,6 +11,12 @@ const worker = /** @type {any} */ (self);
 
 const CACHE = "terminal-shell";
 const PAGE = "/terminal";
+/** Files of pushes that are on this device, by their key; the server knows no such address. */
+const KEPT = "/terminal/kept/";
+/** Where the page's worker puts them; inbox_store.js says the same. */
+const FOLDER = "pushes";
+/** What such a file may be shown as. */
+const TYPES = /^(video\/(mp4|webm)|audio\/(mp4|mpeg)|image\/(jpeg|png|webp)|application\/pdf)$/;
 /** A server that has not begun to answer by then is away, ms. */
 const PATIENCE_MS = 2_500;
 /** Files under `static/<version>/`; tests/web/test_terminal_page.py compares them with the folder. */
@@ -25,6 +31,10 @@ const FILES = [
   "terminal/dom.js",
   "terminal/enrolment.js",
   "terminal/faults.js",
+  "terminal/fetcher.js",
+  "terminal/inbox.js",
+  "terminal/inbox_rules.js",
+  "terminal/inbox_store.js",
   "terminal/interaction.js",
   "terminal/journal.js",
   "terminal/lesson_media.js",
@@ -34,6 +44,8 @@ const FILES = [
   "terminal/plan_notices.js",
   "terminal/playout.js",
   "terminal/session.js",
+  "terminal/sha256.js",
+  "terminal/shell.js",
   "terminal/spool.js",
   "terminal/stage.js",
   "terminal/state.js",
@@ -48,6 +60,8 @@ const FILES = [
   "terminal/views/help.js",
   "terminal/views/host.css",
   "terminal/views/host.js",
+  "terminal/views/inbox.css",
+  "terminal/views/inbox.js",
   "terminal/views/lobby.css",
   "terminal/views/lobby.js",
   "terminal/views/message.js",
@@ -72,6 +86,7 @@ worker.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || url.origin !== worker.location.origin) return;
   if (request.mode === "navigate" && url.pathname === PAGE) event.respondWith(page(request));
   else if (url.pathname.startsWith("/static/")) event.respondWith(file(request));
+  else if (url.pathname.startsWith(KEPT)) event.respondWith(keptPush(request, url));
 });
 
 /** The page and the files of the version it names. */
@@ -122,4 +137,38 @@ async function page(request) {
 async function file(request) {
   const kept = await caches.match(request, { cacheName: CACHE });
   return kept ?? fetch(request);
+}
+
+/**
+ * A push from this device's disk, whole or in the range a player asks for (RFC 9110 14).
+ * @param {Request} request
+ * @param {URL} url
+ */
+async function keptPush(request, url) {
+  const type = url.searchParams.get("type") ?? "";
+  /** @type {File} */
+  let file;
+  try {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle(FOLDER);
+    file = await (await folder.getFileHandle(url.pathname.slice(KEPT.length))).getFile();
+  } catch (error) {
+    console.warn("a push is not on this device", error);
+    return new Response("", { status: 404 });
+  }
+  const headers = new Headers({
+    "Content-Type": TYPES.test(type) ? type : "application/octet-stream",
+    "Accept-Ranges": "bytes",
+    "X-Content-Type-Options": "nosniff",
+  });
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("Range") ?? "");
+  const from = Number(range?.[1] ?? 0);
+  if (!range || from >= file.size) {
+    headers.set("Content-Length", String(file.size));
+    return new Response(file, { headers });
+  }
+  const to = range[2] ? Math.min(Number(range[2]) + 1, file.size) : file.size;
+  headers.set("Content-Range", `bytes ${from}-${to - 1}/${file.size}`);
+  headers.set("Content-Length", String(to - from));
+  return new Response(file.slice(from, to), { status: 206, headers });
 }

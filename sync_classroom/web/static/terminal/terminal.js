@@ -11,9 +11,11 @@ import { Devices } from "./devices.js";
 import { Sounds, show } from "./dom.js";
 import { enrol } from "./enrolment.js";
 import { Faults } from "./faults.js";
+import { Inbox } from "./inbox.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
 import { PlanNotices } from "./plan_notices.js";
+import { isOutdated, keepShell } from "./shell.js";
 import { Stage } from "./stage.js";
 import { mayStart, nextLesson, readCode, screenOf } from "./state.js";
 import { Store } from "./store.js";
@@ -22,6 +24,7 @@ import { LineReports, isOutdated, keepShell } from "./upkeep.js";
 import { Banners, Enrol, Head, Replaced } from "./views/frame.js";
 import { HelpCall } from "./views/help.js";
 import { Host } from "./views/host.js";
+import { InboxView } from "./views/inbox.js";
 import { Lobby } from "./views/lobby.js";
 import { Remote } from "./views/remote.js";
 
@@ -48,6 +51,7 @@ class Terminal {
       (notice, state) => this.connection?.send({ type: "noticed", notice, state }) ?? false,
     );
     this.courier = new Courier({ token: () => this.store.token });
+    this.inbox = new Inbox({ token: () => this.store.token, changed });
     this.devices = new Devices(() => this.store.devices, changed);
     /** @type {Connection | null} */
     this.connection = null;
@@ -105,12 +109,14 @@ class Terminal {
         start: (lesson) => this.startLesson(lesson),
         check: () => void this.checkup.run(),
         tone: () => void this.checkup.playTone(),
+        inbox: () => this.inbox.show(true),
         heard: (heard) => this.checkup.heard(heard),
         choose: (kind, id) => {
           this.store.devices = { ...this.store.devices, [kind]: id };
           void this.devices.change(kind).then(() => this.checkup.run());
         },
       }),
+      inbox: new InboxView(this.inbox),
       host: new Host({
         end: () => this.endLesson(),
         arm: () => {
@@ -218,6 +224,7 @@ class Terminal {
       this.connection = null;
       this.model.forget();
       this.planNotices.forget();
+      void this.inbox.forget();
       this.enrolProblem = { key: "enrol.revoked", params: {} };
     }
     this.changed();
@@ -243,6 +250,7 @@ class Terminal {
     }
     this.planNotices.welcomed();
     this.checkup.welcomed(first);
+    // After a reconnect: was the server upgraded, and this page with it?
     if (!first) void isOutdated(this.version).then((outdated) => (this.outdated = outdated));
   }
 
@@ -267,6 +275,7 @@ class Terminal {
     this.enrolProblem = answer.problem;
     if (answer.enrolled) {
       this.model.forget();
+      void this.inbox.forget();
       this.store.token = answer.enrolled.token;
       this.model.school = answer.enrolled.school;
       this.model.classroom = answer.enrolled.classroom;
@@ -344,6 +353,7 @@ class Terminal {
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    if (event.key === "Escape") this.inbox.back();
     if (event.key !== " " || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
     const target = /** @type {HTMLElement | null} */ (event.target);
     // A focused control keeps its own meaning of the space bar.
@@ -373,15 +383,17 @@ class Terminal {
     const next = nextLesson(inputs);
     const soon = next?.role === "host" && mayStart(next, inputs.now);
     if (soon) this.checkup.afresh();
-    else if (this.outdated) location.reload();
+    else if (this.outdated && !this.inbox.shown) location.reload();
   }
 
-  /** What this room receives, for its own journal. @param {boolean} online */
+  /** What this room receives, for its own journal, and its pushes. @param {boolean} online */
   observe(online) {
     const clock = this.connection?.clock;
     const at = performance.now();
     const offset = clock?.measured ? clock.offset : null;
     this.courier.look(this.stage.received({ at, clock: Date.now(), offset }), { online, at });
+    const inLesson = screenOf(this.inputs()).lesson !== null;
+    this.inbox.look({ online, inLesson, at, now: this.now() });
   }
 
   // ------------------------------------------------------------------ draw
@@ -392,6 +404,8 @@ class Terminal {
     this.reconcile(screen);
     this.observe(inputs.link === "online");
     if (screen.name === "lobby") this.inLobby(inputs);
+    else if (this.inbox.shown) this.inbox.show(false);
+    const name = screen.name === "lobby" && this.inbox.shown ? "inbox" : screen.name;
     const waiting = (/** @type {string} */ type, /** @type {string} */ lesson) =>
       Boolean(this.connection?.unacknowledged(type, lesson));
     const count = this.model.settle(performance.now(), waiting);
@@ -402,15 +416,15 @@ class Terminal {
     this.faults.see(frame.banners);
     this.lines.say(frame, (message) => this.connection?.send(message));
     const { documentElement: page } = document;
-    if (page.dataset.screen !== screen.name) page.dataset.screen = screen.name;
+    if (page.dataset.screen !== name) page.dataset.screen = name;
     const lang = this.store.language === "en" ? "en" : "zh-CN";
     if (page.lang !== lang) page.lang = lang;
-    for (const [name, view] of Object.entries(this.views)) show(view.root, name === screen.name);
-    show(this.head.root, screen.name !== "enrol");
+    for (const [own, view] of Object.entries(this.views)) show(view.root, own === name);
+    show(this.head.root, name !== "enrol");
     this.head.update(frame);
     this.help.update(frame);
     this.banners.update(frame);
-    this.views[screen.name].update(frame);
+    this.views[name].update(frame);
   }
 
   /**
@@ -440,6 +454,7 @@ class Terminal {
       chosen: store.devices,
       media,
       line,
+      inbox: this.inbox,
       host: { since: model.giving?.since ?? inputs.now, armedAt: this.armedAt },
       handWish: model.hand?.raised ?? null,
       presentWish: model.present?.present ?? null,

@@ -20,6 +20,7 @@ import { civil, weekOf } from "../state.js";
  * @property {{camera: string | null, microphone: string | null}} chosen
  * @property {import("../lesson_media.js").LessonMedia | null} media
  * @property {(ReturnType<typeof import("../state.js").lineOf> & {path: import("../types.js").PathKind}) | null} line
+ * @property {import("../inbox.js").Inbox} inbox what was pushed to this room
  * @property {{since: number, armedAt: number | null}} host
  * @property {boolean | null} handWish
  * @property {number | null} presentWish

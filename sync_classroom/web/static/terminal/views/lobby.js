@@ -34,6 +34,7 @@ const ITEMS = /** @type {const} */ (["camera", "microphone", "speaker", "line", 
  * @property {(lesson: Lesson) => void} start
  * @property {() => void} check
  * @property {() => void} tone
+ * @property {() => void} inbox
  * @property {(heard: boolean) => void} heard
  * @property {(kind: "camera" | "microphone", id: string | null) => void} choose
  */
@@ -46,12 +47,13 @@ export class Lobby {
     this.today = h("ul", { class: "today" });
     this.todayTitle = h("h2");
     this.cached = h("p", { class: "hint" });
+    this.inbox = h("button", { type: "button", id: "inbox-open", onclick: actions.inbox });
     this.root = h(
       "main",
       { class: "lobby" },
       this.next.root,
       this.checkBox.root,
-      h("section", { class: "day" }, this.todayTitle, this.today, this.cached),
+      h("section", { class: "day" }, this.todayTitle, this.today, this.cached, this.inbox),
     );
   }
 
@@ -64,6 +66,10 @@ export class Lobby {
     show(this.todayTitle, inputs.lessons.length > 0);
     text(this.cached, t("lobby.cached"));
     show(this.cached, !inputs.welcomed && inputs.lessons.length > 0);
+    const [fresh, all] = [frame.inbox.fresh(), frame.inbox.list().length];
+    text(this.inbox, fresh ? t("lobby.pushes_new", { fresh }) : t("lobby.pushes", { all }));
+    attr(this.inbox, "data-fresh", fresh ? "" : null);
+    show(this.inbox, all > 0);
     keyed(
       this.today,
       [...inputs.lessons].sort((a, b) => Date.parse(a.starts_at) - Date.parse(b.starts_at)),

@@ -1,0 +1,108 @@
+"""The terminal's inbox in a real browser: quiet hours, room on the disk, bytes that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from sync_classroom.coordinator.push_receiving import ANY_TIME, LineOptions
+from sync_classroom.domain.ids import ClassroomId, PushId
+from sync_classroom.domain.push_copies import Copy, CopyState, Failure
+from sync_classroom.domain.school_lines import Line, Lines, parse_hours
+from tests.support.browser import launch, open_page, page_problems
+from tests.support.library import PDF
+from tests.support.pages import office
+from tests.support.pushes import ROOM, pushed
+from tests.support.waiting import PATIENCE_S, until
+from tests.support.web import Site
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
+SLOW_MS = PATIENCE_S * 1000
+
+
+async def terminal(served: Site, browser: Browser) -> Page:
+    """The room's own page, enrolled, with its list of pushes open."""
+    code, _ = await served.services.enrolment.make_code(ClassroomId(ROOM), actor="test")
+    page = await open_page(browser)
+    await page.goto(served.url + "/terminal")
+    await page.fill("#code", code)
+    await page.keyboard.press("Enter")
+    await page.click("#inbox-open", timeout=SLOW_MS)
+    return page
+
+
+def entry(push: PushId, state: str) -> str:
+    return f'.pushes [data-push="{push}.t1"][data-state={state}]'
+
+
+async def said(served: Site, push: PushId, state: CopyState) -> Copy:
+    """Wait until the server was told of this state."""
+
+    async def there() -> Copy | None:
+        return next((c for c in await served.store.copies_of(push) if c.state is state), None)
+
+    return await until(there, within_s=PATIENCE_S)
+
+
+async def test_what_is_opened_makes_room_for_what_comes_and_the_server_is_told(
+    tmp_path: Path,
+) -> None:
+    lines = LineOptions(ANY_TIME, len(PDF) + 1000)
+    async with office(tmp_path, lines=lines) as served, launch() as browser:
+        first = await pushed(served)
+        page = await terminal(served, browser)
+        await page.wait_for_selector(entry(first.id, "new"), timeout=SLOW_MS)
+        await said(served, first.id, CopyState.KEPT)
+        await page.click(".pushes button")
+        await page.click("#push-complete")
+        await page.keyboard.press("Escape")
+        await page.wait_for_selector(entry(first.id, "completed"))
+        second = await pushed(served, key="other")
+        await page.reload()
+        await page.click("#inbox-open", timeout=SLOW_MS)
+        await page.wait_for_selector(entry(second.id, "new"), timeout=SLOW_MS)
+        await page.wait_for_selector(entry(first.id, "evicted"))
+        gone = await said(served, first.id, CopyState.EVICTED)
+        assert (gone.bytes, gone.failure) == (0, None)
+        # What was seen stays seen.
+        facts = await served.store.push_facts([first.id])
+        assert len(facts) == 3
+        await page.keyboard.press("Escape")
+        await page.wait_for_selector("html[data-screen=lobby]")
+        assert "1" in await page.locator("#inbox-open[data-fresh]").inner_text()
+        assert page_problems(page) == []
+
+
+async def test_outside_quiet_hours_a_push_waits_until_somebody_asks(tmp_path: Path) -> None:
+    night = LineOptions(Lines(Line((parse_hours("17:00-07:30"),), 0)))
+    async with office(tmp_path, lines=night) as served, launch() as browser:
+        order = await pushed(served)
+        page = await terminal(served, browser)
+        await page.wait_for_selector(entry(order.id, "waiting"))
+        assert await served.store.copies_of(order.id) == []
+        await page.click(".pushes button")
+        await page.wait_for_selector(entry(order.id, "new"), timeout=SLOW_MS)
+        await said(served, order.id, CopyState.KEPT)
+
+
+async def test_bytes_that_are_not_the_servers_are_never_shown(tmp_path: Path) -> None:
+    async with office(tmp_path) as served, launch() as browser:
+        order = await pushed(served)
+        for path in (tmp_path / "library" / "files").iterdir():
+            path.write_bytes(PDF[:-1] + b"!")
+        page = await terminal(served, browser)
+        await page.wait_for_selector(entry(order.id, "failed"), timeout=SLOW_MS)
+        copy = await said(served, order.id, CopyState.FAILED)
+        assert copy.failure is Failure.HASH
+        assert await served.store.push_facts([order.id]) == []
+
+
+async def test_a_file_larger_than_the_device_may_keep_is_not_fetched(tmp_path: Path) -> None:
+    async with office(tmp_path, lines=LineOptions(ANY_TIME, 100)) as served, launch() as browser:
+        order = await pushed(served)
+        page = await terminal(served, browser)
+        await page.wait_for_selector(entry(order.id, "failed"), timeout=SLOW_MS)
+        copy = await said(served, order.id, CopyState.FAILED)
+        assert (copy.failure, copy.bytes) == (Failure.TOO_LARGE, 0)
