@@ -28,6 +28,7 @@ WITHOUT_TESTS = {
     "coordinator/plan_ports.py",
     "coordinator/ports.py",
     "coordinator/report_ports.py",
+    "coordinator/research_ports.py",
     "coordinator/services.py",
     "coordinator/views.py",
     # One contract for both buses: tests/store/test_bus.py.

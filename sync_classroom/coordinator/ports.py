@@ -37,6 +37,7 @@ from .evidence_ports import (
 )
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore, RetentionStore
+from .research_ports import ResearchStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -302,6 +303,7 @@ class Store(
     FeedStore,
     ReportStore,
     RetentionStore,
+    ResearchStore,
     Protocol,
 ):
     """One database behind all of the above."""

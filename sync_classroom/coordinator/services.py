@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
     from .reports import ReportService
+    from .research import ResearchService
     from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
@@ -92,3 +93,4 @@ class Services:
     reports: ReportService
     journals: TerminalJournalService
     retention: RetentionService
+    research: ResearchService

@@ -26,6 +26,7 @@ from .opinions import OpinionQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
+from .research import ResearchQueries
 from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
@@ -65,6 +66,7 @@ class Database(
     ReportQueries,
     FeedQueries,
     RetentionQueries,
+    ResearchQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 
