@@ -31,6 +31,7 @@ WITHOUT_TESTS = {
     "coordinator/ports.py",
     "coordinator/push_ports.py",
     "coordinator/report_ports.py",
+    "coordinator/research_ports.py",
     "coordinator/services.py",
     "coordinator/terminal_ports.py",
     "coordinator/views.py",

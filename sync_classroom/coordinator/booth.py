@@ -26,6 +26,7 @@ from .media_watch import BUSY_S, MediaWatch
 from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
+from .research import ResearchService
 from .rollups import RollupKeeper
 from .room_messages import RoomMessages
 from .rooms import Rooms
@@ -61,6 +62,7 @@ class Booth:
     recordings: RecordingKeeper
     timetable: TimetableService
     feeds: FeedService
+    research: ResearchService
 
 
 async def build_booth(
@@ -121,6 +123,7 @@ async def build_booth(
     return Booth(
         roster, media, rooms, life, floor, runner, ingest, lessons, desk, *figures,
         recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
+        ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone),
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
+from .research_ports import ResearchStore
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -284,6 +285,7 @@ class Store(
     LibraryStore,
     PushOrderStore,
     RetentionStore,
+    ResearchStore,
     Protocol,
 ):
     """One database behind all of the above."""

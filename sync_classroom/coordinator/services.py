@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .pushes import PushService
     from .recordings import RecordingKeeper
     from .reports import ReportService
+    from .research import ResearchService
     from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
@@ -100,3 +101,4 @@ class Services:
     receiver: PushReceiver
     journals: TerminalJournalService
     retention: RetentionService
+    research: ResearchService

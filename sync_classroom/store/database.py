@@ -30,6 +30,7 @@ from .push_orders import PushOrderQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
+from .research import ResearchQueries
 from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
@@ -73,6 +74,7 @@ class Database(
     LibraryQueries,
     PushOrderQueries,
     RetentionQueries,
+    ResearchQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -272,6 +272,7 @@ async def site(
                 clock=clock,
                 zone=ZONE,
             ),
+            research=booth.research,
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

@@ -26,7 +26,7 @@ WITHDRAWN: Final = Word("cancelled", mark("已停或已移"))
 TO_COME: Final = Word("waiting", mark("还没结束"))
 _HREF: Final = {
     HelpMode.LIVE: "/lessons/{}",
-    HelpMode.RESEARCH: "/lessons/{}",
+    HelpMode.RESEARCH: "/research/{}",
     HelpMode.PUSH: "/pushes/{}",
 }
 

@@ -48,6 +48,9 @@ DONE: Final = {
     "lesson": mark("课次已安排，相关教室的终端会马上看到。"),
     "lesson-cancelled": mark("课次已取消，相关教室已收到通知。"),
     "lesson-amended": mark("课次已调整，相关教室和教师会马上看到。"),
+    "session": mark("教研已安排，受邀教师会收到通知，日历订阅里也有了。"),
+    "session-changed": mark("教研已修改，有关的教师会收到通知。"),
+    "session-cancelled": mark("教研已取消，受邀教师会收到通知。"),
     "seat-cancelled": mark("这间教室已从本课次中取消。"),
     "revoked": mark("终端已吊销；这间教室要重新注册才能上课。"),
     "help-taken": mark("已记下由您处理，教室的终端已经看到。"),
@@ -80,6 +83,7 @@ DONE: Final = {
 _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/timetable", mark("课表"), SIGNED_IN),
+    ("/research", mark("教研"), SIGNED_IN),
     ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     (
         "/library",
