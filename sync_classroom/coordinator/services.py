@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
+    from .watching import WatchService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -94,3 +95,4 @@ class Services:
     reports: ReportService
     journals: TerminalJournalService
     retention: RetentionService
+    watching: WatchService

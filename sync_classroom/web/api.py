@@ -16,6 +16,7 @@ from . import (
     api_terminal_journal,
     api_terminals,
     api_timetable,
+    api_wall,
 )
 from .routes import ApiRoute
 
@@ -31,4 +32,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_evidence.ROUTES,
     *api_terminals.ROUTES,
     *api_terminal_journal.ROUTES,
+    *api_wall.ROUTES,
 )

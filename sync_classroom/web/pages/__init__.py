@@ -34,6 +34,7 @@ from . import (
     timetable_panels,
     timetable_versions,
     today,
+    wall,
 )
 from .frame import Frame
 from .route import PageRoute
@@ -60,6 +61,7 @@ def page_routes() -> tuple[PageRoute, ...]:
         *help_calls.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
+        *wall.ROUTES,
         *coverage.ROUTES,
         *coverage_places.ROUTES,
         *coverage_compare.ROUTES,

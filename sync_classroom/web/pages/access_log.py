@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from ...coordinator.watching import LOOKED_IN, WATCHED
 from ...domain.accounts import AccessEntry
 from ...domain.ids import ClassroomId, SchoolId
 from ..i18n import mark
@@ -22,6 +23,8 @@ WHAT_WORDS: Final = {
     "coverage.api": mark("由接口读取覆盖"),
     "report.fetch": mark("下载报告文件"),
     "facts.post": mark("提交事实"),
+    WATCHED: mark("巡课：看各教室画面"),
+    LOOKED_IN: mark("巡课：进入课堂"),
 }
 
 
