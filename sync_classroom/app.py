@@ -353,7 +353,7 @@ def _services(
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
-        journals=journals, retention=retention, research=booth.research,
+        journals=journals, retention=retention, research=booth.research, watching=booth.watching,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
+    from .watching import WatchService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -102,3 +103,4 @@ class Services:
     journals: TerminalJournalService
     retention: RetentionService
     research: ResearchService
+    watching: WatchService

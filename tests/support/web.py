@@ -249,6 +249,7 @@ async def site(
             recordings=booth.recordings,
             timetable=booth.timetable,
             feeds=booth.feeds,
+            watching=booth.watching,
             notices=NoticeService(store, bus, clock=clock),
             bundles=bundles,
             reports=ReportService(

@@ -39,6 +39,7 @@ from . import (
     timetable_panels,
     timetable_versions,
     today,
+    wall,
 )
 from .frame import Frame
 from .route import PageRoute
@@ -69,6 +70,7 @@ def page_routes() -> tuple[PageRoute, ...]:
         *help_calls.ROUTES,
         *roster.ROUTES,
         *people.ROUTES,
+        *wall.ROUTES,
         *coverage.ROUTES,
         *coverage_activity.ROUTES,
         *coverage_places.ROUTES,

@@ -95,6 +95,7 @@ _NAV: Final = (
         mark("推送"),
         frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER}),
     ),
+    ("/wall", mark("巡课"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),
     ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),
