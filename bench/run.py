@@ -101,8 +101,9 @@ def between_marks(text: str, table: str) -> str:
 
 
 def document(done: list[Done], where: str, at: datetime, command: str) -> str:
-    """The table for README: the machine named, the commands beside the figures."""
-    table = figures.markdown([(one.command, one.found) for one in done])
+    """The table for README: the machine and commands named, every figure that has an aim."""
+    aimed = [(one.command, [f for f in one.found if f.aim is not None]) for one in done]
+    table = figures.markdown([(command, found) for command, found in aimed if found])
     return f"Measured on {where}, {at:%Y-%m-%d}, by `{command}`:\n\n{table}"
 
 

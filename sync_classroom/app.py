@@ -33,6 +33,7 @@ from .coordinator.booth import Booth, build_booth
 from .coordinator.bundles import BundleService
 from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
+from .coordinator.help_desk import HelpDesk
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
@@ -339,7 +340,6 @@ def _services(
 ) -> Services:
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
-    journals = TerminalJournalService(store, bus, clock, throttle=throttle)
     library = LibraryService(
         store, booth.recordings, options=settings.library, clock=clock,
         folder=settings.library_folder or settings.data_dir.absolute() / "library",
@@ -353,16 +353,16 @@ def _services(
         floor=booth.floor, runner=booth.runner, media=booth.media,
         accounts=AccountService(store, clock, throttle=throttle),
         enrolment=EnrolmentService(store, hub, booth.roster.current, clock, throttle=throttle),
+        help_desk=HelpDesk(store, bus, hub, clock=clock, zone=zone),
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
-        journals=journals, retention=retention,
+        journals=TerminalJournalService(store, bus, clock, throttle=throttle),
+        retention=retention, research=booth.research, watching=booth.watching,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
-            zone=zone, gap_s=settings.setup_gap_s,
-        ),
-        library=library,
-        pushes=pushes,
+            zone=zone, gap_s=settings.setup_gap_s),
+        library=library, pushes=pushes,
         make_up=MakeUpService(store, pushes, library, lease, clock=clock, zone=zone),
         receiver=PushReceiver(store, booth.roster, library, settings.push_lines, clock, zone,
                               throttle),

@@ -280,7 +280,7 @@ class RetentionSettings(Section):
         365,
         ge=0,
         le=36500,
-        description="Terminals' own journals, self-checks, revoked devices, days; 0: never.",
+        description="Terminals' journals, self-checks, calls, revoked devices, days; 0: never.",
     )
     notice_days: Days = Field(
         365,

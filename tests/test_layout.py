@@ -31,7 +31,9 @@ WITHOUT_TESTS = {
     "coordinator/ports.py",
     "coordinator/push_ports.py",
     "coordinator/report_ports.py",
+    "coordinator/research_ports.py",
     "coordinator/services.py",
+    "coordinator/terminal_ports.py",
     "coordinator/views.py",
     # One contract for both buses: tests/store/test_bus.py.
     "store/redis_bus.py",

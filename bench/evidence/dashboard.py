@@ -176,7 +176,7 @@ async def fill(store: Database, known: Roster, days: int, *, rows: bool) -> int:
             if not rows:
                 await connection.execute(seat_results.delete())
         day += timedelta(days=1)
-    for span in await store.spans_to_roll([1]):
+    for span in await store.spans_to_roll([1], FIRST + timedelta(days=days)):
         await store.roll_span(*span)
     return total
 
@@ -280,6 +280,8 @@ async def province(url: str, rooms: int) -> list[Figure]:
             await connection.execute(insert(rolled_spans), kept)
             for start in months:
                 await copy_day(connection, "month", start, 17)
+            for start in (date(2026, 9, 1), date(2027, 3, 1)):
+                await copy_day(connection, "half", start, 6 * 17)
             for start in mondays:
                 await copy_day(connection, "week", start, 4)
             for n in range(4):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from ..domain.accounts import Terminal
 from ..domain.ids import ClassroomId
 from ..domain.roster import Classroom, Roster, School
-from .ports import TerminalStore
+from .terminal_ports import TerminalStore
 
 
 class Presence(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,7 @@ from .media_watch import BUSY_S, MediaWatch
 from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
+from .research import ResearchService
 from .rollups import RollupKeeper
 from .room_messages import RoomMessages
 from .rooms import Rooms
@@ -34,6 +35,7 @@ from .runner import SWEEP_S, LessonRunner
 from .services import Clock
 from .timetable import TimetableService
 from .tokens import TokenMinter
+from .watching import WatchService
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +63,8 @@ class Booth:
     recordings: RecordingKeeper
     timetable: TimetableService
     feeds: FeedService
+    research: ResearchService
+    watching: WatchService
 
 
 async def build_booth(
@@ -89,9 +93,7 @@ async def build_booth(
     await roster.load()
     media = MediaWatch(relay, busy_s=poll_s, idle_s=IDLE_POLLS * poll_s)
     rooms = Rooms(relay, media, presence, ingests)
-    for classroom in ingests or ():
-        if classroom not in roster.current().classrooms:
-            log.warning("ingest.unknown_classroom", classroom=classroom)
+    _name_unknown(ingests or (), roster)
     life = LessonLife(store, bus, rooms, rules=rules, clock=clock)
     floor = FloorService(store, bus, rooms, clock=clock)
     said = RoomMessages(store, bus, clock=clock)
@@ -100,10 +102,11 @@ async def build_booth(
         store, roster=roster, floor=floor, presence=presence, media=media, clock=clock, zone=zone,
         rules=rules, writer=writer,
     )  # fmt: skip
+    grants = Grants(tokens, relay_url=relay_url, turn=turn, clock=clock, zone=zone)
     desk = LessonDesk(
         store, bus, life, floor,
         LessonCommands(store, life, floor, said, rooms=rooms, media=media, clock=clock, zone=zone),
-        Grants(tokens, relay_url=relay_url, turn=turn, clock=clock, zone=zone),
+        grants,
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
     recordings = RecordingKeeper(store, relay, bus, by_default=record)
@@ -121,7 +124,15 @@ async def build_booth(
     return Booth(
         roster, media, rooms, life, floor, runner, ingest, lessons, desk, *figures,
         recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
+        ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone),
+        WatchService(store, lessons, grants, clock=clock),
     )  # fmt: skip
+
+
+def _name_unknown(ingests: Iterable[ClassroomId], roster: RosterService) -> None:
+    for classroom in ingests:
+        if classroom not in roster.current().classrooms:
+            log.warning("ingest.unknown_classroom", classroom=classroom)
 
 
 def _figures(

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.accounts import AccessEntry
+from ..domain.activity import Help
 from ..domain.chain import FIRST_HEAD, ChainLink, chained
 from ..domain.coverage import CoverageFigures, assemble
 from ..domain.crediting import MAY_CHANGE, SeatState
@@ -38,6 +39,7 @@ from ..domain.rollup import Groups, SeatResult, Tally, groups_of, place_of, resu
 from ..domain.roster import Roster
 from ..domain.rules import Rules, RulesVersion
 from ..domain.snapshot import Difference, every_difference
+from .activity import read_activity
 from .coverage_problems import unknown_rule
 from .evidence import EvidenceService
 from .evidence_ports import (
@@ -214,6 +216,12 @@ class CoverageService:
         """The sums of one school or one classroom by ISO week; its pupils are left at 0."""
         check_period(first, last, MAX_DAYS)
         return await self._store.weeks_of_place(first, last, school=school, classroom=classroom)
+
+    async def activity(self, school: SchoolId, first: date, last: date) -> tuple[Help, ...]:
+        """What help was meant for a school and how much of it arrived, the latest first."""
+        check_period(first, last, MAX_DAYS)
+        roster, rules = self._roster.current(), await self.rules()
+        return await read_activity(self._store, roster, rules, school, first, last, self._zone)
 
     async def pending(self, first: date, last: date) -> tuple[SeatResult, ...]:
         """Due seats of lessons that are not over, which the figures count as not held so far."""

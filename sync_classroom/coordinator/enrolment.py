@@ -17,7 +17,7 @@ from ..domain.ids import ClassroomId, TerminalId
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.roster import Roster
 from .accounts import token_hash
-from .ports import TerminalStore
+from .terminal_ports import TerminalStore
 from .throttle import Throttle, address_key
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from ..domain.crediting import SeatState
 from ..domain.facts import Fact
 from ..domain.ids import ClassroomId, FactId, OccurrenceId, PushId, SchoolId, SeatId
 from ..domain.judging import Judged, LessonAside, Rolled
-from ..domain.modes import PushReach
+from ..domain.modes import Meeting, PushReach
 from ..domain.rollup import SeatResult, Tally
 from ..domain.rules import RulesState, RulesVersion
 from ..domain.second_opinion import SeatOpinion, Verdict
@@ -176,16 +176,25 @@ class RollupStore(Protocol):
         """
         ...
 
-    async def spans_to_roll(self, rules: Collection[int]) -> Sequence[tuple[int, str, date]]:
-        """Weeks and months whose sums are not those of their days: rules, span, first day."""
+    async def spans_to_roll(
+        self, rules: Collection[int], today: date
+    ) -> Sequence[tuple[int, str, date]]:
+        """What is to be summed of its parts, as those have changed: rules, span, first day.
+
+        Weeks, months, and halves of school years that are over; each after what it is made of.
+        """
         ...
 
     async def roll_span(self, rules: int, span: str, start: date) -> None:
-        """Sum a week or a month from its days."""
+        """Sum a week, a month or a half of a school year of its parts."""
         ...
 
     async def rolled(self, first: date, last: date) -> Rolled:
         """The sums of `[first, last]` under the rules in force, all of one moment."""
+        ...
+
+    async def meetings_on(self, first: date, last: date) -> Sequence[Meeting]:
+        """The counted research meetings of the civil days `[first, last]`, by id."""
         ...
 
     async def weeks_of_place(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ..domain.ids import ClassroomId
 from ..domain.timetable import Occurrence, Seat
 from ..domain.turn import Turn
-from .rooms import WALL_SLOTS
+from .rooms import WALL_SLOTS, WATCH_GROUP, watched
 from .services import Clock
 from .tokens import TokenMinter
 
@@ -65,6 +65,27 @@ class Grants:
             SEAT_LINES,
             (occurrence.starts_at - TOKEN_BEFORE, occurrence.ends_at + TOKEN_AFTER),
         )
+
+    def of_wall(self, occurrence: Occurrence, viewer: str) -> list[dict[str, Any]]:
+        """To receive the small pictures of host and seats, in groups: see `rooms.watched`."""
+        return [
+            {
+                **self._watching(occurrence, f"{WATCH_GROUP}{n}:{viewer}", (0, len(group))),
+                "sources": list(group),
+            }
+            for n, group in enumerate(watched(occurrence))
+        ]
+
+    def of_look(self, occurrence: Occurrence, viewer: str) -> dict[str, Any]:
+        """To receive a lesson as its rooms do, without being one of them."""
+        grants = self._watching(occurrence, f"viewer:look:{viewer}", SEAT_LINES)
+        return {**grants, "sources": ["camera", "screen", "called"]}
+
+    def _watching(
+        self, occurrence: Occurrence, peer: str, lines: tuple[int, int]
+    ) -> dict[str, Any]:
+        valid = (self._clock() - CHECK_SKEW, occurrence.ends_at + TOKEN_AFTER)
+        return self._grants(occurrence.id, (peer, peer), (), lines, valid)
 
     def of_check(self, classroom: ClassroomId) -> dict[str, Any]:
         """The self-check room, where a terminal hears and sees itself; 2 minutes.

@@ -21,7 +21,8 @@ from ..domain.accounts import Terminal
 from ..domain.ids import ClassroomId, OccurrenceId, TerminalId
 from ..domain.messages import LINE_STATES, PATH_KINDS, Line, Selfcheck, selfcheck_json
 from .outbox import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED, Outbox
-from .ports import Bus, TerminalStore
+from .ports import Bus
+from .terminal_ports import TerminalStore
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,10 @@ class LineReport:
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One terminal's connection to this coordinator. Whoever serves it empties `outbox`."""
+    """One terminal's connection to this coordinator. Whoever serves it empties `outbox`.
+
+    `selfcheck` waits to be stored, `checked` is the latest.
+    """
 
     terminal: Terminal
     version: str
@@ -68,6 +72,7 @@ class Connection:
     outbox: Outbox = field(default_factory=Outbox)
     line: LineReport | None = None
     selfcheck: Selfcheck | None = None
+    checked: Selfcheck | None = None
     written_at: float | None = None
 
 
@@ -194,7 +199,7 @@ class TerminalHub:
 
     def report_selfcheck(self, connection: Connection, check: Selfcheck) -> None:
         """Take a self-check; the latest is stored within `WRITE_S`."""
-        connection.selfcheck = check
+        connection.selfcheck = connection.checked = check
 
     # ------------------------------------------------------------------ speaking
 

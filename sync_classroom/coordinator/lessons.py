@@ -31,9 +31,10 @@ from .life import room_free_until
 from .media_watch import MediaWatch
 from .plan_ports import TimetableStore
 from .plan_writer import PlanWriter
-from .ports import LessonStore, PeerStatus, TerminalStore
+from .ports import LessonStore, PeerStatus
 from .roster import RosterService
 from .services import Clock
+from .terminal_ports import TerminalStore
 from .views import LessonView, SeatView
 
 log = structlog.get_logger(__name__)

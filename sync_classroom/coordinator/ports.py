@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from ..domain.accounts import EnrolmentCode, Lease, RosterChange, Session, Terminal, User
+from ..domain.accounts import Lease, RosterChange, Session, User
 from ..domain.calendar_edits import CalendarEdit, Edited, Subject
 from ..domain.floor import Floor
 from ..domain.ids import (
     ActId,
     OccurrenceId,
     SchoolId,
-    TerminalId,
     UserId,
 )
 from ..domain.lesson import LessonRun
@@ -40,6 +39,8 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
+from .research_ports import ResearchStore
+from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -151,44 +152,6 @@ class LessonStore(Protocol):
 
     async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:
         """Whether a run or floor was stored with this act; known until the lesson is over."""
-        ...
-
-
-class TerminalStore(Protocol):
-    """Enrolment codes and enrolled devices."""
-
-    async def add_code(self, code: EnrolmentCode) -> None:
-        """Store a fresh enrolment code."""
-        ...
-
-    async def redeem_code(
-        self, code_hash: bytes, terminal: Terminal, *, now: datetime
-    ) -> Terminal | None:
-        """Use the code once: store `terminal` with the code's classroom, revoke that classroom's
-        former terminal. None if the code is unknown, used or expired. One transaction."""
-        ...
-
-    async def terminal_by_token(self, token_hash: bytes) -> Terminal | None:
-        """The terminal that holds this token and is not revoked."""
-        ...
-
-    async def terminals(self) -> Sequence[Terminal]:
-        """Every terminal that is not revoked, by classroom id."""
-        ...
-
-    async def touch_terminal(
-        self,
-        terminal: TerminalId,
-        *,
-        seen_at: datetime,
-        page_version: str | None = None,
-        selfcheck: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Remember when it was last seen and, if given, its version and self-check."""
-        ...
-
-    async def revoke_terminal(self, terminal: TerminalId, *, now: datetime) -> bool:
-        """Withdraw a device's token; False if there was nothing to withdraw."""
         ...
 
 
@@ -311,6 +274,7 @@ class Store(
     RulesStore,
     AccessLogStore,
     TerminalStore,
+    HelpStore,
     AccountStore,
     LeaseStore,
     RecordingStore,
@@ -321,6 +285,7 @@ class Store(
     LibraryStore,
     PushOrderStore,
     RetentionStore,
+    ResearchStore,
     Protocol,
 ):
     """One database behind all of the above."""

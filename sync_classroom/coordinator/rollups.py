@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -166,8 +166,9 @@ class RollupKeeper:
         return await asyncio.to_thread(work)
 
     async def roll_spans(self) -> None:
-        """Sum weeks and months from their days where those have changed."""
-        for number, span, start in await self._store.spans_to_roll((await self._state()).kept):
+        """Sum weeks, months and halves of school years of their days where those have changed."""
+        kept = (await self._state()).kept
+        for number, span, start in await self._store.spans_to_roll(kept, self._today()):
             await self._store.roll_span(number, span, start)
 
     async def _state(self) -> RulesState:
@@ -185,9 +186,12 @@ class RollupKeeper:
             log.info("rollups.rules", number=valid)
             await self._store.begin_rules(valid)
 
+    def _today(self) -> date:
+        return self._clock().astimezone(self._zone).date()
+
     async def _valid(self) -> int:
         """The latest version that is valid today; a later one is never valid before it."""
-        today = self._clock().astimezone(self._zone).date()
+        today = self._today()
         return max(
             v.number
             for v in await self._store.rules_versions()

@@ -28,6 +28,9 @@ WALL_SLOTS: Final = 12
 # Wall pictures are shown some 300 pixels wide; a room's small picture is 320x180.
 WALL_HEIGHT: Final = 180
 EVERYONE: Final = "*"
+# An offer has 32 m-lines at most, and a browser decodes so many small pictures with ease.
+WATCH_SLOTS: Final = 24
+WATCH_GROUP: Final = "viewer:wall-"
 # This many commands are under way at the relay together.
 AT_ONCE: Final = 16
 # After this many lessons everything else has a turn: a look at one takes some 50 µs.
@@ -65,13 +68,27 @@ def wall(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> tu
     return tuple(shown)
 
 
+def watched(occurrence: Occurrence) -> tuple[tuple[str, ...], ...]:
+    """What who walks past (巡课) is shown small, in groups of `WATCH_SLOTS`: host, then seats.
+
+    In plan order whoever is there, so that a picture stays where it is.
+    """
+    sources = ["camera", *(f"seat:{seat.id}" for seat in occurrence.active_seats)]
+    starts = range(0, len(sources), WATCH_SLOTS)
+    return tuple(tuple(sources[start : start + WATCH_SLOTS]) for start in starts)
+
+
 def layouts(occurrence: Occurrence, floor: Floor, online: Collection[SeatId]) -> dict[str, Layout]:
     """The room's layouts as docs/terminal-protocol.md's table of slots has them."""
     called = f"seat:{floor.called_on}" if floor.called_on is not None else None
     voice = None if floor.muted else called
     pictures: list[str | None] = [f"seat:{seat}" for seat in wall(occurrence, floor, online)]
     pictures += [None] * (WALL_SLOTS - len(pictures))
-    return {
+    small = {
+        f"{WATCH_GROUP}{n}": Layout(audio=(), video=group, heights=(WALL_HEIGHT,) * len(group))
+        for n, group in enumerate(watched(occurrence))
+    }
+    return small | {
         EVERYONE: Layout(audio=("camera", voice), video=("camera", "screen", called)),
         "host": Layout(
             audio=(voice,),

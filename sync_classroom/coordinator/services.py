@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .evidence import EvidenceService
     from .feeds import FeedService
     from .floor import FloorService
+    from .help_desk import HelpDesk
     from .hub import TerminalHub
     from .lessons import LessonService
     from .library import LibraryService
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from .pushes import PushService
     from .recordings import RecordingKeeper
     from .reports import ReportService
+    from .research import ResearchService
     from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
     from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
+    from .watching import WatchService
 
 Clock = Callable[[], datetime]
 """Aware UTC now; services take it as an argument so that tests can turn it."""
@@ -86,6 +89,7 @@ class Services:
     accounts: AccountService
     enrolment: EnrolmentService
     hub: TerminalHub
+    help_desk: HelpDesk
     board: TerminalBoard
     recordings: RecordingKeeper
     timetable: TimetableService
@@ -100,3 +104,5 @@ class Services:
     make_up: MakeUpService
     journals: TerminalJournalService
     retention: RetentionService
+    research: ResearchService
+    watching: WatchService

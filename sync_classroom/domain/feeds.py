@@ -15,7 +15,7 @@ from typing import Final, NewType
 
 from .ids import ClassroomId, OccurrenceId, SchoolId, TeacherId, UserId
 from .roster import Roster
-from .timetable import ChangeKind, Occurrence, Seat
+from .timetable import ChangeKind, Mode, Occurrence, Seat
 
 FeedId = NewType("FeedId", str)
 
@@ -53,7 +53,7 @@ class Feed:
 @dataclass(frozen=True, slots=True)
 class Marks:
     """What the history of a lesson says: how often it was changed after it was published, when
-    last, and which teachers gave it before a substitute did."""
+    last, and which teachers gave it before a substitute did or were invited to it once."""
 
     changes: int = 0
     at: datetime | None = None
@@ -185,11 +185,16 @@ def _concerns(
         hosts = host.classroom == target
     else:
         school = SchoolId(target)
-        rooms = roster.classrooms
+        rooms, people = roster.classrooms, roster.teachers
         mine = tuple(
             s for s in lesson.seats if s.classroom in rooms and rooms[s.classroom].school == school
         )
-        hosts = host.school == school
+        hosts = host.school == school or any(
+            t in people and people[t].school == school for t in lesson.participants
+        )
+        if not hosts and not mine and lesson.mode is Mode.RESEARCH:
+            once = {people[t].school for t in marks.former if t in people}
+            return ((), False) if school in once else None
     if hosts:
         return lesson.active_seats, True
     return (mine, _any_active(lesson, mine)) if mine else None

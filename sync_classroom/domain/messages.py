@@ -7,13 +7,14 @@ can be stored and shown without another look; whatever is wrong is a ValueError 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .help_calls import MAX_ERRORS, MAX_HELP_CHARS
 from .ids import ID_PATTERN, OccurrenceId, SeatId
-from .question import MAX_OPTION_CHARS, MAX_OPTIONS, MAX_QUESTIONS, MAX_TEXT_CHARS, MIN_OPTIONS
+from .message_fields import Fields
+from .question import MAX_OPTION_CHARS, MAX_QUESTIONS, MAX_TEXT_CHARS
 from .room_messages import MAX_MESSAGE_CHARS
 
 # The protocol's size of one message; the largest honest one, a self-check, is under 2 KiB.
@@ -28,6 +29,8 @@ MAX_PRESENT: Final = 200
 # JavaScript's exact integers; clocks and counters beyond it are rubbish.
 MAX_NUMBER: Final = 2**53
 MAX_RTT_MS: Final = 600_000
+# A page that has been open for a year has other worries.
+MAX_AGO_S: Final = 366 * 86400
 
 CHECK_STATES: Final = frozenset({"ok", "failed", "unknown"})
 # Directly by either protocol; through a TURN server that is reached by what follows; or not at all.
@@ -217,94 +220,29 @@ class Noticed:
     read: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TerminalError:
+    """Something that went wrong at the terminal, so many seconds ago; `text` is for people."""
+
+    ago_s: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """A call for help, from a room in a lesson or not; `errors` latest last."""
+
+    id: str
+    lesson: OccurrenceId | None
+    text: str
+    errors: tuple[TerminalError, ...]
+
+
 Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close | Say
-Message = Hello | Time | Selfcheck | Command | Line | Noticed
+Message = Hello | Time | Selfcheck | Command | Line | Noticed | Help
 
 
-class _Fields:
-    """The fields of one JSON object, each taken exactly once; what is left over is an error."""
-
-    def __init__(self, raw: Any, where: str) -> None:
-        if not isinstance(raw, dict):
-            raise ValueError(f"{where} must be an object")
-        self._left = dict(raw)
-        self._where = where
-
-    def take(self, name: str) -> Any:
-        if name not in self._left:
-            raise ValueError(f"{self._where} lacks {name!r}")
-        return self._left.pop(name)
-
-    def done(self) -> None:
-        if self._left:
-            raise ValueError(f"{self._where} has unknown field {sorted(self._left)[0][:40]!r}")
-
-    def text(self, name: str, limit: int, *, empty: bool = False) -> str:
-        value = self.take(name)
-        if not isinstance(value, str) or len(value) > limit or not (value or empty):
-            raise ValueError(f"{name!r} must be text of {'0' if empty else '1'} to {limit} letters")
-        # Lone surrogates cannot be stored or sent again; control characters spoil pages and logs.
-        if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
-            raise ValueError(f"{name!r} holds control characters")
-        return value
-
-    def word(self, name: str, words: frozenset[str]) -> str:
-        value = self.take(name)
-        if not isinstance(value, str) or value not in words:
-            raise ValueError(f"{name!r} must be one of {', '.join(sorted(words))}")
-        return value
-
-    def words(
-        self, name: str, names: Sequence[str], words: frozenset[str], where: str
-    ) -> dict[str, str]:
-        """An object of some of `names`, each with one of `words`; in the order of `names`."""
-        inner = _Fields(self.take(name), where)
-        found = {key: inner.word(key, words) for key in names if key in inner._left}
-        inner.done()
-        return found
-
-    def each(self, name: str, read: Callable[[_Fields, str], Any]) -> tuple[Any, ...]:
-        """A list with one entry for each option of a question, each read as a field would be."""
-        value = self.take(name)
-        if not isinstance(value, list) or not MIN_OPTIONS <= len(value) <= MAX_OPTIONS:
-            raise ValueError(f"{name!r} must be a list of {MIN_OPTIONS} to {MAX_OPTIONS}")
-        return tuple(read(_Fields({name: entry}, name), name) for entry in value)
-
-    def flag(self, name: str) -> bool:
-        value = self.take(name)
-        if not isinstance(value, bool):
-            raise ValueError(f"{name!r} must be true or false")
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        value = self.take(name)
-        # bool is an int in Python and a mistake here.
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"{name!r} must be a number")
-        if not math.isfinite(value) or not low <= value <= high:
-            raise ValueError(f"{name!r} must lie between {low:g} and {high:g}")
-        return value
-
-    def number_or_none(self, name: str, low: float, high: float) -> float | None:
-        if name in self._left and self._left[name] is None:
-            del self._left[name]
-            return None
-        return self.number(name, low, high)
-
-    def whole(self, name: str, high: int) -> int:
-        value = self.take(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
-            raise ValueError(f"{name!r} must be a whole number from 0 to {high}")
-        return value
-
-    def id(self, name: str) -> str:
-        value = self.take(name)
-        if not isinstance(value, str) or not ID_PATTERN.fullmatch(value):
-            raise ValueError(f"{name!r} must be an identifier")
-        return value
-
-
-def _hello(f: _Fields) -> Hello:
+def _hello(f: Fields) -> Hello:
     return Hello(
         f.text("token", MAX_TOKEN_CHARS),
         f.text("version", MAX_VERSION_CHARS),
@@ -312,12 +250,12 @@ def _hello(f: _Fields) -> Hello:
     )
 
 
-def _time(f: _Fields) -> Time:
+def _time(f: Fields) -> Time:
     return Time(f.number("sent", 0, MAX_NUMBER))
 
 
-def _check(f: _Fields, name: str) -> Check:
-    inner = _Fields(f.take(name), name)
+def _check(f: Fields, name: str) -> Check:
+    inner = Fields(f.take(name), name)
     check = Check(
         inner.word("state", CHECK_STATES), inner.text("detail", MAX_DETAIL_CHARS, empty=True)
     )
@@ -325,9 +263,9 @@ def _check(f: _Fields, name: str) -> Check:
     return check
 
 
-def _selfcheck(f: _Fields) -> Selfcheck:
+def _selfcheck(f: Fields) -> Selfcheck:
     camera, microphone, speaker = (_check(f, n) for n in ("camera", "microphone", "speaker"))
-    path = _Fields(f.take("path"), "path")
+    path = Fields(f.take("path"), "path")
     kind = path.word("kind", PATH_KINDS)
     rtt_ms = path.number_or_none("rtt_ms", 0, MAX_RTT_MS)
     loss = path.number_or_none("loss", 0, 1)
@@ -337,15 +275,15 @@ def _selfcheck(f: _Fields) -> Selfcheck:
     return Selfcheck(camera, microphone, speaker, CheckPath(kind, rtt_ms, loss, ways), offset)
 
 
-def _named(f: _Fields) -> tuple[str, OccurrenceId]:
+def _named(f: Fields) -> tuple[str, OccurrenceId]:
     return f.text("id", MAX_ID_CHARS), OccurrenceId(f.id("lesson"))
 
 
-def _hand(f: _Fields) -> Hand:
+def _hand(f: Fields) -> Hand:
     return Hand(*_named(f), f.flag("raised"))
 
 
-def _call(f: _Fields) -> Call:
+def _call(f: Fields) -> Call:
     command, lesson = _named(f)
     # A seat is named or, explicitly, nobody: a missing field is not a release.
     seat = f.take("seat")
@@ -356,7 +294,7 @@ def _call(f: _Fields) -> Call:
     return Call(command, lesson, SeatId(seat))
 
 
-def _ask(f: _Fields) -> Ask:
+def _ask(f: Fields) -> Ask:
     return Ask(
         *_named(f),
         f.text("text", MAX_TEXT_CHARS, empty=True),
@@ -364,7 +302,7 @@ def _ask(f: _Fields) -> Ask:
     )
 
 
-def _answer(f: _Fields) -> Answer:
+def _answer(f: Fields) -> Answer:
     command, lesson = _named(f)
     question = f.whole("question", MAX_QUESTIONS)
     counts = f.each("counts", lambda one, name: one.whole(name, MAX_PRESENT))
@@ -373,7 +311,7 @@ def _answer(f: _Fields) -> Answer:
     return Answer(command, lesson, question, counts)
 
 
-def _say(f: _Fields) -> Say:
+def _say(f: Fields) -> Say:
     command, lesson = _named(f)
     text = f.text("text", MAX_MESSAGE_CHARS).strip()
     if not text:
@@ -381,7 +319,27 @@ def _say(f: _Fields) -> Say:
     return Say(command, lesson, text)
 
 
-def _line(f: _Fields) -> Line:
+def _help(f: Fields) -> Help:
+    command = f.text("id", MAX_ID_CHARS)
+    lesson = f.take("lesson")
+    if lesson is not None and (not isinstance(lesson, str) or not ID_PATTERN.fullmatch(lesson)):
+        raise ValueError("'lesson' must be an identifier or null")
+    text = f.text("text", MAX_HELP_CHARS, empty=True).strip()
+    told = f.take("errors")
+    if not isinstance(told, list) or len(told) > MAX_ERRORS:
+        raise ValueError(f"'errors' must be a list of at most {MAX_ERRORS}")
+    errors = tuple(_error(one) for one in told)
+    return Help(command, None if lesson is None else OccurrenceId(lesson), text, errors)
+
+
+def _error(raw: Any) -> TerminalError:
+    inner = Fields(raw, "errors")
+    error = TerminalError(inner.whole("ago_s", MAX_AGO_S), inner.text("text", MAX_DETAIL_CHARS))
+    inner.done()
+    return error
+
+
+def _line(f: Fields) -> Line:
     return Line(
         OccurrenceId(f.id("lesson")),
         f.word("state", LINE_STATES),
@@ -392,7 +350,7 @@ def _line(f: _Fields) -> Line:
     )
 
 
-_PARSERS: Final[Mapping[str, Callable[[_Fields], Message]]] = {
+_PARSERS: Final[Mapping[str, Callable[[Fields], Message]]] = {
     "hello": _hello,
     "time": _time,
     "selfcheck": _selfcheck,
@@ -408,6 +366,7 @@ _PARSERS: Final[Mapping[str, Callable[[_Fields], Message]]] = {
     "answer": _answer,
     "close": lambda f: Close(*_named(f), f.whole("question", MAX_QUESTIONS), f.flag("shown")),
     "message": _say,
+    "help": _help,
     "line": _line,
     "noticed": lambda f: Noticed(
         f.whole("notice", MAX_NUMBER), f.word("state", NOTICE_STATES) == "read"
@@ -437,7 +396,7 @@ def parse_message(text: str) -> Message:
         raw = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
     except RecursionError:
         raise ValueError("message is nested too deeply") from None
-    fields = _Fields(raw, "message")
+    fields = Fields(raw, "message")
     kind = fields.take("type")
     parser = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parser is None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from .ids import ClassroomId, OccurrenceId, SeriesId, TeacherId
 from .roster import Roster
-from .timetable import ChangeKind, Occurrence, Seat
+from .timetable import ChangeKind, Mode, Occurrence, Seat
 
 # More sentences are not read from a screen; the timetable itself has them all.
 MAX_ITEMS: Final = 12
@@ -158,8 +158,16 @@ class _Words:
         self, addressee: Addressee, old: Occurrence | None, new: Occurrence
     ) -> Iterator[NoticeItem]:
         """What one addressee is told of one lesson."""
+        came, went = _came_and_went(addressee, old, new)
         if old is None:
             yield self.new(new)
+        elif came:
+            yield self._item("invited", new, "邀请您参加", "has you invited", new.ends_at)
+        elif went:
+            yield self._item(
+                "uninvited", old, "不再邀请您参加", "no longer has you invited", old.ends_at,
+                self.reasons.get(new.id) or self.reasons.get(old.id, ""),
+            )  # fmt: skip
         elif old.id != new.id:
             yield self._moved(old, new)
         else:
@@ -194,16 +202,16 @@ class _Words:
         gone = next((c for c in new.changes if c not in old.changes and c.seat is None), None)
         if gone is not None:
             moved = gone.kind is ChangeKind.MOVED
-            zh, en = ("已调走", "is moved away") if moved else ("停课", "is cancelled")
+            zh, en = ("已调走", "is moved away") if moved else (_gone(new), "is cancelled")
             yield self._item("moved" if moved else "cancelled", old, zh, en, until, gone.reason)
             return
         if old.withdrawn and not new.withdrawn:
-            yield self._item("restored", new, "恢复上课", "takes place after all", until, why)
+            zh = "照常进行" if new.mode is Mode.RESEARCH else "恢复上课"
+            yield self._item("restored", new, zh, "takes place after all", until, why)
         if old.host.teacher != new.host.teacher:
-            yield self._item(
-                "substituted", old, f"由{self._person(new.host.teacher)}代课",
-                f"is given by {self._person(new.host.teacher)} instead", until, why,
-            )  # fmt: skip
+            person = self._person(new.host.teacher)
+            zh = f"由{person}主持" if new.mode is Mode.RESEARCH else f"由{person}代课"
+            yield self._item("substituted", old, zh, f"is given by {person} instead", until, why)
         yield from self._seats(addressee, old, new, until)
         if _particulars(old) != _particulars(new):
             room = self._room(new.host.classroom)
@@ -248,8 +256,11 @@ class _Words:
         self, kind: str, lesson: Occurrence, zh: str, en: str, until: datetime, why: str = ""
     ) -> NoticeItem:
         person = self._person(lesson.host.teacher)
-        zh = f"{self._when_zh(lesson)} {lesson.subject}（{person}）{zh}{f'：{why}' if why else ''}"
-        en = f"{self._when_en(lesson)} {lesson.subject} ({person}) {en}{f': {why}' if why else ''}"
+        what_zh = what_en = lesson.subject
+        if lesson.mode is Mode.RESEARCH:
+            what_zh, what_en = f"教研「{lesson.title}」", f"Research session “{lesson.title}”"
+        zh = f"{self._when_zh(lesson)} {what_zh}（{person}）{zh}{f'：{why}' if why else ''}"
+        en = f"{self._when_en(lesson)} {what_en} ({person}) {en}{f': {why}' if why else ''}"
         return NoticeItem(kind, lesson.id, lesson.starts_at, until, zh, en)
 
     def _when_zh(self, lesson: Occurrence) -> str:
@@ -271,6 +282,24 @@ class _Words:
         if found is None:
             return str(classroom)
         return f"{self.roster.schools[found.school].name}{found.name}"
+
+
+def _came_and_went(
+    addressee: Addressee, old: Occurrence | None, new: Occurrence
+) -> tuple[bool, bool]:
+    """Whether a teacher meets in `new` and not in `old`, or the other way round.
+
+    Who gives a lesson is told so of the lesson itself; a session is its teachers'.
+    """
+    audience, name = addressee
+    if old is None or new.mode is not Mode.RESEARCH or audience is not Audience.TEACHER:
+        return False, False
+    before, after = (name in {o.host.teacher, *o.participants} for o in (old, new))
+    return after and not before, before and not after
+
+
+def _gone(lesson: Occurrence) -> str:
+    return "取消" if lesson.mode is Mode.RESEARCH else "停课"
 
 
 def _dropped(lesson: Occurrence, seat: Seat) -> bool:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     TERMINAL_SAMPLES = "terminal_samples"
     DEVICES = "devices"
     SELFCHECKS = "selfchecks"
+    HELP_CALLS = "help_calls"
     NOTICES = "notices"
     ACCESS_LOG = "access_log"
     FEEDS = "feeds"
@@ -48,6 +49,7 @@ SETTING: Final[Mapping[Kind, str]] = {
     Kind.TERMINAL_SAMPLES: "terminal_days",
     Kind.DEVICES: "terminal_days",
     Kind.SELFCHECKS: "terminal_days",
+    Kind.HELP_CALLS: "terminal_days",
     Kind.NOTICES: "notice_days",
     Kind.ACCESS_LOG: "access_log_days",
     Kind.FEEDS: "feed_days",
@@ -59,6 +61,7 @@ ROWS: Final = (
     Kind.TERMINAL_SAMPLES,
     Kind.DEVICES,
     Kind.SELFCHECKS,
+    Kind.HELP_CALLS,
     Kind.NOTICES,
     Kind.ACCESS_LOG,
     Kind.FEEDS,

@@ -27,15 +27,16 @@ _LOCAL, _UTC = "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ"
 _FIRST, _LAST = date(1970, 1, 1), date(2038, 1, 1)
 _WORDS: Final = {
     "zh": {
-        "cancelled": "停课", "moved": "调课", "research": "教研", "host": "主讲", "class": "班级",
-        "seats": "听课", "week": "第{}周", "reason": "原因", "between": " · ", "colon": "：",
-        "expected": "应到", "assistant": "助教", "list": "、",
+        "cancelled": "停课", "moved": "调课", "research": "教研", "off": "取消", "later": "改期",
+        "host": "主讲", "leader": "主持", "class": "班级", "seats": "听课", "week": "第{}周",
+        "reason": "原因", "between": " · ", "colon": "：", "expected": "应到", "assistant": "助教",
+        "list": "、",
     },
     "en": {
-        "cancelled": "Cancelled", "moved": "Moved", "research": "Research", "host": "Host",
-        "class": "Class", "seats": "Listening", "week": "Week {}", "reason": "Reason",
-        "between": " · ", "colon": ": ", "expected": "expected", "assistant": "assistant",
-        "list": ", ",
+        "cancelled": "Cancelled", "moved": "Moved", "research": "Research", "off": "Cancelled",
+        "later": "Moved", "host": "Host", "leader": "Leader", "class": "Class",
+        "seats": "Listening", "week": "Week {}", "reason": "Reason", "between": " · ",
+        "colon": ": ", "expected": "expected", "assistant": "assistant", "list": ", ",
     },
 }  # fmt: skip
 
@@ -103,7 +104,7 @@ def _event(event: Event, text: FeedText, roster: Roster, zone: ZoneInfo) -> list
         f"CATEGORIES:{_escaped(lesson.subject)}",
         f"STATUS:{'CANCELLED' if event.cancelled else 'CONFIRMED'}",
         f"TRANSP:{'TRANSPARENT' if event.cancelled else 'OPAQUE'}",
-        f"URL:{text.site}/lessons/{lesson.id}",
+        f"URL:{text.site}/{'research' if lesson.mode is Mode.RESEARCH else 'lessons'}/{lesson.id}",
         "END:VEVENT",
     ]
 
@@ -135,11 +136,13 @@ def _summary(event: Event, text: FeedText) -> str:
     what = lesson.subject
     if lesson.title not in ("", lesson.subject):
         what += words["between"] + lesson.title
+    cancelled, moved = words["cancelled"], words["moved"]
     if lesson.mode is Mode.RESEARCH:
         what = words["research"] + words["between"] + what
+        cancelled, moved = words["off"], words["later"]
     if event.cancelled:
-        return words["cancelled"] + words["colon"] + what
-    return words["moved"] + words["colon"] + what if event.moved else what
+        return cancelled + words["colon"] + what
+    return moved + words["colon"] + what if event.moved else what
 
 
 def _location(event: Event, text: FeedText, roster: Roster) -> str:
@@ -161,7 +164,7 @@ def _description(event: Event, text: FeedText, roster: Roster, zone: ZoneInfo) -
     teacher = roster.teachers.get(lesson.host.teacher)
     lines = [
         line(
-            "host",
+            "leader" if lesson.mode is Mode.RESEARCH else "host",
             f"{_room(lesson.host.classroom, roster)} {teacher.name if teacher else ''}".strip(),
         )
     ]

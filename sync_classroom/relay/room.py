@@ -12,6 +12,7 @@ EMPTY_S: Final = 60.0
 """A room made by a token goes when nobody has been in it for so long."""
 EVERYBODY: Final = "*"
 SHARP_SOURCE: Final = "screen"
+VIEWER: Final = "viewer:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,14 @@ class Room(Generic[PublisherT]):
     empty_since_s: float = 0.0
 
     def layout(self, peer: str) -> Layout:
-        """The layout of one subscriber."""
-        return self.layouts.get(peer) or self.layouts.get(EVERYBODY) or DEFAULT_LAYOUT
+        """The layout of one subscriber: its own, its group's, or everybody's.
+
+        Viewers come and go without the room being told; `viewer:wall:1a2b` is of `viewer:wall`.
+        """
+        found = self.layouts.get(peer)
+        if found is None and peer.startswith(VIEWER):
+            found = self.layouts.get(peer.rpartition(":")[0])
+        return found or self.layouts.get(EVERYBODY) or DEFAULT_LAYOUT
 
     def feeding(self, peer: str, kind: str, slot: int) -> PublisherT | None:
         """Who feeds a slot now; never the peer itself."""

@@ -51,6 +51,24 @@ terminals = Table(
     ),
 )
 
+# What a room could not put right by itself. No foreign keys: rooms and lessons may go, a call
+# stays what it was. `state` is what terminal and server knew of the room at that moment.
+help_calls = Table(
+    "help_calls",
+    metadata,
+    Column("id", ordered_text(), primary_key=True),
+    Column("classroom", ordered_text(), nullable=False),
+    Column("terminal", ordered_text(), nullable=False),
+    Column("lesson", ordered_text()),
+    Column("at", Instant, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", document(), nullable=False),
+    Column("answered_by", Text),
+    Column("answered_at", Instant),
+    Index(None, "classroom", "at"),
+    Index(None, "at"),
+)
+
 users = Table(
     "users",
     metadata,

@@ -18,6 +18,7 @@ from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
 from .feeds import FeedQueries
 from .figures import FigureQueries
+from .help_calls import HelpQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .library import LibraryQueries
@@ -29,6 +30,7 @@ from .push_orders import PushOrderQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
 from .reports import ReportQueries
+from .research import ResearchQueries
 from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
@@ -59,6 +61,7 @@ class Database(
     AccessLogQueries,
     TerminalQueries,
     AccountQueries,
+    HelpQueries,
     LeaseQueries,
     RecordingQueries,
     CalendarQueries,
@@ -71,6 +74,7 @@ class Database(
     LibraryQueries,
     PushOrderQueries,
     RetentionQueries,
+    ResearchQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.accounts import User
 from ..domain.feeds import Feed, FeedKind, Marks
 from ..domain.history import Happening
 from ..domain.ids import OccurrenceId, TeacherId, UserId
-from ..domain.timetable import Occurrence
+from ..domain.timetable import Mode, Occurrence
 from .account_tables import feeds, users
 from .accounts import USER_COLUMNS, user_of
 from .plan_rows import load_occurrences
 from .plan_tables import occurrence_history
 from .queries import Queries, in_chunks, rows
-from .tables import classrooms, occurrences, participants, seats
+from .tables import classrooms, occurrences, participants, seats, teachers
 
 # A constant of our own: whoever counts feeds to add one holds it.
 FEEDS_LOCK: Final = 0x5C_1A55_0021
@@ -95,8 +95,12 @@ class FeedQueries(Queries):
         where = occurrences.c.date.between(first, last) & _about(kind, target)
         async with self._database.read() as connection:
             found = await load_occurrences(connection, where)
-            if kind is FeedKind.TEACHER:
-                given_away = await self._given_away(connection, target, first, last)
+            if kind is not FeedKind.CLASSROOM:
+                people = {target}
+                if kind is FeedKind.SCHOOL:
+                    own = select(teachers.c.id).where(teachers.c.school == target)
+                    people = {row.id for row in await rows(connection, own)}
+                given_away = await self._given_away(connection, people, first, last)
                 missing = given_away - {o.id for o in found}
                 for chunk in in_chunks(sorted(missing)):
                     found += await load_occurrences(connection, occurrences.c.id.in_(chunk))
@@ -118,13 +122,9 @@ class FeedQueries(Queries):
             for chunk in in_chunks(sorted(ids)):
                 here = history.c.occurrence.in_(chunk)
                 former: dict[str, list[TeacherId]] = defaultdict(list)
-                substituted = (
-                    select(history.c.occurrence, history.c.old)
-                    .where(here, history.c.kind == Happening.SUBSTITUTED.value)
-                    .order_by(history.c.seq)
-                )
-                for row in await rows(connection, substituted):
-                    former[row.occurrence].append(row.old["teacher"])
+                others = select(history.c.occurrence, history.c.old).where(here, _OTHER_PEOPLE)
+                for row in await rows(connection, others.order_by(history.c.seq)):
+                    former[row.occurrence] += _once(row.old)
                 changed = func.sum(case((history.c.kind == Happening.CREATED.value, 0), else_=1))
                 counted = (
                     select(
@@ -139,19 +139,33 @@ class FeedQueries(Queries):
         return marks
 
     async def _given_away(
-        self, connection: AsyncConnection, teacher: str, first: date, last: date
+        self, connection: AsyncConnection, people: Collection[str], first: date, last: date
     ) -> set[OccurrenceId]:
-        """Lessons this teacher would give had nobody stood in."""
+        """Lessons these teachers would give or meet in had nobody changed that."""
         statement = (
             select(occurrence_history.c.occurrence, occurrence_history.c.old)
             .join_from(occurrence_history, occurrences)
-            .where(
-                occurrence_history.c.kind == Happening.SUBSTITUTED.value,
-                occurrences.c.date.between(first, last),
-            )
+            .where(_OTHER_PEOPLE, occurrences.c.date.between(first, last))
         )
         found = await rows(connection, statement)
-        return {row.occurrence for row in found if row.old["teacher"] == teacher}
+        return {row.occurrence for row in found if not set(_once(row.old)).isdisjoint(people)}
+
+
+# What took a lesson from somebody: a substitute, or a session's invitations changed.
+_OTHER_PEOPLE: Final = or_(
+    occurrence_history.c.kind == Happening.SUBSTITUTED.value,
+    and_(
+        occurrence_history.c.kind == Happening.CHANGED.value,
+        occurrence_history.c.occurrence.in_(
+            select(occurrences.c.id).where(occurrences.c.mode == Mode.RESEARCH.value)
+        ),
+    ),
+)
+
+
+def _once(old: Mapping[str, Any]) -> list[TeacherId]:
+    """Who gave or was invited to a lesson before what `old` is of."""
+    return [*([old["teacher"]] if "teacher" in old else ()), *old.get("participants", ())]
 
 
 def _about(kind: FeedKind, target: str) -> ColumnElement[bool]:
@@ -162,7 +176,9 @@ def _about(kind: FeedKind, target: str) -> ColumnElement[bool]:
     if kind is FeedKind.SCHOOL:
         rooms = select(classrooms.c.id).where(classrooms.c.school == target)
         seated = select(seats.c.occurrence).where(seats.c.classroom.in_(rooms))
-        return or_(lesson.host_school == target, lesson.id.in_(seated))
+        people = select(teachers.c.id).where(teachers.c.school == target)
+        meets = select(participants.c.occurrence).where(participants.c.teacher.in_(people))
+        return or_(lesson.host_school == target, lesson.id.in_(seated), lesson.id.in_(meets))
     helped = select(seats.c.occurrence).where(seats.c.assistant == target)
     meets = select(participants.c.occurrence).where(participants.c.teacher == target)
     return or_(lesson.host_teacher == target, lesson.id.in_(helped), lesson.id.in_(meets))

@@ -39,7 +39,7 @@ from .rollup_tables import (
     rules_in_force,
     seat_results,
 )
-from .rollups import CLASS_KEYS, DAY, MONTH, TOTAL, WEEK, inside, kept_spans, result_from
+from .rollups import CLASS_KEYS, DAY, HALF, MONTH, TOTAL, WEEK, inside, kept_spans, result_from
 from .tables import classes
 
 NO_GROUPS: Final = groups_of((), {})
@@ -62,11 +62,18 @@ class FigureQueries(Queries):
             number = await _number(connection)
             kept = await kept_spans(connection, number, begins, ends)
             days = sorted(kept[DAY])
-            cut = cut_period(first, last, days, months=kept[MONTH], weeks=kept[WEEK])
+            cut = cut_period(
+                first, last, days, halves=kept[HALF], months=kept[MONTH], weeks=kept[WEEK]
+            )
             weeks = cut_weeks(first, last, days, kept[WEEK])
             meetings = await _meetings(connection, first, last)
             groups = await _groups(connection, number, cut, weeks) if cut else NO_GROUPS
         return Rolled(number, groups, meetings)
+
+    async def meetings_on(self, first: date, last: date) -> Sequence[Meeting]:
+        """The counted research meetings of the civil days `[first, last]`, by id."""
+        async with self._database.read() as connection:
+            return await _meetings(connection, first, last)
 
     async def weeks_of_place(
         self,

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..domain.publications import ReportState
 from ..domain.recordings import RecordingState
 from ..domain.retention import AGES, ROWS, Kind, RetentionRun, Stock
-from .account_tables import feeds, terminals, users
+from .account_tables import feeds, help_calls, terminals, users
 from .columns import from_us, to_us
 from .journal_tables import terminal_samples
 from .plan_tables import notices
@@ -45,6 +45,7 @@ _AGES: Final[Mapping[Kind, tuple[Table, ColumnElement[Any], ColumnElement[bool] 
     Kind.TERMINAL_SAMPLES: (terminal_samples, terminal_samples.c.to_at, None),
     Kind.DEVICES: (terminals, terminals.c.revoked_at, terminals.c.revoked_at.is_not(None)),
     Kind.SELFCHECKS: (terminals, terminals.c.selfcheck_at, terminals.c.selfcheck_at.is_not(None)),
+    Kind.HELP_CALLS: (help_calls, help_calls.c.at, None),
     Kind.NOTICES: (notices, notices.c.until, None),
     Kind.ACCESS_LOG: (access_log, access_log.c.at, None),
     Kind.FEEDS: (feeds, _FEED_AGE, _FEED_AGE.is_not(None)),

@@ -39,7 +39,15 @@ from ..domain.ids import ClassroomId, OccurrenceId, SchoolId
 from ..domain.judging import Judged, LessonAside
 from ..domain.modes import Meeting
 from ..domain.rollup import ADDITIVE, PER_LESSON, SeatResult
-from ..domain.spans import Cut, cut_period, monday_of, month_of, next_month
+from ..domain.spans import (
+    Cut,
+    cut_period,
+    half_of,
+    monday_of,
+    month_of,
+    next_half,
+    next_month,
+)
 from ..domain.timetable import Occurrence
 from . import tables
 from .opinions import keep_opinions
@@ -60,9 +68,16 @@ from .tables import occurrences, seats
 # Any constant of our own: results are replaced by one coordinator after the other.
 ROLLUP_LOCK: Final = 0x5C_1A55_0010
 
-DAY, WEEK, MONTH = "day", "week", "month"
+DAY, WEEK, MONTH, HALF = "day", "week", "month", "half"
 TOTAL: Final = "total"
 _WEEK: Final = timedelta(days=7)
+_SPANS: Final[Mapping[str, tuple[Callable[[date], date], Callable[[date], date]]]] = {
+    WEEK: (monday_of, lambda day: monday_of(day) + _WEEK),
+    MONTH: (month_of, next_month),
+    HALF: (half_of, next_half),
+}
+"""The first day of the span that a day is in, and that of the one after it; each is made of those
+before it."""
 # What a group's key is taken from, by dimension.
 _KEYS: Final[dict[str, ColumnElement[str]]] = {
     TOTAL: literal("", Text),
@@ -191,22 +206,28 @@ class RollupQueries(Queries):
             return False
         return True
 
-    async def spans_to_roll(self, rules: Collection[int]) -> Sequence[tuple[int, str, date]]:
-        """Weeks and months whose sums are not those of their days: rules, span, first day.
+    async def spans_to_roll(
+        self, rules: Collection[int], today: date
+    ) -> Sequence[tuple[int, str, date]]:
+        """What is to be summed of its parts, as those have changed: rules, span, first day.
 
-        The weeks come first, as months are summed from them.
+        Weeks, months, and halves of school years that are over: of the one that goes on every
+        lesson would change the sums. In the order in which each is made of those before it.
         """
         statement = select(rolled_spans).where(rolled_spans.c.rules.in_(list(rules)))
         async with self._database.read() as connection:
             done = {(r.rules, r.span, r.start) for r in await rows(connection, statement)}
         days = [(number, day) for number, span, day in done if span == DAY]
-        weeks = {(number, WEEK, monday_of(day)) for number, day in days}
-        months = {(number, MONTH, month_of(day)) for number, day in days}
-        return [*sorted(weeks - done), *sorted(months - done)]
+        wanted: list[tuple[int, str, date]] = []
+        for span, (begin, end) in _SPANS.items():
+            own = {(number, span, begin(day)) for number, day in days}
+            over = own if span != HALF else {o for o in own if end(o[2]) <= today}
+            wanted += sorted(over - done)
+        return wanted
 
     async def roll_span(self, rules: int, span: str, start: date) -> None:
-        """Sum a week from its days, or a month from its weeks and the days beside them."""
-        end = start + timedelta(days=7) if span == WEEK else next_month(start)
+        """Sum a week of its days, a month of its weeks and the days beside them, a half of all."""
+        end = _SPANS[span][1](start)
         last = end - timedelta(days=1)
         async with self._database.write() as connection:
             await self._alone(connection, ROLLUP_LOCK)
@@ -217,8 +238,13 @@ class RollupQueries(Queries):
                     )
                 )
             kept = await kept_spans(connection, rules, monday_of(start), monday_of(end) + _WEEK)
-            weeks = kept[WEEK] if span == MONTH else ()
-            cut = cut_period(start, last, sorted(kept[DAY]), weeks=weeks)
+            cut = cut_period(
+                start,
+                last,
+                sorted(kept[DAY]),
+                weeks=kept[WEEK] if span != WEEK else (),
+                months=kept[MONTH] if span == HALF else (),
+            )
             head: list[Any] = _head(rules, span, start)
             sums: list[Any] = [func.sum(rollups.c[name]) for name in ADDITIVE]
             for table, values, group in (
@@ -254,8 +280,8 @@ async def _classes_of_week(connection: AsyncConnection, rules: int, start: date)
 async def kept_spans(
     connection: AsyncConnection, rules: int, first: date, last: date
 ) -> Mapping[str, set[date]]:
-    """The first days of the days, weeks and months with sums, by span: those in `[first, last]`."""
-    found: dict[str, set[date]] = {DAY: set(), WEEK: set(), MONTH: set()}
+    """The first days of whatever has sums, by span: those in `[first, last]`."""
+    found: dict[str, set[date]] = {DAY: set(), **{span: set() for span in _SPANS}}
     c = rolled_spans.c
     statement = select(c.span, c.start).where(c.rules == rules, c.start.between(first, last))
     for span, start in await rows(connection, statement):
@@ -265,7 +291,9 @@ async def kept_spans(
 
 def inside(table: Table, cut: Cut) -> ColumnElement[bool]:
     """The rows of sums that a period in these pieces consists of."""
-    pieces = ((MONTH, cut.months), (WEEK, cut.weeks), (DAY, cut.days))
+    pieces = (
+        (HALF, cut.halves), (MONTH, cut.months), (WEEK, cut.weeks), (DAY, cut.days)
+    )  # fmt: skip
     parts = [(table.c.span == span) & table.c.start.in_(found) for span, found in pieces if found]
     return or_(false(), *parts)
 
@@ -400,7 +428,7 @@ def _measures() -> dict[str, ColumnElement[int]]:
 async def sum_day(
     connection: AsyncConnection, inserter: Callable[[Table], Insert], rules: int, day: date
 ) -> None:
-    """Make a day's sums again; its week and month are not those of their days any more."""
+    """Make a day's sums again; those of its week, month and half are not theirs any more."""
     for table in (rollups, rollup_classes):
         await connection.execute(
             delete(table).where(table.c.rules == rules, table.c.span == DAY, table.c.start == day)
@@ -409,8 +437,10 @@ async def sum_day(
         delete(rolled_spans).where(
             rolled_spans.c.rules == rules,
             or_(
-                (rolled_spans.c.span == WEEK) & (rolled_spans.c.start == monday_of(day)),
-                (rolled_spans.c.span == MONTH) & (rolled_spans.c.start == month_of(day)),
+                *(
+                    (rolled_spans.c.span == span) & (rolled_spans.c.start == begin(day))
+                    for span, (begin, _) in _SPANS.items()
+                )
             ),
         )
     )

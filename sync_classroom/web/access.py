@@ -94,6 +94,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.rules": BUREAU,
     "api.rules.set": BUREAU,
     "api.lessons.adjust": ADMIN,
+    "api.wall.watch": BUREAU,
     "api.facts": ADMIN,
     "api.facts.chain": BUREAU,
     "api.accesses": ADMIN,

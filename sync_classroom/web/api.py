@@ -18,6 +18,7 @@ from . import (
     api_terminal_pushes,
     api_terminals,
     api_timetable,
+    api_wall,
 )
 from .routes import ApiRoute
 
@@ -35,4 +36,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_terminals.ROUTES,
     *api_terminal_journal.ROUTES,
     *api_terminal_pushes.ROUTES,
+    *api_wall.ROUTES,
 )

@@ -31,7 +31,7 @@ MAX_WAITING: Final = 64
 HEARTBEAT_S: Final = 15.0
 RETRY_MS: Final = 3000
 _CHANNELS: Final = ("lesson", "plan", "roster", "presence", "draft", "notices", "reports")
-_PRESENCE_KINDS: Final = frozenset({"joined", "left", "line", "selfcheck"})
+_PRESENCE_KINDS: Final = frozenset({"joined", "left", "line", "selfcheck", "help"})
 
 Event = tuple[str, tuple[tuple[str, str], ...]]
 RESYNC: Final[Event] = ("resync", ())

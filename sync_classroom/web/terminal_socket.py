@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -29,8 +29,8 @@ from ..coordinator.throttle import Throttle, address_key
 from ..domain.accounts import Terminal
 from ..domain.messages import (
     MAX_MESSAGE_BYTES,
-    Command,
     Hello,
+    Help,
     Line,
     Message,
     Noticed,
@@ -211,6 +211,9 @@ class TerminalSockets:
             for state in await self._feed.states_of(plan):
                 connection.outbox.put(state)
             self._feed.remember(terminal.classroom, plan, heard)
+            last = await self._services.help_desk.last_of(terminal.classroom)
+            if last is not None:
+                connection.outbox.put(last)
             await self._feed.tell_notices([terminal.classroom])
             await self._read(socket, connection, writer)
         finally:
@@ -285,8 +288,12 @@ class TerminalSockets:
             await hub.report_line(connection, message)
         elif isinstance(message, Noticed):
             await self._noticed(connection.terminal, message)
+        elif isinstance(message, Help):
+            call = self._services.help_desk.call(connection, message)
+            connection.outbox.put(await _answered(message.id, call))
         elif not isinstance(message, Hello):
-            connection.outbox.put(await self._obey(connection.terminal, message))
+            order = self._services.desk.handle(connection.terminal.classroom, message)
+            connection.outbox.put(await _answered(message.id, order))
 
     async def _noticed(self, terminal: Terminal, message: Noticed) -> None:
         """Keep the receipt. A lost one comes again with the notice, after a reconnect."""
@@ -297,16 +304,17 @@ class TerminalSockets:
         except ProblemError as problem:
             log.warning("terminal.receipt_lost", notice=message.notice, code=problem.code)
 
-    async def _obey(self, terminal: Terminal, command: Command) -> Mapping[str, Any]:
-        """Do a command; the ack or the error. The desk does a repeated id once."""
-        try:
-            await self._services.desk.handle(terminal.classroom, command)
-        except ProblemError as problem:
-            return error_message(command.id, problem)
-        except Exception:
-            log.exception("terminal.command_failed", command=type(command).__name__)
-            return error_message(command.id, by_status(500))
-        return {"type": "ack", "id": command.id}
+
+async def _answered(command: str, work: Awaitable[None]) -> Mapping[str, Any]:
+    """Do what a command asks; the ack or the error. A repeated id is done once."""
+    try:
+        await work
+    except ProblemError as problem:
+        return error_message(command, problem)
+    except Exception:
+        log.exception("terminal.command_failed", command=command)
+        return error_message(command, by_status(500))
+    return {"type": "ack", "id": command}
 
 
 async def _next_frame(

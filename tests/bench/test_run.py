@@ -47,7 +47,10 @@ def test_between_marks_replaces_only_what_is_there() -> None:
 
 def test_document_names_machine_date_and_command() -> None:
     text = document(
-        [Done("python -m bench.x", [Figure("cost", 6.0, "µs", 12.0)])],
+        [
+            Done("python -m bench.x", [Figure("cost", 6.0, "µs", 12.0), Figure("aimless", 1, "s")]),
+            Done("python -m bench.y", [Figure("aimless", 1, "s")]),
+        ],
         "two cores", datetime(2026, 11, 25, tzinfo=UTC), "python -m bench.run",
     )  # fmt: skip
     assert text.startswith("Measured on two cores, 2026-11-25, by `python -m bench.run`:\n\n| |")

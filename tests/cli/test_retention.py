@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_classroom.store.database import open_store
+from tests.support.databases import file_store
 from tests.support.old_rows import fill
 
 from .conftest import Command
@@ -20,7 +20,7 @@ def old(command: Command, tmp_path: Path) -> Command:
     """A command line whose database has rows of ten days and of four years."""
 
     async def write() -> None:
-        store = await open_store("sqlite:///sync_classroom.db", data_dir=tmp_path / "data")
+        store = await file_store(tmp_path / "data", "sync_classroom.db")
         await fill(store, datetime.now(UTC), 10, 1461)
         await store.close()
 

@@ -14,7 +14,8 @@ from sync_classroom.domain.evidence import Evidence
 from sync_classroom.domain.facts import Fact, HostMedia, JournalGap, SeatMedia
 from sync_classroom.domain.ids import FactId, OccurrenceId, SeatId
 from sync_classroom.domain.rules import DEFAULT
-from sync_classroom.store.database import Database, open_store
+from sync_classroom.store.database import Database
+from tests.support.databases import file_store
 from tests.support.plans import at
 
 pytestmark = pytest.mark.asyncio
@@ -24,7 +25,7 @@ RULES = {1: DEFAULT, 2: replace(DEFAULT, delivered_ratio=0.5)}
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_store("sqlite:///test.db", data_dir=tmp_path)
+    opened = await file_store(tmp_path)
     yield opened
     await opened.close()
 

@@ -12,8 +12,8 @@ from sync_classroom.coordinator.reading import LESSONS_AT_ONCE, read_facts, read
 from sync_classroom.domain.facts import Fact, HostMedia, JournalGap, PushProgress, PushStep
 from sync_classroom.domain.ids import FactId, OccurrenceId, PushId, SchoolId, TargetId
 from sync_classroom.domain.timetable import Push, PushTarget
-from sync_classroom.store.database import open_store
 from tests.support.coordination import roster
+from tests.support.databases import file_store
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 
@@ -28,7 +28,7 @@ def media(of: str, ident: str) -> HostMedia:
 
 
 async def test_a_period_is_read_with_what_is_beside_it_and_nothing_further(tmp_path: Path) -> None:
-    store = await open_store("sqlite:///test.db", data_dir=tmp_path)
+    store = await file_store(tmp_path)
     try:
         await store.apply_roster(roster())
         inside = [f"o-{n}" for n in range(LESSONS)]

@@ -68,6 +68,7 @@ async def test_everything_due_goes_in_one_run_that_is_written_down(
     assert run.deleted == {
         Kind.TERMINAL_SAMPLES: 24,
         Kind.DEVICES: 4,
+        Kind.HELP_CALLS: 2,
         Kind.NOTICES: 2,
         Kind.ACCESS_LOG: 2,
         Kind.FEEDS: 4,
@@ -110,7 +111,7 @@ async def test_a_run_that_fails_says_so_and_the_next_goes_on(store: Database) ->
     store.delete_some = breaks  # type: ignore[method-assign]
     run = await keeper.delete_due("console")
     assert run.failure == "database_locked"
-    assert run.deleted == {Kind.TERMINAL_SAMPLES: 12, Kind.DEVICES: 2}
+    assert run.deleted == {Kind.TERMINAL_SAMPLES: 12, Kind.DEVICES: 2, Kind.HELP_CALLS: 1}
     store.delete_some = honest  # type: ignore[method-assign]
     assert (await keeper.delete_due("console")).failure is None
     assert [r.failure for r in await keeper.runs(9)] == [None, "database_locked"]

@@ -25,7 +25,7 @@ from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store import plan_changes
 from sync_classroom.store.database import Database, open_store
 from sync_classroom.store.plan_rows import insert_occurrences
-from tests.support.databases import ENGINES, with_tables
+from tests.support.databases import ENGINES, file_store, with_tables
 from tests.support.plan_changes import changing, mark_stale
 from tests.support.random_bundles import RULES, bundles
 from tests.support.waiting import PATIENCE_S
@@ -199,7 +199,7 @@ def test_a_lesson_that_cannot_be_counted_holds_up_no_other_and_is_tried_again(
     now = [NOW]
 
     async def one() -> None:
-        store = await open_store(f"sqlite:///{tmp_path / 'store.db'}", data_dir=None)
+        store = await file_store(tmp_path)
         keeper = RollupKeeper(store, clock=lambda: now[0], zone=ZONE, leading=lambda: True)
         try:
             await mark_stale(store, map(OccurrenceId, "bacbd"))
@@ -231,7 +231,7 @@ def test_who_does_not_lead_any_more_counts_no_further(
     answers = iter([True, True])
 
     async def one() -> None:
-        store = await open_store(f"sqlite:///{tmp_path / 'store.db'}", data_dir=None)
+        store = await file_store(tmp_path)
         rested = asyncio.Event()
 
         def leading() -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from sync_classroom.coordinator.media_watch import MediaWatch
 from sync_classroom.coordinator.ports import Layout, RelayDownError, RoomSpec
-from sync_classroom.coordinator.rooms import AT_ONCE, Rooms, layouts, wall
+from sync_classroom.coordinator.rooms import AT_ONCE, Rooms, layouts, wall, watched
 from sync_classroom.domain.floor import Floor, RaisedHand, call_on, raise_hand, set_muted
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SeatId
 from sync_classroom.domain.timetable import Change, ChangeKind
@@ -31,7 +31,23 @@ def test_idle_floor_gives_remote_rooms_camera_and_screen_and_the_host_the_wall()
             video=(None, *(f"seat:{s}" for s in SEATS), *[None] * 9),
             heights=(None, *[180] * 12),
         ),
+        "viewer:wall-0": Layout(
+            audio=(), video=("camera", *(f"seat:{s}" for s in SEATS)), heights=(180,) * 4
+        ),
     }
+
+
+def test_who_walks_past_sees_every_seat_that_takes_place_in_groups_that_fit_an_offer() -> None:
+    gone = Change(ChangeKind.SEAT_CANCELLED, at("08:00"), "u", "停电", seat=CROWD_SEATS[3])
+    many = lesson("o-3", seats=[f"far-{n}" for n in range(30)])
+    for planned, sizes in ((replace(CROWD, changes=(gone,)), [20]), (many, [24, 7])):
+        groups = watched(planned)
+        assert [len(group) for group in groups] == sizes
+        flat = [source for group in groups for source in group]
+        assert flat == ["camera", *(f"seat:{s.id}" for s in planned.active_seats)]
+        placed = layouts(planned, FLOOR, [])
+        assert [placed[f"viewer:wall-{n}"].video for n in range(len(groups))] == list(groups)
+    assert f"seat:{CROWD_SEATS[3]}" not in watched(replace(CROWD, changes=(gone,)))[0]
 
 
 def test_called_on_seat_is_seen_and_heard_by_everybody() -> None:

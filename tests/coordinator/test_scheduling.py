@@ -19,6 +19,7 @@ from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRules, LessonState
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence
 from tests.support.coordination import roster
+from tests.support.databases import with_tables
 from tests.support.plan_changes import book, changing, withdraw
 from tests.support.plans import at, lesson
 from tests.support.scheduling import (
@@ -65,7 +66,7 @@ def play(
     **how: Any,
 ) -> None:
     """A scene over a school in which the bell's lessons, or others, are planned."""
-    url, folder = (f"sqlite:///{where / 'store.db'}", where) if isinstance(where, Path) else where
+    url, folder = (with_tables(where / "store.db"), where) if isinstance(where, Path) else where
 
     async def main(loop: VirtualLoop) -> None:
         async with school(url, folder, loop, rules=RULES, **how) as made:

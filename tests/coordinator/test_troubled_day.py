@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.scheduler.planned import store_day
+from tests.support.databases import with_tables
 from tests.support.scheduling import differences, school
 from tests.support.troubled_day import OVER_WITHIN, RULES, TroubledDay, day_of
 from tests.support.virtual_time import VirtualLoop, run_virtual
@@ -44,7 +45,7 @@ def play(
 
 def test_a_day_without_trouble_is_all_on_time(tmp_path: Path) -> None:
     """Some hundred lessons; `bench.scheduler.day` plays the same day with 5000."""
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+    url = with_tables(tmp_path / "store.db")
     on_time = timedelta(milliseconds=200)
     played = play(tmp_path, url, 3, 100, 1, 0, on_time, sweep_s=60)
     assert len(played.script.expected) == 300
@@ -52,7 +53,7 @@ def test_a_day_without_trouble_is_all_on_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_whatever_happens_none_is_twice_none_is_lost(tmp_path: Path, seed: int) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+    url = with_tables(tmp_path / "store.db")
     played = play(tmp_path, url, 5, 8, seed, 15, OVER_WITHIN)
     assert len(played.happened) >= 3
 

@@ -8,7 +8,7 @@ import pytest
 
 from sync_classroom.domain.feeds import Event, FeedKind, Marks, events_of, moved_ends
 from sync_classroom.domain.ids import OccurrenceId, TeacherId
-from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Seat
+from sync_classroom.domain.timetable import Change, ChangeKind, Mode, Occurrence, Seat
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
 
@@ -161,3 +161,21 @@ def test_events_are_in_order() -> None:
 def test_seat_of_an_unknown_classroom_is_nobodys() -> None:
     odd = replace(lesson("o"), seats=(Seat(lesson("o", seats=["x"]).seats[0].id, "x"),))  # type: ignore[arg-type]
     assert _events(SCHOOL, "remote-1", odd) == ()
+
+
+def test_a_research_session_is_in_the_feeds_of_its_teachers_schools_too() -> None:
+    met = lesson("o", mode=Mode.RESEARCH, participants=["remote-1-t1"])
+    for kind, target in ((SCHOOL, "host-1"), (SCHOOL, "remote-1"), (HOST, "remote-1-t1")):
+        (event,) = _events(kind, target, met)
+        assert not event.cancelled
+    assert _events(SCHOOL, "remote-2", met) == ()
+
+
+def test_who_is_no_longer_invited_has_the_session_as_cancelled() -> None:
+    met = lesson("o", mode=Mode.RESEARCH, participants=["remote-1-t1"])
+    marks = Marks(1, at("08:00"), (TeacherId("remote-2-t1"),))
+    for kind, target in ((SCHOOL, "remote-2"), (HOST, "remote-2-t1")):
+        (event,) = _events(kind, target, met, o=marks)
+        assert event.cancelled
+    (event,) = _events(SCHOOL, "remote-1", met, o=marks)
+    assert not event.cancelled

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.messages import (
     MAX_MESSAGE_BYTES,
     MESSAGE_TYPES,
@@ -24,6 +25,7 @@ from sync_classroom.domain.messages import (
     Hand,
     Headcount,
     Hello,
+    Help,
     Line,
     Mute,
     Noticed,
@@ -31,6 +33,7 @@ from sync_classroom.domain.messages import (
     Say,
     Selfcheck,
     Start,
+    TerminalError,
     Time,
     parse_message,
     selfcheck_json,
@@ -101,6 +104,20 @@ GOOD: list[tuple[dict[str, Any], object]] = [
         },
         Line("o", "weak", 800.5, 0.1, 120, "turn-tcp"),
     ),
+    (
+        {"type": "help", "id": "1", "lesson": None, "text": " 没有声音 ", "errors": []},
+        Help("1", None, "没有声音", ()),
+    ),
+    (
+        {
+            "type": "help",
+            "id": "1",
+            "lesson": "o-1",
+            "text": "",
+            "errors": [{"ago_s": 3, "text": "x"}],
+        },
+        Help("1", OccurrenceId("o-1"), "", (TerminalError(3, "x"),)),
+    ),
     ({"type": "noticed", "notice": 7, "state": "shown"}, Noticed(7, read=False)),
     ({"type": "noticed", "notice": 7, "state": "read"}, Noticed(7, read=True)),
 ]
@@ -142,6 +159,24 @@ def test_a_message_with_a_field_too_many_or_too_few_is_refused(
         {"type": "start", "id": "1", "lesson": "../etc"},
         {"type": "start", "id": "1", "lesson": None},
         {"type": "hand", "id": "1", "lesson": "o", "raised": 1},
+        {"type": "help", "id": "1", "lesson": 5, "text": "", "errors": []},
+        {"type": "help", "id": "1", "lesson": None, "text": "x" * 101, "errors": []},
+        {"type": "help", "id": "1", "lesson": None, "text": "", "errors": {}},
+        {"type": "help", "id": "1", "lesson": None, "text": "", "errors": ["x"]},
+        {
+            "type": "help",
+            "id": "1",
+            "lesson": None,
+            "text": "",
+            "errors": [{"ago_s": 1, "text": "x"}] * 11,
+        },
+        {
+            "type": "help",
+            "id": "1",
+            "lesson": None,
+            "text": "",
+            "errors": [{"ago_s": -1, "text": "x"}],
+        },
         {"type": "call", "id": "1", "lesson": "o", "seat": 5},
         {"type": "call", "id": "1", "lesson": "o", "seat": ""},
         {"type": "ask", "id": "1", "lesson": "o", "text": "", "options": [""]},

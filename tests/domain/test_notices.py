@@ -15,7 +15,7 @@ from sync_classroom.domain.ids import (
     TeacherId,
 )
 from sync_classroom.domain.notices import MAX_ITEMS, Audience, Notice, Pair, notices_of
-from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Seat, Slot
+from sync_classroom.domain.timetable import Change, ChangeKind, Mode, Occurrence, Seat, Slot
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
 
@@ -151,3 +151,27 @@ def test_what_is_over_or_the_same_is_told_to_nobody() -> None:
 def test_a_teacher_who_left_the_roster_is_named_by_id() -> None:
     stranger = replace(PLAIN, host=replace(PLAIN.host, teacher=TeacherId("gone")))
     assert said(told((None, stranger))["gone"]) == ["11月23日 周一 09:00–09:40 英语（gone）新增"]
+
+
+def test_a_session_is_told_to_those_invited_in_words_of_its_own() -> None:
+    met = replace(lesson("s", mode=Mode.RESEARCH, participants=["remote-1-t1"]), title="单元教学")
+    new = told((None, met))
+    assert set(new) == {"host-1-r1", "host-1-t1", "remote-1-t1"}
+    assert said(new["remote-1-t1"]) == ["11月23日 周一 09:00–09:40 教研「单元教学」（1老师）新增"]
+    other = replace(met, participants=(TeacherId("remote-2-t1"),))
+    assert kinds(told((met, other))) == {"remote-1-t1": ["uninvited"], "remote-2-t1": ["invited"]}
+    off = told((met, replace(met, changes=(GONE,))))
+    assert said(off["remote-1-t1"])[0].endswith("取消：停电")
+
+
+def test_who_is_left_out_of_a_moved_session_is_not_told_to_come_elsewhere() -> None:
+    met = lesson("s", mode=Mode.RESEARCH, participants=["remote-1-t1", "remote-3-t1"])
+    later = replace(
+        met, id=OccurrenceId("s-2"), moved_from=met.id, starts_at=at("15:00"), ends_at=at("15:40"),
+        participants=(TeacherId("remote-1-t1"), TeacherId("remote-2-t1")),
+    )  # fmt: skip
+    left = replace(met, changes=(Change(ChangeKind.MOVED, NOW, "li", "停电", to=later.id),))
+    found = kinds(told((met, left), (None, later)))
+    assert found["remote-1-t1"] == ["moved"]
+    assert found["remote-2-t1"] == ["invited"]
+    assert found["remote-3-t1"] == ["uninvited"]

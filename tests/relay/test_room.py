@@ -36,6 +36,20 @@ def test_layouts_are_by_peer_then_for_everybody() -> None:
     assert feeding(made, "host") == ["s1's picture", None, None, "s1's picture", None, None]
 
 
+def test_viewers_of_a_group_share_its_layout_and_others_have_everybodys() -> None:
+    made = room()
+    made.layouts = {
+        "*": Layout(("camera",), ("camera",)),
+        "viewer:wall-0": Layout((), ("seat:s1",)),
+        "far": Layout((), ()),
+    }
+    small = [None, None, None, "s1's picture", None, None]
+    usual = ["host camera", None, None, "host camera", None, None]
+    assert feeding(made, "viewer:wall-0:1a2b") == small
+    assert feeding(made, "viewer:wall-1:1a2b") == feeding(made, "viewer:look:x") == usual
+    assert feeding(made, "far:1") == usual  # a seat is nobody's group
+
+
 def test_a_peer_never_hears_or_sees_itself() -> None:
     made = room()
     made.layouts = {"*": Layout(("seat:s1", "camera"), ("seat:s1", "camera"))}

@@ -115,7 +115,8 @@ async def test_revoked_feed_is_known_but_cannot_be_changed(store: Database) -> N
         (FeedKind.TEACHER, "host-2-t1", ["o-2"]),
         (FeedKind.SCHOOL, "host-1", ["o-1", "o-2"]),
         (FeedKind.SCHOOL, "remote-2", ["o-1"]),
-        (FeedKind.SCHOOL, "host-2", []),
+        (FeedKind.SCHOOL, "host-2", ["o-2"]),
+        (FeedKind.SCHOOL, "remote-3", []),
     ],
 )
 async def test_lessons_are_those_it_concerns(

@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 
 from sync_classroom.domain.crediting import SeatState
-from sync_classroom.domain.ids import ClassroomId, SchoolId
+from sync_classroom.domain.ids import ClassroomId, SchoolId, TeacherId
+from sync_classroom.domain.judging import Judged
+from sync_classroom.domain.modes import Meeting
 from sync_classroom.domain.rollup import Tally
 from sync_classroom.store.database import Database
 from tests.store.test_rollups import DAY, ONE, TWO, judged, planned
@@ -46,7 +48,7 @@ async def test_the_weeks_of_a_place_add_up_to_it_before_and_after_they_are_summe
     seen = [number for number, _ in await store.stale_lessons(100)]
     await store.store_results(seen, await judged(store, ONE, TWO))
     first, last = DAY - timedelta(days=10), DAY + timedelta(days=10)
-    spans = await store.spans_to_roll([1])
+    spans = await store.spans_to_roll([1], DAY)
     assert len(spans) == 2
     for span in (None, *spans):
         if span is not None:
@@ -62,3 +64,12 @@ async def test_the_weeks_of_a_place_add_up_to_it_before_and_after_they_are_summe
         assert len(groups.by_classroom) == 2
     assert await store.weeks_of_place(first, last, classroom=ClassroomId("far-9")) == {}
     assert await store.weeks_of_place(last, last, school=SchoolId("far-1")) == {}
+
+
+async def test_meetings_are_found_by_their_day(store: Database) -> None:
+    await planned(store)
+    seen = [number for number, _ in await store.stale_lessons(100)]
+    met = Meeting(ONE.id, DAY, {TeacherId("t"): ((10, 20), (30, 50))})
+    await store.store_results(seen, Judged(frozenset({ONE.id}), {1: ()}, (met,)))
+    assert await store.meetings_on(DAY, DAY) == (met,)
+    assert await store.meetings_on(DAY + timedelta(days=1), DAY + timedelta(days=9)) == ()

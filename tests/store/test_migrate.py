@@ -247,7 +247,8 @@ async def test_the_classes_of_days_are_made_again_of_the_seats(new_database_url:
         (1, "day", monday, "far", "far-q", "d", "英语", "host", "t", None),
         (1, "day", monday, "far", "far-r", "c", "英语", "host", "t", 38),
     ]
-    assert await store.spans_to_roll([1]) == [(1, "week", monday), (1, "month", date(2026, 11, 1))]
+    month = date(2026, 11, 1)
+    assert await store.spans_to_roll([1], monday) == [(1, "week", monday), (1, "month", month)]
     await store.close()
 
 

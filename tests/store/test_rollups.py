@@ -21,6 +21,7 @@ from sync_classroom.domain.judging import Judged, LessonAside, judge
 from sync_classroom.domain.rules import DEFAULT
 from sync_classroom.domain.timetable import Change, ChangeKind, Occurrence, Plan
 from sync_classroom.store.database import Database
+from sync_classroom.store.rollups import kept_spans
 from tests.support.coordination import roster
 from tests.support.plan_changes import book, changing, mark_stale, withdraw
 from tests.support.plans import at, lesson
@@ -162,15 +163,38 @@ async def test_weeks_and_months_are_read_only_while_their_days_stand(store: Data
     [(number, _)] = await store.stale_lessons(10)
     await store.store_results([number], await judged(store, ONE))
     wanted = [(1, "week", date(2026, 11, 23)), (1, "month", date(2026, 11, 1))]
-    assert await store.spans_to_roll([1]) == wanted
-    assert await store.spans_to_roll([2]) == []
+    assert await store.spans_to_roll([1], DAY) == wanted
+    assert await store.spans_to_roll([2], DAY) == []
     for span in wanted:
         await store.roll_span(*span)
-    assert await store.spans_to_roll([1]) == []
+    assert await store.spans_to_roll([1], DAY) == []
     month = date(2026, 11, 1), date(2026, 11, 30)
     assert (await store.rolled(*month)).groups.total.due_periods == 2
     await mark_stale(store, [TWO.id])
     [(number, _)] = await store.stale_lessons(10)
     await store.store_results([number], await judged(store, TWO))
-    assert await store.spans_to_roll([1]) == wanted
+    assert await store.spans_to_roll([1], DAY) == wanted
     assert (await store.rolled(*month)).groups.total.due_periods == 3
+
+
+async def test_a_half_of_a_school_year_is_summed_when_it_is_over(store: Database) -> None:
+    await planned(store)
+    seen = [number for number, _ in await store.stale_lessons(100)]
+    await store.store_results(seen, await judged(store, ONE, TWO))
+    year = date(2026, 9, 1), date(2027, 8, 31)
+    by_days = await store.rolled(*year)
+    half = (1, "half", date(2026, 9, 1))
+    assert half not in await store.spans_to_roll([1], date(2027, 2, 28))
+    wanted = await store.spans_to_roll([1], date(2027, 3, 1))
+    assert wanted[-1] == half
+    for span in wanted:
+        await store.roll_span(*span)
+    async with store._database.engine.connect() as connection:
+        kept = await kept_spans(connection, 1, *year)
+    assert kept["half"] == {date(2026, 9, 1)}
+    assert await store.rolled(*year) == by_days
+    await mark_stale(store, [ONE.id])
+    [(number, _)] = await store.stale_lessons(10)
+    await store.store_results([number], await judged(store, ONE))
+    assert half in await store.spans_to_roll([1], date(2027, 3, 1))
+    assert await store.rolled(*year) == by_days

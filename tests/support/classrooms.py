@@ -110,6 +110,19 @@ class Town:
         await page.wait_for_selector("html:not([data-screen=enrol])")
         return page
 
+    async def office(
+        self, browser: Browser, path: str, size: tuple[int, int] = SIZES["panel"]
+    ) -> Page:
+        """The administrator's browser at an office page."""
+        page = await open_page(browser, size=size)
+        await page.goto(f"{self.url}/sign-in")
+        await page.fill("#login", "admin")
+        await page.fill("#password", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(lambda url: "sign-in" not in url)
+        await page.goto(f"{self.url}{path}")
+        return page
+
     def kill_coordinator(self) -> None:
         """As a power cut would; the relay goes on."""
         self.server.kill()

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import UserId
-from sync_classroom.store.account_tables import feeds, terminals, users
+from sync_classroom.store.account_tables import feeds, help_calls, terminals, users
 from sync_classroom.store.database import Database
 from sync_classroom.store.plan_tables import notices
 from sync_classroom.store.report_tables import reports
@@ -47,6 +47,8 @@ async def _rows(store: Database, n: int, at: datetime) -> None:
                "selfcheck": {"camera": {}}, "selfcheck_at": at}  # fmt: skip
     told = {"act": f"a-{n}", "kind": "classroom", "addressee": "far-1-r1", "at": at, "until": at,
             "items": [], "more": 0}  # fmt: skip
+    called = {"id": f"h-{n}", "classroom": "far-1-r1", "terminal": "t", "lesson": None, "at": at,
+              "text": "", "state": {}, "answered_by": None, "answered_at": None}  # fmt: skip
     report = {"id": f"r-{n}", "key": f"r-{n}", "kind": "month", "first": at.date(),
               "last": at.date(), "language": "zh", "formats": ["pdf"], "by": "admin", "at": at,
               "place": "one", "state": "done", "step": "", "percent": 100, "done_at": at,
@@ -57,6 +59,7 @@ async def _rows(store: Database, n: int, at: datetime) -> None:
         await connection.execute(insert(feeds), [*ours, feed(f"h-{n}", "u-1", None)])
         await connection.execute(insert(terminals), [device])
         await connection.execute(insert(terminals), [checked])
+        await connection.execute(insert(help_calls), [called])
         await connection.execute(insert(notices), [told])
         await connection.execute(insert(reports), [report])
         entry = {"at": at, "actor": "u-1", "what": "coverage.page", "target": f"{n}"}

@@ -23,6 +23,7 @@ from sync_classroom.coordinator.board import TerminalBoard
 from sync_classroom.coordinator.booth import build_booth
 from sync_classroom.coordinator.calendar import CalendarService
 from sync_classroom.coordinator.enrolment import EnrolmentService
+from sync_classroom.coordinator.help_desk import HelpDesk
 from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.library import LibraryOptions, LibraryService
@@ -245,10 +246,12 @@ async def site(
                 store, hub, booth.roster.current, clock, throttle=throttle, monotonic=seconds
             ),
             hub=hub,
+            help_desk=HelpDesk(store, bus, hub, clock=clock, zone=ZONE),
             board=TerminalBoard(store, hub, booth.roster.current, clock, ZONE),
             recordings=booth.recordings,
             timetable=booth.timetable,
             feeds=booth.feeds,
+            watching=booth.watching,
             notices=NoticeService(store, bus, clock=clock),
             bundles=bundles,
             reports=ReportService(
@@ -272,6 +275,7 @@ async def site(
                 clock=clock,
                 zone=ZONE,
             ),
+            research=booth.research,
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from ...coordinator.watching import LOOKED_IN, WATCHED
 from ...domain.accounts import AccessEntry
 from ...domain.ids import ClassroomId, SchoolId
 from ..i18n import mark
@@ -26,6 +27,8 @@ WHAT_WORDS: Final = {
     "resource.add": mark("添加资源"),
     "resource.describe": mark("修改资源说明"),
     "resource.delete": mark("删除资源"),
+    WATCHED: mark("巡课：看各教室画面"),
+    LOOKED_IN: mark("巡课：进入课堂"),
 }
 
 

@@ -48,8 +48,13 @@ DONE: Final = {
     "lesson": mark("课次已安排，相关教室的终端会马上看到。"),
     "lesson-cancelled": mark("课次已取消，相关教室已收到通知。"),
     "lesson-amended": mark("课次已调整，相关教室和教师会马上看到。"),
+    "session": mark("教研已安排，受邀教师会收到通知，日历订阅里也有了。"),
+    "session-changed": mark("教研已修改，有关的教师会收到通知。"),
+    "session-cancelled": mark("教研已取消，受邀教师会收到通知。"),
     "seat-cancelled": mark("这间教室已从本课次中取消。"),
     "revoked": mark("终端已吊销；这间教室要重新注册才能上课。"),
+    "help-taken": mark("已记下由您处理，教室的终端已经看到。"),
+    "help-taken-before": mark("这条求助已有人接手。"),
     "user-added": mark("账号已建立，可以登录了。"),
     "user-saved": mark("账号已保存。"),
     "user-disabled": mark("账号已停用，已登录的浏览器也已退出。"),
@@ -80,6 +85,7 @@ DONE: Final = {
 _NAV: Final = (
     ("/today", mark("今天"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     ("/timetable", mark("课表"), SIGNED_IN),
+    ("/research", mark("教研"), SIGNED_IN),
     ("/calendar", mark("校历"), frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})),
     (
         "/library",
@@ -91,6 +97,7 @@ _NAV: Final = (
         mark("推送"),
         frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER}),
     ),
+    ("/wall", mark("巡课"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/coverage", mark("覆盖"), frozenset({Role.ADMIN, Role.REVIEWER})),
     ("/terminals", mark("终端"), frozenset({Role.ADMIN, Role.OPERATOR})),
     ("/roster", mark("名册"), frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})),
@@ -112,6 +119,7 @@ _ACTS: Final = (
     "/restate",
     "/password",
     "/cancel",
+    "/answer",
     "/amend",
     "/state",
     "/revoke",
@@ -123,7 +131,7 @@ _ACTS: Final = (
     "/complete",
 )
 # Pages of an entry whose addresses do not begin with its own.
-_BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people"}
+_BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people", "/help": "/terminals"}
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",

@@ -20,6 +20,7 @@ from ...domain.ingest import ADVICE, REASONS
 from ...domain.lesson import LessonState
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.rules import DEFAULT
+from ...domain.timetable import Mode
 from ..formats import Rate, rate, term_on
 from ..i18n import mark
 from ..timeline_chart import Bar, Chart, Gap, SeatRow, SecondRow, draw
@@ -105,8 +106,12 @@ class LifeStep:
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """The lesson named in the address."""
-    return await _page(Frame.of(request), Form())
+    """The lesson named in the address; a research session has a page of its own."""
+    frame = Frame.of(request)
+    view = await frame.services.lessons.view(_occurrence(request))
+    if view is not None and view.occurrence.mode is Mode.RESEARCH:
+        return see_other(f"/research/{view.occurrence.id}")
+    return await _page(frame, Form())
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:

@@ -26,6 +26,7 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     ),
     Kind.DEVICES: (mark("已吊销的设备"), mark("换下来的终端：名称、版本、最后在线时间。")),
     Kind.SELFCHECKS: (mark("终端自检结果"), mark("每台终端最近一次自检。")),
+    Kind.HELP_CALLS: (mark("求助记录"), mark("教室何时求助、当时的终端状态、谁接手的。")),
     Kind.NOTICES: (mark("课表变动通知"), mark("通知了谁、何时看到的回执。")),
     Kind.ACCESS_LOG: (mark("查阅记录"), mark("谁看过、取走过数字和报告。")),
     Kind.FEEDS: (mark("已停用的日历订阅"), mark("已结束的，以及停用账号建立的。")),

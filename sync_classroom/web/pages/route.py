@@ -14,6 +14,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ADMIN: Final = frozenset({Role.ADMIN})
 OFFICE: Final = frozenset({Role.ADMIN, Role.OPERATOR})
+PLANNERS: Final = frozenset({Role.ADMIN, Role.TEACHER})
 SCHOOL: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.TEACHER})
 BUREAU: Final = frozenset({Role.ADMIN, Role.REVIEWER})
 SIGNED_IN: Final = frozenset({Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR})

@@ -139,6 +139,7 @@ async def _page(
         may_manage=frame.may(*OFFICE),
         part="/terminals?part=live&show=" + show,
         newest=_newest(rows),
+        calling=len(await frame.services.help_desk.waiting()),
     )
 
 
@@ -159,10 +160,10 @@ def _newest(rows: Sequence[BoardRow]) -> str:
 
 def _words(frame: Frame, row: TerminalRow) -> BoardRow:
     word = NOT_ENROLLED if row.terminal is None else ONLINE if row.online else OFFLINE
-    return BoardRow(row, word, _checks(frame, row.selfcheck) if row.selfcheck else ())
+    return BoardRow(row, word, selfcheck_words(frame, row.selfcheck) if row.selfcheck else ())
 
 
-def _checks(frame: Frame, found: Mapping[str, Any]) -> tuple[Check, ...]:
+def selfcheck_words(frame: Frame, found: Mapping[str, Any]) -> tuple[Check, ...]:
     """What works is said in one breath, what does not each for itself."""
     results = [
         (frame.t(text), _CHECK_WORDS.get(_status(found.get(name)), _CHECK_WORDS["unknown"]))

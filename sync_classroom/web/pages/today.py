@@ -15,10 +15,13 @@ from ...domain.accounts import Role
 from ...domain.ids import SchoolId
 from ...domain.lesson import LessonState
 from ...domain.notices import Audience
+from ...domain.timetable import Mode
+from ...domain.working_copy import moved_to
 from ..formats import term_on
 from .forms import parse_day
 from .frame import HOME, Frame, see_other
-from .route import ANYBODY, SCHOOL, PageRoute
+from .research import SESSION_WORDS
+from .route import ANYBODY, OFFICE, SCHOOL, PageRoute
 from .words import LESSON_WORDS, SEAT_NOW, Word, lesson_code, seat_now
 
 # One of each shape is enough to read the page by; the exact word is on every mark.
@@ -92,7 +95,8 @@ async def today(request: web.Request) -> web.StreamResponse:
     roster = frame.roster
     day = parse_day(request.query.get("date", "")) or frame.today
     school = SchoolId(request.query.get("school", ""))
-    views = await frame.services.lessons.list_views(day, day)
+    everything = await frame.services.lessons.list_views(day, day)
+    views = [v for v in everything if v.occurrence.mode is Mode.LIVE]
     shown = [v for v in views if school not in roster.schools or _concerns(v, school)]
     rows = tuple(lesson_row(v, frame) for v in shown)
     live_only = request.query.get("part") == "live"
@@ -112,8 +116,14 @@ async def today(request: web.Request) -> web.StreamResponse:
         hidden=len(views) - len(shown),
         totals=_totals(rows),
         may_plan=frame.may(Role.ADMIN),
+        calling=len(await frame.services.help_desk.waiting()) if frame.may(*OFFICE) else 0,
         clear=frame.link(school=None, part=None),
         legend=tuple(SEAT_NOW[code] for code in _LEGEND),
+        meetings=tuple(
+            v for v in everything if v.occurrence.mode is Mode.RESEARCH and _meets(v, frame, school)
+        ),
+        meeting_words=SESSION_WORDS,
+        lesson_code=lesson_code,
         notices=await _notices(frame),
     )
 
@@ -193,6 +203,15 @@ def _period_of(view: LessonView, frame: Frame) -> int | None:
 
 def _concerns(view: LessonView, school: SchoolId) -> bool:
     return view.occurrence.host.school == school or any(s.school.id == school for s in view.seats)
+
+
+def _meets(view: LessonView, frame: Frame, school: SchoolId) -> bool:
+    """Whether a research session of the day concerns the school that is looked at."""
+    if moved_to(view.occurrence) is not None:
+        return False
+    o, teachers = view.occurrence, frame.roster.teachers
+    schools = {teachers[t].school for t in (o.host.teacher, *o.participants) if t in teachers}
+    return school not in frame.roster.schools or school in schools
 
 
 def _totals(rows: Sequence[LessonRow]) -> DayTotals:

@@ -45,7 +45,7 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
             "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
             "/account", "/calendar", "/calendar?show=all", "/calendar/days/remote-1/2026-10-10",
             "/calendar/bells/remote-1-bells", "/calendar?show=edits",
-            "/timetable/import", "/timetable/feeds",
+            "/timetable/import", "/timetable/feeds", "/research", "/research/new",
         ):  # fmt: skip
             answer = await page.goto(served.url + path)
             assert answer is not None
@@ -186,3 +186,18 @@ async def test_revoking_a_terminal_can_be_thought_over(browser: Browser, tmp_pat
         await page.click("#room-remote-1-r1 .danger")
         await page.wait_for_url("**/terminals?done=revoked")
         assert await served.services.enrolment.terminal(token) is None
+
+
+async def test_a_subject_group_ticks_its_people_and_they_untick_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with browsing(browser, tmp_path) as (served, page):
+        await page.goto(served.url + "/research/new")
+        group = page.locator("input[name=groups][value='host-2/数学']")
+        person = page.locator("input[name=invited][value=host-2-t1]")
+        await group.check()
+        await expect(person).to_be_checked()
+        await expect(page.locator("[data-chosen]")).to_have_text("已选 1 人")
+        await person.uncheck()
+        await expect(group).not_to_be_checked()
+        assert page_problems(page, network=True) == []

@@ -14,7 +14,7 @@ from sync_classroom.domain.ids import OccurrenceId, TeacherId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.roster import Roster
 from sync_classroom.domain.subject_colours import PALETTE
-from sync_classroom.store.database import open_store
+from tests.support.databases import file_store
 from tests.support.pages import delivered, look, office
 from tests.support.timetable_pages import FRIDAY, edit, lesson_of, open_day, timetable
 from tests.support.web import site
@@ -184,7 +184,7 @@ async def test_the_part_that_changes_comes_alone(tmp_path: Path) -> None:
 async def test_a_roster_without_terms_or_bells_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    store = await open_store("sqlite:///pages.db", data_dir=tmp_path / "one")
+    store = await file_store(tmp_path / "one", "pages.db")
     try:
         await store.apply_roster(Roster())
         async with site(tmp_path / "one", store=store) as served:

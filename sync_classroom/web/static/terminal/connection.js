@@ -341,15 +341,15 @@ export class Connection {
   }
 
   /**
-   * Whether a command of this type for this lesson is still unacknowledged.
+   * Whether a command of this type, for this lesson if one is named, is still unacknowledged.
    * @param {string} type
-   * @param {string} lesson
+   * @param {string} [lesson]
    * @returns {any} the newest such message, or null
    */
   unacknowledged(type, lesson) {
     let found = null;
     for (const { message } of this.pending.values()) {
-      if (message.type === type && message.lesson === lesson) found = message;
+      if (message.type === type && (lesson === undefined || message.lesson === lesson)) found = message;
     }
     return found;
   }

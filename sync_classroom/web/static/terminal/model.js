@@ -47,6 +47,8 @@ export class Model {
     /** @type {{lesson: string, present: number, at: number, said: boolean} | null} */
     this.present = null;
     this.answer = new AnswerWish();
+    /** @type {import("./types.js").Help | null} */
+    this.help = null;
   }
 
   /** @param {string} id */
@@ -60,6 +62,7 @@ export class Model {
    */
   welcome(message) {
     this.welcomed = true;
+    this.help = null; // told again if there is one
     this.school = message.school;
     this.classroom = message.classroom;
     this.term = message.term ?? null;

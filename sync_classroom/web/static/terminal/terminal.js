@@ -10,7 +10,9 @@ import { Courier } from "./courier.js";
 import { Devices } from "./devices.js";
 import { Sounds, show } from "./dom.js";
 import { enrol } from "./enrolment.js";
+import { Faults } from "./faults.js";
 import { Inbox } from "./inbox.js";
+import { LineReports } from "./line_reports.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
 import { PlanNotices } from "./plan_notices.js";
@@ -20,6 +22,7 @@ import { mayStart, nextLesson, readCode, screenOf } from "./state.js";
 import { Store } from "./store.js";
 import { translate } from "./strings.js";
 import { Banners, Enrol, Head, Replaced } from "./views/frame.js";
+import { HelpCall } from "./views/help.js";
 import { Host } from "./views/host.js";
 import { InboxView } from "./views/inbox.js";
 import { Lobby } from "./views/lobby.js";
@@ -30,8 +33,6 @@ import { Remote } from "./views/remote.js";
 
 /** Drawn at least this often: clocks and countdowns move. */
 const TICK_MS = 250;
-/** The protocol's `line` report. */
-const LINE_EVERY_MS = 5_000;
 /** A server that has not welcomed us by then is taken to be away for the self-check. */
 const WELCOME_WAIT_MS = 4_000;
 
@@ -61,7 +62,9 @@ class Terminal {
     this.enrolBusy = false;
     this.soundBlocked = false;
     this.screenWasShared = this.model.giving?.screen ?? false;
-    this.lineSaidAt = 0;
+    this.lines = new LineReports();
+    this.faults = new Faults();
+    this.faults.listen(window);
     this.outdated = false;
     this.planned = false;
 
@@ -70,10 +73,11 @@ class Terminal {
       this.changed();
     });
     this.banners = new Banners();
+    this.help = new HelpCall((words) => this.callForHelp(words));
     this.head = new Head(() => {
       this.store.language = this.store.language === "zh" ? "en" : "zh";
       this.changed();
-    });
+    }, this.help);
     this.views = this.build();
     const { devices, model, store, sounds, views } = this;
     const entering = () => this.checkup.cancel();
@@ -90,6 +94,7 @@ class Terminal {
     });
     root.replaceChildren(
       this.head.root,
+      this.help.root,
       this.banners.root,
       ...Object.values(this.views).map((view) => view.root),
       this.sounds.root,
@@ -231,6 +236,7 @@ class Terminal {
     else if (message.type === "plan") this.over(this.model.setPlan(message.lessons));
     else if (message.type === "lesson") this.over(this.model.setLive(message));
     else if (message.type === "notice") this.planNotices.take(message);
+    else if (message.type === "help") this.model.help = message;
     else if (message.type === "relay") this.stage.media?.relayRestarted(String(message.boot));
     this.changed();
   }
@@ -331,6 +337,14 @@ class Terminal {
     this.changed();
   }
 
+  /** @param {string} words what is wrong */
+  callForHelp(words) {
+    const { lesson } = screenOf(this.inputs());
+    const errors = this.faults.list();
+    this.connection?.command("help", { lesson: lesson?.id ?? null, text: words, errors });
+    this.changed();
+  }
+
   turnHand() {
     const { name, lesson } = screenOf(this.inputs());
     if (name !== "remote" || !lesson) return;
@@ -399,7 +413,8 @@ class Terminal {
     const answer = this.model.settleAnswer(performance.now(), waiting);
     if (answer) this.connection?.command("answer", answer);
     const frame = this.frame(inputs, screen.lesson);
-    this.sayLine(frame);
+    this.faults.see(frame.banners);
+    this.lines.say(frame, (message) => this.connection?.send(message));
     const { documentElement: page } = document;
     if (page.dataset.screen !== name) page.dataset.screen = name;
     const lang = this.store.language === "en" ? "en" : "zh-CN";
@@ -407,24 +422,9 @@ class Terminal {
     for (const [own, view] of Object.entries(this.views)) show(view.root, own === name);
     show(this.head.root, name !== "enrol");
     this.head.update(frame);
+    this.help.update(frame);
     this.banners.update(frame);
     this.views[name].update(frame);
-  }
-
-  /** @param {Frame} frame */
-  sayLine({ line, lesson }) {
-    const now = performance.now();
-    if (!line || !lesson || now - this.lineSaidAt < LINE_EVERY_MS) return;
-    this.lineSaidAt = now;
-    this.connection?.send({
-      type: "line",
-      lesson: lesson.id,
-      state: line.state === "connecting" ? "reconnecting" : line.state,
-      kbps: Math.round(line.kbps),
-      loss: line.loss === null ? null : Math.round(line.loss * 10_000) / 10_000,
-      frames: line.frames,
-      path: line.path,
-    });
   }
 
   /**
@@ -479,6 +479,10 @@ class Terminal {
           changed: () => this.changed(),
         }),
       ],
+      help: {
+        call: model.help,
+        sending: Boolean(this.connection?.unacknowledged("help")),
+      },
       enrolProblem: this.enrolProblem,
       enrolBusy: this.enrolBusy,
     };

@@ -16,6 +16,11 @@
  * @property {{token: string, audio: number, video: number}} [subscribe]
  * @property {RTCIceServer[]} ice_servers TURN servers, with passwords that end as the tokens do
  *
+ * @typedef {object} Help the room's last call for help
+ * @property {string} at
+ * @property {string | null} answered_at
+ * @property {string | null} by who answered
+ *
  * @typedef {object} Seat
  * @property {string} id
  * @property {string} [school]

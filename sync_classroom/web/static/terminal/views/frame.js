@@ -26,6 +26,7 @@ import { civil, weekOf } from "../state.js";
  * @property {number | null} presentWish
  * @property {(question: import("../types.js").Question) => number[]} answer what this room counts
  * @property {Banner[]} banners
+ * @property {{call: import("../types.js").Help | null, sending: boolean}} help
  * @property {{key: string, params: Record<string, string | number>} | null} enrolProblem
  * @property {boolean} enrolBusy
  *
@@ -41,8 +42,8 @@ import { civil, weekOf } from "../state.js";
 
 /** Room and clock, over every screen but enrolment. */
 export class Head {
-  /** @param {() => void} otherLanguage */
-  constructor(otherLanguage) {
+  /** @param {() => void} otherLanguage @param {import("./help.js").HelpCall} help */
+  constructor(otherLanguage, help) {
     this.place = h("h1", { class: "place" });
     this.date = h("span", { class: "date" });
     this.time = h("time", { class: "time" });
@@ -51,7 +52,7 @@ export class Head {
       "header",
       { class: "head" },
       this.place,
-      h("div", { class: "when" }, this.date, this.time, this.language),
+      h("div", { class: "when" }, help.state, help.opener, this.date, this.time, this.language),
     );
   }
 
