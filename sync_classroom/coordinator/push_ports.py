@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from ..domain.ids import ClassroomId, PushId, ResourceId
 from ..domain.make_up import Switch
 from ..domain.push_copies import Copy
-from ..domain.push_orders import Cancellation, PushOrder
+from ..domain.push_orders import Cancellation, PushOrder, Reminder
 from ..domain.timetable import Push
 
 
@@ -65,6 +65,14 @@ class PushOrderStore(Protocol):
 
     async def cancel_order(self, ident: PushId, cancellation: Cancellation) -> bool:
         """Remember that an order was cancelled; False if it was already."""
+        ...
+
+    async def add_reminder(self, order: PushId, reminder: Reminder) -> Reminder | None:
+        """Remember that targets were reminded; None if done, else who did it too lately."""
+        ...
+
+    async def reminders_of(self, orders: Collection[PushId]) -> Mapping[PushId, Sequence[Reminder]]:
+        """When targets of these orders were reminded, the latest first."""
         ...
 
     async def push_switch(self) -> Switch | None:

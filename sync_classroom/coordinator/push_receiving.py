@@ -59,13 +59,14 @@ class LineOptions:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One push in a terminal's inbox."""
+    """One push in a terminal's inbox; `reminded_at` None: nobody has reminded of it."""
 
     order: PushOrder
     target: PushTarget
     resource: Resource
     version: Version
     progress: Progress
+    reminded_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,13 @@ class PushReceiver:
             r.id: r for r in await self.store.resources_by_id({o.resource for o in orders})
         }
         progress = progress_of(await self.store.push_facts([o.id for o in orders]))
+        reminders = await self.store.reminders_of([o.id for o in orders])
         entries = [
             Entry(
                 order, target, resources[order.resource],
                 _version(resources[order.resource], order),
                 progress.get((order.id, target.id), Progress()),
+                reminders[order.id][0].at if order.id in reminders else None,
             )
             for order in orders
             for target in order.targets

@@ -21,15 +21,19 @@ from ..domain.facts import PushStep
 from ..domain.ids import OccurrenceId, PushId, ResourceId, TargetId
 from ..domain.library import Resource, Version
 from ..domain.problems import ProblemError, ProblemKind
+from ..domain.push_copies import Copy
 from ..domain.push_orders import (
     Cancellation,
     OrderState,
     Progress,
     PushOrder,
+    Reminder,
     check_may_cancel,
+    check_may_remind,
     check_reason,
     check_times,
     progress_of,
+    reminded_lately,
     step_fact,
 )
 from ..domain.targeting import Rule, check_targets, targets_of
@@ -167,21 +171,45 @@ class PushService:
         ProblemError for one that is over, or of another teacher.
         """
         order, now = await self.one(ident), self._clock()
-        if not may_cancel(user, order):
-            raise ProblemError(
-                "push_forbidden",
-                "只有管理员和下单的教师可以取消这个推送。",
-                "Only administrators and the teacher who gave this order may cancel it.",
-                kind=ProblemKind.FORBIDDEN,
-                value=ident,
-            )
+        _check_may_change(user, order)
         check_may_cancel(order, now)
         cancellation = Cancellation(now, user.login, check_reason(reason))
         if not await self._store.cancel_order(order.id, cancellation):
             check_may_cancel(await self.one(ident), now)
         log.info("push.cancelled", push=ident, by=user.login)
 
+    async def remind(self, ident: str, *, user: User) -> int:
+        """Remind the targets that have not opened an order; how many.
+
+        ProblemError for one that is not open or of another teacher, where everybody has opened it,
+        and within an hour of the last time.
+        """
+        order, now = await self.one(ident), self._clock()
+        _check_may_change(user, order)
+        waiting = len(self.waiting(order, await self.progress([order])))
+        check_may_remind(order, waiting, now)
+        last = await self._store.add_reminder(order.id, Reminder(now, user.login))
+        if last is not None:
+            raise reminded_lately(last)
+        log.info("push.reminded", push=ident, targets=waiting, by=user.login)
+        return waiting
+
     # ------------------------------------------------------------------ reading
+
+    def waiting(
+        self, order: PushOrder, progress: Mapping[tuple[PushId, TargetId], Progress]
+    ) -> Sequence[TargetId]:
+        """The targets that have not opened it."""
+        known = ((t.id, progress.get((order.id, t.id))) for t in order.targets)
+        return [ident for ident, p in known if p is None or p.opened_at is None]
+
+    async def reminders(self, orders: Sequence[PushOrder]) -> Mapping[PushId, Sequence[Reminder]]:
+        """When the targets of these orders were reminded, the latest first."""
+        return await self._store.reminders_of([o.id for o in orders])
+
+    async def copies(self, order: PushOrder) -> Mapping[TargetId, Copy]:
+        """What the terminals of an order's targets said last of their copies."""
+        return {copy.target: copy for copy in await self._store.copies_of(order.id)}
 
     async def orders(self) -> Sequence[PushOrder]:
         """The latest, newest first."""
@@ -299,9 +327,20 @@ class PushService:
         return await self._store.occurrences_on(term.first_day, term.last_day)
 
 
-def may_cancel(user: User, order: PushOrder) -> bool:
-    """Administrators every order, teachers what they gave."""
+def may_change(user: User, order: PushOrder) -> bool:
+    """Who cancels and reminds: administrators every order, teachers what they gave."""
     return user.role is Role.ADMIN or (user.login == order.by and not order.automatic)
+
+
+def _check_may_change(user: User, order: PushOrder) -> None:
+    if not may_change(user, order):
+        raise ProblemError(
+            "push_forbidden",
+            "只有管理员和下单的教师可以取消这个推送或提醒对方。",
+            "Only administrators and the teacher who gave this order cancel it or remind of it.",
+            kind=ProblemKind.FORBIDDEN,
+            value=order.id,
+        )
 
 
 def _fresh() -> PushId:

@@ -18,6 +18,8 @@ MAX_REASON: Final = 200
 #: An order is for this term; one that waits longer is a typing error.
 LONGEST_WAIT: Final = timedelta(days=180)
 LONGEST_LIFE: Final = timedelta(days=400)
+#: Who was reminded is left in peace for so long.
+REMIND_AGAIN: Final = timedelta(hours=1)
 
 
 class OrderState(StrEnum):
@@ -36,6 +38,14 @@ class Cancellation:
     at: datetime
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """Somebody reminded the targets that had not opened an order."""
+
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,39 @@ def check_may_cancel(order: PushOrder, now: datetime) -> None:
             kind=ProblemKind.CONFLICT,
             value=state.value,
         )
+
+
+def check_may_remind(order: PushOrder, waiting: int, now: datetime) -> None:
+    """ProblemError for an order that is not open, or that everybody (`waiting` 0) has opened."""
+    state = order.state(now)
+    if state is not OrderState.SENT:
+        raise ProblemError(
+            "push_not_open",
+            "这个推送还没有发出，或已取消、到期，不用提醒。",
+            "This push was not sent yet, was cancelled, or has expired; nobody is to be reminded.",
+            kind=ProblemKind.CONFLICT,
+            value=state.value,
+        )
+    if not waiting:
+        raise ProblemError(
+            "push_all_opened",
+            "所有对象都已打开，不用提醒。",
+            "Everybody has opened it; nobody is to be reminded.",
+            kind=ProblemKind.CONFLICT,
+            value=order.id,
+        )
+
+
+def reminded_lately(last: Reminder) -> ProblemError:
+    """The targets were reminded less than REMIND_AGAIN ago."""
+    minutes = int(REMIND_AGAIN.total_seconds() // 60)
+    return ProblemError(
+        "push_reminded",
+        f"{minutes} 分钟内已经提醒过，请晚些再提醒。",
+        f"They were reminded within the last {minutes} minutes; wait before the next time.",
+        kind=ProblemKind.CONFLICT,
+        value=last.at.isoformat(),
+    )
 
 
 def step_fact(order: PushId, target: TargetId, step: PushStep, at: datetime) -> PushProgress:

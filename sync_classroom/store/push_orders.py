@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -12,13 +12,13 @@ from sqlalchemy import Select, and_, insert, or_, select, update
 from ..domain.ids import ClassroomId, PushId, ResourceId
 from ..domain.make_up import Switch
 from ..domain.push_copies import Copy, CopyState, Failure
-from ..domain.push_orders import Cancellation, PushOrder
+from ..domain.push_orders import REMIND_AGAIN, Cancellation, PushOrder, Reminder
 from ..domain.targeting import rule_of
 from ..domain.timetable import Push, PushTarget
 from .library import ADDING
 from .library_tables import resources
 from .plan_tables import push_targets, pushes
-from .push_order_tables import push_copies, push_orders, push_switches
+from .push_order_tables import push_copies, push_orders, push_reminders, push_switches
 from .pushes import push_row, target_rows
 from .queries import Queries, in_chunks, rows
 
@@ -162,6 +162,40 @@ class PushOrderQueries(Queries):
                 )
             )
             return done.rowcount > 0
+
+    async def add_reminder(self, order: PushId, reminder: Reminder) -> Reminder | None:
+        """Remember that targets were reminded; None if done, else who did it too lately."""
+        recent = (
+            select(push_reminders)
+            .where(
+                push_reminders.c.push == order,
+                push_reminders.c.at > reminder.at - REMIND_AGAIN,
+            )
+            .order_by(push_reminders.c.at.desc())
+        )
+        async with self._database.write() as connection:
+            await self._alone(connection, _SENDING)
+            found = await rows(connection, recent.limit(1))
+            if found:
+                return Reminder(found[0].at, found[0].by)
+            await connection.execute(
+                insert(push_reminders).values(push=order, at=reminder.at, by=reminder.by)
+            )
+        return None
+
+    async def reminders_of(self, orders: Collection[PushId]) -> Mapping[PushId, Sequence[Reminder]]:
+        """When targets of these orders were reminded, the latest first."""
+        found: dict[PushId, list[Reminder]] = {}
+        async with self._database.read() as connection:
+            for chunk in in_chunks(sorted(set(orders))):
+                statement = (
+                    select(push_reminders)
+                    .where(push_reminders.c.push.in_(chunk))
+                    .order_by(push_reminders.c.at.desc())
+                )
+                for row in await rows(connection, statement):
+                    found.setdefault(row.push, []).append(Reminder(row.at, row.by))
+        return found
 
     async def push_switch(self) -> Switch | None:
         """How automatic pushes were switched last; None: never."""

@@ -44,6 +44,7 @@ class PushOut(Out):
     delivered_at: datetime | None
     opened_at: datetime | None
     completed_at: datetime | None
+    reminded_at: datetime | None
 
 
 class InboxOut(Out):
@@ -125,6 +126,7 @@ def _push(entry: Entry, class_name: str) -> PushOut:
         href=file_url(order.id, entry.target.id), sent_at=order.sent_at,
         expires_at=order.expires_at, delivered_at=progress.delivered_at,
         opened_at=progress.opened_at, completed_at=progress.completed_at,
+        reminded_at=entry.reminded_at,
     )  # fmt: skip
 
 

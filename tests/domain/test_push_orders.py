@@ -20,6 +20,7 @@ from sync_classroom.domain.push_orders import (
     Progress,
     PushOrder,
     check_may_cancel,
+    check_may_remind,
     check_reason,
     check_times,
     in_use,
@@ -96,3 +97,32 @@ def test_the_first_fact_of_each_step_counts_in_whatever_order(
     first = at("08:00")
     assert progress_of(made) == {("p", "t"): Progress(first, first, first)}
     assert progress_of(made[:0]) == {}
+
+
+def test_an_order_is_over_by_what_ends_it_first() -> None:
+    assert replace(ORDER, expires_at=None).over_at is None
+    assert ORDER.over_at == at("18:00")
+    assert replace(ORDER, cancelled=GONE).over_at == NOW
+    assert replace(ORDER, cancelled=replace(GONE, at=at("19:00"))).over_at == at("18:00")
+    assert replace(ORDER, cancelled=GONE, expires_at=None).over_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("order", "waiting", "code"),
+    [
+        (replace(ORDER, sent_at=NOW), 1, None),
+        (replace(ORDER, sent_at=NOW), 0, "push_all_opened"),
+        (ORDER, 1, "push_not_open"),
+        (replace(ORDER, sent_at=NOW, expires_at=NOW), 1, "push_not_open"),
+        (replace(ORDER, sent_at=NOW, cancelled=GONE), 1, "push_not_open"),
+    ],
+)
+def test_only_who_has_not_opened_an_open_order_is_reminded(
+    order: PushOrder, waiting: int, code: str | None
+) -> None:
+    if code is None:
+        check_may_remind(order, waiting, NOW)
+        return
+    with pytest.raises(ProblemError) as refused:
+        check_may_remind(order, waiting, NOW)
+    assert refused.value.code == code

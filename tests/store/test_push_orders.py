@@ -21,7 +21,7 @@ from sync_classroom.domain.library import Deletion, Details, Version
 from sync_classroom.domain.make_up import Switch
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.push_copies import Copy, CopyState, Failure
-from sync_classroom.domain.push_orders import Cancellation, PushOrder
+from sync_classroom.domain.push_orders import Cancellation, PushOrder, Reminder
 from sync_classroom.domain.targeting import Rule
 from sync_classroom.domain.timetable import Push, PushTarget
 from sync_classroom.store.database import Database
@@ -140,3 +140,17 @@ async def test_the_latest_switch_of_the_automatic_rule_counts(store: Database) -
     on = Switch(True, at("12:00"), "li", "考完了")
     await store.add_push_switch(on)
     assert await store.push_switch() == on
+
+
+async def test_of_reminders_at_once_one_counts_and_the_next_comes_an_hour_later(
+    store: Database,
+) -> None:
+    await store.add_order(ORDER, key="a")
+    first, second = Reminder(at("18:30"), "wang"), Reminder(at("19:29"), "li")
+    done = await asyncio.gather(*(store.add_reminder(ORDER.id, first) for _ in range(3)))
+    assert sorted(done, key=lambda r: r is not None) == [None, first, first]
+    assert await store.add_reminder(ORDER.id, second) == first
+    third = replace(second, at=at("19:30"))
+    assert await store.add_reminder(ORDER.id, third) is None
+    assert await store.reminders_of([ORDER.id, PushId("p-none")]) == {ORDER.id: [third, first]}
+    assert await store.reminders_of([]) == {}

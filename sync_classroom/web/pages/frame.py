@@ -74,6 +74,7 @@ DONE: Final = {
     "push-cancelled": mark("推送已取消。"),
     "make-up-on": mark("自动补推已打开。"),
     "make-up-off": mark("自动补推已关闭，之后结束的课不再自动补推。"),
+    "push-reminded": mark("已提醒还没打开的对象，教室终端一分钟内显示。"),
     "push-completed": mark("已记录为看完。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),

@@ -117,6 +117,7 @@ async def _list(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         problem=form.errors.get("form"),
         rows=[order_row(frame, o, resources[o.resource], names, progress) for o in orders],
         inbox=inbox,
+        reminders=await service.reminders([order for order, *_ in inbox]),
         may_push=may_add(frame.user),
         automatic=is_on(switch),
         switch=switch,

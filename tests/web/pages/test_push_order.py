@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sync_classroom.domain.accounts import Role
-from tests.support.library import recorded
+from tests.support.library import PDF, recorded
 from tests.support.pages import look, office, read
+from tests.support.plans import at
+from tests.support.pushes import bearer, inbox_of, pushed, say
 from tests.web.pages.test_pushes import send
 
 pytestmark = pytest.mark.asyncio
+MS = 1_000_000_000_000
 
 
 async def test_the_automatic_rule_is_seen_and_switched_by_administrators(tmp_path: Path) -> None:
@@ -55,3 +59,76 @@ async def test_an_automatic_order_is_administrators_to_cancel(tmp_path: Path) ->
         assert answer.status == 403
         assert (await send(served, path + "/cancel", {"reason": "不用补"})).status == 303
         assert "已取消" in (await look(served, path)).text
+
+
+async def test_every_target_shows_its_copy_and_how_far_it_got(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        order = await pushed(served, "remote-1-r1", "remote-1-r2", "remote-2-r1", "remote-3-r1")
+        path = f"/pushes/{order.id}"
+        page = await look(served, path)
+        assert page.text.count("未下载") == 4
+        assert "还有 4 个对象没有打开。" in page.text
+        words: list[dict[str, Any]] = [
+            {"state": "fetching", "bytes": len(PDF) * 43 // 100},
+            {"state": "kept", "bytes": len(PDF), "delivered": MS, "opened": MS, "watched_s": 125},
+            {"state": "failed", "bytes": 0, "failure": "too_large"},
+            {"state": "evicted", "bytes": 0, "completed": MS},
+        ]
+        for target, word in zip(order.targets, words, strict=True):
+            headers = await bearer(served, str(target.classroom))
+            copy = {"push": order.id, "target": target.id, "watched_s": 0, **word}
+            answer = await served.ask(
+                "POST", "/api/terminal/pushes", headers=headers, json={"sent": MS, "copies": [copy]}
+            )
+            assert (await answer.json())["refused"] == []
+        page = await look(served, path, role=Role.REVIEWER)
+        for said in ("下载中 42%", "已下载 看了 2 分 05 秒", "超过终端空间", "已腾出空间"):
+            assert said in page.text
+        assert "还有 2 个对象没有打开。" in page.text
+        assert "(2/4)" in page.text  # 触达
+        assert "(1/4)" in page.text  # 完成
+        await look(served, path + "?lang=en")
+
+
+async def test_who_has_not_opened_is_reminded_once_an_hour_until_all_have(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        order = await pushed(served)
+        path, here = f"/pushes/{order.id}", await bearer(served)
+        [entry] = (await inbox_of(served, here))["pushes"]
+        assert entry["reminded_at"] is None
+        assert not (await look(served, path, role=Role.TEACHER)).all(
+            "form", action=path + "/remind"
+        )
+        answer = await send(served, path + "/remind", {}, role=Role.TEACHER)
+        assert answer.status == 403
+        answer = await send(served, path + "/remind", {})
+        assert answer.status == 303
+        page = await look(served, answer.headers["Location"])
+        assert "提醒过 1 次，最近一次：11月23日 10:00 admin 甲" in page.text
+        [entry] = (await inbox_of(served, here))["pushes"]
+        assert entry["reminded_at"] == "2026-11-23T02:00:00Z"
+        answer = await send(served, path + "/remind", {})
+        assert answer.status == 409
+        assert "60 分钟内已经提醒过" in (await read(answer, 409)).text
+        served.clock.now = at("11:00")
+        assert (await send(served, path + "/remind", {})).status == 303
+        await say(served, here, order, MS, state="kept", bytes=1, opened=MS)
+        served.clock.now = at("12:00")
+        answer = await send(served, path + "/remind", {})
+        assert "所有对象都已打开" in (await read(answer, 409)).text
+        page = await look(served, path)
+        assert not page.all("form", action=path + "/remind")
+        assert "没有打开。" not in page.text
+        assert (await send(served, "/pushes/p-none/remind", {})).status == 404
+
+
+async def test_an_order_that_is_over_reminds_nobody(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        order = await pushed(served, expires_at=at("11:00"))
+        path = f"/pushes/{order.id}"
+        assert (await look(served, path)).all("form", action=path + "/remind")
+        served.clock.now = at("11:00")
+        page = await look(served, path)
+        assert "已过期" in page.text
+        assert not page.all("form", action=path + "/remind")
+        assert (await send(served, path + "/remind", {})).status == 409

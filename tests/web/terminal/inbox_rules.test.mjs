@@ -5,6 +5,7 @@ import {
   decide,
   heard,
   isCompleted,
+  isReminded,
   newCopy,
   pauseAfter,
   sameWord,
@@ -18,6 +19,7 @@ const push = (name, more = {}) => ({
   push: name, target: "t1", title: name, subject: "英语", reason: "补推", class_name: "", kind: "video",
   media_type: "video/mp4", name: "a.mp4", bytes: 100, sha256: "00", duration_s: 60, href: "/f",
   sent_at: `2026-11-23T1${name.at(-1)}:00:00+08:00`, expires_at: null, opened_at: null, completed_at: null,
+  reminded_at: null,
   ...more,
 });
 const copy = (name, more = {}, told = {}) => ({ ...newCopy(push(name, told)), ...more });
@@ -111,4 +113,12 @@ test("a word has the steps that were taken, and how much is here yet is no news"
 
 test("pauses after failures grow and stay", () => {
   assert.deepEqual([1, 2, 3, 4, 5, 50].map(pauseAfter), [2_000, 10_000, 60_000, 300_000, 300_000, 300_000]);
+});
+
+test("a reminder stands until somebody has opened it, here or on the teacher's page", () => {
+  const asked = { reminded_at: "2026-11-23T17:00:00+08:00" };
+  assert.ok(isReminded(copy("p1", {}, asked)));
+  assert.ok(!isReminded(copy("p1")));
+  assert.ok(!isReminded(kept("p1", { opened: 5 }, asked)));
+  assert.ok(!isReminded(copy("p1", {}, { ...asked, opened_at: asked.reminded_at })));
 });

@@ -9,6 +9,7 @@ import {
   decide,
   heard,
   isCompleted,
+  isReminded,
   isShown,
   pauseAfter,
   sameWord,
@@ -104,6 +105,11 @@ export class Inbox {
   /** How many are here that nobody opened yet. */
   fresh() {
     return this.list().filter((copy) => copy.state === "kept" && copy.opened === null).length;
+  }
+
+  /** How many are here that the teacher was reminded of and nobody opened. */
+  reminded() {
+    return this.list().filter(isReminded).length;
   }
 
   /** @param {string} key */

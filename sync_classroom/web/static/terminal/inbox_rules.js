@@ -30,6 +30,7 @@ export const COMPLETED = 0.8;
  * @property {string | null} expires_at
  * @property {string | null} opened_at
  * @property {string | null} completed_at
+ * @property {string | null} reminded_at when somebody last asked to see it
  *
  * @typedef {"waiting" | "fetching" | "kept" | "evicted" | "failed"} CopyState
  *
@@ -103,6 +104,11 @@ export function isOver(copy, now) {
 /** Copies a person can open here, whether or not the server is there. @param {Copy} copy @param {number} now */
 export function isShown(copy, now) {
   return !isOver(copy, now);
+}
+
+/** Whether somebody asked to see it and nobody has. @param {Copy} copy */
+export function isReminded({ push, opened }) {
+  return push.reminded_at !== null && push.opened_at === null && opened === null;
 }
 
 /**

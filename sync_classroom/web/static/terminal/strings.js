@@ -95,6 +95,8 @@ export const STRINGS = {
   "lobby.pushes": ["推送 {all} 个 ▸", "Pushed: {all} ▸"],
   "lobby.pushes_new": ["推送 {fresh} 个新资源 ▸", "Pushed: {fresh} new ▸"],
 
+  "lobby.pushes_reminded": ["提醒：{reminded} 个推送还没打开 ▸", "Reminder: {reminded} pushed, not opened ▸"],
+
   "inbox.title": ["推送给本教室的资源", "Pushed to this classroom"],
   "inbox.back": ["返回", "Back"],
   "inbox.to_list": ["返回列表", "Back to the list"],
@@ -111,6 +113,7 @@ export const STRINGS = {
   "inbox.now": ["现在下载", "Fetch now"],
   "inbox.coming": ["等待下载", "Coming"],
   "inbox.ends": ["{days} 天后到期", "ends in {days} days"],
+  "inbox.reminded": ["已提醒，请打开看", "Reminded: please open it"],
   "inbox.state.new": ["未打开", "Not opened"],
   "inbox.state.opened": ["已打开", "Opened"],
   "inbox.state.completed": ["已看完", "Seen to the end"],

@@ -1,6 +1,7 @@
 /** What was pushed to this classroom: a list to open from, and the one that is open. */
 
 import { attr, enable, h, keyed, show, text } from "../dom.js";
+import { isReminded } from "../inbox_rules.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("../inbox.js").Inbox} Inbox */
@@ -93,6 +94,7 @@ function drawEntry(node, copy, { t, inbox, now }) {
   const [title, detail] = /** @type {HTMLElement[]} */ ([...what.children]);
   if (title) text(title, push.title);
   if (detail) text(detail, detailOf(copy, t, now));
+  attr(node, "data-reminded", isReminded(copy) ? "" : null);
   text(state, stateText(copy, stage, t));
   const label = copy.state === "kept" ? "inbox.open" : copy.asked ? "inbox.coming" : "inbox.now";
   text(button, t(label));
@@ -101,9 +103,11 @@ function drawEntry(node, copy, { t, inbox, now }) {
 }
 
 /** @param {Copy} copy @param {Frame["t"]} t @param {number} now */
-function detailOf({ push }, t, now) {
+function detailOf(copy, t, now) {
+  const { push } = copy;
   const ends = push.expires_at === null ? null : Date.parse(push.expires_at);
   return [
+    isReminded(copy) ? t("inbox.reminded") : "",
     push.subject,
     push.class_name,
     push.reason,

@@ -67,8 +67,10 @@ export class Lobby {
     text(this.cached, t("lobby.cached"));
     show(this.cached, !inputs.welcomed && inputs.lessons.length > 0);
     const [fresh, all] = [frame.inbox.fresh(), frame.inbox.list().length];
-    text(this.inbox, fresh ? t("lobby.pushes_new", { fresh }) : t("lobby.pushes", { all }));
-    attr(this.inbox, "data-fresh", fresh ? "" : null);
+    const reminded = frame.inbox.reminded();
+    const some = fresh ? t("lobby.pushes_new", { fresh }) : t("lobby.pushes", { all });
+    text(this.inbox, reminded ? t("lobby.pushes_reminded", { reminded }) : some);
+    attr(this.inbox, "data-fresh", fresh || reminded ? "" : null);
     show(this.inbox, all > 0);
     keyed(
       this.today,
