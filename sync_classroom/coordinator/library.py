@@ -11,6 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -301,12 +302,30 @@ class LibraryService:
         check_may_change(user, resource)
         if not reason.strip():
             raise problems.no_reason()
-        deletion = Deletion(self._clock(), user.login, reason.strip()[:MAX_REASON])
+        await self._delete(
+            resource, Deletion(self._clock(), user.login, reason.strip()[:MAX_REASON])
+        )
+
+    async def retire(self, by: str, reason: str, *, age: timedelta, limit: int) -> int:
+        """Delete what `by` made longer than `age` ago and of which no push is open; how many."""
+        now = self._clock()
+        unused = await self._store.unused_resources(by, before=now - age, now=now, limit=limit)
+        gone = 0
+        for resource in await self._store.resources_by_id(unused):
+            try:
+                await self._delete(resource, Deletion(now, by, reason))
+            except ProblemError as problem:  # somebody was faster, or pushed it again
+                log.info("library.not_retired", resource=resource.id, code=problem.code)
+            else:
+                gone += 1
+        return gone
+
+    async def _delete(self, resource: Resource, deletion: Deletion) -> None:
         if not await self._store.delete_resource(resource.id, deletion):
-            raise problems.unknown(ident)
+            raise problems.unknown(resource.id)
         await asyncio.to_thread(self.shelf.remove, [v.file for v in resource.versions])
-        await self._log(user.login, "resource.delete", ident)
-        log.info("library.deleted", resource=ident, by=user.login)
+        await self._log(deletion.by, "resource.delete", resource.id)
+        log.info("library.deleted", resource=resource.id, by=deletion.by)
 
     # ------------------------------------------------------------------ parts
 

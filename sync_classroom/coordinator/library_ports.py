@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from ..domain.ids import ResourceId
@@ -47,6 +48,12 @@ class LibraryStore(Protocol):
 
         ProblemError `resource_in_use` while a push order of it is not over.
         """
+        ...
+
+    async def unused_resources(
+        self, by: str, *, before: datetime, now: datetime, limit: int
+    ) -> Sequence[ResourceId]:
+        """What `by` made before an instant and of which no push order is open; oldest first."""
         ...
 
     async def library_bytes(self) -> int:

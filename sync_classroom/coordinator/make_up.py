@@ -21,6 +21,7 @@ from ..domain.make_up import (
     BY,
     LIFE,
     LOOK_BACK,
+    OVER,
     REASON,
     Switch,
     details_of,
@@ -47,6 +48,8 @@ log = structlog.get_logger(__name__)
 
 ALARM: Final = "make-up"
 LOOK: Final = timedelta(minutes=1)
+#: Files deleted a minute, so that a disk has time for lessons.
+RETIRED_AT_ONCE: Final = 5
 FAILED: Final = Counter(
     "sync_classroom_make_up_failed_total",
     "Times a lesson's recording could not be pushed by itself; tried again within a day.",
@@ -125,6 +128,7 @@ class MakeUpService:
             return
         try:
             await self.sweep()
+            await self._library.retire(BY, OVER, age=LOOK_BACK, limit=RETIRED_AT_ONCE)
         except Exception as error:  # the store is away: the next look does it
             code = error.code if isinstance(error, ProblemError) else "defect"
             log.exception("make_up.failed", code=code)

@@ -25,6 +25,7 @@ LOOK_BACK: Final = timedelta(hours=24)
 LIFE: Final = timedelta(days=30)
 #: Who did it, where a login stands otherwise.
 BY: Final = "make-up"
+OVER: Final = "自动补推的录像：推送已到期或取消"
 REASON: Final = "缺课补推：没开成或只收到一部分"
 
 

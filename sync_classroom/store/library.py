@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, select, update
@@ -13,7 +14,7 @@ from ..domain.ids import ResourceId
 from ..domain.library import Cut, Deletion, Details, Resource, Version
 from ..domain.push_orders import in_use
 from .library_tables import resource_versions, resources
-from .push_order_tables import resting_on
+from .push_order_tables import not_over, push_orders, resting_on
 from .queries import Queries, in_chunks, missing_reference, rows
 from .tables import occurrences, teachers
 
@@ -113,6 +114,24 @@ class LibraryQueries(Queries):
                 )
             )
             return done.rowcount > 0
+
+    async def unused_resources(
+        self, by: str, *, before: datetime, now: datetime, limit: int
+    ) -> Sequence[ResourceId]:
+        """What `by` made before an instant and of which no push order is open; oldest first."""
+        statement = (
+            select(resources.c.id)
+            .where(
+                resources.c.by == by,
+                resources.c.deleted_at.is_(None),
+                resources.c.at < before,
+                resources.c.id.not_in(select(push_orders.c.resource).where(not_over(now))),
+            )
+            .order_by(resources.c.at)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [row.id for row in await rows(connection, statement)]
 
     async def library_bytes(self) -> int:
         """What the files of all resources that are not deleted take."""

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     or_,
     select,
 )
@@ -85,8 +87,12 @@ push_reminders = Table(
 
 def resting_on(resource: ResourceId, now: datetime) -> Select[Any]:
     """Ids of the orders of a resource that are not over."""
-    return select(push_orders.c.id).where(
-        push_orders.c.resource == resource,
+    return select(push_orders.c.id).where(push_orders.c.resource == resource, not_over(now))
+
+
+def not_over(now: datetime) -> ColumnElement[bool]:
+    """Whether an order was neither cancelled nor has expired."""
+    return and_(
         push_orders.c.cancelled_at.is_(None),
         or_(push_orders.c.expires_at.is_(None), push_orders.c.expires_at > now),
     )

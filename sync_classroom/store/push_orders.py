@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, insert, or_, select, update
+from sqlalchemy import Select, and_, insert, select, update
 
 from ..domain.ids import ClassroomId, PushId, ResourceId
 from ..domain.make_up import Switch
@@ -18,7 +18,7 @@ from ..domain.timetable import Push, PushTarget
 from .library import ADDING
 from .library_tables import resources
 from .plan_tables import push_targets, pushes
-from .push_order_tables import push_copies, push_orders, push_reminders, push_switches
+from .push_order_tables import not_over, push_copies, push_orders, push_reminders, push_switches
 from .pushes import push_row, target_rows
 from .queries import Queries, in_chunks, rows
 
@@ -71,11 +71,7 @@ class PushOrderQueries(Queries):
     ) -> Sequence[PushOrder]:
         """The latest orders that were sent to a classroom and are not over, newest first."""
         of_room = select(push_targets.c.push).where(push_targets.c.classroom == classroom)
-        open_now = and_(
-            push_orders.c.sent_at.is_not(None),
-            push_orders.c.cancelled_at.is_(None),
-            or_(push_orders.c.expires_at.is_(None), push_orders.c.expires_at > now),
-        )
+        open_now = and_(push_orders.c.sent_at.is_not(None), not_over(now))
         return await self._orders(
             select(push_orders)
             .where(push_orders.c.id.in_(of_room), open_now)
@@ -119,12 +115,7 @@ class PushOrderQueries(Queries):
 
     async def due_orders(self, now: datetime, *, limit: int) -> Sequence[PushOrder]:
         """Orders that are to be sent by now and were not, by time."""
-        unsent = and_(
-            push_orders.c.sent_at.is_(None),
-            push_orders.c.cancelled_at.is_(None),
-            push_orders.c.send_at <= now,
-            or_(push_orders.c.expires_at.is_(None), push_orders.c.expires_at > now),
-        )
+        unsent = and_(push_orders.c.sent_at.is_(None), push_orders.c.send_at <= now, not_over(now))
         return await self._orders(
             select(push_orders).where(unsent).order_by(push_orders.c.send_at).limit(limit)
         )

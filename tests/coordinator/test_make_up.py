@@ -15,7 +15,7 @@ from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.library import Limits
 from sync_classroom.domain.problems import ProblemError
 from tests.support.coordination import ZONE
-from tests.support.library import recorded
+from tests.support.library import added, recorded
 from tests.support.pages import office
 from tests.support.plans import at
 from tests.support.waiting import until
@@ -126,3 +126,31 @@ async def test_the_task_of_whoever_leads_does_it(tmp_path: Path) -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_recording_whose_push_is_over_takes_no_room_any_more(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        library = served.services.library
+        assert await served.services.make_up.sweep() == 1
+        [order] = await served.services.pushes.orders()
+        own = await added(served)  # what people brought in stays, pushed or not
+
+        async def retire() -> int:
+            return await library.retire(
+                make_up.BY, make_up.OVER, age=make_up.LOOK_BACK, limit=make_up.RETIRED_AT_ONCE
+            )
+
+        served.clock.now = at("09:59", "2026-12-23")
+        assert await retire() == 0
+        files = tmp_path / "library" / "files"
+        assert len(list(files.iterdir())) == 2
+        served.clock.now = at("10:00", "2026-12-23")
+        assert await retire() == 1
+        assert len(list(files.iterdir())) == 1
+        [left] = await served.store.resources(limit=5)
+        assert left.id == own
+        [gone] = await served.store.resources_by_id([order.resource])
+        assert gone.deleted is not None
+        assert "到期" in gone.deleted.reason
+        assert await retire() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -154,3 +155,25 @@ async def test_of_reminders_at_once_one_counts_and_the_next_comes_an_hour_later(
     assert await store.add_reminder(ORDER.id, third) is None
     assert await store.reminders_of([ORDER.id, PushId("p-none")]) == {ORDER.id: [third, first]}
     assert await store.reminders_of([]) == {}
+
+
+async def test_a_resource_is_unused_while_no_order_of_it_is_open(store: Database) -> None:
+    [made] = await store.resources_by_id([RESOURCE])
+    later = made.at + timedelta(seconds=1)
+
+    async def unused(clock: str, *, by: str = made.by, before: datetime = later) -> list[str]:
+        found = await store.unused_resources(by, before=before, now=at(clock), limit=5)
+        return list(found)
+
+    assert await unused("12:00") == [RESOURCE]
+    assert await unused("12:00", by="nobody") == []
+    assert await unused("12:00", before=made.at) == []
+    await store.add_order(ORDER, key="a")
+    assert await unused("21:59") == []
+    assert await unused("22:00") == [RESOURCE]
+    await store.add_order(replace(ORDER, id=PushId("p-2"), expires_at=None), key="b")
+    assert await unused("22:00") == []
+    assert await store.cancel_order(PushId("p-2"), GONE)
+    assert await unused("22:00") == [RESOURCE]
+    assert await store.delete_resource(RESOURCE, Deletion(at("22:00"), "li", "不用了"))
+    assert await unused("22:00") == []
