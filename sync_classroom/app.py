@@ -38,6 +38,7 @@ from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
+from .coordinator.make_up import MakeUpService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.push_receiving import LineOptions, PushReceiver
@@ -218,13 +219,15 @@ async def _open(
         zone=ZoneInfo(settings.zone),
     )  # fmt: skip
     services = _services(
-        told, settings, store, bus, booth, hub, clock, bundles, reports, retention
+        told, settings, store, bus, booth, hub, lease, clock, bundles, reports, retention
     )  # fmt: skip
     stack.callback(services.accounts.close)
     await services.library.open()
     stack.push_async_callback(services.library.close)
-    runs = {"pushes": services.pushes.run, "retention": retention.run}
-    await stack.enter_async_context(_tasks({**_runs(booth, hub, lease, relay, reports), **runs}))
+    runs = _runs(booth, hub, lease, relay, reports) | {
+        "pushes": services.pushes.run, "make-up": services.make_up.run, "retention": retention.run
+    }  # fmt: skip
+    await stack.enter_async_context(_tasks(runs))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -329,6 +332,7 @@ def _services(
     bus: Bus,
     booth: Booth,
     hub: TerminalHub,
+    lease: LeaseKeeper,
     clock: Callable[[], datetime],
     bundles: BundleService,
     reports: ReportService,
@@ -336,12 +340,12 @@ def _services(
 ) -> Services:
     throttle = Throttle()
     zone = ZoneInfo(settings.zone)
-    journals = TerminalJournalService(store, bus, clock, throttle=throttle)
     library = LibraryService(
         store, booth.recordings, options=settings.library, clock=clock,
         folder=settings.library_folder or settings.data_dir.absolute() / "library",
         recordings=settings.relay.recording_dir,
     )  # fmt: skip
+    pushes = PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone)
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
@@ -353,16 +357,15 @@ def _services(
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
-        journals=journals, retention=retention, research=booth.research, watching=booth.watching,
+        journals=TerminalJournalService(store, bus, clock, throttle=throttle),
+        retention=retention, research=booth.research, watching=booth.watching,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
-            zone=zone, gap_s=settings.setup_gap_s,
-        ),
-        library=library,
-        pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone),
-        receiver=PushReceiver(
-            store, booth.roster, library, settings.push_lines, clock, zone, throttle
-        ),
+            zone=zone, gap_s=settings.setup_gap_s),
+        library=library, pushes=pushes,
+        make_up=MakeUpService(store, pushes, library, lease, clock=clock, zone=zone),
+        receiver=PushReceiver(store, booth.roster, library, settings.push_lines, clock, zone,
+                              throttle),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
 import sync_classroom.coordinator.booth
+import sync_classroom.coordinator.make_up
 import sync_classroom.coordinator.relay_process
 import sync_classroom.coordinator.terminal_journal  # noqa: F401 - each registers its metrics
 from bench.relay.sizing import read_costs, sizing_table

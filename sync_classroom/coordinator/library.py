@@ -223,16 +223,16 @@ class LibraryService:
         marks: tuple[float, float],
         details: Details,
         *,
-        user: User,
+        by: str,
         key: str,
     ) -> Resource:
-        """Make a resource of a part of a lesson's recording; `marks` are seconds in that file.
+        """Make a resource of a part of a lesson's recording for `by`; `marks` are seconds in it.
 
         ProblemError for marks outside it, or a recording that is not there (any more).
         """
 
         async def work() -> Resource:
-            return await self._cut(lesson, file, marks, details, user, key)
+            return await self._cut(lesson, file, marks, details, by, key)
 
         made = await self._once(key, work, None)
         assert made is not None
@@ -244,7 +244,7 @@ class LibraryService:
         name: str,
         marks: tuple[float, float],
         details: Details,
-        user: User,
+        by: str,
         key: str,
     ) -> Resource:
         recorded, source = await self._recorded(lesson, name)
@@ -264,7 +264,7 @@ class LibraryService:
         piece = await cut(source, target, from_s, to_s)
         version = Version(
             0, target.name, f"{lesson}-{name}", kind.media_type, piece.bytes, piece.sha256,
-            self._clock(), user.login, piece.duration_s,
+            self._clock(), by, piece.duration_s,
             Cut(lesson, name, piece.from_s, piece.to_s),
         )  # fmt: skip
         return await self._stored(_fresh(), details, version, key)

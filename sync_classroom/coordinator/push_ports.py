@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ..domain.ids import ClassroomId, PushId, ResourceId
+from ..domain.make_up import Switch
 from ..domain.push_copies import Copy
 from ..domain.push_orders import Cancellation, PushOrder
 from ..domain.timetable import Push
@@ -64,4 +65,12 @@ class PushOrderStore(Protocol):
 
     async def cancel_order(self, ident: PushId, cancellation: Cancellation) -> bool:
         """Remember that an order was cancelled; False if it was already."""
+        ...
+
+    async def push_switch(self) -> Switch | None:
+        """How automatic pushes were switched last; None: never."""
+        ...
+
+    async def add_push_switch(self, switch: Switch) -> None:
+        """Remember that automatic pushes were switched on or off."""
         ...

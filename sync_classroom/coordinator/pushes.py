@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -126,15 +126,38 @@ class PushService:
         targets = await self.targets(wish.rule)
         check_targets(wish.rule, targets)
         order = PushOrder(
-            PushId(f"p-{secrets.token_hex(8)}"), resource.id, resource.latest.no, wish.rule,
-            targets, reason, user.login, now, send_at, wish.expires_at,
+            _fresh(), resource.id, resource.latest.no, wish.rule, targets, reason, user.login, now,
+            send_at, wish.expires_at,
         )  # fmt: skip
+        return await self._give(order, key)
+
+    async def give(
+        self,
+        resource: Resource,
+        rule: Rule,
+        targets: tuple[PushTarget, ...],
+        reason: str,
+        *,
+        by: str,
+        key: str,
+        life: timedelta,
+    ) -> PushOrder:
+        """Give an order of the server's own accord and send it, once for a key; it expires after
+        `life`."""
+        now = self._clock()
+        order = PushOrder(
+            _fresh(), resource.id, resource.latest.no, rule, targets, reason, by, now, now,
+            now + life, automatic=True,
+        )  # fmt: skip
+        return await self._give(order, key)
+
+    async def _give(self, order: PushOrder, key: str) -> PushOrder:
         try:
             order = await self._store.add_order(order, key=key)
         except KeyError as error:
-            raise _no_resource(wish.resource) from error
+            raise _no_resource(order.resource) from error
         log.info("push.ordered", push=order.id, targets=len(order.targets), by=order.by)
-        if order.sent_at is None and order.send_at <= now:
+        if order.sent_at is None and order.send_at <= self._clock():
             await self._send(order)
         return await self.one(order.id)
 
@@ -144,7 +167,7 @@ class PushService:
         ProblemError for one that is over, or of another teacher.
         """
         order, now = await self.one(ident), self._clock()
-        if user.role is not Role.ADMIN and user.login != order.by:
+        if not may_cancel(user, order):
             raise ProblemError(
                 "push_forbidden",
                 "只有管理员和下单的教师可以取消这个推送。",
@@ -274,6 +297,15 @@ class PushService:
         if term is None:
             return []
         return await self._store.occurrences_on(term.first_day, term.last_day)
+
+
+def may_cancel(user: User, order: PushOrder) -> bool:
+    """Administrators every order, teachers what they gave."""
+    return user.role is Role.ADMIN or (user.login == order.by and not order.automatic)
+
+
+def _fresh() -> PushId:
+    return PushId(f"p-{secrets.token_hex(8)}")
 
 
 def _target(order: PushOrder, ident: str) -> PushTarget:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .hub import TerminalHub
     from .lessons import LessonService
     from .library import LibraryService
+    from .make_up import MakeUpService
     from .media_watch import MediaWatch
     from .notices import NoticeService
     from .ports import Bus, Store
@@ -100,6 +101,7 @@ class Services:
     library: LibraryService
     pushes: PushService
     receiver: PushReceiver
+    make_up: MakeUpService
     journals: TerminalJournalService
     retention: RetentionService
     research: ResearchService

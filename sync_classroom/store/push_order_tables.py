@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from ..domain.ids import ResourceId
-from .columns import Instant, document, ordered_text
+from .columns import Instant, document, ordered_text, row_number
 from .tables import metadata
 
 # `id` becomes that of the push when it is sent; `rule` is as `domain.targeting` writes it,
@@ -61,6 +61,25 @@ push_copies = Table(
     Column("failure", ordered_text()),
     Column("watched_s", Integer, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+# Who switched automatic pushes on or off, ever; without a row they are on.
+push_switches = Table(
+    "push_switches",
+    metadata,
+    Column("number", row_number(), primary_key=True),
+    Column("on", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+push_reminders = Table(
+    "push_reminders",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("push_orders.id"), primary_key=True),
+    Column("at", Instant, primary_key=True),
+    Column("by", Text, nullable=False),
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, insert, or_, select, update
 
 from ..domain.ids import ClassroomId, PushId, ResourceId
+from ..domain.make_up import Switch
 from ..domain.push_copies import Copy, CopyState, Failure
 from ..domain.push_orders import Cancellation, PushOrder
 from ..domain.targeting import rule_of
@@ -17,7 +18,7 @@ from ..domain.timetable import Push, PushTarget
 from .library import ADDING
 from .library_tables import resources
 from .plan_tables import push_targets, pushes
-from .push_order_tables import push_copies, push_orders
+from .push_order_tables import push_copies, push_orders, push_switches
 from .pushes import push_row, target_rows
 from .queries import Queries, in_chunks, rows
 
@@ -161,6 +162,18 @@ class PushOrderQueries(Queries):
                 )
             )
             return done.rowcount > 0
+
+    async def push_switch(self) -> Switch | None:
+        """How automatic pushes were switched last; None: never."""
+        latest = select(push_switches).order_by(push_switches.c.number.desc()).limit(1)
+        async with self._database.read() as connection:
+            found = await rows(connection, latest)
+        return Switch(found[0].on, found[0].at, found[0].by, found[0].reason) if found else None
+
+    async def add_push_switch(self, switch: Switch) -> None:
+        """Remember that automatic pushes were switched on or off."""
+        async with self._database.write() as connection:
+            await connection.execute(insert(push_switches).values(**asdict(switch)))
 
     async def _orders(self, statement: Select[Any]) -> list[PushOrder]:
         async with self._database.read() as connection:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sync_classroom.store.push_order_tables import push_copies, push_orders
+from sync_classroom.store.push_order_tables import (
+    push_copies,
+    push_orders,
+    push_reminders,
+    push_switches,
+)
 from sync_classroom.store.tables import metadata
 
 
 def test_the_tables_are_part_of_the_schema() -> None:
-    for table in (push_orders, push_copies):
+    for table in (push_orders, push_copies, push_switches, push_reminders):
         assert metadata.tables[table.name] is table

@@ -18,6 +18,7 @@ from sync_classroom.domain.ids import (
     TeacherId,
 )
 from sync_classroom.domain.library import Deletion, Details, Version
+from sync_classroom.domain.make_up import Switch
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.push_copies import Copy, CopyState, Failure
 from sync_classroom.domain.push_orders import Cancellation, PushOrder
@@ -129,3 +130,13 @@ async def test_of_a_copy_the_latest_word_stays(store: Database) -> None:
     await store.put_copies([early])
     await store.put_copies([])
     assert await store.copies_of(ORDER.id) == [late]
+
+
+async def test_the_latest_switch_of_the_automatic_rule_counts(store: Database) -> None:
+    assert await store.push_switch() is None
+    off = Switch(False, at("12:00"), "li", "考试周")
+    await store.add_push_switch(off)
+    assert await store.push_switch() == off
+    on = Switch(True, at("12:00"), "li", "考完了")
+    await store.add_push_switch(on)
+    assert await store.push_switch() == on

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
+from tests.support.plans import at
+from tests.support.recordings import finished
 from tests.support.web import Site
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -71,3 +76,20 @@ async def added(
     )
     assert answer.status == 201, await answer.text()
     return str((await answer.json())["id"])
+
+
+async def recorded(served: Site) -> Path:
+    """The lesson `english` with one finished file of four seconds; where it is."""
+    root = served.services.settings.recordings
+    assert root is not None
+    (root / "english").mkdir(parents=True)
+    path = finished(root / "english" / "01-camera-1.mp4", seconds=4)
+    file = RecordedFile(
+        path.name, "camera", "mp4", 0.0, 4.0, path.stat().st_size, "ab" * 32, 320, 240
+    )
+    saved = Recording(
+        OccurrenceId("english"), RecordingState.SAVED, "english", at("08:10"), at("08:50"),
+        files=(file,),
+    )  # fmt: skip
+    await served.store.save_recordings([saved])
+    return path

@@ -28,6 +28,7 @@ from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
+from sync_classroom.coordinator.make_up import MakeUpService
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.push_receiving import LineOptions, PushReceiver
@@ -225,6 +226,7 @@ async def site(
             store, booth.recordings, folder=folder / "library",
             recordings=changes.get("recordings"), options=library, clock=clock,
         )  # fmt: skip
+        pushes = PushService(store, booth.evidence, booth.roster, clock=clock, zone=ZONE)
         services = Services(
             settings=settings(**changes),
             clock=clock,
@@ -282,7 +284,10 @@ async def site(
                 zone=ZONE,
             ),
             library=shelf,
-            pushes=PushService(store, booth.evidence, booth.roster, clock=clock, zone=ZONE),
+            pushes=pushes,
+            make_up=MakeUpService(
+                store, pushes, shelf, LeaseKeeper(store, "one"), clock=clock, zone=ZONE
+            ),
             receiver=PushReceiver(
                 store, booth.roster, shelf, lines, clock, ZONE, throttle, seconds
             ),

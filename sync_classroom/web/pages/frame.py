@@ -72,6 +72,8 @@ DONE: Final = {
     "push-sent": mark("推送已发送。"),
     "push-scheduled": mark("推送单已保存，到时自动发送。"),
     "push-cancelled": mark("推送已取消。"),
+    "make-up-on": mark("自动补推已打开。"),
+    "make-up-off": mark("自动补推已关闭，之后结束的课不再自动补推。"),
     "push-completed": mark("已记录为看完。"),
     "signed-out": mark("已退出。"),
     "published": mark("课表已发布，相关教室和教师正在收到通知。"),

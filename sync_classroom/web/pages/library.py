@@ -29,6 +29,7 @@ from ...domain.library import (
     matches,
     may_change,
 )
+from ...domain.make_up import BY
 from ...domain.problems import ProblemError, ProblemKind
 from ..i18n import mark
 from ..problems import STATUS_OF
@@ -75,7 +76,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     shown = [
         r for r in found if matches(r, words=words.split(), subject=subject, grade=grade, kind=kind)
     ]
-    names = await _names(frame)
+    names = await names_of(frame)
     limits = frame.services.library.limits
     return frame.render(
         "library.html",
@@ -167,7 +168,7 @@ async def cut(request: web.Request) -> web.StreamResponse:
     key = hashlib.sha256(part.encode()).hexdigest()
     made = await frame.services.library.cut(
         lesson, form.text("file"), (marks[0], marks[1]), details,
-        user=frame.user, key=key,
+        by=frame.user.login, key=key,
     )  # fmt: skip
     return see_other(f"{HOME}/{made.id}", done="resource-added")
 
@@ -211,7 +212,7 @@ async def _one(frame: Frame, form: Form | None, *, status: int = 200) -> web.Res
     service = frame.services.library
     resource = await service.resource(frame.request.match_info["resource"])
     details, roster = resource.details, frame.roster
-    names = await _names(frame)
+    names = await names_of(frame)
     lesson = None
     if details.lesson is not None:
         lesson = await frame.services.lessons.view(details.lesson)
@@ -301,8 +302,10 @@ def _upload_words(frame: Frame, file_bytes: int) -> Mapping[str, str]:
     }
 
 
-async def _names(frame: Frame) -> Mapping[str, str]:
-    return {u.login: u.name for u in await frame.services.store.users()}
+async def names_of(frame: Frame) -> Mapping[str, str]:
+    """Who brought in a resource or gave an order, by login."""
+    users = {u.login: u.name for u in await frame.services.store.users()}
+    return users | {BY: frame.t("自动补推")}
 
 
 ROUTES = (

@@ -27,7 +27,8 @@ from ...domain.ids import (
     TeacherId,
 )
 from ...domain.library import MAX_GRADE, Resource, Version
-from ...domain.problems import ProblemError, ProblemKind
+from ...domain.make_up import is_on
+from ...domain.problems import ProblemError
 from ...domain.push_orders import MAX_REASON, OrderState, Progress, PushOrder
 from ...domain.roster import SchoolRole
 from ...domain.targeting import Rule, check_targets
@@ -37,7 +38,8 @@ from ..i18n import mark
 from ..problems import STATUS_OF
 from .forms import Form, parse_count, parse_day
 from .frame import Frame, once, posted, see_other
-from .route import AUTHORS, LIBRARY, PageRoute
+from .library import names_of
+from .route import ADMIN, AUTHORS, LIBRARY, PageRoute
 from .words import Word
 
 HOME: Final = "/pushes"
@@ -76,27 +78,52 @@ class TargetRow:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """The orders, and for a teacher what was pushed to the own school."""
+    return await _list(Frame.of(request), Form())
+
+
+async def automatic(request: web.Request) -> web.StreamResponse:
+    """Switch the automatic rule on or off."""
     frame = Frame.of(request)
+    form = await posted(request)
+    on = form.text("on") == "yes"
+    try:
+        await frame.services.make_up.turn(on, form.text("reason"), user=frame.user)
+    except ProblemError as problem:
+        form.wrong(problem.field or "form", frame.say(problem))
+        return await _list(frame, form, status=STATUS_OF[problem.kind])
+    return see_other(HOME, done="make-up-on" if on else "make-up-off")
+
+
+async def _list(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
     service = frame.services.pushes
     orders = await service.orders()
     progress = await service.progress(orders)
     resources = await service.resources_of(orders)
-    names = await _names(frame)
+    names = await names_of(frame)
+    switch = await frame.services.make_up.switch()
     inbox = []
     if frame.user.role is Role.TEACHER:
         inbox = [
             (
                 order,
                 resources[order.resource],
-                _row(frame, _target(order, target), progress, order.id),
+                row_of(frame, _target(order, target), progress, order.id),
             )
             for order, target in await service.inbox(frame.user)
         ]
     return frame.render(
         "pushes.html",
-        rows=[_order_row(frame, o, resources[o.resource], names, progress) for o in orders],
+        status=status,
+        problem=form.errors.get("form"),
+        rows=[order_row(frame, o, resources[o.resource], names, progress) for o in orders],
         inbox=inbox,
         may_push=may_add(frame.user),
+        automatic=is_on(switch),
+        switch=switch,
+        switched_by="" if switch is None else names.get(switch.by, switch.by),
+        may_switch=frame.user.role is Role.ADMIN,
+        form=form,
+        reason_max=MAX_REASON,
     )
 
 
@@ -137,26 +164,6 @@ async def order(request: web.Request) -> web.StreamResponse:
     return see_other(f"{HOME}/{made.id}", done="push-scheduled" if later else "push-sent")
 
 
-async def one(request: web.Request) -> web.StreamResponse:
-    """One order with every target."""
-    return await _one(Frame.of(request), Form())
-
-
-async def cancel(request: web.Request) -> web.StreamResponse:
-    """Take an order back."""
-    frame = Frame.of(request)
-    form = await posted(request)
-    ident = request.match_info["push"]
-    try:
-        await frame.services.pushes.cancel(ident, form.text("reason"), user=frame.user)
-    except ProblemError as problem:
-        if problem.kind is ProblemKind.NOT_FOUND:
-            raise
-        form.wrong(problem.field or "form", frame.say(problem))
-        return await _one(frame, form, status=STATUS_OF[problem.kind])
-    return see_other(f"{HOME}/{ident}", done="push-cancelled")
-
-
 async def play(request: web.Request) -> web.StreamResponse:
     """What was pushed, for the teacher who shows it in the classroom."""
     frame = Frame.of(request)
@@ -171,8 +178,8 @@ async def play(request: web.Request) -> web.StreamResponse:
         "push_play.html",
         order=order,
         resource=resource,
-        version=_version(resource, order),
-        row=_row(frame, target, progress, order.id),
+        version=version_of(resource, order),
+        row=row_of(frame, target, progress, order.id),
         open=order.state(frame.now) is OrderState.SENT,
     )
 
@@ -241,7 +248,7 @@ async def _form(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         subjects=[(s, s) for s in sorted({o.subject for o in lessons})],
         more=(("classrooms", frame.t("教室"), rooms), ("classes", frame.t("班级"), classes),
               ("teachers", frame.t("教师本人"), teachers)),
-        targets=[_row(frame, t, {}, None) for t in targets],
+        targets=[row_of(frame, t, {}, None) for t in targets],
         nobody=_nobody(frame, rule, targets),
         reason_max=MAX_REASON,
     )  # fmt: skip
@@ -251,7 +258,7 @@ async def _targets_part(frame: Frame, rule: Rule) -> web.Response:
     targets = await frame.services.pushes.targets(rule)
     return frame.render(
         "_push_targets.html",
-        targets=[_row(frame, t, {}, None) for t in targets],
+        targets=[row_of(frame, t, {}, None) for t in targets],
         nobody=_nobody(frame, rule, targets),
     )
 
@@ -263,34 +270,6 @@ def _nobody(frame: Frame, rule: Rule, targets: Sequence[PushTarget]) -> str:
     except ProblemError as problem:
         return frame.say(problem)
     return ""
-
-
-async def _one(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
-    service = frame.services.pushes
-    order = await service.one(frame.request.match_info["push"])
-    resource = (await service.resources_of([order]))[order.resource]
-    progress = await service.progress([order])
-    names = await _names(frame)
-    state = order.state(frame.now)
-    may = frame.user.role is Role.ADMIN or frame.user.login == order.by
-    return frame.render(
-        "push.html",
-        status=status,
-        problem=form.errors.get("form"),
-        form=form,
-        row=_order_row(frame, order, resource, names, progress),
-        resource=resource,
-        version=_version(resource, order),
-        targets=[_row(frame, t, progress, order.id) for t in order.targets],
-        playable={
-            t.id
-            for t in order.targets
-            if state is OrderState.SENT and service.may_receive(frame.user, order, t.id)
-        },
-        cancelled_by=names.get(order.cancelled.by, order.cancelled.by) if order.cancelled else "",
-        may_cancel=may and state in (OrderState.SCHEDULED, OrderState.SENT),
-        reason_max=MAX_REASON,
-    )
 
 
 def _rule(form: Form) -> Rule:
@@ -344,32 +323,34 @@ def _moment(frame: Frame, text: str) -> datetime | None:
     return datetime.combine(day, clock, frame.services.zone)
 
 
-def _order_row(
+def order_row(
     frame: Frame,
     order: PushOrder,
     resource: Resource,
     names: Mapping[str, str],
     progress: Mapping[tuple[PushId, TargetId], Progress],
 ) -> Row:
+    """An order with its resource's title, its giver's name and how far it got."""
     reached = [progress.get((order.id, t.id), _NONE) for t in order.targets]
     # What was never sent addressed nobody.
     addressed = 0 if order.sent_at is None else len(order.targets)
     return Row(
         order,
         resource.details.title,
-        frame.t("自动补推") if order.automatic else names.get(order.by, order.by),
+        names.get(order.by, order.by),
         STATE_WORDS[order.state(frame.now)],
         rate(sum(p.opened_at is not None for p in reached), addressed),
         rate(sum(p.completed_at is not None for p in reached), addressed),
     )
 
 
-def _row(
+def row_of(
     frame: Frame,
     target: PushTarget,
     progress: Mapping[tuple[PushId, TargetId], Progress],
     order: PushId | None,
 ) -> TargetRow:
+    """A target by its names; `order` None: nothing was sent."""
     roster = frame.roster
     school = roster.schools.get(target.school)
     room = roster.classrooms.get(target.classroom) if target.classroom else None
@@ -387,21 +368,17 @@ def _target(order: PushOrder, ident: str) -> PushTarget:
     return found
 
 
-def _version(resource: Resource, order: PushOrder) -> Version:
+def version_of(resource: Resource, order: PushOrder) -> Version:
+    """The version that was ordered."""
     return next(v for v in resource.versions if v.no == order.version)
-
-
-async def _names(frame: Frame) -> Mapping[str, str]:
-    return {u.login: u.name for u in await frame.services.store.users()}
 
 
 ROUTES = (
     PageRoute("pushes", "GET", HOME, show, LIBRARY),
+    PageRoute("push-automatic", "POST", HOME + "/automatic", automatic, ADMIN),
     PageRoute("push-new", "GET", HOME + "/new", new, AUTHORS),
     PageRoute("push-preview", "POST", HOME + "/preview", preview, AUTHORS),
     PageRoute("push-order", "POST", HOME + "/new", order, AUTHORS),
-    PageRoute("push", "GET", HOME + "/{push}", one, LIBRARY),
-    PageRoute("push-cancel", "POST", HOME + "/{push}/cancel", cancel, AUTHORS),
     PageRoute("push-play", "GET", HOME + "/{push}/targets/{target}", play, LIBRARY),
     PageRoute("push-open", "POST", HOME + "/{push}/targets/{target}/open", opened, AUTHORS),
     PageRoute("push-complete", "POST", HOME + "/{push}/targets/{target}/complete", completed,

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import OccurrenceId, SchoolId, TeacherId
-from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
+from sync_classroom.domain.ids import SchoolId, TeacherId
 from sync_classroom.web.pages.library import parse_mark
-from tests.support.library import PDF, PNG, added, send, take
+from tests.support.library import PDF, PNG, added, recorded, send, take
 from tests.support.pages import look, office, read
 from tests.support.pages import send as post
-from tests.support.plans import at
-from tests.support.recordings import finished, items
-from tests.support.web import Site, body_of
+from tests.support.recordings import items
+from tests.support.web import body_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -157,23 +155,6 @@ async def test_only_its_teacher_and_administrators_see_and_do_changes(tmp_path: 
 
 
 # ---------------------------------------------------------------------------- cutting
-
-
-async def recorded(served: Site) -> Path:
-    """The lesson `english` with one finished file of four seconds; where it is."""
-    root = served.services.settings.recordings
-    assert root is not None
-    (root / "english").mkdir(parents=True)
-    path = finished(root / "english" / "01-camera-1.mp4", seconds=4)
-    file = RecordedFile(
-        path.name, "camera", "mp4", 0.0, 4.0, path.stat().st_size, "ab" * 32, 320, 240
-    )
-    saved = Recording(
-        OccurrenceId("english"), RecordingState.SAVED, "english", at("08:10"), at("08:50"),
-        files=(file,),
-    )  # fmt: skip
-    await served.store.save_recordings([saved])
-    return path
 
 
 CUT = {"key": "c", "file": "01-camera-1.mp4", "title": "导入环节", "from": "00:01", "to": "0:03"}
