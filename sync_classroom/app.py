@@ -35,6 +35,7 @@ from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.help_desk import HelpDesk
 from .coordinator.hub import TerminalHub
+from .coordinator.ink import InkDesk
 from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
 from .coordinator.notices import NoticeService
@@ -340,6 +341,7 @@ def _services(
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
         journals=journals, retention=retention, watching=booth.watching,
+        ink=InkDesk(booth.desk, hub, bus),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,

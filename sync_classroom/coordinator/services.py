@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .floor import FloorService
     from .help_desk import HelpDesk
     from .hub import TerminalHub
+    from .ink import InkDesk
     from .lessons import LessonService
     from .media_watch import MediaWatch
     from .notices import NoticeService
@@ -96,3 +97,4 @@ class Services:
     journals: TerminalJournalService
     retention: RetentionService
     watching: WatchService
+    ink: InkDesk
