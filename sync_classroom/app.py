@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +34,7 @@ from .coordinator.calendar import CalendarService
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.help_desk import HelpDesk
 from .coordinator.hub import TerminalHub
+from .coordinator.ink import InkDesk
 from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
@@ -64,7 +64,7 @@ from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
 from .exchange.national_days import NationalTables
 from .exchange.sandbox import Sandbox
-from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder, rare_collections
+from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder, rare_collections, stop_signals
 from .relay.notify import Notifier
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .reports.worker import Renderer
@@ -160,7 +160,7 @@ async def serve(
     """
     stop = stop or asyncio.Event()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_signals(stop))
+        stack.enter_context(stop_signals(stop))
         stack.enter_context(rare_collections())
         serving = await _open(stack, settings, clock)
         notifier = Notifier.of_process()
@@ -359,6 +359,7 @@ def _services(
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
         journals=TerminalJournalService(store, bus, clock, throttle=throttle),
         retention=retention, research=booth.research, watching=booth.watching,
+        ink=InkDesk(booth.desk, hub, bus),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
@@ -446,22 +447,6 @@ async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
         except Exception:  # a defect of one service must not end all lessons
             log.exception("serve.task_failed", task=name)
         await asyncio.sleep(AGAIN_S)
-
-
-@contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT ask for a clean stop; elsewhere than in the main thread, nothing does."""
-    loop = asyncio.get_running_loop()
-    taken: list[signal.Signals] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop.set)
-            taken.append(number)
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)
 
 
 # ---------------------------------------------------------------------------- addresses

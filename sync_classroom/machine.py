@@ -5,13 +5,15 @@ Each is refused by a ProblemError that names the setting to change.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import gc
 import secrets
+import signal
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -144,3 +146,19 @@ def load_tls(certificate: Path, key: Path) -> ssl.SSLContext:
             value=str(certificate),
         ) from error
     return context
+
+
+@contextmanager
+def stop_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT ask for a clean stop; elsewhere than in the main thread, nothing does."""
+    loop = asyncio.get_running_loop()
+    taken: list[signal.Signals] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+            taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)

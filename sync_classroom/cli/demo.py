@@ -22,7 +22,6 @@ from typing import Final
 import aiohttp
 import click
 from rich.console import Console
-from rich.table import Table
 
 from ..config import ENV_PREFIX, Settings
 from ..domain.accounts import Role
@@ -31,7 +30,8 @@ from ..domain.ids import OccurrenceId
 from ..domain.problems import ProblemError
 from ..domain.roster import Roster, SchoolClass, SchoolRole
 from ..domain.roster_file import parse_roster
-from ..simulator.recording import Recording, load_recording, make_recording
+from ..simulator.pushes import VirtualInbox
+from ..simulator.recording import Recording, load_recording, make_material, make_recording
 from ..simulator.swarm import (
     Administrator,
     Mix,
@@ -52,6 +52,8 @@ ROSTER_FILE: Final = Path("config/taicang.toml")
 DEMO_DIR: Final = Path("var/demo")
 #: The second lesson begins where the first ends: back to back is legal, rooms move by themselves.
 LESSON_MINUTES: Final = 15
+#: What is pushed to the rooms.
+MATERIAL: Final = "unit-6.mp4"
 START_TIMEOUT_S: Final = 60.0
 #: How long the end may take; then the demo stops whatever is still on its way.
 SETTLE_S: Final = 20.0
@@ -136,6 +138,9 @@ def _recordings(lesson_file: Path | None) -> tuple[Recording, Recording]:
         make_recording(lesson)
     if not small.exists():
         make_recording(small, seconds=20, width=320, height=180, fps=5, bitrate_kbps=80)
+    material = DEMO_DIR / MATERIAL
+    if not material.exists():
+        make_material(small, material)
     return load_recording(lesson), load_recording(small)
 
 
@@ -291,7 +296,8 @@ async def _run(
                 planned.names[c]: await admin.enrol(c, "virtual terminal")
                 for c in planned.remote_classrooms
             }
-        _print_addresses(console, url, planned, recording)
+        push = await _push(admin, planned)
+        _print_addresses(console, url, planned, push, recording)
         host = VirtualTerminal(http, url, host_token, name="主讲", recording=recording)
         remote = make_terminals(
             http, url, tokens, recording=None, thumbnail=None, mix=Mix(hands=0.1), seed=1
@@ -301,15 +307,24 @@ async def _run(
             recording=None, thumbnail=thumbnail, mix=Mix(hands=0.2), seed=1,
         )  # fmt: skip
         swarm = Swarm([host, *shown, *remote[len(shown) :]])
+        inboxes = [VirtualInbox(http, url, t, seed=n) for n, t in enumerate(tokens.values())]
 
         async def finish() -> None:
             await _finish(admin, host, planned.lesson, console)
 
         try:
             async with asyncio.timeout(seconds):
-                await watch(console, swarm, finish)
+                await watch(console, swarm, finish, inboxes)
         except TimeoutError:
             pass  # the time that was asked for is up
+
+
+async def _push(admin: Administrator, planned: Planned) -> str:
+    """Something for the library, pushed to every room that takes part; the order's id."""
+    title = say("课前预习：Unit 6", "before the lesson: Unit 6")
+    resource = await admin.add_resource(DEMO_DIR / MATERIAL, title, "英语")
+    reason = say("课前预习", "to prepare the lesson")
+    return await admin.push(resource, planned.remote_classrooms, reason)
 
 
 async def _finish(
@@ -334,17 +349,20 @@ async def _credited(admin: Administrator, lesson: str) -> list[int]:
     return [seat["credited_s"] for seat in timeline["seats"]]
 
 
-def _print_addresses(console: Console, url: str, planned: Planned, recording: Recording) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+def _print_addresses(
+    console: Console, url: str, planned: Planned, push: str, recording: Recording
+) -> None:
     pages = (
         (url, say("页面", "pages")),
         (f"{url}/lessons/{planned.lesson}", say("正在上的课", "the lesson that is running now")),
+        (f"{url}/pushes/{push}", say("正在送达的推送", "a push on its way to all rooms")),
         (f"{url}/terminals", say("各教室的终端和注册码", "classrooms and their enrolment codes")),
         (f"{url}/terminal", say("教室屏幕上的页面", "what a classroom's screen shows")),
     )
+    # No table: where the window is narrow, it would cut the addresses.
+    longest = max(len(address) for address, _ in pages)
     for address, what in pages:
-        table.add_row(f"[bold]{address}[/]", what)
-    console.print(table)
+        console.print(f"[bold]{address}[/]{' ' * (longest - len(address))}   {what}")
     sign_in, word = say("账号", "sign in as"), say("密码", "password")
     for login, password in planned.logins:
         console.print(f"  {sign_in} [bold]{login:<8}[/]  {word} [bold]{password}[/]")

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ..simulator.pushes import VirtualInbox, run_inboxes
 from ..simulator.swarm import Row, Swarm
 from ..simulator.terminal import Tally
 from .language import say
@@ -80,12 +81,29 @@ def totals(rows: Sequence[Row]) -> dict[str, int]:
     }
 
 
-def progress_line(rows: Sequence[Row], elapsed_s: float) -> str:
+def pushed_line(inboxes: Sequence[VirtualInbox]) -> str:
+    """How far what was pushed to the rooms has come; "" where nothing was."""
+    known, delivered, opened, completed = (
+        sum(getattr(i.tally, step) for i in inboxes)
+        for step in ("known", "delivered", "opened", "completed")
+    )
+    if not known:
+        return ""
+    return say(
+        f"   推送 送达 {delivered}/{known} 打开 {opened} 看完 {completed}",
+        f"   pushed: delivered {delivered}/{known} opened {opened} completed {completed}",
+    )
+
+
+def progress_line(
+    rows: Sequence[Row], elapsed_s: float, inboxes: Sequence[VirtualInbox] = ()
+) -> str:
     """One line for consoles that cannot redraw."""
     sums = totals(rows)
-    errors = sorted({text for r in rows if (text := say(*r.tally.last_error))})
+    told = [*(r.tally.last_error for r in rows), *(i.tally.last_error for i in inboxes)]
+    errors = sorted({text for both in told if (text := say(*both))})
     label = say("最近的错误：", "last errors: ")
-    tail = f"   {label}{'; '.join(errors)[:200]}" if errors else ""
+    tail = pushed_line(inboxes) + (f"   {label}{'; '.join(errors)[:200]}" if errors else "")
     return say(
         f"{elapsed_s:5.0f} 秒   收看 {sums['receiving']}/{sums['rooms']}"
         f"   包 {sums['packets']}   丢包 {sums['lost']}   重复 {sums['twice']}{tail}",
@@ -112,7 +130,12 @@ def by_school(rows: Sequence[Row]) -> list[Row]:
 
 
 def swarm_table(
-    rows: Sequence[Row], elapsed_s: float, *, width: int = 140, height: int = 40
+    rows: Sequence[Row],
+    elapsed_s: float,
+    inboxes: Sequence[VirtualInbox] = (),
+    *,
+    width: int = 140,
+    height: int = 40,
 ) -> RenderableType:
     """Every room if the screen holds them in as many columns as fit, else every school."""
     lines = max(1, height - OTHER_LINES)
@@ -121,14 +144,18 @@ def swarm_table(
     else:
         rows_shown = rows
     tables = [_table(rows_shown[i : i + lines]) for i in range(0, len(rows_shown), lines)]
-    return Group(Columns(tables, padding=(0, 3)), Text(progress_line(rows, elapsed_s)))
+    return Group(Columns(tables, padding=(0, 3)), Text(progress_line(rows, elapsed_s, inboxes)))
 
 
 async def watch(
-    console: Console, swarm: Swarm, at_end: Callable[[], Awaitable[None]] | None = None
+    console: Console,
+    swarm: Swarm,
+    at_end: Callable[[], Awaitable[None]] | None = None,
+    inboxes: Sequence[VirtualInbox] = (),
 ) -> None:
     """Run the swarm and show it until cancelled; `at_end` is awaited while it still runs."""
     running = asyncio.create_task(swarm.run(), name="virtual terminals")
+    receiving = asyncio.create_task(run_inboxes(inboxes), name="virtual inboxes")
     started = time.monotonic()
     try:
         if console.is_terminal:
@@ -137,19 +164,23 @@ async def watch(
                     size = console.size
                     elapsed_s = time.monotonic() - started
                     table = swarm_table(
-                        swarm.rows(), elapsed_s, width=size.width, height=size.height
+                        swarm.rows(), elapsed_s, inboxes, width=size.width, height=size.height
                     )
                     live.update(table)
                     await asyncio.wait([running], timeout=0.5)
         else:
             while not running.done():
-                console.print(progress_line(swarm.rows(), time.monotonic() - started))
+                elapsed_s = time.monotonic() - started
+                console.print(progress_line(swarm.rows(), elapsed_s, inboxes))
                 await asyncio.wait([running], timeout=5)
         await running
     finally:
         if at_end is not None and not running.done():
             await at_end()
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        receiving.cancel()
+        _, error = await asyncio.gather(running, receiving, return_exceptions=True)
+        if isinstance(error, Exception):
+            console.print(f"[red]✕[/] {say('推送', 'pushes')}: {error!r}")
         for name, reasons in swarm.failures.items():
             console.print(f"[red]✕[/] {name}: {say(*reasons)}")

@@ -44,8 +44,8 @@ class Outbox:
     def put(self, message: Mapping[str, Any]) -> bool:
         """Queue a message; False if the connection is ending, now or because it is too slow.
 
-        A `plan` takes the place of a waiting plan, a `lesson` that of the same lesson: both are
-        whole states, so a slow terminal skips to the latest and loses nothing.
+        A `plan` takes the place of a waiting plan, a `lesson` or `point` that of the same lesson:
+        they are whole states, so a slow terminal skips to the latest and loses nothing.
         """
         if self._farewell is not None:
             return False
@@ -84,5 +84,7 @@ class Outbox:
             return "plan"
         if kind == "lesson":
             return ("lesson", message.get("id"))
+        if kind == "point":
+            return ("point", message.get("lesson"))
         self._count += 1
         return self._count

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .floor import FloorService
     from .help_desk import HelpDesk
     from .hub import TerminalHub
+    from .ink import InkDesk
     from .lessons import LessonService
     from .library import LibraryService
     from .make_up import MakeUpService
@@ -106,3 +107,4 @@ class Services:
     retention: RetentionService
     research: ResearchService
     watching: WatchService
+    ink: InkDesk

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from .help_calls import MAX_ERRORS, MAX_HELP_CHARS
 from .ids import ID_PATTERN, OccurrenceId, SeatId
+from .ink import COLOURS, MAX_BATCH, MAX_STROKE_ID, MAX_STROKES, SCALE, Point, Stroke
 from .message_fields import Fields
 from .question import MAX_OPTION_CHARS, MAX_QUESTIONS, MAX_TEXT_CHARS
 from .room_messages import MAX_MESSAGE_CHARS
@@ -238,8 +239,32 @@ class Help:
     errors: tuple[TerminalError, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Host: strokes over the courseware, begun or continued; not acknowledged."""
+
+    lesson: OccurrenceId
+    strokes: tuple[Stroke, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wipe:
+    """Host: one stroke away, or all."""
+
+    lesson: OccurrenceId
+    stroke: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PointAt:
+    """Host: where the laser pointer is, or that it is off."""
+
+    lesson: OccurrenceId
+    at: Point | None
+
+
 Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close | Say
-Message = Hello | Time | Selfcheck | Command | Line | Noticed | Help
+Message = Hello | Time | Selfcheck | Command | Line | Noticed | Help | Draw | Wipe | PointAt
 
 
 def _hello(f: Fields) -> Hello:
@@ -339,6 +364,46 @@ def _error(raw: Any) -> TerminalError:
     return error
 
 
+def _draw(f: Fields) -> Draw:
+    lesson = OccurrenceId(f.id("lesson"))
+    told = f.take("strokes")
+    if not isinstance(told, list) or not 0 < len(told) <= MAX_STROKES:
+        raise ValueError(f"'strokes' must be a list of 1 to {MAX_STROKES}")
+    strokes = tuple(_stroke(raw) for raw in told)
+    if sum(len(stroke.points) for stroke in strokes) > MAX_BATCH:
+        raise ValueError(f"'strokes' must have at most {MAX_BATCH} points together")
+    return Draw(lesson, strokes)
+
+
+def _stroke(raw: Any) -> Stroke:
+    inner = Fields(raw, "strokes")
+    ident, colour = inner.whole("id", MAX_STROKE_ID), inner.word("colour", COLOURS)
+    points = inner.take("points")
+    inner.done()
+    if not isinstance(points, list) or not 0 < len(points) <= MAX_BATCH:
+        raise ValueError(f"'points' must be a list of 1 to {MAX_BATCH}")
+    return Stroke(ident, colour, tuple(_point(point) for point in points))
+
+
+def _point(raw: Any) -> Point:
+    if not isinstance(raw, list) or len(raw) != 2:
+        raise ValueError("a point must be [x, y]")
+    x, y = (Fields({"point": value}, "point").whole("point", SCALE) for value in raw)
+    return x, y
+
+
+def _wipe(f: Fields) -> Wipe:
+    lesson, stroke = OccurrenceId(f.id("lesson")), f.take("stroke")
+    if stroke is not None:
+        stroke = Fields({"stroke": stroke}, "stroke").whole("stroke", MAX_STROKE_ID)
+    return Wipe(lesson, stroke)
+
+
+def _point_at(f: Fields) -> PointAt:
+    lesson, at = OccurrenceId(f.id("lesson")), f.take("at")
+    return PointAt(lesson, None if at is None else _point(at))
+
+
 def _line(f: Fields) -> Line:
     return Line(
         OccurrenceId(f.id("lesson")),
@@ -367,7 +432,10 @@ _PARSERS: Final[Mapping[str, Callable[[Fields], Message]]] = {
     "close": lambda f: Close(*_named(f), f.whole("question", MAX_QUESTIONS), f.flag("shown")),
     "message": _say,
     "help": _help,
+    "ink": _draw,
     "line": _line,
+    "point": _point_at,
+    "wipe": _wipe,
     "noticed": lambda f: Noticed(
         f.whole("notice", MAX_NUMBER), f.word("state", NOTICE_STATES) == "read"
     ),

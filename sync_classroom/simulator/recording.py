@@ -335,3 +335,15 @@ async def play(recording: Recording, publisher: Publisher, *, loops: int | None 
                 base = video_base if unit.video else audio_base
                 publisher.send(stream, unit.payloads, unit.timestamp + base, marker_last=unit.video)
         loop += 1
+
+
+def make_material(recording: Path, path: Path) -> None:
+    """The recording as an MP4 that browsers play, for the resource library; nothing is encoded."""
+    partial = path.with_suffix(".partial.mp4")
+    with av.open(str(recording)) as source, av.open(str(partial), "w", format="mp4") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    partial.replace(path)

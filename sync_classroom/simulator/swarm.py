@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import secrets
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urljoin
 
@@ -63,6 +66,7 @@ def open_http(server: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=jar)
 
 
+KEY: Final = "Idempotency-Key"
 #: Of an answer that is not a problem of ours, what is worth showing (characters).
 SHOWN: Final = 300
 
@@ -81,7 +85,7 @@ class RequestRefusedError(Exception):
 
 
 class Administrator:
-    """An administrator signed in over the public API, to enrol virtual terminals."""
+    """An administrator signed in over the public API: enrols virtual terminals, gives orders."""
 
     def __init__(self, http: aiohttp.ClientSession, server: str) -> None:
         self._http = http
@@ -113,6 +117,32 @@ class Administrator:
         body = {"code": made["code"], "label": label}
         return str((await self._ask("POST", "/api/terminal/enrol", body, None))["token"])
 
+    async def add_resource(self, file: Path, title: str, subject: str) -> str:
+        """Upload a file (tus 1.0) and have it taken into the library; its id there."""
+        size = await asyncio.to_thread(lambda: file.stat().st_size)
+        named = b64encode(file.name.encode()).decode()
+        url = urljoin(self._server, "/api/library/uploads")
+        sent = {"Origin": self._server.rstrip("/"), "Tus-Resumable": "1.0.0"}
+        first = {"Upload-Length": str(size), "Upload-Metadata": f"filename {named}"}
+        async with self._http.post(url, headers=sent | first) as response:
+            await _accepted(response)
+            address = urljoin(self._server, response.headers["Location"])
+        data = await asyncio.to_thread(file.read_bytes)
+        piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        async with self._http.patch(address, data=data, headers=sent | piece) as response:
+            await _accepted(response)
+        upload = address.rpartition("/")[2]
+        body, key = {"upload": upload, "title": title, "subject": subject}, {KEY: upload}
+        # 202: it is still being checked, and the same request asks again.
+        while not (made := await self.post("/api/library", body, key)):
+            pass
+        return str(made["id"])
+
+    async def push(self, resource: str, classrooms: Sequence[str], reason: str) -> str:
+        """Push a resource to classrooms, at once; the order's id."""
+        body = {"resource": resource, "classrooms": list(classrooms), "reason": reason}
+        return str((await self.post("/api/pushes", body, {KEY: secrets.token_hex(8)}))["id"])
+
     async def _ask(
         self,
         method: str,
@@ -123,9 +153,13 @@ class Administrator:
         url = urljoin(self._server, path)
         sent = {"Origin": self._server.rstrip("/"), **(headers or {})}
         async with self._http.request(method, url, json=body, headers=sent) as response:
-            if response.status >= 400:
-                raise RequestRefusedError(response.status, await response.text())
+            await _accepted(response)
             return await response.json() if response.status != 204 else {}
+
+
+async def _accepted(response: aiohttp.ClientResponse) -> None:
+    if response.status >= 400:
+        raise RequestRefusedError(response.status, await response.text())
 
 
 @dataclass(frozen=True, slots=True)

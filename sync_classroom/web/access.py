@@ -101,6 +101,8 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.library.take": AUTHORS,
     "api.library.list": LIBRARY,
     "api.library.read": LIBRARY,
+    "api.pushes.order": AUTHORS,
+    "api.pushes.read": LIBRARY,
     "api.library.uploads.options": AUTHORS,
     "api.library.uploads.create": AUTHORS,
     "api.library.uploads.offset": AUTHORS,

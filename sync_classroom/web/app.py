@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from ..coordinator.ink import InkDesk
 from ..coordinator.services import Services
 from ..coordinator.throttle import Throttle
 from . import api, library_uploads
@@ -79,7 +80,7 @@ def build_app(services: Services, *, metrics_token: str = "") -> web.Application
     check_routes(app, table)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_say_goodbye)
-    app.cleanup_ctx.append(_tasks(fan, feed))
+    app.cleanup_ctx.append(_tasks(fan, feed, services.ink))
     return app
 
 
@@ -108,7 +109,9 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
             router.add_route(page.method, page.path, page.handler, name=page.name)
 
 
-def _tasks(fan: EventFan, feed: TerminalFeed) -> Callable[[web.Application], AsyncIterator[None]]:
+def _tasks(
+    fan: EventFan, feed: TerminalFeed, ink: InkDesk
+) -> Callable[[web.Application], AsyncIterator[None]]:
     """The application's own tasks live as long as it serves."""
 
     async def context(app: web.Application) -> AsyncIterator[None]:
@@ -116,8 +119,9 @@ def _tasks(fan: EventFan, feed: TerminalFeed) -> Callable[[web.Application], Asy
         tasks = [
             asyncio.create_task(_keep(fan.run), name="web-events"),
             asyncio.create_task(_keep(feed.run), name="web-terminal-feed"),
+            asyncio.create_task(_keep(ink.run), name="web-ink"),
         ]
-        await asyncio.gather(fan.listening(), feed.listening())
+        await asyncio.gather(fan.listening(), feed.listening(), ink.listening())
         try:
             yield
         finally:

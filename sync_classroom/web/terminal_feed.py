@@ -81,12 +81,12 @@ class TerminalFeed:
         self._noticed[classroom] = 0
         if heard != self._heard:
             self._stale.add(classroom)
-            self._lessons.update(_running(plan))
+            self._lessons.update(running_of(plan))
             self._changed.set()
 
     async def states_of(self, plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The live states that follow a welcome: one for each lesson that is open or live."""
-        running = _running(plan)
+        running = running_of(plan)
         told = await self._services.desk.live_states(running)
         return [
             told[lesson["id"]].state(for_host=lesson["role"] == "host")
@@ -141,7 +141,7 @@ class TerminalFeed:
         """Lessons open or live in the plans sent to connected rooms."""
         here = self._services.hub.here()
         plans = [plan for room, plan in self._sent.items() if room in here]
-        return set().union(*(_running(plan) for plan in plans))
+        return set().union(*(running_of(plan) for plan in plans))
 
     async def _refresh(self) -> None:
         while True:
@@ -232,5 +232,6 @@ def _chunks(rooms: Sequence[ClassroomId]) -> Iterator[Sequence[ClassroomId]]:
         yield rooms[start : start + ROOMS_AT_ONCE]
 
 
-def _running(plan: list[dict[str, Any]]) -> set[OccurrenceId]:
+def running_of(plan: list[dict[str, Any]]) -> set[OccurrenceId]:
+    """Lessons of a plan that are open or live."""
     return {OccurrenceId(lesson["id"]) for lesson in plan if lesson["state"] in RUNNING}

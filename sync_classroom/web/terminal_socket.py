@@ -29,13 +29,16 @@ from ..coordinator.throttle import Throttle, address_key
 from ..domain.accounts import Terminal
 from ..domain.messages import (
     MAX_MESSAGE_BYTES,
+    Draw,
     Hello,
     Help,
     Line,
     Message,
     Noticed,
+    PointAt,
     Selfcheck,
     Time,
+    Wipe,
     parse_message,
 )
 from ..domain.notices import Audience
@@ -45,7 +48,7 @@ from .formats import term_on
 from .metrics import WebMetrics
 from .origin import client_address, same_origin
 from .problems import by_status
-from .terminal_feed import TerminalFeed
+from .terminal_feed import TerminalFeed, running_of
 
 log = structlog.get_logger(__name__)
 
@@ -211,6 +214,9 @@ class TerminalSockets:
             for state in await self._feed.states_of(plan):
                 connection.outbox.put(state)
             self._feed.remember(terminal.classroom, plan, heard)
+            for lesson in running_of(plan):
+                if (ink := await self._services.ink.greet(lesson)) is not None:
+                    connection.outbox.put(ink)
             last = await self._services.help_desk.last_of(terminal.classroom)
             if last is not None:
                 connection.outbox.put(last)
@@ -288,6 +294,10 @@ class TerminalSockets:
             await hub.report_line(connection, message)
         elif isinstance(message, Noticed):
             await self._noticed(connection.terminal, message)
+        elif isinstance(message, (Draw, Wipe, PointAt)):
+            work = self._services.ink.take(connection.terminal.classroom, message)
+            if (answer := await _answered(None, work))["type"] == "error":
+                connection.outbox.put(answer)
         elif isinstance(message, Help):
             call = self._services.help_desk.call(connection, message)
             connection.outbox.put(await _answered(message.id, call))
@@ -305,7 +315,7 @@ class TerminalSockets:
             log.warning("terminal.receipt_lost", notice=message.notice, code=problem.code)
 
 
-async def _answered(command: str, work: Awaitable[None]) -> Mapping[str, Any]:
+async def _answered(command: str | None, work: Awaitable[None]) -> Mapping[str, Any]:
     """Do what a command asks; the ack or the error. A repeated id is done once."""
     try:
         await work

@@ -53,6 +53,7 @@ def test_demo_runs_twice_in_a_row_until_ctrl_c_and_by_itself(tmp_path: Path) -> 
     rest, _ = process.communicate(timeout=PATIENCE_S)
     text = "".join(told) + rest
     assert _credited(text) > 6
+    assert "pushed: delivered 3/3" in text
     assert "Traceback" not in text
     assert process.returncode == 0
     process = _demo(tmp_path, "--seconds", "8")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import aiohttp
+import pytest
 from rich.console import Console
 
-from sync_classroom.cli.watch import progress_line, swarm_table, totals
+from sync_classroom.cli.watch import progress_line, pushed_line, swarm_table, totals
+from sync_classroom.simulator.pushes import PushTally, VirtualInbox
 from sync_classroom.simulator.swarm import Row
 from sync_classroom.simulator.terminal import Tally
 
@@ -65,3 +68,15 @@ def test_a_small_screen_shows_schools_instead() -> None:
     assert len(lines) <= 24
     (first,) = [line for line in lines if "随迁子女学校0 6/6" in line]
     assert first.split()[-3:] == ["60", "6", "5.0"]
+
+
+@pytest.mark.asyncio
+async def test_pushes_are_summed_once_there_are_any() -> None:
+    async with aiohttp.ClientSession() as http:
+        inboxes = [VirtualInbox(http, "http://127.0.0.1:1", "t", seed=n) for n in range(3)]
+        assert pushed_line(inboxes) == ""
+        inboxes[0].tally = PushTally(known=2, delivered=2, opened=1)
+        inboxes[1].tally = PushTally(known=1, last_error=("断了", "broke"))
+        line = progress_line(ROWS, 1.0, inboxes)
+    assert "pushed: delivered 2/3 opened 1 completed 0" in line
+    assert "broke" in line

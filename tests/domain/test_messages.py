@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.ink import Stroke
 from sync_classroom.domain.messages import (
     MAX_MESSAGE_BYTES,
     MESSAGE_TYPES,
@@ -20,6 +21,7 @@ from sync_classroom.domain.messages import (
     Check,
     CheckPath,
     Close,
+    Draw,
     End,
     Extend,
     Hand,
@@ -29,12 +31,14 @@ from sync_classroom.domain.messages import (
     Line,
     Mute,
     Noticed,
+    PointAt,
     Quiet,
     Say,
     Selfcheck,
     Start,
     TerminalError,
     Time,
+    Wipe,
     parse_message,
     selfcheck_json,
 )
@@ -118,6 +122,18 @@ GOOD: list[tuple[dict[str, Any], object]] = [
         },
         Help("1", OccurrenceId("o-1"), "", (TerminalError(3, "x"),)),
     ),
+    (
+        {
+            "type": "ink",
+            "lesson": "o-1",
+            "strokes": [{"id": 3, "colour": "red", "points": [[0, 10000], [5, 6]]}],
+        },
+        Draw(OccurrenceId("o-1"), (Stroke(3, "red", ((0, 10000), (5, 6))),)),
+    ),
+    ({"type": "wipe", "lesson": "o-1", "stroke": None}, Wipe(OccurrenceId("o-1"), None)),
+    ({"type": "wipe", "lesson": "o-1", "stroke": 3}, Wipe(OccurrenceId("o-1"), 3)),
+    ({"type": "point", "lesson": "o-1", "at": [1, 2]}, PointAt(OccurrenceId("o-1"), (1, 2))),
+    ({"type": "point", "lesson": "o-1", "at": None}, PointAt(OccurrenceId("o-1"), None)),
     ({"type": "noticed", "notice": 7, "state": "shown"}, Noticed(7, read=False)),
     ({"type": "noticed", "notice": 7, "state": "read"}, Noticed(7, read=True)),
 ]
@@ -159,6 +175,18 @@ def test_a_message_with_a_field_too_many_or_too_few_is_refused(
         {"type": "start", "id": "1", "lesson": "../etc"},
         {"type": "start", "id": "1", "lesson": None},
         {"type": "hand", "id": "1", "lesson": "o", "raised": 1},
+        {"type": "wipe", "lesson": "o", "stroke": True},
+        {"type": "point", "lesson": "o", "at": [1]},
+        {"type": "point", "lesson": "o", "at": [1, 10001]},
+        {"type": "point", "lesson": "o", "at": [1, 0.5]},
+        {"type": "ink", "lesson": "o", "strokes": []},
+        {"type": "ink", "lesson": "o", "strokes": [{"id": 1, "colour": "red", "points": []}]},
+        {"type": "ink", "lesson": "o", "strokes": [{"id": 1, "colour": "x", "points": [[1, 1]]}]},
+        {
+            "type": "ink",
+            "lesson": "o",
+            "strokes": [{"id": n, "colour": "red", "points": [[1, 1]] * 300} for n in (1, 2)],
+        },
         {"type": "help", "id": "1", "lesson": 5, "text": "", "errors": []},
         {"type": "help", "id": "1", "lesson": None, "text": "x" * 101, "errors": []},
         {"type": "help", "id": "1", "lesson": None, "text": "", "errors": {}},
@@ -309,4 +337,5 @@ def test_a_field_of_any_json_is_taken_or_refused_as_a_value_error(
     changed = raw | {name: data.draw(JSON)}
     with suppress(ValueError):
         taken = parse_message(json.dumps(changed))
-        assert type(taken).__name__.lower() == changed["type"]
+        (kind,) = {type(value) for good, value in GOOD if good["type"] == changed["type"]}
+        assert type(taken) is kind

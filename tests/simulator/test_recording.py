@@ -10,7 +10,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from sync_classroom.domain.problems import ProblemError
-from sync_classroom.simulator.recording import load_recording, make_recording
+from sync_classroom.simulator.recording import load_recording, make_material, make_recording
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +94,15 @@ def test_odd_picture_size_is_refused_before_a_file_is_made(tmp_path: Path) -> No
     with pytest.raises(ValueError, match="321×180"):
         make_recording(tmp_path / "odd.mkv", seconds=1, width=321, height=180)
     assert not list(tmp_path.iterdir())
+
+
+def test_material_is_the_same_recording_in_a_file_that_browsers_play(
+    lesson: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "material.mp4"
+    make_material(lesson, made)
+    assert made.read_bytes()[4:8] == b"ftyp"
+    for kind in ("video", "audio"):
+        with av.open(str(lesson)) as source, av.open(str(made)) as copy:
+            frames = [sum(1 for _ in f.decode(**{kind: 0})) for f in (source, copy)]
+        assert frames[0] == frames[1] > 0

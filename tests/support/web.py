@@ -25,6 +25,7 @@ from sync_classroom.coordinator.calendar import CalendarService
 from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.help_desk import HelpDesk
 from sync_classroom.coordinator.hub import TerminalHub
+from sync_classroom.coordinator.ink import InkDesk
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
@@ -252,6 +253,7 @@ async def site(
             timetable=booth.timetable,
             feeds=booth.feeds,
             watching=booth.watching,
+            ink=InkDesk(booth.desk, hub, bus, monotonic=seconds),
             notices=NoticeService(store, bus, clock=clock),
             bundles=bundles,
             reports=ReportService(

@@ -244,6 +244,17 @@ export const STRINGS = {
   "question.one_fewer": ["{letter} 少一人", "{letter}: one fewer"],
   "question.one_more": ["{letter} 多一人", "{letter}: one more"],
 
+  "ink.title": ["批注", "Annotate"],
+  "ink.only_courseware": ["共享课件以后可以批注", "Share courseware first, then annotate it"],
+  "ink.colour": ["颜色", "Colour"],
+  "ink.red": ["红", "Red"],
+  "ink.yellow": ["黄", "Yellow"],
+  "ink.blue": ["蓝", "Blue"],
+  "ink.white": ["白", "White"],
+  "ink.undo": ["撤销", "Undo"],
+  "ink.wipe": ["清除", "Clear"],
+  "ink.done": ["完成", "Done"],
+
   "help.open": ["求助", "Help"],
   "help.title": ["请运维员帮忙", "Call the operator"],
   "help.lead": [

@@ -12,6 +12,7 @@ import { Sounds, show } from "./dom.js";
 import { enrol } from "./enrolment.js";
 import { Faults } from "./faults.js";
 import { Inbox } from "./inbox.js";
+import { InkBoard } from "./ink.js";
 import { LineReports } from "./line_reports.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
@@ -78,6 +79,7 @@ class Terminal {
       this.store.language = this.store.language === "zh" ? "en" : "zh";
       this.changed();
     }, this.help);
+    this.ink = new InkBoard({ send: (message) => this.connection?.send(message), changed });
     this.views = this.build();
     const { devices, model, store, sounds, views } = this;
     const entering = () => this.checkup.cancel();
@@ -129,6 +131,7 @@ class Terminal {
         mute: (muted) => this.say("mute", { muted }),
         quiet: (quiet) => this.say("quiet", { quiet }),
         screen: () => void this.toggleScreen(),
+        ink: () => this.ink,
         ask: (text, options) => this.say("ask", { text, options }),
         close: (question, shown) => this.say("close", { question, shown }),
         camera: () => this.stage.media?.setCamera(!this.stage.media.cameraOn),
@@ -236,6 +239,7 @@ class Terminal {
     else if (message.type === "plan") this.over(this.model.setPlan(message.lessons));
     else if (message.type === "lesson") this.over(this.model.setLive(message));
     else if (message.type === "notice") this.planNotices.take(message);
+    else if (["ink", "wipe", "point"].includes(message.type)) this.ink.receive(message);
     else if (message.type === "help") this.model.help = message;
     else if (message.type === "relay") this.stage.media?.relayRestarted(String(message.boot));
     this.changed();
@@ -249,6 +253,7 @@ class Terminal {
       if (!this.connection?.unacknowledged("end", lesson)) this.connection?.command("end", { lesson });
     }
     this.planNotices.welcomed();
+    this.ink.welcomed();
     this.checkup.welcomed(first);
     // After a reconnect: was the server upgraded, and this page with it?
     if (!first) void isOutdated(this.version).then((outdated) => (this.outdated = outdated));
@@ -402,6 +407,7 @@ class Terminal {
     const inputs = this.inputs();
     const screen = screenOf(inputs);
     this.reconcile(screen);
+    this.ink.enter(screen.name === "host" || screen.name === "remote" ? (screen.lesson?.id ?? null) : null);
     this.observe(inputs.link === "online");
     if (screen.name === "lobby") this.inLobby(inputs);
     else if (this.inbox.shown) this.inbox.show(false);
@@ -479,6 +485,7 @@ class Terminal {
           changed: () => this.changed(),
         }),
       ],
+      ink: this.ink,
       help: {
         call: model.help,
         sending: Boolean(this.connection?.unacknowledged("help")),

@@ -25,6 +25,7 @@ import { civil, weekOf } from "../state.js";
  * @property {boolean | null} handWish
  * @property {number | null} presentWish
  * @property {(question: import("../types.js").Question) => number[]} answer what this room counts
+ * @property {import("../ink.js").InkBoard} ink
  * @property {Banner[]} banners
  * @property {{call: import("../types.js").Help | null, sending: boolean}} help
  * @property {{key: string, params: Record<string, string | number>} | null} enrolProblem

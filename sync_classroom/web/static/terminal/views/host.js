@@ -3,6 +3,7 @@
 import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
 import { handsOf, headcountDue, loudness, withoutTurn } from "../interaction.js";
 import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
+import { Annotate } from "./ink.js";
 import { HostMessages } from "./message.js";
 import { HostQuestion } from "./question.js";
 
@@ -54,6 +55,7 @@ const LINE_WORDS = {
  * @property {() => void} voice
  * @property {(text: string, options: string[]) => void} ask
  * @property {(question: number, shown: boolean) => void} close
+ * @property {() => import("../ink.js").InkBoard} ink
  */
 
 export class Host {
@@ -65,13 +67,15 @@ export class Host {
     this.floor = new Floor(actions);
     this.rooms = new Rooms(actions);
     this.question = new HostQuestion(actions);
-    this.bar = new Bar(actions, () => this.question.write(true));
+    this.annotate = new Annotate(this.preview, actions.ink);
+    this.bar = new Bar(actions, () => this.question.write(true), this.annotate.opener);
     this.shown = h(
       "section",
       { class: "shown" },
       this.floor.root,
       this.preview.root,
       this.inset.root,
+      this.annotate.tools,
       this.question.root,
     );
     this.root = h(
@@ -117,6 +121,7 @@ export class Host {
     const off = media && !media.cameraOn ? t("host.camera_off") : instead;
     this.preview.label(t("host.what_rooms_see"), this.screen ? null : off);
     this.inset.label("", off);
+    this.annotate.update(frame, this.screen !== null);
     const rooms = roomsOf(lesson, live, WALL_SLOTS);
     const called = rooms.find((r) => r.called) ?? null;
     attr(this.shown, "data-called", called ? "" : null);
@@ -341,8 +346,8 @@ function isFresh(media, slot) {
 
 /** What the teacher does, and how far the lesson is. */
 class Bar {
-  /** @param {HostActions} actions @param {() => void} ask */
-  constructor(actions, ask) {
+  /** @param {HostActions} actions @param {() => void} ask @param {HTMLElement} annotate */
+  constructor(actions, ask, annotate) {
     /** @type {ReturnType<typeof hostBar> | null} */
     this.last = null;
     /** @type {{armedAt: number | null, now: number}} */
@@ -372,7 +377,7 @@ class Bar {
     this.root = h(
       "footer",
       { class: "bar" },
-      h("div", { class: "row" }, this.screen, this.camera, this.voice, this.ask),
+      h("div", { class: "row" }, this.screen, annotate, this.camera, this.voice, this.ask),
       h("div", { class: "lesson" }, this.state, this.left),
       h("div", { class: "row" }, this.extend, this.end),
     );

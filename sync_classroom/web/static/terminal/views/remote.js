@@ -3,6 +3,7 @@
 import { Picture, attr, enable, h, show, sounding, text } from "../dom.js";
 import { loudness } from "../interaction.js";
 import { HeadcountAsked } from "./headcount.js";
+import { InkLayer } from "./ink.js";
 import { RoomMessage } from "./message.js";
 import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
@@ -33,6 +34,7 @@ export class Remote {
     const swap = { role: "button", tabIndex: 0, onclick: () => this.swap(), onkeydown: onEnter(() => this.swap()) };
     this.teacher = new Picture({ class: "picture teacher", id: "teacher", ...swap });
     this.screen = new Picture({ class: "picture courseware", id: "courseware", ...swap });
+    this.ink = new InkLayer(this.screen);
     this.other = new Picture({ class: "picture other", id: "other" });
     this.own = new Picture({ class: "picture own", id: "own" });
     this.pictures = h(
@@ -92,6 +94,7 @@ export class Remote {
     const gone = !shown.teacher && teacher.ever;
     this.teacher.label(name || school, gone ? t("remote.host_gone") : shown.teacher ? null : t("remote.waiting"));
     this.screen.label(t("remote.screen"), null);
+    this.ink.draw(frame.ink, shown.screen);
     attr(this.teacher.root, "title", t("remote.swap"));
     attr(this.screen.root, "title", t("remote.swap"));
     this.drawOther(seat.other, frame);
