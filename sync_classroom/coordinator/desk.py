@@ -201,6 +201,7 @@ class LessonDesk:
         }
         if for_host:
             state["wall"] = list(wall(planned, floor, self._rooms.online(planned)))
+            state["lines"] = self._lines(planned)
             state["turns"] = dict(floor.turns)
             state["week_turns"] = dict(extra.week)
             state["messages"] = [
@@ -308,6 +309,18 @@ class LessonDesk:
                 }
             )
         return states
+
+    def _lines(self, planned: Occurrence) -> dict[SeatId, dict[str, Any]]:
+        """Why a seat's line is as it is, of those whose terminal said something of late."""
+        found = {s.id: self._presence.line_of(s.classroom) for s in planned.active_seats}
+        return {
+            seat: {
+                "loss": None if line.loss is None else round(line.loss, 2),
+                "path": line.path,
+            }
+            for seat, line in found.items()
+            if line is not None
+        }
 
     def _instant(self, at: datetime | None) -> str | None:
         return None if at is None else at.astimezone(self._zone).isoformat()

@@ -185,7 +185,7 @@ class TerminalHub:
         connection.line = LineReport(
             line.lesson, line.state, line.kbps, line.loss, line.frames, line.path, self._monotonic()
         )
-        if before is None or (line.state, line.path) != (before.state, before.path):
+        if before is None or _word(connection.line) != _word(before):
             await self._bus.publish(
                 PRESENCE,
                 {
@@ -348,6 +348,11 @@ class TerminalHub:
             await self._bus.publish(
                 PRESENCE, {"type": "selfcheck", "hub": self.id, "classroom": classroom}
             )
+
+
+def _word(line: LineReport) -> tuple[str, str, int]:
+    """What people are told of a line: its loss in steps of five per cent."""
+    return line.state, line.path, round(20 * (line.loss or 0.0))
 
 
 def _packed(line: LineReport | None, now: float) -> dict[str, Any] | None:

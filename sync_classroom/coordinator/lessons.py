@@ -60,6 +60,11 @@ class Line(Protocol):
         """How it reaches the relay, one of `messages.PATH_KINDS`."""
         ...
 
+    @property
+    def loss(self) -> float | None:
+        """Fraction lost, 0…1, as of its last report."""
+        ...
+
 
 class Presence(Protocol):
     """Which terminals are connected, over all coordinators; `hub.TerminalHub` knows."""

@@ -220,6 +220,7 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
         "question": None,
         "hands": [{"seat": B, "at": "2026-11-23T09:01:00+08:00"}],
         "wall": [A, B],
+        "lines": {A: {"loss": 0.04, "path": "none"}},
         "turns": {A: 1},
         "week_turns": {B: 1},
         "messages": [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -250,9 +251,11 @@ async def test_the_latest_line_counts_while_it_is_fresh(tmp_path: Path) -> None:
         assert mine is not None
         assert (mine.state, mine.kbps, mine.loss, mine.frames) == ("weak", 800.0, 0.01, 120)
         await until(lambda: (r := two.line_of(ROOM)) is not None and r.state == "weak")
-        # Told when the word changes, not at every report.
-        await until(lambda: len(lessons) >= 2)
-        assert lessons == [{"type": "changed", "occurrence": "o-1"}] * 2
+        # Told when the word or the loss changes to be seen, not at every report.
+        await one.report_line(connection, replace(line("weak"), loss=0.02))
+        await one.report_line(connection, replace(line("weak"), loss=0.12))
+        await until(lambda: len(lessons) >= 3)
+        assert lessons == [{"type": "changed", "occurrence": "o-1"}] * 3
         b.seconds.now += LINE_AGE_S + 0.1
         assert one.line_of(ROOM) is None
         assert two.line_of(ROOM) is None

@@ -243,6 +243,7 @@ class Terminals:
 class _Line:
     state: str
     path: str
+    loss: float | None = 0.04
 
 
 def roster() -> Roster:

@@ -7,6 +7,25 @@ import { MINUTE, START, lesson, live } from "./fixtures.mjs";
 const host = (more = {}) => lesson({ role: "host", seat: null, seats: [], ...more });
 const there = (id, more = {}) => ({ id, online: true, receiving: true, line: "good", present: null, ...more });
 
+test("rooms that suffer are told with the reason, those in trouble now before those that are away", () => {
+  const room = (id, line) => ({ id, name: `room ${id}`, line });
+  const rooms = [room("a", "offline"), room("b", "good"), room("c", "waiting"), room("d", "weak"), room("e", "weak"), room("f", "reconnecting")];
+  const lines = { d: { loss: 0.084, path: "tcp" }, e: { loss: 0.01, path: "udp" } };
+  const told = interaction.troublesOf(rooms, live({ lines }));
+  assert.deepEqual(told.map((x) => [x.id, x.key, x.percent, x.detour]), [
+    ["d", "trouble.loss", 8, "tcp"],
+    ["e", "trouble.weak", 1, null],
+    ["f", "trouble.reconnecting", 0, null],
+    ["c", "trouble.waiting", 0, null],
+    ["a", "trouble.offline", 0, null],
+  ]);
+  // Nobody can receive what the host does not send, and before the lesson nobody suffers.
+  const silent = interaction.troublesOf(rooms, live({ host_media: false }));
+  assert.ok(!silent.some((x) => x.id === "c"));
+  assert.deepEqual(interaction.troublesOf(rooms, live({ state: "open" })), []);
+  assert.deepEqual(interaction.troublesOf(rooms, undefined), []);
+});
+
 test("raised hands keep their order and say how long they wait", () => {
   const seats = [{ id: "a", classroom: "一室" }, { id: "b", classroom: "二室" }];
   const hands = [

@@ -3,10 +3,11 @@
  * media, no clock of its own; every instant is an argument, in ms of the server's clock.
  */
 
-import { clockText, roomName } from "./state.js";
+import { WEAK_LOSS, clockText, roomName } from "./state.js";
 
 /** @typedef {import("./types.js").Lesson} Lesson */
 /** @typedef {import("./types.js").Live} Live */
+/** @typedef {import("./state.js").Room} Room */
 /** @typedef {import("./types.js").Question} Question */
 
 /** Options a question may have, and what stands before each. */
@@ -63,6 +64,36 @@ export function withoutTurn(lesson, live) {
   const rooms = (lesson.seats ?? []).filter((s) => there.has(s.id) && s.id !== live.called_on);
   const of = (/** @type {Fairness} */ wanted) => rooms.filter((s) => fairness(live, s.id) === wanted);
   return [...of("week"), ...of("lesson")].map(roomName);
+}
+
+/**
+ * Which rooms suffer and why, in words' keys: those first for which something can be done in class.
+ * @param {Room[]} rooms
+ * @param {Live | undefined} live
+ */
+export function troublesOf(rooms, live) {
+  if (live?.state !== "live") return [];
+  /** @type {Room["line"][]} */
+  const order = ["weak", "reconnecting", "waiting", "offline"];
+  const bad = rooms.filter((room) => troubled(room, live));
+  bad.sort((a, b) => order.indexOf(a.line) - order.indexOf(b.line));
+  return bad.map(({ id, name, line }) => {
+    const { loss = null, path = "none" } = live.lines?.[id] ?? {};
+    const lost = line === "weak" && loss !== null && loss >= WEAK_LOSS;
+    return {
+      id,
+      name,
+      key: lost ? "trouble.loss" : `trouble.${line}`,
+      percent: Math.round(100 * (loss ?? 0)),
+      detour: line === "weak" && path !== "udp" && path !== "none" ? path : null,
+    };
+  });
+}
+
+/** A room without the host's media suffers only while there are some. @param {Room} room @param {Live} live */
+function troubled({ line }, live) {
+  if (line === "waiting") return live.host_media;
+  return line === "weak" || line === "reconnecting" || line === "offline";
 }
 
 /**

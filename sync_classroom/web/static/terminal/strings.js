@@ -223,7 +223,6 @@ export const STRINGS = {
   "host.speaking": ["正在发言", "Speaking"],
   "host.screen_failed": ["课件没有共享：{reason}", "Courseware is not shared: {reason}"],
   "host.waiting_live": ["画面已送出，等待服务器确认", "Picture is sent; waiting for the server"],
-  "host.weak_rooms": ["{rooms} 线路差，已先保声音", "{rooms}: weak line, sound first"],
 
   "question.title": ["提问", "Question"],
   "question.text": ["题目（可不填，口头说）", "The question (may be left empty and spoken)"],
@@ -243,6 +242,15 @@ export const STRINGS = {
   "question.pupils": ["选 {letter} 的人数", "Pupils who chose {letter}"],
   "question.one_fewer": ["{letter} 少一人", "{letter}: one fewer"],
   "question.one_more": ["{letter} 多一人", "{letter}: one more"],
+
+  "trouble.of": ["{room}：{words}", "{room}: {words}"],
+  "trouble.loss": ["线路丢包 {percent} %，已先保声音和课件", "{percent} % of packets lost; sound and courseware first"],
+  "trouble.weak": ["画面卡顿，已先保声音和课件", "picture stalls; sound and courseware first"],
+  "trouble.reconnecting": ["线路断了，正在重连", "line lost, reconnecting"],
+  "trouble.waiting": ["在线，但收不到画面和声音", "online, but receives neither picture nor sound"],
+  "trouble.offline": ["离线：终端没开，或学校断网", "offline: terminal off, or the school has no network"],
+  "trouble.detour": ["（绕行 {path}）", " (by way of {path})"],
+  "trouble.more": ["还有 {count} 间教室线路不好或离线", "{count} more rooms with a bad line or offline"],
 
   "ink.title": ["批注", "Annotate"],
   "ink.only_courseware": ["共享课件以后可以批注", "Share courseware first, then annotate it"],

@@ -79,6 +79,7 @@
  * @property {Record<string, number>} [turns] host: times called on in this lesson, by seat
  * @property {Record<string, number>} [week_turns] host: the same, earlier in the week
  * @property {LiveSeat[]} seats
+ * @property {Record<string, {loss: number | null, path: PathKind}>} [lines] host only
  *
  * @typedef {object} Question
  * @property {number} number from 1

@@ -1,7 +1,7 @@
 /** The teacher's panel: what the rooms see, the rooms, who wants to speak, and the one bar. */
 
 import { Picture, attr, enable, h, keyed, show, sounding, text } from "../dom.js";
-import { handsOf, headcountDue, loudness, withoutTurn } from "../interaction.js";
+import { handsOf, headcountDue, loudness, troublesOf, withoutTurn } from "../interaction.js";
 import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
 import { Annotate } from "./ink.js";
 import { HostMessages } from "./message.js";
@@ -14,8 +14,8 @@ import { HostQuestion } from "./question.js";
 export const WALL_SLOTS = 12;
 /** So few rooms fit at twice the size. */
 const FEW_ROOMS = 4;
-/** Rooms named in the line of weak ones; more would only be noise. */
-const WEAK_NAMED = 3;
+/** Rooms whose trouble is told in words; more would only be noise. */
+const TROUBLES_TOLD = 3;
 /** Rooms named that had no turn yet. */
 const WAITING_NAMED = 3;
 /** A picture older than this is no picture, ms. */
@@ -199,13 +199,13 @@ class Rooms {
     this.noHands = h("p", { class: "hint" });
     this.turns = h("p", { class: "turns" });
     this.messages = new HostMessages();
-    this.weak = h("p", { class: "weak", role: "status" });
+    this.troubles = h("div", { class: "troubles", role: "status" });
     this.root = h(
       "aside",
       { class: "rooms" },
       h("div", { class: "heading" }, this.title, this.present),
       this.wall,
-      this.weak,
+      this.troubles,
       h("div", { class: "heading" }, this.handsTitle, this.quiet),
       this.hands,
       this.noHands,
@@ -237,9 +237,7 @@ class Rooms {
       if (!rooms.some((r) => r.id === id)) this.pictures.delete(id);
     }
     attr(this.wall, "data-few", rooms.length <= FEW_ROOMS ? "" : null);
-    const weak = rooms.filter((r) => r.line === "weak").slice(0, WEAK_NAMED);
-    text(this.weak, weak.length ? t("host.weak_rooms", { rooms: weak.map((r) => r.name).join("、") }) : "");
-    show(this.weak, weak.length > 0);
+    this.drawTroubles(t, troublesOf(rooms, live));
     const hands = handsOf(lesson, live, now);
     text(this.handsTitle, t("host.hands"));
     this.isQuiet = live?.quiet ?? false;
@@ -255,6 +253,24 @@ class Rooms {
       ({ seat }) => this.makeHand(seat),
       (node, hand) => drawHand(node, hand, t),
     );
+  }
+
+  /** @param {Frame["t"]} t @param {ReturnType<typeof troublesOf>} all */
+  drawTroubles(t, all) {
+    const told = all.slice(0, TROUBLES_TOLD).map(({ id, name, key, percent, detour }) => {
+      const words = t("trouble.of", { room: name, words: t(key, { percent }) });
+      return { id, words: detour ? words + t("trouble.detour", { path: detour.toUpperCase() }) : words };
+    });
+    const more = all.length - told.length;
+    if (more > 0) told.push({ id: "more", words: t("trouble.more", { count: more }) });
+    keyed(
+      this.troubles,
+      told,
+      ({ id }) => id,
+      () => h("p"),
+      (node, { words }) => text(node, words),
+    );
+    show(this.troubles, told.length > 0);
   }
 
   /** @param {Frame["t"]} t @param {NonNullable<Frame["lesson"]>} lesson @param {Frame["live"]} live */
