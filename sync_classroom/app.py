@@ -338,6 +338,7 @@ def _services(
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
         journals=journals, retention=retention, research=booth.research,
+        meetings=booth.meetings,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,
@@ -398,6 +399,7 @@ def _runs(
         "runner": booth.runner.run,
         "journal": booth.ingest.run,
         "rollups": booth.rollups.run,
+        "meetings": booth.meeting_watch.run,
         "reports": reports.run,
     }
 

@@ -23,6 +23,8 @@ from .lease import LeaseKeeper
 from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
+from .meeting_watch import MeetingWatch
+from .meetings import MeetingService
 from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
@@ -44,7 +46,7 @@ IDLE_POLLS = 5
 @dataclass(frozen=True, slots=True)
 class Booth:
     """Services that are called, and those whose `run` is a task: roster, media, runner, ingest,
-    rollups."""
+    rollups, meeting_watch."""
 
     roster: RosterService
     media: MediaWatch
@@ -62,6 +64,8 @@ class Booth:
     timetable: TimetableService
     feeds: FeedService
     research: ResearchService
+    meetings: MeetingService
+    meeting_watch: MeetingWatch
 
 
 async def build_booth(
@@ -100,10 +104,10 @@ async def build_booth(
         store, roster=roster, floor=floor, presence=presence, media=media, clock=clock, zone=zone,
         rules=rules, writer=writer,
     )  # fmt: skip
+    grants = Grants(tokens, relay_url=relay_url, turn=turn, clock=clock, zone=zone)
+    acts = LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone)
     desk = LessonDesk(
-        store, bus, life, floor,
-        LessonCommands(store, life, floor, rooms=rooms, media=media, clock=clock, zone=zone),
-        Grants(tokens, relay_url=relay_url, turn=turn, clock=clock, zone=zone),
+        store, bus, life, floor, acts, grants,
         roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
     recordings = RecordingKeeper(store, relay, bus, by_default=record)
@@ -118,11 +122,31 @@ async def build_booth(
     )  # fmt: skip
     figures = _figures(store, bus, lease, lessons, roster, clock=clock, zone=zone)
     timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
+    research = ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
         roster, media, rooms, life, floor, runner, ingest, lessons, desk, *figures,
         recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
-        ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone),
+        research, *_meetings(store, bus, research, life, grants, rooms, media, lease, clock=clock),
     )  # fmt: skip
+
+
+def _meetings(
+    store: Store,
+    bus: Bus,
+    research: ResearchService,
+    life: LessonLife,
+    grants: Grants,
+    rooms: Rooms,
+    media: MediaWatch,
+    lease: LeaseKeeper,
+    *,
+    clock: Clock,
+) -> tuple[MeetingService, MeetingWatch]:
+    service = MeetingService(store, bus, research, life, grants, rooms=rooms, clock=clock)
+    watch = MeetingWatch(
+        store, bus, rooms=rooms, media=media, leading=lambda: lease.leading, clock=clock
+    )
+    return service, watch
 
 
 def _figures(

@@ -37,7 +37,7 @@ from .evidence_ports import (
 )
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import ResearchStore
+from .research_ports import MeetingStore, ResearchStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -304,6 +304,7 @@ class Store(
     ReportStore,
     RetentionStore,
     ResearchStore,
+    MeetingStore,
     Protocol,
 ):
     """One database behind all of the above."""
@@ -383,6 +384,8 @@ class PeerStatus:
     loss: float | None
     jitter_ms: float | None
     last_media_s: float | None
+    level: int | None = None
+    """How loud a publisher's voice is: 0 loud to 127 silent, None if it is off or says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

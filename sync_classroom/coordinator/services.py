@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .hub import TerminalHub
     from .lessons import LessonService
     from .media_watch import MediaWatch
+    from .meetings import MeetingService
     from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
@@ -94,3 +95,4 @@ class Services:
     journals: TerminalJournalService
     retention: RetentionService
     research: ResearchService
+    meetings: MeetingService

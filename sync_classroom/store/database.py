@@ -20,6 +20,7 @@ from .feeds import FeedQueries
 from .figures import FigureQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
+from .meetings import MeetingQueries
 from .migrate import migrate
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
@@ -67,6 +68,7 @@ class Database(
     FeedQueries,
     RetentionQueries,
     ResearchQueries,
+    MeetingQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -11,6 +11,7 @@ from . import (
     api_evidence,
     api_history,
     api_lessons,
+    api_meetings,
     api_people,
     api_reports,
     api_terminal_journal,
@@ -31,4 +32,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_evidence.ROUTES,
     *api_terminals.ROUTES,
     *api_terminal_journal.ROUTES,
+    *api_meetings.ROUTES,
 )

@@ -260,6 +260,7 @@ async def site(
                 zone=ZONE,
             ),
             research=booth.research,
+            meetings=booth.meetings,
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

@@ -103,6 +103,7 @@ _ACTS: Final = (
     "/revoke",
     "/renew",
     "/recording",
+    "/guests",
 )
 # Pages of an entry whose addresses do not begin with its own.
 _BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people"}
