@@ -359,7 +359,7 @@ def _services(
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
         journals=TerminalJournalService(store, bus, clock, throttle=throttle),
         retention=retention, research=booth.research, watching=booth.watching,
-        ink=InkDesk(booth.desk, hub, bus),
+        ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
@@ -423,6 +423,7 @@ def _runs(
         "runner": booth.runner.run,
         "journal": booth.ingest.run,
         "rollups": booth.rollups.run,
+        "meetings": booth.meeting_watch.run,
         "reports": reports.run,
     }
 

@@ -23,6 +23,8 @@ from .lease import LeaseKeeper
 from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
+from .meeting_watch import MeetingWatch
+from .meetings import MeetingService
 from .plan_writer import PlanWriter
 from .ports import Bus, RelayControl, Store
 from .recordings import RecordingKeeper
@@ -46,7 +48,7 @@ IDLE_POLLS = 5
 @dataclass(frozen=True, slots=True)
 class Booth:
     """Services that are called, and those whose `run` is a task: roster, media, runner, ingest,
-    rollups."""
+    rollups, meeting_watch."""
 
     roster: RosterService
     media: MediaWatch
@@ -65,6 +67,8 @@ class Booth:
     feeds: FeedService
     research: ResearchService
     watching: WatchService
+    meetings: MeetingService
+    meeting_watch: MeetingWatch
 
 
 async def build_booth(
@@ -106,8 +110,7 @@ async def build_booth(
     desk = LessonDesk(
         store, bus, life, floor,
         LessonCommands(store, life, floor, said, rooms=rooms, media=media, clock=clock, zone=zone),
-        grants,
-        roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
+        grants, roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
     recordings = RecordingKeeper(store, relay, bus, by_default=record)
     runner = LessonRunner(
@@ -121,12 +124,32 @@ async def build_booth(
     )  # fmt: skip
     figures = _figures(store, bus, lease, lessons, roster, clock=clock, zone=zone)
     timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
+    research = ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
         roster, media, rooms, life, floor, runner, ingest, lessons, desk, *figures,
         recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
-        ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone),
-        WatchService(store, lessons, grants, clock=clock),
+        research, WatchService(store, lessons, grants, clock=clock),
+        *_meetings(store, bus, research, life, grants, rooms, media, lease, clock=clock),
     )  # fmt: skip
+
+
+def _meetings(
+    store: Store,
+    bus: Bus,
+    research: ResearchService,
+    life: LessonLife,
+    grants: Grants,
+    rooms: Rooms,
+    media: MediaWatch,
+    lease: LeaseKeeper,
+    *,
+    clock: Clock,
+) -> tuple[MeetingService, MeetingWatch]:
+    service = MeetingService(store, bus, research, life, grants, rooms=rooms, clock=clock)
+    watch = MeetingWatch(
+        store, bus, rooms=rooms, media=media, leading=lambda: lease.leading, clock=clock
+    )
+    return service, watch
 
 
 def _name_unknown(ingests: Iterable[ClassroomId], roster: RosterService) -> None:

@@ -33,7 +33,7 @@ from ..domain.messages import (
 )
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.question import MAX_QUESTIONS, open_question
-from ..domain.timetable import Occurrence, Seat
+from ..domain.timetable import Mode, Occurrence, Seat
 from .floor import FloorService
 from .lessons import unknown_lesson
 from .life import LessonLife
@@ -60,7 +60,12 @@ class Part:
 
 
 def part_of(classroom: ClassroomId, occurrence: Occurrence) -> Part | None:
-    """What a classroom is in a lesson; None if it takes no part. Withdrawn seats are parts too."""
+    """What a classroom is in a lesson; None if it takes no part. Withdrawn seats are parts too.
+
+    In a research session teachers take part, with their own accounts, and no classroom.
+    """
+    if occurrence.mode is Mode.RESEARCH:
+        return None
     if occurrence.host.classroom == classroom:
         return Part(occurrence, None)
     for seat in occurrence.seats:

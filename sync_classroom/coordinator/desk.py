@@ -16,7 +16,7 @@ from ..domain.lesson import LessonRun, LessonState
 from ..domain.messages import Command
 from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
-from ..domain.timetable import ChangeKind, Occurrence, Seat
+from ..domain.timetable import ChangeKind, Mode, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
 from .commands import LessonCommands, Part, part_of
 from .evidence_ports import FactStore
@@ -114,7 +114,7 @@ class LessonDesk:
         ends = datetime.combine(today + timedelta(days=1), time(), self._zone)
         from_at, to_at = min(begins, now - TOKEN_AFTER), max(ends, now + TOKEN_BEFORE)
         booked = await self._store.bookings_between(from_at - LONGEST, to_at, classrooms)
-        occurrences = [o for o in booked if o.ends_at > from_at]
+        occurrences = [o for o in booked if o.ends_at > from_at and o.mode is Mode.LIVE]
         runs = await self._store.runs_of([o.id for o in occurrences])
         around = await self._life.around([o for o in occurrences if _overtime(o, runs, now)])
         roster = self._roster.current()
@@ -144,7 +144,8 @@ class LessonDesk:
 
         Without unknown ids and, with `rooms`, without those in which none of these takes part.
         """
-        planned = await self._store.occurrences_of(lessons)
+        found = await self._store.occurrences_of(lessons)
+        planned = {i: o for i, o in found.items() if o.mode is Mode.LIVE}
         if rooms is not None:
             planned = {o.id: o for o in planned.values() if not rooms.isdisjoint(classrooms_of(o))}
         runs = await self._store.runs_of(planned)

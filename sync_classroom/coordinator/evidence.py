@@ -17,8 +17,9 @@ from ..domain.coverage import Coverage, summarise
 from ..domain.crediting import SeatEvidence, SeatState, credited_seats, window_of
 from ..domain.evidence import Evidence, SeatKey
 from ..domain.facts import Fact, SeatMedia
-from ..domain.ids import OccurrenceId, SeatId
-from ..domain.intervals import Spans, instant_of
+from ..domain.ids import OccurrenceId, SeatId, TeacherId
+from ..domain.intervals import Spans, instant_of, length
+from ..domain.modes import presence_in
 from ..domain.rules import Rules
 from ..domain.second_opinion import (
     NO_OPINION,
@@ -109,6 +110,24 @@ class EvidenceService:
                 ),
                 gaps=_instants(evidence.gaps.spans()),
             )
+
+        return await asyncio.to_thread(compute)
+
+    async def attendance(self, meeting: Occurrence) -> Mapping[TeacherId, int]:
+        """Seconds each teacher was in a research session, within its planned time.
+
+        Whoever was there at all is in it, invited or not.
+        """
+        facts = await self._store.facts_of([meeting.id])
+        rules = await self.rules()
+
+        def compute() -> dict[TeacherId, int]:
+            evidence = Evidence.of(facts, rules)
+            return {
+                teacher: seconds
+                for teacher, spans in presence_in(meeting, evidence).items()
+                if (seconds := length(spans)) > 0
+            }
 
         return await asyncio.to_thread(compute)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from ..domain.ids import ClassroomId
 from ..domain.timetable import Occurrence, Seat
 from ..domain.turn import Turn
+from .meeting_layout import MEETING_LINES
 from .rooms import WALL_SLOTS, WATCH_GROUP, watched
 from .services import Clock
 from .tokens import TokenMinter
@@ -86,6 +87,16 @@ class Grants:
     ) -> dict[str, Any]:
         valid = (self._clock() - CHECK_SKEW, occurrence.ends_at + TOKEN_AFTER)
         return self._grants(occurrence.id, (peer, peer), (), lines, valid)
+
+    def of_meeting(self, occurrence: Occurrence, peer: str, *, sends: bool) -> dict[str, Any]:
+        """What somebody may do in a meeting: see and hear it, and with a place send too."""
+        return self._grants(
+            occurrence.id,
+            (peer, peer),
+            ("seat", "screen") if sends else (),
+            MEETING_LINES,
+            (occurrence.starts_at - TOKEN_BEFORE, occurrence.ends_at + TOKEN_AFTER),
+        )
 
     def of_check(self, classroom: ClassroomId) -> dict[str, Any]:
         """The self-check room, where a terminal hears and sees itself; 2 minutes.

@@ -15,10 +15,11 @@ from typing import Any, Final, Protocol
 import structlog
 from prometheus_client import Counter
 
-from ..domain.facts import Fact, HostMedia, JournalGap, SeatMedia
-from ..domain.ids import FactId, OccurrenceId, SeatId, checked
+from ..domain.facts import Fact, HostMedia, JournalGap, ParticipantMedia, SeatMedia
+from ..domain.ids import FactId, OccurrenceId, SeatId, TeacherId, checked
+from ..domain.meeting import teacher_of
 from ..domain.problems import ProblemError
-from ..domain.timetable import Occurrence
+from ..domain.timetable import Mode, Occurrence
 from .media_watch import HOST_PEER, HOST_SOURCES
 from .ports import Bus, JournalPage, RelayControl, RelayDownError
 from .services import Clock
@@ -92,6 +93,14 @@ def _span(record: Mapping[str, Any]) -> tuple[datetime, datetime]:
     return from_at, to_at
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What of a lesson tells whose media a record speaks of. `leader` only of a meeting."""
+
+    seats: frozenset[SeatId]
+    leader: TeacherId | None
+
+
 @dataclass(slots=True)
 class _Page:
     """What one journal page came to."""
@@ -135,7 +144,7 @@ class JournalIngest:
         self._busy_s = busy_s
         self._idle_s = idle_s
         self._page_records = page_records
-        self._seats: dict[OccurrenceId, frozenset[SeatId]] = {}
+        self._lessons: dict[OccurrenceId, _Known] = {}
 
     async def run(self) -> None:
         """Pull for ever; whatever goes wrong is tried again, nothing is lost by waiting."""
@@ -188,7 +197,7 @@ class JournalIngest:
         host: dict[OccurrenceId, datetime] = {}
         touched: dict[OccurrenceId, None] = {}
         for fact in facts:
-            if isinstance(fact, (HostMedia, SeatMedia)):
+            if isinstance(fact, (HostMedia, SeatMedia, ParticipantMedia)):
                 touched[fact.occurrence] = None
             if isinstance(fact, HostMedia) and fact.packets > 0:
                 first = host.get(fact.occurrence, fact.from_at)
@@ -218,28 +227,35 @@ class JournalIngest:
             log.warning("journal.malformed", record=dict(record), error=str(error))
 
     async def _publish(self, record: Mapping[str, Any], page: _Page) -> None:
-        seats = await self._lesson(record, page)
-        if seats is None:
+        known = await self._lesson(record, page)
+        if known is None:
             return
-        if record["peer"] != HOST_PEER or record["source"] not in HOST_SOURCES:
-            page.skip("not_evidence")  # a seat's own picture proves nothing about the lesson
-            return
-        page.facts.append(
-            HostMedia(
-                _fact_id(record),
-                OccurrenceId(record["room"]),
-                *_span(record),
-                packets=_count(record, "packets"),
-                bytes=_count(record, "bytes"),
-            )
+        what = (
+            _fact_id(record),
+            OccurrenceId(record["room"]),
+            *_span(record),
+            _count(record, "packets"),
+            _count(record, "bytes"),
         )
+        teacher = _teacher(record) if known.leader is not None else None
+        if teacher is not None and teacher != known.leader:
+            page.facts.append(_participant(what, teacher))
+        elif teacher is not None or (
+            record["peer"] == HOST_PEER and record["source"] in HOST_SOURCES
+        ):
+            page.facts.append(HostMedia(*what))  # of a meeting, its leader's
+        else:
+            page.skip("not_evidence")  # a seat's own picture, or a guest's, proves nothing
 
     async def _subscribe(self, record: Mapping[str, Any], page: _Page) -> None:
-        seats = await self._lesson(record, page)
-        if seats is None:
+        known = await self._lesson(record, page)
+        if known is None:
+            return
+        if known.leader is not None:
+            self._listened(record, page)
             return
         seat = SeatId(_name(record, "peer"))
-        if seat not in seats:
+        if seat not in known.seats:
             page.skip("not_evidence")  # the host's own view of the rooms, or a viewer
             return
         page.facts.append(
@@ -254,24 +270,53 @@ class JournalIngest:
             )
         )
 
-    async def _lesson(self, record: Mapping[str, Any], page: _Page) -> frozenset[SeatId] | None:
-        """The seats of the record's lesson; None (and counted) if the room is no lesson."""
+    def _listened(self, record: Mapping[str, Any], page: _Page) -> None:
+        """A teacher in a meeting who acknowledges what is sent is there, silent or not."""
+        teacher, acked = _teacher(record), _count(record, "acked")
+        sent = _count(record, "sent")
+        if teacher is None or acked == 0:
+            page.skip("not_evidence")
+            return
+        size = _count(record, "bytes") * min(acked, sent) // max(sent, 1)
+        what = (_fact_id(record), OccurrenceId(record["room"]), *_span(record), acked, size)
+        page.facts.append(_participant(what, teacher))
+
+    async def _lesson(self, record: Mapping[str, Any], page: _Page) -> _Known | None:
+        """What is known of the record's lesson; None (and counted) if the room is no lesson."""
         room = _name(record, "room")
         if room.startswith(CHECK_ROOM):
             page.skip("check_room")
             return None
-        known = self._seats.get(OccurrenceId(room))
+        known = self._lessons.get(OccurrenceId(room))
         if known is None:
             occurrence = await self._store.get_occurrence(OccurrenceId(room))
             if occurrence is None:
                 page.skip("unknown_room")
                 log.warning("journal.unknown_room", room=room, id=record.get("id"))
                 return None
-            known = frozenset(seat.id for seat in occurrence.seats)
-            if len(self._seats) >= KNOWN_LESSONS:
-                self._seats.pop(next(iter(self._seats)))
-            self._seats[occurrence.id] = known
+            known = _Known(
+                frozenset(seat.id for seat in occurrence.seats),
+                occurrence.host.teacher if occurrence.mode is Mode.RESEARCH else None,
+            )
+            if known.leader is not None and self._clock() < occurrence.starts_at:
+                return known  # until a session begins, another may lead it
+            if len(self._lessons) >= KNOWN_LESSONS:
+                self._lessons.pop(next(iter(self._lessons)))
+            self._lessons[occurrence.id] = known
         return known
+
+
+def _teacher(record: Mapping[str, Any]) -> TeacherId | None:
+    """Whose media a record of a meeting speaks of; None for a guest."""
+    teacher = teacher_of(_name(record, "peer"))
+    return None if teacher is None else TeacherId(checked(teacher))
+
+
+def _participant(
+    what: tuple[FactId, OccurrenceId, datetime, datetime, int, int], teacher: TeacherId
+) -> ParticipantMedia:
+    ident, occurrence, from_at, to_at, packets, size = what
+    return ParticipantMedia(ident, occurrence, teacher, from_at, to_at, packets, size)
 
 
 def _fact_id(record: Mapping[str, Any]) -> FactId:

@@ -92,6 +92,33 @@ class MediaWatch:
             for s in self.sessions(occurrence, HOST_PEER, "publish")
         )
 
+    def anybody_flowing(self, room: str) -> bool | None:
+        """Whether anybody's media is arriving in a room now; None if the relay is silent."""
+        if self.status is None:
+            return None
+        return any(
+            _recent(session, HOST_FLOWING_S)
+            for peer in self.publishing(room)
+            for session in self.sessions(room, peer, "publish")
+        )
+
+    def levels(self, room: str) -> dict[str, int | None]:
+        """How loud every publisher's voice in a room is, by peer; see `PeerStatus.level`.
+
+        What a shared screen plays is nobody's voice.
+        """
+        return {
+            peer: next(
+                (
+                    s.level
+                    for s in self.sessions(room, peer, "publish")
+                    if s.source == f"seat:{peer}"
+                ),
+                None,
+            )
+            for peer in self.publishing(room)
+        }
+
     def receiver(self, occurrence: OccurrenceId, seat: SeatId) -> PeerStatus | None:
         """A seat's receiving session, the most recently acknowledged if it has several."""
         sessions = self.sessions(occurrence, seat, "subscribe")

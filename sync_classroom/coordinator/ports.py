@@ -39,7 +39,7 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import ResearchStore
+from .research_ports import MeetingStore, ResearchStore
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -286,6 +286,7 @@ class Store(
     PushOrderStore,
     RetentionStore,
     ResearchStore,
+    MeetingStore,
     Protocol,
 ):
     """One database behind all of the above."""
@@ -365,6 +366,8 @@ class PeerStatus:
     loss: float | None
     jitter_ms: float | None
     last_media_s: float | None
+    level: int | None = None
+    """How loud a publisher's voice is: 0 loud to 127 silent, None if it is off or says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

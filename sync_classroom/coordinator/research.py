@@ -107,9 +107,9 @@ class ResearchService:
         self._store = store
         self._writer = writer
         self._lessons = lessons
-        self._roster = roster
+        self.roster = roster
         self._clock = clock
-        self._zone = zone
+        self.zone = zone
 
     # ------------------------------------------------------------------ showing
 
@@ -152,7 +152,7 @@ class ResearchService:
 
     async def groups(self, day: date) -> tuple[SubjectGroup, ...]:
         """The subject groups of every school, by the plan of the term that `day` lies in."""
-        roster = self._roster.current()
+        roster = self.roster.current()
         term = next((t for t in roster.terms.values() if t.first_day <= day <= t.last_day), None)
         first, last = (term.first_day, term.last_day) if term else (day - _AROUND, day + _AROUND)
         return groups_of(await self._store.subject_teachers(first, last), roster)
@@ -166,7 +166,7 @@ class ResearchService:
         """
         ident = session.occurrence.id if session else OccurrenceId("candidate")
         wanted = plan_session(
-            new, self._roster.current(), now=self._clock(), zone=self._zone,
+            new, self.roster.current(), now=self._clock(), zone=self.zone,
             occurrence_id=lambda _: ident,
         )  # fmt: skip
         gap = timedelta(seconds=self._writer.gap_s)
@@ -199,7 +199,7 @@ class ResearchService:
         made = await self._store.occurrence_by_key(key)
         if made is None:
             wanted = plan_session(
-                new, self._roster.current(), now=self._clock(), zone=self._zone,
+                new, self.roster.current(), now=self._clock(), zone=self.zone,
                 occurrence_id=_new_id,
             )  # fmt: skip
             before, after = Images({wanted.id: None}), Images({wanted.id: wanted})
@@ -322,9 +322,9 @@ class ResearchService:
         return chain
 
     def _desk(self, actor: str) -> EditDesk:
-        roster = self._roster.current()
+        roster = self.roster.current()
         return EditDesk(
-            roster=roster, calendar=Calendar(roster), zone=self._zone, now=self._clock(), by=actor,
+            roster=roster, calendar=Calendar(roster), zone=self.zone, now=self._clock(), by=actor,
             new_id=new_text,
         )  # fmt: skip
 

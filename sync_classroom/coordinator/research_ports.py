@@ -1,12 +1,13 @@
-"""What the coordinator needs of a store for research sessions."""
+"""What the coordinator needs of a store for research sessions and their meetings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from ..domain.ids import OccurrenceId, TeacherId
+from ..domain.meeting import Guest, Presence, Stage
 from ..domain.research import Papers
 from ..domain.timetable import Occurrence
 
@@ -36,4 +37,67 @@ class ResearchStore(Protocol):
 
     async def save_papers(self, papers: Papers, *, key: str) -> bool:
         """Store papers as the next revision, once for a `key`; False if somebody was first."""
+        ...
+
+
+class MeetingStore(Protocol):
+    """Meetings while they go on."""
+
+    async def stage_of(self, occurrence: OccurrenceId) -> Stage | None:
+        """The stage of a meeting; None while nobody was in it."""
+        ...
+
+    async def open_stages(self) -> Sequence[Stage]:
+        """The stages of meetings that are open or live."""
+        ...
+
+    async def save_stage(self, stage: Stage) -> Stage | None:
+        """Store the stage over `stage.version`; None if another writer was first."""
+        ...
+
+    async def claim_presence(
+        self, wanted: Presence, *, gone_before: datetime, anyway: bool, most: int
+    ) -> Presence | None:
+        """A person comes into a meeting; None if they now are, else where they are already.
+
+        With `most` others in the meeting the answer is a presence of nobody (`peer` empty).
+        """
+        ...
+
+    async def see_presence(self, wanted: Presence) -> bool:
+        """Note that a person is still there; False if not, or with another page."""
+        ...
+
+    async def presence_of(self, peer: str) -> Presence | None:
+        """Where a person is or was last."""
+        ...
+
+    async def present_in(self, occurrence: OccurrenceId, since: datetime) -> Sequence[Presence]:
+        """Who was seen in a meeting since then, by when they came."""
+        ...
+
+    async def end_presence(self, peer: str, client: str) -> None:
+        """A person left with this page."""
+        ...
+
+    async def add_guest(self, guest: Guest, link_hash: bytes, *, most: int) -> bool:
+        """Store a fresh link; False if the session has `most` already."""
+        ...
+
+    async def redeem_guest(
+        self, link_hash: bytes, *, name: str, pass_hash: bytes, at: datetime
+    ) -> Guest | None:
+        """Use a link once; None if it is unknown or was used."""
+        ...
+
+    async def guest_by_link(self, link_hash: bytes) -> Guest | None:
+        """Whose link this is, used or not."""
+        ...
+
+    async def guest_by_pass(self, pass_hash: bytes) -> Guest | None:
+        """Who holds this pass."""
+        ...
+
+    async def guests_of(self, session: OccurrenceId) -> Sequence[Guest]:
+        """Every guest and link of a session, oldest first."""
         ...

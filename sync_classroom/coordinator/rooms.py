@@ -16,8 +16,10 @@ from prometheus_client import Counter
 
 from ..domain.floor import Floor
 from ..domain.ids import ClassroomId, OccurrenceId, SeatId
-from ..domain.timetable import Occurrence
+from ..domain.meeting import Stage
+from ..domain.timetable import Mode, Occurrence
 from .media_watch import MediaWatch
+from .meeting_layout import meeting_layout
 from .ports import Layout, RelayControl, RelayDownError, RoomSpec
 from .relay_client import RelayRefusedError
 
@@ -126,6 +128,7 @@ class Rooms:
         self._terminals = terminals
         self._boot: str | None = None
         self._placed: dict[OccurrenceId, RoomSpec] = {}
+        self._stages: dict[OccurrenceId, Stage] = {}
         self._unanswered = 0
 
     def booted(self, boot: str) -> bool:
@@ -156,11 +159,29 @@ class Rooms:
             s.id for s in occurrence.active_seats if s.classroom in terminals or s.id in publishing
         )
 
+    def stage(self, stage: Stage) -> None:
+        """Take note of a meeting's stage; its room is laid out from it at the next `place`."""
+        known = self._stages.get(stage.occurrence)
+        if known is None or known.version <= stage.version:
+            self._stages.pop(stage.occurrence, None)
+            self._stages[stage.occurrence] = stage
+        while len(self._stages) > MAX_REMEMBERED:
+            self._stages.pop(next(iter(self._stages)))
+
     def stands(self, occurrence: Occurrence, floor: Floor) -> bool:
         """Whether the room has its layout already, so that `place` would say nothing."""
         return self._placed.get(occurrence.id) == self._wanted(occurrence, floor)
 
-    def _wanted(self, occurrence: Occurrence, floor: Floor) -> RoomSpec:
+    def _wanted(self, occurrence: Occurrence, floor: Floor) -> RoomSpec | None:
+        """The room as it should be; None for a meeting whose stage is not known here yet.
+
+        A coordinator that has just started must not empty the slots of those who meet.
+        """
+        if occurrence.mode is Mode.RESEARCH:
+            stage = self._stages.get(occurrence.id)
+            if stage is None:
+                return None
+            return RoomSpec(occurrence.id, {EVERYONE: meeting_layout(stage)})
         return RoomSpec(
             occurrence.id,
             layouts(occurrence, floor, self.online(occurrence)),
@@ -170,6 +191,8 @@ class Rooms:
     async def place(self, occurrence: Occurrence, floor: Floor) -> bool:
         """Bring the room to its layout; False if the relay could not be told (try again later)."""
         wanted = self._wanted(occurrence, floor)
+        if wanted is None:
+            return False
         if self._placed.get(occurrence.id) == wanted:
             return True
         boot = self._boot

@@ -34,7 +34,7 @@ from ..domain.lesson import (
     wants_room,
 )
 from ..domain.problems import ProblemError, ProblemKind
-from ..domain.timetable import Occurrence, Seat
+from ..domain.timetable import Mode, Occurrence, Seat
 from .alarms import Alarms
 from .evidence_ports import FactStore
 from .going_on import GoingOn
@@ -307,7 +307,10 @@ class LessonRunner:
         for turn, run in enumerate(list(self._now.runs.values())):
             await breathe(turn)
             planned = self._now.lessons.get(run.occurrence)
-            flowing = self._media.host_flowing(run.occurrence)
+            if planned is not None and planned.mode is Mode.RESEARCH:
+                flowing = self._media.anybody_flowing(run.occurrence)
+            else:
+                flowing = self._media.host_flowing(run.occurrence)
             event = None if flowing is None else HostMedia(flowing)
             if planned is not None:
                 glance = self._life.glance(run, planned, self._now.around, event)
@@ -383,6 +386,8 @@ class LessonRunner:
 
     def _signature(self, occurrence: Occurrence) -> _Signature:
         """What terminals and pages are shown of a lesson's media."""
+        if occurrence.mode is Mode.RESEARCH:
+            return self._media.publishing(occurrence.id), frozenset(), None
         receiving = frozenset(
             s.id for s in occurrence.active_seats if self._media.receiving(occurrence.id, s.id)
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .library import LibraryService
     from .make_up import MakeUpService
     from .media_watch import MediaWatch
+    from .meetings import MeetingService
     from .notices import NoticeService
     from .ports import Bus, Store
     from .push_receiving import PushReceiver
@@ -108,3 +109,4 @@ class Services:
     research: ResearchService
     watching: WatchService
     ink: InkDesk
+    meetings: MeetingService

@@ -43,7 +43,8 @@ class SeatMedia:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantMedia:
-    """A research participant's media arrived at the relay."""
+    """A research participant took part: `packets` of theirs arrived at the relay, or of those sent
+    to them were acknowledged by their receiver reports, for whoever listens is there too."""
 
     id: FactId
     occurrence: OccurrenceId

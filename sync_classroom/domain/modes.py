@@ -97,7 +97,7 @@ def meetings_of(plan: Plan, evidence: Evidence) -> Iterator[Meeting]:
     """The research meetings of a plan that were not excused or moved in time."""
     for meeting in plan.occurrences.values():
         if meeting.mode is Mode.RESEARCH and withdrawn_state(meeting) not in NOT_DUE:
-            yield Meeting(meeting.id, meeting.date, _presence(meeting, evidence))
+            yield Meeting(meeting.id, meeting.date, presence_in(meeting, evidence))
 
 
 def research_of(
@@ -138,7 +138,7 @@ def research_of(
     )
 
 
-def _presence(meeting: Occurrence, evidence: Evidence) -> dict[TeacherId, Spans]:
+def presence_in(meeting: Occurrence, evidence: Evidence) -> dict[TeacherId, Spans]:
     """When each teacher's media arrived, within the window. The leader's is host media."""
     window = (window_of(meeting),)
     presence = {

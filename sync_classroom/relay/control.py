@@ -44,7 +44,7 @@ DEFAULT_PAGE: Final = 500
 SHOWN_CHARACTERS: Final = 120
 JSON: Final = "application/json"
 
-_SOURCE = re.compile(r"camera|screen|seat:[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+_SOURCE = re.compile(r"camera|screen|(?:seat|screen):[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)

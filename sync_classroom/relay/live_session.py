@@ -42,6 +42,8 @@ class PeerState:
     session: str
     layers: tuple[LayerState | None, ...] = ()
     """Of a publisher the pictures that arrive, the largest first; of a subscriber by video slot."""
+    level: int | None = None
+    """How loud a publisher's voice is: 0 loud to 127 silent, None if it is off or says nothing."""
 
 
 class _Control:
@@ -195,6 +197,7 @@ class Session:
             None if last is None else max(0.0, now - last),
             self.id,
             layers,
+            media.level(now) if isinstance(media, Publisher) else None,
         )
 
     # ------------------------------------------------------------------ for the endpoint

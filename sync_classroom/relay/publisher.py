@@ -13,6 +13,7 @@ from .counters import Counters
 from .feed import Feed
 from .feedback import SIMULCAST_SHARE, BitrateAdvice, KeyframeRequests
 from .layers import LayerState, Source
+from .loudness import Loudness
 from .picture import picture_size
 from .receive import ReceiveStream
 from .rtp import Heard
@@ -47,6 +48,7 @@ class Track:
             if codec.rtx_payload_type is not None
         }
         self.level_id = line.extensions.get(AUDIO_LEVEL, 0)
+        self.loudness = Loudness()
         self.nacks_wanted = any("nack" in codec.feedback for codec in line.codecs)
         self.last_sr: tuple[int, float] | None = None
         self.keyframe_timestamp: int | None = None
@@ -198,6 +200,8 @@ class Publisher:
         self.bytes += size
         track.bytes += size
         self.last_media_s = now
+        if level is not None:
+            track.loudness.heard(level, now)
         if codec is not feed.codec:
             feed.codec = codec
             feed.restart(now)
@@ -339,6 +343,10 @@ class Publisher:
             return ()
         arriving = (feed for feed in reversed(source.ladder) if feed.heard_s is not None)
         return tuple(LayerState.of(feed, self.last_media_s) for feed in arriving)
+
+    def level(self, now: float) -> int | None:
+        """How loud the voice is now, -dBov; None without one."""
+        return next((t.loudness.level(now) for t in self.tracks if t.line.kind == "audio"), None)
 
     @property
     def jitter_ms(self) -> float | None:

@@ -35,7 +35,8 @@ class Layout:
     def wish(self, slot: int) -> Wish:
         """How a video slot is shown. Courseware must be sharp: see `layers`."""
         height = self.heights[slot] if slot < len(self.heights) else None
-        return Wish(height, self.source("video", slot) == SHARP_SOURCE)
+        name = self.source("video", slot) or ""
+        return Wish(height, name.partition(":")[0] == SHARP_SOURCE)
 
 
 DEFAULT_LAYOUT: Final = Layout(("camera", "screen"), ("camera", "screen"))

@@ -65,17 +65,18 @@ def is_name(text: str) -> bool:
 
 
 def source_name(kind: str, peer: str) -> str | None:
-    """The relay's name of a publisher's source: `camera`, `screen`, `seat:<peer>`; None if unfit.
+    """The relay's name of a publisher's source: `camera`, `screen`, `seat:<peer>`,
+    `screen:<peer>`; None if unfit.
 
     `camera` and `screen` belong to the host (or a terminal checking itself in a room of its own);
-    every other peer publishes as a seat, and viewers do not publish.
+    every other peer publishes as a seat, and a screen under its own name; viewers do not publish.
     """
     if peer.startswith(_VIEWER):
         return None
     if kind in {"camera", "screen"} and (peer == _HOST or peer.startswith(_CHECK)):
         return kind
-    if kind == "seat" and peer != _HOST:
-        return f"seat:{peer}"
+    if kind in {"seat", "screen"} and peer != _HOST:
+        return f"{kind}:{peer}"
     return None
 
 

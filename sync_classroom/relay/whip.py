@@ -384,9 +384,9 @@ def _open_grant(room: str, direction: Direction, peer: str | None, source: str |
             raise HttpProblem(
                 400,
                 "source_invalid",
-                f"来源 {source!r} 与终端 {peer!r} 不相配。camera、screen 属于 host,其余为 seat。",
-                f"Source {source!r} does not go with peer {peer!r}: camera and screen are the"
-                " host's, others publish as seat.",
+                f"来源 {source!r} 与终端 {peer!r} 不相配。camera 属于 host,其余为 seat 或 screen。",
+                f"Source {source!r} does not go with peer {peer!r}: camera is the host's,"
+                " others publish as seat or screen.",
             )
     if not is_name(peer):
         raise HttpProblem(

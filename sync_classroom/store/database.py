@@ -22,6 +22,7 @@ from .help_calls import HelpQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .library import LibraryQueries
+from .meetings import MeetingQueries
 from .messages import MessageQueries
 from .migrate import migrate
 from .notices import NoticeQueries
@@ -75,6 +76,7 @@ class Database(
     PushOrderQueries,
     RetentionQueries,
     ResearchQueries,
+    MeetingQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

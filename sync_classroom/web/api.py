@@ -12,6 +12,7 @@ from . import (
     api_history,
     api_lessons,
     api_library,
+    api_meetings,
     api_people,
     api_pushes,
     api_reports,
@@ -39,4 +40,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_terminal_journal.ROUTES,
     *api_terminal_pushes.ROUTES,
     *api_wall.ROUTES,
+    *api_meetings.ROUTES,
 )

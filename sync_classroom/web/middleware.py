@@ -73,10 +73,13 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refusal(request, by_status(500), 500)
 
 
+_SECRET: Final = frozenset({FEED_ROUTE, "research-guest", "research-guest-enter"})
+
+
 def _loggable(request: web.Request) -> str:
-    """The address without what is a secret in it: a calendar's is its password."""
+    """The address without what is a secret in it: a calendar's or a guest's is its password."""
     resource = request.match_info.route.resource
-    if request.match_info.route.name == FEED_ROUTE and resource is not None:
+    if request.match_info.route.name in _SECRET and resource is not None:
         return resource.canonical
     return request.path
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sync_classroom.coordinator.grants import Grants
+from sync_classroom.coordinator.meeting_layout import MEETING_LINES
 from sync_classroom.coordinator.tokens import TokenMinter
 from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.turn import Turn
@@ -109,3 +110,11 @@ def test_check_room_is_heard_under_another_name_and_for_two_minutes(grants: Gran
     assert heard["room"] == "check:far-1-r1"
     assert heard["peer"] != told["peer"]
     assert told["exp"] - told["nbf"] == 180
+
+
+def test_in_a_meeting_everybody_listens_and_who_has_a_place_sends(grants: Grants) -> None:
+    listens = grants.of_meeting(LESSON, "t:a", sends=False)
+    assert listens["publish"] == []
+    assert (listens["subscribe"]["audio"], listens["subscribe"]["video"]) == MEETING_LINES
+    sends = grants.of_meeting(LESSON, "t:a", sends=True)
+    assert [g["source"] for g in sends["publish"]] == ["seat", "screen"]

@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from sync_classroom.coordinator.journal import SKIPPED, JournalIngest
 from sync_classroom.coordinator.ports import RelayDownError
-from sync_classroom.domain.facts import HostMedia, JournalGap, SeatMedia
+from sync_classroom.domain.facts import HostMedia, JournalGap, ParticipantMedia, SeatMedia
 from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.timetable import Mode
 from tests.support.coordination import Bench, bench, heard
 from tests.support.plans import at, lesson
 from tests.support.waiting import until
@@ -262,3 +263,45 @@ async def test_instants_keep_their_milliseconds(table: Bench) -> None:
     [fact] = await table.store.facts_of([ONE])
     assert isinstance(fact, HostMedia)
     assert fact.from_at == datetime.fromisoformat("2026-11-23T09:00:00.125+08:00")
+
+
+MEETING = lesson(
+    "s-1", mode=Mode.RESEARCH, teacher="host-1-t1", participants=["host-2-t1", "host-2-t2"]
+)
+
+
+async def test_of_a_meeting_senders_and_listeners_are_participants_and_its_leader_the_host(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as table:
+        await table.add(MEETING)
+        table.clock.now = at("09:10")
+        await table.lease.renew()
+        before = counted("not_evidence")
+        room, two, three = {"room": "s-1"}, "t:host-2-t1", "t:host-2-t2"
+        table.relay.journal_records = [
+            publish(1, "09:00", "09:00:10", peer="t:host-1-t1", source="seat:t:host-1-t1", **room),
+            publish(2, "09:00", "09:00:10", peer=two, source=f"seat:{two}", **room),
+            publish(3, "09:00", "09:00:10", peer=two, source=f"screen:{two}", **room),
+            subscribe(4, "09:00:01", "09:00:11", peer=three, **room),
+            subscribe(5, "09:00:11", "09:00:21", peer=three, acked=0, **room),
+            subscribe(6, "09:00:01", "09:00:11", peer="t:host-1-t1", acked=500, **room),
+            publish(7, "09:00", "09:00:10", peer="guest:ab", source="seat:guest:ab", **room),
+            subscribe(8, "09:00", "09:00:10", peer="guest:ab", **room),
+        ]
+        assert await table.booth.ingest.pull() == 5
+        assert counted("not_evidence") - before == 3
+        assert await table.booth.ingest.pull() == 0
+        ident, long = MEETING.id, (at("09:00"), at("09:00:10"))
+        later = (at("09:00:01"), at("09:00:11"))
+        facts = await table.store.facts_of([ident])
+        assert sorted(facts, key=lambda f: f.id) == [
+            HostMedia("relay-1:b1:1", ident, *long, 900, 900_000),
+            ParticipantMedia("relay-1:b1:2", ident, "host-2-t1", *long, 900, 900_000),
+            ParticipantMedia("relay-1:b1:3", ident, "host-2-t1", *long, 900, 900_000),
+            ParticipantMedia("relay-1:b1:4", ident, "host-2-t2", *later, 990, 990_000),
+            ParticipantMedia("relay-1:b1:6", ident, "host-1-t1", *later, 500, 500_000),
+        ]
+        assert await table.booth.evidence.attendance(MEETING) == {
+            "host-1-t1": 11, "host-2-t1": 10, "host-2-t2": 10,
+        }  # fmt: skip

@@ -151,3 +151,15 @@ async def test_a_recording_host_is_known_by_its_room_while_the_relay_answers() -
     seconds.now += 60
     await watch.refresh()
     assert watch.ingest("o-1") is None
+
+
+async def test_a_meeting_flows_while_anybodys_media_arrives() -> None:
+    relay = RecordedRelay()
+    watch = MediaWatch(relay)
+    assert watch.anybody_flowing("s-1") is None
+    relay.peers = [peer("s-1", "t:a", "publish", "seat:t:a", last_media_s=9.0)]
+    await watch.refresh()
+    assert watch.anybody_flowing("s-1") is False
+    relay.peers.append(peer("s-1", "t:b", "publish", "screen:t:b"))
+    await watch.refresh()
+    assert watch.anybody_flowing("s-1") is True

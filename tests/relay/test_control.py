@@ -114,6 +114,7 @@ async def test_status_has_every_documented_field(
         "jitter_ms": None,
         "last_media_s": None,
         "layers": [],
+        "level": None,
     }
 
 

@@ -76,3 +76,8 @@ def test_a_slot_is_shown_as_high_as_its_layout_says_and_courseware_sharp() -> No
         Wish(height=180),
         Wish(),
     ]
+
+
+def test_a_screen_of_any_peer_must_be_sharp() -> None:
+    layout = Layout((), ("screen", "screen:t:a", "seat:screen", None), (180, 180, 180))
+    assert [layout.wish(slot).sharp for slot in range(4)] == [True, True, False, False]

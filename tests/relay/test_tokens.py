@@ -214,7 +214,7 @@ def test_another_peer_or_source_in_the_request_is_forbidden() -> None:
     assert refused(token, source="seat:seat-8") == (403, "token_source")
 
 
-@pytest.mark.parametrize("source", ["camera", "screen", "seat:seat-9", "", None, 5])
+@pytest.mark.parametrize("source", ["camera", "screen:seat-9", "seat:seat-9", "", None, 5])
 def test_a_seats_token_cannot_publish_as_host(source: object) -> None:
     assert refused(signed(SEAT | {"src": source})) == (403, "token_source")
 
@@ -227,6 +227,8 @@ def test_who_may_publish_what() -> None:
     assert source_name("camera", "seat-1") is None
     assert source_name("camera", "check:room-1") == "camera"
     assert source_name("seat", "check:room-1") == "seat:check:room-1"
+    assert source_name("screen", "t:a") == "screen:t:a"
+    assert source_name("screen", "viewer:x") is None
     assert source_name("seat", "viewer:x") is None
     assert source_name("camera", "viewer:x") is None
 

@@ -45,7 +45,7 @@ OTHER: Final = "#other video"
 WALL: Final = ".wall .tile:nth-child({}) video"
 
 # Kept by the page before its own scripts run: its sessions, and when pictures showed frames.
-_WITNESS: Final = """
+WITNESS: Final = """
 (() => {
   const sessions = [];
   const shown = {};
@@ -146,7 +146,7 @@ class Town:
         """A new device on which somebody types this classroom's code."""
         text = await self.command("terminal", "code", classroom)
         device = await open_device(self.browser)
-        await device.add_init_script(_WITNESS)
+        await device.add_init_script(WITNESS)
         page = watch(await device.new_page())
         await page.goto(f"{self.server.url}/terminal")
         code = re.search(r"^([2-9A-Z]{4} [2-9A-Z]{4})\b", text, re.MULTILINE)

@@ -278,6 +278,7 @@ async def site(
                 zone=ZONE,
             ),
             research=booth.research,
+            meetings=booth.meetings,
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

@@ -130,6 +130,7 @@ _ACTS: Final = (
     "/delete",
     "/open",
     "/complete",
+    "/guests",
 )
 # Pages of an entry whose addresses do not begin with its own.
 _BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people", "/help": "/terminals"}

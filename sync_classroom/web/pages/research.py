@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -15,6 +15,7 @@ from ...coordinator.views import LessonView
 from ...domain.accounts import Role, User
 from ...domain.ids import OccurrenceId, TermId
 from ...domain.lesson import LessonState
+from ...domain.meeting import MAX_NAME
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.research import Papers, by_school
 from ...domain.roster import School, Teacher, Term
@@ -52,11 +53,33 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Attended:
+    """One teacher and how long they were there; `enough` to attend by the rules in force."""
+
+    teacher: Teacher
+    seconds: int
+    enough: bool
+    leads: bool
+    invited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SchoolPeople:
-    """The invited teachers of one school."""
+    """The teachers of one school: the leader, the invited, and whoever else came."""
 
     school: School
-    people: tuple[Teacher, ...]
+    people: tuple[Attended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Who came to a session, in figures. `schools` are those with somebody who attended."""
+
+    by_school: tuple[SchoolPeople, ...]
+    came: int
+    enough: int
+    schools: int
+    least_s: int
 
 
 async def sessions(request: web.Request) -> web.StreamResponse:
@@ -92,7 +115,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         return frame.problem(problem)
     if session.id != request.match_info["session"]:
         return see_other(f"/research/{session.id}")
-    return await _page(frame, session, Form())
+    return await session_page(frame, session, Form())
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:
@@ -106,7 +129,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     if form.text("excused") not in ("yes", "no"):
         form.wrong("excused", frame.t("请选择这次取消算不算有因。"))
     if not form.ok:
-        return await _page(frame, session, form, status=422)
+        return await session_page(frame, session, form, status=422)
     try:
         await frame.services.research.cancel(
             session,
@@ -117,7 +140,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
         )
     except ProblemError as problem:
         form.wrong("reason" if problem.field == "reason" else "form", frame.say(problem))
-        return await _page(frame, session, form, status=409)
+        return await session_page(frame, session, form, status=409)
     return see_other(f"/research/{session.id}", done="session-cancelled")
 
 
@@ -177,7 +200,10 @@ async def _rows(frame: Frame, found: Sequence[Session]) -> list[SessionRow]:
     ]
 
 
-async def _page(frame: Frame, session: Session, form: Form, *, status: int = 200) -> web.Response:
+async def session_page(
+    frame: Frame, session: Session, form: Form, *, status: int = 200, link: str = ""
+) -> web.Response:
+    """The page of one session; `link` is a guest's, made just now and shown this once."""
     (view,) = await frame.services.lessons.views_of([session.occurrence])
     o, roster, state = session.occurrence, frame.roster, lesson_code(view)
     changeable = may_change(frame.user, session) and state in (
@@ -193,24 +219,50 @@ async def _page(frame: Frame, session: Session, form: Form, *, status: int = 200
         word=SESSION_WORDS[state],
         term=term_on(roster, o.date),
         leader=roster.teachers[o.host.teacher],
-        invited=_people(frame, o.participants),
+        attendance=await _attendance(frame, session),
         history=await _history(frame, session),
         papers=_paper_rows(await frame.services.research.papers_history(session.id)),
         may_edit=may_change(frame.user, session) and state is not LessonState.CANCELLED,
         may_cancel=changeable and frame.now < o.ends_at,
         begun=begun(session, frame.now),
+        live=state in (LessonState.OPEN, LessonState.LIVE),
+        may_meet=state in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE)
+        and frame.user.teacher in session.people,
+        may_invite=changeable,
+        guests=await frame.services.store.guests_of(session.id),
+        link=link,
+        guest_max=MAX_NAME,
         form=form,
         key=form.text("key") or secrets.token_hex(16),
         reason_max=REASON_MAX,
     )
 
 
-def _people(frame: Frame, teachers: Iterable[str]) -> tuple[SchoolPeople, ...]:
-    roster = frame.roster
-    found = by_school((t for t in roster.teachers if t in set(teachers)), roster)
-    return tuple(
-        SchoolPeople(roster.schools[school], tuple(roster.teachers[t] for t in people))
-        for school, people in found.items()
+async def _attendance(frame: Frame, session: Session) -> Attendance:
+    """Everybody who should be there or was, by school, with their seconds."""
+    o, roster = session.occurrence, frame.roster
+    seconds = await frame.services.evidence.attendance(o)
+    least = (await frame.services.evidence.rules()).research_min_s
+    people = {
+        t: Attended(
+            roster.teachers[t],
+            seconds.get(t, 0),
+            seconds.get(t, 0) >= least,
+            t == o.host.teacher,
+            t in session.people,
+        )
+        for t in (session.people | seconds.keys()) & roster.teachers.keys()
+    }
+    attended = [p for p in people.values() if p.enough]
+    return Attendance(
+        tuple(
+            SchoolPeople(roster.schools[school], tuple(people[t] for t in teachers))
+            for school, teachers in by_school(people, roster).items()
+        ),
+        sum(p.seconds > 0 for p in people.values()),
+        len(attended),
+        len({p.teacher.school for p in attended}),
+        least,
     )
 
 

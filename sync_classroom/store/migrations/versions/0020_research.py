@@ -21,9 +21,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("agenda", sa.Text(), nullable=False),
         sa.Column("materials", sa.JSON(none_as_null=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session"], ["occurrences.id"], name="fk_research_papers_session_occurrences"
-        ),
+        sa.ForeignKeyConstraint(["session"], ["occurrences.id"], name="fk_research_papers_session"),
         sa.PrimaryKeyConstraint("session", "revision", name="pk_research_papers"),
         sa.UniqueConstraint("session", "key", name="uq_research_papers_session_key"),
     )

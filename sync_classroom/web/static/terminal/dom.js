@@ -59,11 +59,14 @@ export function enable(node, on) {
  * @param {(node: E, item: T) => void} update
  */
 export function keyed(parent, items, key, make, update) {
+  const wanted = new Set(items.map(key));
   /** @type {Map<string, E>} */
   const old = new Map();
-  for (const child of parent.children) {
+  for (const child of [...parent.children]) {
     const node = /** @type {E} */ (child);
-    old.set(node.dataset.key ?? "", node);
+    // What goes, goes first: a picture that has to be moved stands still.
+    if (wanted.has(node.dataset.key ?? "")) old.set(node.dataset.key ?? "", node);
+    else node.remove();
   }
   items.forEach((item, index) => {
     const name = key(item);
@@ -72,11 +75,9 @@ export function keyed(parent, items, key, make, update) {
       node = make(item);
       node.dataset.key = name;
     }
-    old.delete(name);
     if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
     update(node, item);
   });
-  for (const node of old.values()) node.remove();
 }
 
 /** A picture with its caption and what is said instead of it while there is none. */

@@ -1,0 +1,150 @@
+"""API: coming into the meeting of a research session, sending in it, sharing a screen, leaving."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ..coordinator.meetings import Attendee
+from ..coordinator.research import Session
+from ..domain.ids import ActId, OccurrenceId
+from .meeting_guest import attendee
+from .routes import ApiRoute, Call, In, Out
+
+
+class PageIn(In):
+    """`client` is what the page calls itself: the same for as long as it is open."""
+
+    client: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
+
+
+class JoinIn(PageIn):
+    """`anyway`: take part here instead of with another page of the same meeting."""
+
+    anyway: bool = False
+
+
+class ShareIn(PageIn):
+    """Whether the screen is shared from now on."""
+
+    on: bool
+
+
+class PersonOut(Out):
+    """Somebody in the meeting. `peer` is their name at the relay, `school` empty for a guest."""
+
+    peer: str
+    name: str
+    school: str
+    leads: bool
+
+
+class MeetingOut(Out):
+    """A meeting as it is now. `places` are the peers who may send, by place (null: free); slot k of
+    what a page receives is place k, the last slot the shared screen. `version` counts what happened
+    to places, screen and speaker: answers may overtake each other. `state` is the lesson's.
+    `grants` come with an answer that changes what its asker may do, as for terminals
+    (docs/terminal-protocol.md)."""
+
+    me: str
+    leads: bool
+    state: str
+    over: bool
+    starts_at: str
+    ends_at: str
+    now: str
+    version: int
+    places: list[str | None]
+    screen: str | None
+    speaker: str | None
+    people: list[PersonOut]
+    names: dict[str, PersonOut]
+    grants: dict[str, Any] | None = None
+
+
+async def _who(call: Call[Any, None]) -> tuple[Session, Attendee]:
+    session = await call.services.research.session(OccurrenceId(call.path("session")))
+    return session, await attendee(call.request, session)
+
+
+def _out(state: dict[str, Any]) -> MeetingOut:
+    return MeetingOut.model_validate(state)
+
+
+async def join(call: Call[JoinIn, None]) -> Out:
+    """Come into the meeting."""
+    session, who = await _who(call)
+    meetings = call.services.meetings
+    return _out(await meetings.join(session, who, call.body.client, anyway=call.body.anyway))
+
+
+async def here(call: Call[PageIn, None]) -> Out:
+    """The page is still there."""
+    session, who = await _who(call)
+    return _out(await call.services.meetings.here(session, who, call.body.client))
+
+
+async def send(call: Call[PageIn, None]) -> Out:
+    """Take a place."""
+    session, who = await _who(call)
+    return _out(await call.services.meetings.send(session, who, call.body.client))
+
+
+async def listen(call: Call[PageIn, None]) -> Out:
+    """Give the place up."""
+    session, who = await _who(call)
+    return _out(await call.services.meetings.listen(session, who, call.body.client))
+
+
+async def share(call: Call[ShareIn, None]) -> Out:
+    """Share the screen, or stop."""
+    session, who = await _who(call)
+    meetings = call.services.meetings
+    return _out(await meetings.share(session, who, call.body.client, on=call.body.on))
+
+
+async def leave(call: Call[PageIn, None]) -> None:
+    """Leave the meeting."""
+    session, who = await _who(call)
+    await call.services.meetings.leave(session, who, call.body.client)
+
+
+async def finish(call: Call[PageIn, None]) -> None:
+    """The leader ends the meeting for all; once for a page, however often it asks."""
+    session, who = await _who(call)
+    act = ActId(f"finish:{call.body.client}")
+    await call.services.meetings.finish(session, who, act)
+
+
+_AT = "/api/research/{session}"
+ROUTES = (
+    ApiRoute(
+        "api.meeting.join", "POST", f"{_AT}/join", join, "Come into a session's meeting",
+        body=JoinIn, answer=MeetingOut, problems=(401, 403, 404, 409),
+    ),
+    ApiRoute(
+        "api.meeting.here", "POST", f"{_AT}/here", here, "Still in the meeting: how it is now",
+        body=PageIn, answer=MeetingOut, problems=(401, 403, 404, 409),
+    ),
+    ApiRoute(
+        "api.meeting.send", "POST", f"{_AT}/send", send, "Take one of the 12 places to send from",
+        body=PageIn, answer=MeetingOut, problems=(401, 403, 404, 409),
+    ),
+    ApiRoute(
+        "api.meeting.listen", "POST", f"{_AT}/listen", listen, "Give the place up",
+        body=PageIn, answer=MeetingOut, problems=(401, 403, 404, 409),
+    ),
+    ApiRoute(
+        "api.meeting.share", "POST", f"{_AT}/share", share, "Share the screen, or stop",
+        body=ShareIn, answer=MeetingOut, problems=(401, 403, 404, 409),
+    ),
+    ApiRoute(
+        "api.meeting.leave", "POST", f"{_AT}/leave", leave, "Leave the meeting", body=PageIn,
+        problems=(401, 403, 404),
+    ),
+    ApiRoute(
+        "api.meeting.finish", "POST", f"{_AT}/finish", finish, "End the meeting for all",
+        body=PageIn, problems=(401, 403, 404, 409),
+    ),
+)  # fmt: skip

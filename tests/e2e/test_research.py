@@ -1,0 +1,245 @@
+"""A research session, whole: four teachers of three schools in real browsers, and what it leaves.
+
+Attendance is compared with the wall clock: from the first session a page had with the relay until
+its teacher pressed the button that leaves. They may differ by `TOLERANCE_S`: lengths are in whole
+seconds, a session lives a little after the press, and a sample ends at a receiver's report, which
+Chromium sends once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from sync_classroom.simulator.swarm import Administrator, open_http
+from tests.support.browser import launch, open_device, page_problems, watch
+from tests.support.lesson import WITNESS, follow, sound, today, wait_shown
+from tests.support.processes import PASSWORD, ZONE, Server
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+
+TOLERANCE_S = 3.0
+#: So long everybody is in the meeting; what is compared is some tens of seconds.
+MEET_S = 25.0
+LEADER = "host-1-t01"
+SPEAKS, LISTENS, SHARES = "remote-1-t01", "remote-2-t01", "host-2-t01"
+PEOPLE = (LEADER, SPEAKS, LISTENS, SHARES)
+
+
+@dataclass
+class Office:
+    """A served installation in which four teachers of four schools have accounts."""
+
+    server: Server
+    browser: Browser
+    http: aiohttp.ClientSession
+    admin: Administrator
+
+    async def plan(self, title: str, starts: datetime, ends: datetime, *invited: str) -> str:
+        """Plan a session by the form; its id."""
+        fields = aiohttp.FormData()
+        for name, value in (
+            ("title", title), ("subject", "英语"), ("teacher", LEADER),
+            ("classroom", "host-1-r1"), ("date", f"{starts:%Y-%m-%d}"),
+            ("starts", f"{starts:%H:%M}"), ("ends", f"{ends:%H:%M}"),
+            *(("invited", teacher) for teacher in invited), ("key", title),
+        ):  # fmt: skip
+            fields.add_field(name, value)
+        async with self.http.post(
+            f"{self.server.url}/research/new", data=fields, allow_redirects=False,
+            headers={"Sec-Fetch-Site": "same-origin"},
+        ) as answer:  # fmt: skip
+            assert answer.status == 303, re.sub(r"<[^>]+>|\s+", " ", await answer.text())
+            return answer.headers["Location"].partition("?")[0].rpartition("/")[2]
+
+    async def sign_in(self, teacher: str) -> Page:
+        """A device of this teacher's own, signed in with their own account."""
+        device = await open_device(self.browser)
+        await device.add_init_script(WITNESS)
+        page = watch(await device.new_page())
+        await page.goto(f"{self.server.url}/sign-in")
+        await page.fill("input[name=login]", teacher)
+        await page.fill("input[name=password]", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(lambda url: "sign-in" not in url)
+        return page
+
+    async def attended(self, session: str) -> dict[str, int]:
+        """Seconds by teacher as the session's page shows them."""
+        async with self.http.get(f"{self.server.url}/research/{session}") as answer:
+            html = await answer.text()
+        found = re.findall(r'data-attended="([^"]+)" data-seconds="(\d+)"', html)
+        return {teacher: int(seconds) for teacher, seconds in found}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    folder: Path = tmp_path_factory.mktemp("research")
+    server = Server(folder)
+    try:
+        await asyncio.to_thread(server.command, "init", "config/taicang.toml")
+        account = ("user", "add", "admin", "--name", "管理员", "--role", "admin")
+        await asyncio.to_thread(server.command, *account, "--password", PASSWORD)
+        await asyncio.to_thread(server.start)
+        async with launch() as browser, open_http(server.url) as http:
+            admin = await Administrator.sign_in(http, server.url, "admin", PASSWORD)
+            for teacher in PEOPLE:
+                body: dict[str, Any] = {
+                    "login": teacher, "name": teacher, "role": "teacher", "password": PASSWORD,
+                    "teacher": teacher,
+                }  # fmt: skip
+                async with http.post(f"{server.url}/api/users", json=body) as answer:
+                    assert answer.status == 201, await answer.text()
+            yield Office(server, browser, http, admin)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def come_in(office: Office, page: Page, session: str) -> float:
+    """Open the meeting and press the button; when it was pressed."""
+    await page.goto(f"{office.server.url}/research/{session}/meeting")
+    pressed = time.time()
+    await page.click("[data-join]")
+    await page.wait_for_selector("[data-room]:visible")
+    return pressed
+
+
+async def connected_at(page: Page) -> float:
+    """When the page's first session with the relay was connected, wall clock."""
+    first = "Math.min(...witness.sessions.map((s) => s.connectedAt).filter(Boolean))"
+    return float(await page.evaluate(first)) / 1000
+
+
+def tile(teacher: str) -> str:
+    return f'[data-tiles] li[data-peer="t:{teacher}"] video'
+
+
+async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) -> None:
+    now = datetime.now(ZONE)
+    ends = now + timedelta(minutes=9)
+    session = await office.plan("单元教学", now, ends, *PEOPLE[1:])
+    later = await office.plan("接着教研", ends, ends + timedelta(minutes=20), SPEAKS)
+    pages = dict(
+        zip(PEOPLE, await asyncio.gather(*(office.sign_in(t) for t in PEOPLE)), strict=True)
+    )
+    for teacher in PEOPLE:
+        await come_in(office, pages[teacher], session)
+    for teacher in (LEADER, SPEAKS, SHARES):
+        await pages[teacher].click("[data-send]")
+    # Everybody sees everybody who sends, and hears them.
+    for teacher in PEOPLE:
+        for other in {LEADER, SPEAKS, SHARES} - {teacher}:
+            await pages[teacher].wait_for_selector(tile(other))
+            await follow(pages[teacher], tile(other))
+            await wait_shown(pages[teacher], tile(other), frames=5)
+    listener = pages[LISTENS]
+    await until(lambda: heard(listener, 3))
+    # The invented microphones beep: somebody is the speaker, by the level of the sound.
+    await expect(listener.locator("[data-tiles] li.speaking")).to_have_count(1)
+    await expect(listener.locator("[data-people] li")).to_have_count(4)
+
+    await pages[SHARES].click("[data-screen]")
+    screen = "[data-tiles] li.large .tile-screen video"
+    await listener.wait_for_selector(screen)
+    await follow(listener, screen)
+    await wait_shown(listener, screen, frames=3)
+    await pages[SHARES].click("[data-screen]")
+    await listener.wait_for_selector(screen, state="detached")
+
+    await refused_elsewhere(office, later, session)
+    await guest_once(office, session)
+
+    since = {teacher: await connected_at(pages[teacher]) for teacher in PEOPLE}
+    latest = max(since.values())
+    await until(lambda: spent(latest, MEET_S))
+    truth: dict[str, float] = {}
+    for teacher in (SPEAKS, LISTENS, SHARES):
+        await pages[teacher].click("[data-leave]")
+        truth[teacher] = time.time() - since[teacher]
+    pages[LEADER].on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
+    await pages[LEADER].click("[data-finish]")
+    truth[LEADER] = time.time() - since[LEADER]
+    await pages[LEADER].wait_for_selector("[data-lobby]:visible")
+    ended = time.monotonic()
+
+    async def all_told() -> bool:
+        told = await office.attended(session)
+        return all(told.get(t, 0) >= truth[t] - TOLERANCE_S for t in PEOPLE)
+
+    await until(all_told)
+    print(f"told after {time.monotonic() - ended:.1f} s")
+    told = await office.attended(session)
+    print({t: (round(truth[t], 1), told[t]) for t in PEOPLE})
+    assert set(told) == set(PEOPLE)
+    for teacher in PEOPLE:
+        assert abs(told[teacher] - truth[teacher]) <= TOLERANCE_S
+
+    async def counted() -> bool:
+        totals = (await office.admin.get(f"/api/coverage?{today()}"))["totals"]
+        return bool(totals["research_teacher_s"] == sum(told.values()))
+
+    await until(counted)
+    print(f"counted after {time.monotonic() - ended:.1f} s")
+    for teacher in PEOPLE:
+        assert page_problems(pages[teacher]) == []
+
+
+async def heard(page: Page, voices: int) -> bool:
+    """Whether so many voices arrive."""
+    return sum(packets > 0 for packets, _ in await sound(page)) >= voices
+
+
+async def spent(since: float, seconds: float) -> bool:
+    return time.time() - since >= seconds
+
+
+async def refused_elsewhere(office: Office, later: str, session: str) -> None:
+    """A teacher who meets is refused in another session with its reason, and with another page of
+    the same may take part there instead."""
+    page = await office.sign_in(SPEAKS)
+    await page.goto(f"{office.server.url}/research/{later}/meeting")
+    await page.click("[data-join]")
+    await expect(page.locator("#messages")).to_contain_text("您正在参加另一场教研「单元教学」")
+    await page.goto(f"{office.server.url}/research/{session}/meeting")
+    await page.click("[data-join]")
+    await expect(page.locator("#messages")).to_contain_text("另一个窗口")
+    await expect(page.locator("[data-anyway]")).to_be_visible()
+    await page.context.close()
+
+
+async def guest_once(office: Office, session: str) -> None:
+    """A guest comes in by a link; with the same link nobody comes in again."""
+    leader = await office.sign_in(LEADER)
+    await leader.goto(f"{office.server.url}/research/{session}")
+    await leader.fill("#guest", "教研员")
+    await leader.click(".guest-form button")
+    link = await leader.inner_text(".guest-link")
+    await leader.context.close()
+    device = await open_device(office.browser)
+    guest = watch(await device.new_page())
+    await guest.goto(link)
+    await guest.fill("#name", "顾教研员")
+    await guest.keyboard.press("Enter")
+    await guest.wait_for_url("**/meeting")
+    await guest.click("[data-join]")
+    await expect(guest.locator("[data-people]")).to_contain_text("顾教研员")
+    await guest.click("[data-leave]")
+    assert page_problems(guest) == []
+    other = await open_device(office.browser)
+    stranger = await other.new_page()
+    await stranger.goto(link)
+    await expect(stranger.locator("main")).to_contain_text("link_used")
+    await device.close()
+    await other.close()
