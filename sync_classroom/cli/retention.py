@@ -23,6 +23,7 @@ NAMES: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.TERMINAL_SAMPLES: ("终端日志的样本", "Samples of terminals' journals"),
     Kind.DEVICES: ("已吊销的设备", "Revoked devices"),
     Kind.SELFCHECKS: ("终端自检结果", "Self-checks of terminals"),
+    Kind.HELP_CALLS: ("求助记录", "Calls for help"),
     Kind.NOTICES: ("课表变动通知和回执", "Notices of changes, receipts"),
     Kind.ACCESS_LOG: ("查阅记录", "Access log"),
     Kind.FEEDS: ("已停用的日历订阅", "Ended calendar feeds"),

@@ -121,9 +121,9 @@ class DraftService:
     async def answered(self, term: TermId, key: str) -> EditAnswer | None:
         """What the act with this key left, or None if there was none."""
         async with self._lock(term):
-            state = await self._current(term)
+            await self._current(term)  # refuses a term there is not
             done = await self._store.draft_act(term, key)
-            return None if done is None else await asyncio.to_thread(answer_of, state, done.seq)
+            return None if done is None else await self._repeated(term, done.seq)
 
     async def edit(
         self, term: TermId, command: Command | Sequence[Command], *, seen: int, actor: str, key: str
@@ -140,7 +140,7 @@ class DraftService:
                 state = await self._current(term)
                 done = await self._store.draft_act(term, key)
                 if done is not None:
-                    return await asyncio.to_thread(answer_of, state, done.seq)
+                    return await self._repeated(term, done.seq)
                 try:
                     step = await self._decided(state, commands, actor=actor, key=key)
                 except ProblemError:
@@ -170,7 +170,7 @@ class DraftService:
             for _ in range(WRITE_TRIES):
                 state = await self._current(term)
                 if await self._store.draft_act(term, key) is not None:
-                    return EditAnswer(state.revision, None)
+                    return await self._repeated(term, None)
                 await self._refuse_unless_all_seen(state, seen)
                 touched = await asyncio.to_thread(state.touched)
                 revision = await self._store.empty_draft(
@@ -234,6 +234,11 @@ class DraftService:
         self._states.move_to_end(state.term.id)
         if len(self._states) > MAX_DRAFTS:
             self._states.popitem(last=False)
+
+    async def _repeated(self, term: TermId, seq: int | None) -> EditAnswer:
+        """What an act that was found done has left. The draft is read again: another coordinator
+        may have done it since."""
+        return await asyncio.to_thread(answer_of, await self._current(term), seq)
 
     async def _keep(self, act: Callable[[], DraftState], seq: int | None) -> EditAnswer:
         """Do what the store has taken, and say what it left. Cancelled, the store is asked again
@@ -325,7 +330,7 @@ class DraftService:
                 state = await self._current(term)
                 done = await self._store.draft_act(term, key)
                 if done is not None:
-                    return await asyncio.to_thread(answer_of, state, done.seq)
+                    return await self._repeated(term, done.seq)
                 if seen > state.revision:
                     raise seen_unknown(seen)
                 turn = (undo_of if undone else redo_of)(state.steps, actor)

@@ -32,7 +32,7 @@ MAX_VALUE_CHARS: Final = 1 << 28
 
 # What an occurrence may refer to. Where it all stands before the occurrences, as we write it, the
 # file is read once; else it is gone through for the roster first.
-_HEAD: Final = frozenset({"schema", "timezone", *TABLES})
+_HEAD: Final = frozenset({"schema", "timezone", "target_classrooms", *TABLES})
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 # As far before the end of what was read a value may be cut off: at most within `-Infinity`.
 _CUT: Final = 10

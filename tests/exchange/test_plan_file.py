@@ -97,6 +97,7 @@ def test_a_file_in_our_own_order_is_gone_through_once_for_its_roster() -> None:
     head = {
         "schema": SMALL["schema"],
         "timezone": "Asia/Shanghai",
+        "target_classrooms": 48,
         **{
             table: SMALL.get(table, [])
             for table in (
@@ -118,6 +119,11 @@ def test_a_file_in_our_own_order_is_gone_through_once_for_its_roster() -> None:
 
     PlanFile(opened, chunk_bytes=64)
     assert sum(read_bytes) < len(json.dumps(head)) + 200
+
+
+def test_what_stands_behind_the_occurrences_is_read_too() -> None:
+    text = json.dumps({**SMALL, "target_classrooms": 48})
+    assert of_text(text, 64).roster.target_classrooms == 48
 
 
 @pytest.mark.parametrize("empty", ["null", "[]", "[ ]"])

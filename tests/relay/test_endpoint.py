@@ -472,6 +472,11 @@ async def test_churn_leaves_nothing_behind() -> None:
                     await subscribed(endpoint, viewer, f"seat-{number}")
                     if number % 2:
                         viewer.session.restart_ice("newufrag", "n" * 24)
+                # Of a session that nothing was sent to there is no sample.
+                media = [viewer.session.media for viewer in viewers]
+                await until(
+                    lambda media=media: all(m.totals(reported=False).packets for m in media)
+                )
                 if round_number:
                     endpoint.drop_peer("lesson", "seat-0")
                     for number, viewer in enumerate(viewers[1:], 1):

@@ -17,6 +17,7 @@ from tests.support.library import added
 from tests.support.pages import look, office, send
 from tests.support.web import Site
 from tests.web.pages.test_pushes import order as _pushed_order
+from tests.web.pages.test_research_form import GOOD, be
 
 pytestmark = pytest.mark.asyncio
 
@@ -62,18 +63,22 @@ async def _published(served: Site) -> tuple[str, str]:
     return made.id, str((await reports.publish(made.id, "", actor="x", key="p")).no)
 
 
-# Files, and what only a teacher of the receiving school sees (test_pushes.py).
-FILES = {"report-file", "resource-file", "push-play"}
+# Files; what only a teacher of the receiving school sees (test_push_order.py), or only who is
+# invited to a meeting (test_meeting.py).
+FILES = {"report-file", "resource-file", "push-play", "meeting", "research-guest"}
 
 
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         EXAMPLES["user"] = str(served.users[Role.TEACHER].id)
+        await be(served, "host-1-t1")  # only a teacher of the roster plans research
         EXAMPLES["report"], EXAMPLES["no"] = await _published(served)
         EXAMPLES["resource"] = await added(served)
         EXAMPLES["push"] = (
             await _pushed_order(served, EXAMPLES["resource"], schools="remote-1")
         ).rpartition("/")[2]
+        planned = await send(served, "/research/new", [*GOOD])
+        EXAMPLES["session"] = planned.headers["Location"].partition("?")[0].rpartition("/")[2]
         seen = 0
         for route in page_routes():
             if route.method != "GET" or route.path in NO_PAGES or route.name in FILES:
