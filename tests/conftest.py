@@ -24,7 +24,7 @@ settings.load_profile("unhurried")
 
 # Collected tests and imported modules stay till the end. Python's default is to look through all of
 # them again and again for garbage, which took a quarter of the run.
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.hookimpl(trylast=True)

@@ -134,9 +134,8 @@ async def test_what_chromium_sent_chromium_plays_again(tmp_path: Path, codec: st
             async with serving(tmp_path / "recordings" / "lesson-1") as url:
                 page = await open_page(browser)
                 await page.goto(f"{url}/manifest.json")
-                duration, _, height = await page.evaluate(LOAD, f"{url}/{file['name']}")
+                duration, _, begun = await page.evaluate(LOAD, f"{url}/{file['name']}")
                 assert abs(duration - file["duration_s"]) < 0.1
-                assert height in (360, 720)
                 whole = await page.evaluate(PLAY_FROM, 0)
                 assert whole["at"] == pytest.approx(duration, abs=0.1)
                 assert {360, 720} <= set(whole["sizes"])
@@ -155,6 +154,7 @@ async def test_what_chromium_sent_chromium_plays_again(tmp_path: Path, codec: st
     assert abs(sounds[-1].at_s - max(i.at_s for i in found if i.kind == "video")) < 1.5
     heights = [frame.height for _, frame in decoded(path)]
     assert {360, 720} <= set(heights)
+    assert begun == heights[0]  # a browser that has just begun may send less than it was asked for
 
 
 def small_disk(folder: Path, megabytes: int) -> list[str]:
@@ -175,10 +175,10 @@ def small_disk(folder: Path, megabytes: int) -> list[str]:
 async def test_a_disk_that_is_really_full_stops_the_recording_and_not_the_lesson(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file system of 2 MB and no reserve: the kernel itself says ENOSPC."""
+    """A file system of 1 MB and no reserve: the kernel itself says ENOSPC."""
     folder = tmp_path / "recordings"
     folder.mkdir()
-    command = small_disk(folder, 2)
+    command = small_disk(folder, 1)
     chosen = settings(tmp_path, open_mode=True, recording_dir=folder, recording_min_free_mb=0)
     real = subprocess.Popen
 
