@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from sync_classroom.coordinator.push_receiving import ANY_TIME, LineOptions
+from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import ClassroomId, PushId
 from sync_classroom.domain.push_copies import Copy, CopyState, Failure
 from sync_classroom.domain.school_lines import Line, Lines, parse_hours
@@ -106,3 +107,21 @@ async def test_a_file_larger_than_the_device_may_keep_is_not_fetched(tmp_path: P
         await page.wait_for_selector(entry(order.id, "failed"), timeout=SLOW_MS)
         copy = await said(served, order.id, CopyState.FAILED)
         assert (copy.failure, copy.bytes) == (Failure.TOO_LARGE, 0)
+
+
+async def test_a_reminder_stands_on_the_first_screen_until_it_is_opened(tmp_path: Path) -> None:
+    async with office(tmp_path) as served, launch() as browser:
+        order = await pushed(served)
+        await served.services.pushes.remind(order.id, user=served.users[Role.ADMIN])
+        page = await terminal(served, browser)
+        await page.wait_for_selector(entry(order.id, "new"), timeout=SLOW_MS)
+        assert "已提醒，请打开看" in await page.locator(".pushes .detail").inner_text()
+        await page.click("#inbox-back")
+        assert "提醒：1 个推送还没打开" in await page.locator("#inbox-open").inner_text()
+        await page.click("#inbox-open")
+        await page.click(".pushes button")
+        await page.click("#inbox-back")
+        await page.wait_for_selector(entry(order.id, "opened"))
+        assert await page.locator(".pushes [data-reminded]").count() == 0
+        await page.click("#inbox-back")
+        assert "推送 1 个" in await page.locator("#inbox-open").inner_text()

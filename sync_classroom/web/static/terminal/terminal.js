@@ -371,8 +371,7 @@ class Terminal {
   // ------------------------------------------------------------------ decide
 
   inputs() {
-    const link = this.connection?.state ?? "offline";
-    return this.model.inputs({ now: this.now(), link, flowing: this.stage.flowing() });
+    return this.model.inputs({ now: this.now(), link: this.connection?.state ?? "offline", flowing: this.stage.flowing() });
   }
 
   /** @param {ReturnType<typeof screenOf>} screen */
@@ -397,8 +396,7 @@ class Terminal {
     const at = performance.now();
     const offset = clock?.measured ? clock.offset : null;
     this.courier.look(this.stage.received({ at, clock: Date.now(), offset }), { online, at });
-    const inLesson = screenOf(this.inputs()).lesson !== null;
-    this.inbox.look({ online, inLesson, at, now: this.now() });
+    this.inbox.look({ online, inLesson: screenOf(this.inputs()).lesson !== null, at, now: this.now() });
   }
 
   // ------------------------------------------------------------------ draw
@@ -441,8 +439,7 @@ class Terminal {
   frame(inputs, lesson) {
     const { model, store } = this;
     const { media } = this.stage;
-    const t = (/** @type {string} */ key, /** @type {Record<string, string | number>} */ params = {}) =>
-      this.t(key, params);
+    const t = this.t.bind(this);
     const line = this.stage.line();
     return {
       t,
