@@ -248,7 +248,7 @@ export const STRINGS = {
   "trouble.weak": ["画面卡顿，已先保声音和课件", "picture stalls; sound and courseware first"],
   "trouble.reconnecting": ["线路断了，正在重连", "line lost, reconnecting"],
   "trouble.waiting": ["在线，但收不到画面和声音", "online, but receives neither picture nor sound"],
-  "trouble.offline": ["离线：终端没开，或学校断网", "offline: terminal off, or the school has no network"],
+  "trouble.offline": ["离线，终端没开或学校断网", "offline, terminal off or no network at the school"],
   "trouble.detour": ["（绕行 {path}）", " (by way of {path})"],
   "trouble.more": ["还有 {count} 间教室线路不好或离线", "{count} more rooms with a bad line or offline"],
 
