@@ -36,6 +36,7 @@ from .coordinator.enrolment import EnrolmentService
 from .coordinator.hub import TerminalHub
 from .coordinator.lease import LeaseKeeper
 from .coordinator.local_bus import LocalBus
+from .coordinator.minutes import MinutesService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.relay_client import RelayClient, trusting
@@ -338,7 +339,7 @@ def _services(
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
         journals=journals, retention=retention, research=booth.research,
-        meetings=booth.meetings,
+        meetings=booth.meetings, minutes=MinutesService(store, bus, clock=clock),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s,

@@ -37,7 +37,7 @@ from .evidence_ports import (
 )
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, ResearchStore
+from .research_ports import MeetingStore, MinutesStore, ResearchStore
 
 # ---------------------------------------------------------------------------- store
 
@@ -305,6 +305,7 @@ class Store(
     RetentionStore,
     ResearchStore,
     MeetingStore,
+    MinutesStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .lessons import LessonService
     from .media_watch import MediaWatch
     from .meetings import MeetingService
+    from .minutes import MinutesService
     from .notices import NoticeService
     from .ports import Bus, Store
     from .recordings import RecordingKeeper
@@ -96,3 +97,4 @@ class Services:
     retention: RetentionService
     research: ResearchService
     meetings: MeetingService
+    minutes: MinutesService

@@ -22,6 +22,7 @@ from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .meetings import MeetingQueries
 from .migrate import migrate
+from .minutes import MinutesQueries
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
 from .pushes import PushQueries
@@ -69,6 +70,7 @@ class Database(
     RetentionQueries,
     ResearchQueries,
     MeetingQueries,
+    MinutesQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -26,6 +26,7 @@ from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.hub import TerminalHub
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.local_bus import LocalBus
+from sync_classroom.coordinator.minutes import MinutesService
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
@@ -261,6 +262,7 @@ async def site(
             ),
             research=booth.research,
             meetings=booth.meetings,
+            minutes=MinutesService(store, bus, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),
