@@ -39,6 +39,7 @@ from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.make_up import MakeUpService
+from .coordinator.minutes import MinutesService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.push_receiving import LineOptions, PushReceiver
@@ -360,6 +361,7 @@ def _services(
         journals=TerminalJournalService(store, bus, clock, throttle=throttle),
         retention=retention, research=booth.research, watching=booth.watching,
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings,
+        minutes=MinutesService(store, bus, clock=clock),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),

@@ -39,7 +39,7 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, ResearchStore
+from .research_ports import MeetingStore, MinutesStore, ResearchStore
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -287,6 +287,7 @@ class Store(
     RetentionStore,
     ResearchStore,
     MeetingStore,
+    MinutesStore,
     Protocol,
 ):
     """One database behind all of the above."""

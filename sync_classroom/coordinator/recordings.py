@@ -23,6 +23,7 @@ from ..domain.lesson import LessonRun, LessonState
 from ..domain.recordings import Recording, RecordingState, parse_recording, wanted_sources
 from .ports import Bus, LessonStore, RecordingStore, RelayControl, RelayDownError
 from .relay_client import RelayRefusedError
+from .research_ports import MeetingStore
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +46,8 @@ FAILED = Counter(
 _Ask = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-class KeeperStore(RecordingStore, LessonStore, Protocol):
-    """Recordings, runs and floors."""
+class KeeperStore(RecordingStore, LessonStore, MeetingStore, Protocol):
+    """Recordings, runs and floors, and which of them are meetings."""
 
 
 class RecordingKeeper:
@@ -98,12 +99,14 @@ class RecordingKeeper:
     # ------------------------------------------------------------------ by the leader
 
     async def follow(self, runs: Iterable[LessonRun], boot: str | None) -> None:
-        """Record the live ones of these lessons if it is wanted.
+        """Record the live ones of these lessons if it is wanted; research sessions are not.
 
         `boot` is the relay's that answers now.
         """
         live = [run.occurrence for run in runs if run.state is LessonState.LIVE]
         wanted = await self._wanted_of(live)
+        if wanted:
+            wanted -= {stage.occurrence for stage in await self._store.open_stages()}
         if not wanted:
             return
         floors, now = await self._store.floors_of(wanted), self._monotonic()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..domain.ids import OccurrenceId, TeacherId
 from ..domain.meeting import Guest, Presence, Stage
+from ..domain.minutes import Paragraph
 from ..domain.research import Papers
 from ..domain.timetable import Occurrence
 
@@ -100,4 +101,19 @@ class MeetingStore(Protocol):
 
     async def guests_of(self, session: OccurrenceId) -> Sequence[Guest]:
         """Every guest and link of a session, oldest first."""
+        ...
+
+
+class MinutesStore(Protocol):
+    """Minutes of sessions, by paragraph and revision."""
+
+    async def minutes_of(self, session: OccurrenceId) -> Sequence[Paragraph]:
+        """The latest revision of every paragraph, by number; those taken out too."""
+        ...
+
+    async def write_paragraph(self, wanted: Paragraph, *, key: str, most: int) -> Paragraph | None:
+        """Store a paragraph, once for a `key`; how it is then. None if there are `most`.
+
+        `number` 0 is a new one. KeyError for a paragraph that is not there.
+        """
         ...

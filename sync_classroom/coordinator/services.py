@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .make_up import MakeUpService
     from .media_watch import MediaWatch
     from .meetings import MeetingService
+    from .minutes import MinutesService
     from .notices import NoticeService
     from .ports import Bus, Store
     from .push_receiving import PushReceiver
@@ -110,3 +111,4 @@ class Services:
     watching: WatchService
     ink: InkDesk
     meetings: MeetingService
+    minutes: MinutesService

@@ -49,7 +49,7 @@ class Claim(Enum):
     PRESENT = "present"
     """Somebody who was here a moment ago: always let in, for the place is theirs."""
     SEAT = "seat"
-    """A remote classroom that wants to receive the lesson."""
+    """A remote classroom that wants to receive the lesson; whoever meets, sending or listening."""
     EXTRA = "extra"
     """A seat's own picture (thumbnails), viewers of the wall, self-checks."""
 
@@ -60,6 +60,8 @@ def claim_of(peer: str, direction: Direction, *, present: bool) -> Claim:
         return Claim.HOST
     if present:
         return Claim.PRESENT
+    if peer.startswith(("t:", "guest:")):
+        return Claim.SEAT
     if direction is Direction.PUBLISH or peer.startswith(("viewer:", "check:")):
         return Claim.EXTRA
     return Claim.SEAT

@@ -25,6 +25,7 @@ from .library import LibraryQueries
 from .meetings import MeetingQueries
 from .messages import MessageQueries
 from .migrate import migrate
+from .minutes import MinutesQueries
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
 from .push_orders import PushOrderQueries
@@ -77,6 +78,7 @@ class Database(
     RetentionQueries,
     ResearchQueries,
     MeetingQueries,
+    MinutesQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -11,8 +11,10 @@ from sync_classroom.coordinator import recordings
 from sync_classroom.coordinator.relay_client import RelayRefusedError
 from sync_classroom.domain.floor import Floor
 from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.meeting import Stage
 from sync_classroom.domain.recordings import RecordingState
-from tests.support.coordination import Bench, account, bench, seats_of
+from sync_classroom.domain.timetable import Mode
+from tests.support.coordination import Bench, account, bench, peer, seats_of
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
@@ -198,3 +200,16 @@ async def test_an_account_that_makes_no_sense_changes_nothing_but_the_reason(
         found = await table.booth.recordings.of(ONE)
         assert found is not None
         assert (found.state, found.failure) == (RecordingState.RECORDING, "recording_unreadable")
+
+
+async def test_a_research_session_is_not_recorded(tmp_path: Path) -> None:
+    async with bench(tmp_path, record=True) as table:
+        await table.add(lesson("s-1", mode=Mode.RESEARCH, participants=["host-2-t1"]))
+        await table.store.save_stage(Stage(OccurrenceId("s-1")))
+        table.clock.now = at("09:00")
+        await table.sweep(first=True)
+        table.relay.peers = [peer("s-1", "t:host-2-t1", "publish", "seat:t:host-2-t1")]
+        await table.sweep()
+        await table.sweep()
+        assert await table.state_of("s-1") == "live"
+        assert table.relay.recorded == []

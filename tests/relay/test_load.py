@@ -114,6 +114,8 @@ def test_a_processor_clock_that_runs_ahead_is_one_core_at_most() -> None:
         ("viewer:x", SUBSCRIBE, True, Claim.PRESENT),
         ("seat-1", SUBSCRIBE, False, Claim.SEAT),
         ("seat-1", PUBLISH, False, Claim.EXTRA),
+        ("t:host-1-t1", PUBLISH, False, Claim.SEAT),
+        ("guest:ab", SUBSCRIBE, False, Claim.SEAT),
         ("viewer:x", SUBSCRIBE, False, Claim.EXTRA),
         ("check:t7", SUBSCRIBE, False, Claim.EXTRA),
         ("check:t7", PUBLISH, False, Claim.EXTRA),

@@ -30,6 +30,7 @@ from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.make_up import MakeUpService
+from sync_classroom.coordinator.minutes import MinutesService
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.push_receiving import LineOptions, PushReceiver
@@ -279,6 +280,7 @@ async def site(
             ),
             research=booth.research,
             meetings=booth.meetings,
+            minutes=MinutesService(store, bus, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),
