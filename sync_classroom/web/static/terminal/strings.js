@@ -252,7 +252,7 @@ export const STRINGS = {
   "trouble.detour": ["（绕行 {path}）", " (by way of {path})"],
   "trouble.more": ["还有 {count} 间教室线路不好或离线", "{count} more rooms with a bad line or offline"],
 
-  "ink.title": ["批注", "Annotate"],
+  "ink.title": ["批注", "Draw"],
   "ink.only_courseware": ["共享课件以后可以批注", "Share courseware first, then annotate it"],
   "ink.colour": ["颜色", "Colour"],
   "ink.red": ["红", "Red"],
