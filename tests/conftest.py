@@ -23,7 +23,7 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 # Collected tests and imported modules stay till the end. Python's default is to look through all of
-# them again and again for garbage, which took a quarter of the run.
+# them again and again for garbage, which took a sixth of the run.
 gc.set_threshold(20_000, 10, 10)
 
 
