@@ -76,6 +76,7 @@ class Attendance:
     """Who came to a session, in figures. `schools` are those with somebody who attended."""
 
     by_school: tuple[SchoolPeople, ...]
+    people: int
     came: int
     enough: int
     schools: int
@@ -259,6 +260,7 @@ async def _attendance(frame: Frame, session: Session) -> Attendance:
             SchoolPeople(roster.schools[school], tuple(people[t] for t in teachers))
             for school, teachers in by_school(people, roster).items()
         ),
+        len(people),
         sum(p.seconds > 0 for p in people.values()),
         len(attended),
         len({p.teacher.school for p in attended}),
