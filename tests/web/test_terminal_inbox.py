@@ -58,7 +58,7 @@ async def test_what_is_opened_makes_room_for_what_comes_and_the_server_is_told(
         await said(served, first.id, CopyState.KEPT)
         await page.click(".pushes button")
         await page.click("#push-complete")
-        await page.keyboard.press("Escape")
+        await page.click("#inbox-back")  # a document's viewer may have the keys
         await page.wait_for_selector(entry(first.id, "completed"))
         second = await pushed(served, key="other")
         await page.reload()

@@ -165,7 +165,10 @@ class _Joiner:
         self._first_s = group[0].segment["start_s"]
         self._video: VideoStream | None = None
         self._audio: AudioStream | None = None
-        self._extradata = b""
+        # Of several sizes each picture to begin with says its own: a decoder keeps the last it
+        # heard of, wherever it was moved to, and not what the header says.
+        headers = {part.extradata for part in group if part.video}
+        self._said = group[0].segment["container"] == "mp4" and len(headers) > 1
         self._position = 0
         self._last = -1
         for part in group:
@@ -177,7 +180,6 @@ class _Joiner:
                 template = container.streams.video[0]
                 self._video = self._output.add_stream_from_template(template, opaque=True)
                 self._video.time_base = _VIDEO_BASE
-                self._extradata = part.extradata
             if part.audio and self._audio is None:
                 sound = container.streams.audio[0]
                 self._audio = self._output.add_stream_from_template(sound, opaque=True)
@@ -186,9 +188,7 @@ class _Joiner:
     def add(self, part: Part) -> None:
         """All packets of one file."""
         offset_s = part.segment["start_s"] - self._first_s
-        sets = b""
-        if part.segment["container"] == "mp4" and part.extradata != self._extradata:
-            sets = parameter_sets(part.extradata)  # another size: said in the stream
+        sets = parameter_sets(part.extradata) if self._said and part.video else b""
         with av.open(str(part.path)) as container:
             for packet in whole_packets(container):
                 assert packet.pts is not None

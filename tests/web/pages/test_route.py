@@ -16,5 +16,7 @@ def test_names_and_addresses_are_unique_and_no_page_is_for_devices() -> None:
 
 def test_what_changes_something_is_posted_and_only_the_door_is_open() -> None:
     open_posts = {r.path for r in page_routes() if r.roles is None and r.method == "POST"}
-    assert open_posts == {"/sign-in", "/sign-out", "/setup", "/language"}
+    # A guest's link is the guest's own door, and opens once.
+    door = {"/sign-in", "/sign-out", "/setup", "/language", "/research/guest/{token}"}
+    assert open_posts == door
     assert {r.method for r in page_routes()} == {"GET", "POST"}

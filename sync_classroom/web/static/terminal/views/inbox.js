@@ -23,7 +23,7 @@ export class InboxView {
     this.hours = h("p", { class: "hint" });
     this.empty = h("p", { class: "who" });
     this.list = h("ul", { class: "pushes" });
-    this.player = new Player(inbox);
+    this.player = new Player(inbox, () => this.back.focus());
     this.shelf = h("section", { class: "shelf" }, this.hours, this.empty, this.list);
     this.root = h(
       "main",
@@ -134,8 +134,11 @@ function sizeText(bytes) {
 
 /** What is open, from this device's disk; the service worker reads it, server or none. */
 class Player {
-  /** @param {Inbox} inbox */
-  constructor(inbox) {
+  /**
+   * @param {Inbox} inbox
+   * @param {() => void} seen it was said to be seen, by a button that is gone then
+   */
+  constructor(inbox, seen) {
     this.inbox = inbox;
     /** @type {string | null} */
     this.key = null;
@@ -143,7 +146,11 @@ class Player {
     this.media = null;
     this.frame = h("div", { class: "player" });
     this.seen = h("span", { class: "state", id: "push-seen" });
-    this.done = h("button", { type: "button", class: "main", id: "push-complete", onclick: () => inbox.complete() });
+    const complete = () => {
+      inbox.complete();
+      seen();
+    };
+    this.done = h("button", { type: "button", class: "main", id: "push-complete", onclick: complete });
     this.root = h("section", { class: "playing" }, this.frame, h("div", { class: "row" }, this.seen, this.done));
     setInterval(() => this.watch(), LOOK_MS);
   }
