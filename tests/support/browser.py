@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -41,7 +42,6 @@ MEDIA_FLAGS: Final = (
     "--use-fake-device-for-media-stream=fps=10",
     "--auto-select-desktop-capture-source=Entire screen",
     "--autoplay-policy=no-user-gesture-required",
-    # Loopback candidates are what a test machine without a network has.
     "--disable-features=WebRtcHideLocalIpsWithMdns",
     "--disable-background-networking",
     "--disable-component-update",
@@ -50,6 +50,9 @@ MEDIA_FLAGS: Final = (
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 )
+LOOPBACK_FLAG: Final = "--allow-loopback-in-peer-connection"
+"""Chromium offers no loopback candidate of its own accord, and a machine without a network has no
+other."""
 SIZES: Final = {"panel": (1366, 768), "hall": (1920, 1080), "old": (1024, 768)}
 
 _FONTS: Final = """<?xml version="1.0"?>
@@ -65,6 +68,16 @@ _FONTS: Final = """<?xml version="1.0"?>
 
 expect.set_options(timeout=1000 * PATIENCE_S)
 _problems: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
+
+
+def without_network() -> bool:
+    """Whether this machine has no way to anywhere but itself."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a documentation address (RFC 5737); nothing is sent
+        except OSError:
+            return True
+    return False
 
 
 def chromium() -> str:
@@ -99,8 +112,9 @@ async def launch(*flags: str, driver: Playwright | None = None) -> AsyncIterator
             async with async_playwright() as own, launch(*flags, driver=own) as browser:
                 yield browser
             return
+        alone = (LOOPBACK_FLAG,) if without_network() else ()
         browser = await driver.chromium.launch(
-            executable_path=path, headless=True, args=[*MEDIA_FLAGS, *flags], env=dict(env)
+            executable_path=path, headless=True, args=[*MEDIA_FLAGS, *alone, *flags], env=dict(env)
         )
         try:
             yield browser
