@@ -10,9 +10,9 @@ from aiohttp import web
 
 from ...domain.activity import Help, HelpMode
 from ...domain.ids import ResourceId, SchoolId
-from ...domain.problems import ProblemError, ProblemKind
 from ..i18n import mark
 from .coverage import MODES, compare_query
+from .coverage_places import unknown_place
 from .frame import Frame
 from .period import PRESETS, Period, asked, preset
 from .route import BUREAU, PageRoute
@@ -58,7 +58,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     school = SchoolId(request.match_info["school"])
     if school not in frame.roster.schools:
-        raise _unknown(school)
+        raise unknown_place(school, "学校", "school", known=False)
     period, complaint = asked(request.query, frame.today, frame.roster)
     found = await frame.services.coverage.activity(school, period.first, period.last)
     pending = await frame.services.coverage.pending(period.first, period.last)
@@ -146,15 +146,6 @@ def word_of(found: Help) -> Word:
 def _page(text: str, pages: int) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
     return min(max(1, number), pages)
-
-
-def _unknown(ident: str) -> ProblemError:
-    return ProblemError(
-        "unknown_school",
-        f"没有编号为“{ident[:96]}”的学校。请回到覆盖页选择。",
-        f"There is no school {ident[:96]!r}. Start from the coverage page.",
-        kind=ProblemKind.NOT_FOUND,
-    )
 
 
 ROUTES = (

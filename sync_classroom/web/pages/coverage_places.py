@@ -29,7 +29,7 @@ async def school(request: web.Request) -> web.StreamResponse:
     period, other, problem = chosen(frame)
     now = await frame.services.coverage.figures(period.first, period.last)
     if ident not in now.by_school:
-        raise _unknown(ident, "学校", "school", ident in frame.roster.schools)
+        raise unknown_place(ident, "学校", "school", ident in frame.roster.schools)
     before = await figures_of(frame, other)
     values = of_school(now.by_school[ident])
     earlier = before.by_school.get(ident) if before else None
@@ -57,7 +57,7 @@ async def classroom(request: web.Request) -> web.StreamResponse:
     period, other, problem = chosen(frame)
     now = await frame.services.coverage.figures(period.first, period.last)
     if ident not in now.by_classroom:
-        raise _unknown(ident, "教室", "classroom", ident in frame.roster.classrooms)
+        raise unknown_place(ident, "教室", "classroom", ident in frame.roster.classrooms)
     before = await figures_of(frame, other)
     room = frame.roster.classrooms[ident]
     owner = frame.roster.schools[room.school]
@@ -138,7 +138,7 @@ def of_school(found: SchoolFigures) -> dict[str, Any]:
     return {**_of(found.figures), **own}
 
 
-def _unknown(ident: str, zh: str, en: str, known: bool) -> ProblemError:
+def unknown_place(ident: str, zh: str, en: str, known: bool) -> ProblemError:
     """There is no such place, or it was not in the programme then."""
     if known:
         return ProblemError(
