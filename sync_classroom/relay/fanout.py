@@ -16,7 +16,7 @@ from .codecs import rewrite_vp8
 from .counters import Counters
 from .feed import Batch
 from .forwarding import Slot
-from .rtp import HEADER_LENGTH, Packet, extension_block, first_byte
+from .rtp import HEADER_LENGTH, Packet, abs_send_time, extension_block, first_byte
 from .udp import MAX_RUN, SEND_BATCH, SLOT, Address, Sender
 
 _SHIFT: Final = SLOT.bit_length() - 1
@@ -74,14 +74,15 @@ class Shape:
             shape = cls._known[key] = cls(*key)
         return shape
 
-    def extensions(self, packet: Packet) -> bytes:
-        """The extension block of one packet in this shape."""
+    def extensions(self, packet: Packet, send_time: int | None = None) -> bytes:
+        """The extension block of one packet in this shape; sent then, or when it arrived."""
         level = packet.audio_level
+        sent = (packet.send_time if send_time is None else send_time).to_bytes(3, "big")
         if level is not None and self.audio_level_id:
-            return self._block(packet.send_time.to_bytes(3, "big"), level)
+            return self._block(sent, level)
         if not self.send_time_id:
             return self._head
-        return self._head + packet.send_time.to_bytes(3, "big") + self._tail
+        return self._head + sent + self._tail
 
     def template(self, *, levelled: bool) -> tuple[bytes, int, int]:
         """A block to fill in, and where in it abs-send-time and the audio level go (0: nowhere)."""
@@ -144,8 +145,12 @@ class FanOut(Protocol):
         """Queue a batch to all of a group, each under its slot's present shifts."""
         ...
 
-    def resend(self, output: Output, packet: Packet) -> bool:
-        """Queue a packet once more, by RFC 4588 if negotiated; False if it could not be."""
+    def resend(self, output: Output, packet: Packet, now: float) -> bool:
+        """Queue a packet once more, by RFC 4588 if negotiated; False if it could not be.
+
+        By RFC 4588 it is a packet of its own, and says that it is sent `now`: with the old time
+        it would look to the receiver as if the line had become slow.
+        """
         ...
 
 
@@ -251,7 +256,7 @@ class PythonFanOut:
         self._counters.forwarded += len(targets) * len(rows)
         self._counters.bytes_out += len(targets) * total
 
-    def resend(self, output: Output, packet: Packet) -> bool:
+    def resend(self, output: Output, packet: Packet, now: float) -> bool:
         """See `FanOut`."""
         slot, destination = output.slot, output.destination
         if destination.address is None or destination.outgoing is None:
@@ -260,13 +265,14 @@ class PythonFanOut:
         if packet.vp8 is not None:
             payload = rewrite_vp8(payload, packet.vp8, slot.picture_shift, slot.tl0_shift)
         number = (packet.seq + slot.seq_shift) & 0xFFFF
-        payload_type, ssrc, sequence = slot.payload_type, slot.ssrc, number
+        payload_type, ssrc, sequence, send_time = slot.payload_type, slot.ssrc, number, None
         if slot.rtx_payload_type is not None and slot.rtx_ssrc is not None:
             payload_type, ssrc = slot.rtx_payload_type, slot.rtx_ssrc
             sequence = slot.rtx_sequence
             slot.rtx_sequence = (sequence + 1) & 0xFFFF
             payload = number.to_bytes(2, "big") + payload  # RFC 4588 4: the original number
-        extensions = output.shape.extensions(packet)
+            send_time = abs_send_time(now)
+        extensions = output.shape.extensions(packet, send_time)
         body = extensions + payload
         socket = self._socket
         timestamp = (packet.timestamp + slot.ts_shift) & _MASK32

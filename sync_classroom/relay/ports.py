@@ -159,10 +159,10 @@ class SplitFanOut:
             if part is not None:
                 fanout.broadcast(part, batch)
 
-    def resend(self, output: Output, packet: Packet) -> bool:
+    def resend(self, output: Output, packet: Packet, now: float) -> bool:
         """See `FanOut`."""
         by_tcp = isinstance(output.destination.address, Connection)
-        return (self._tcp if by_tcp else self._udp).resend(output, packet)
+        return (self._tcp if by_tcp else self._udp).resend(output, packet, now)
 
 
 def is_connection(key: bytes) -> bool:

@@ -187,7 +187,7 @@ class Steering:
 
     # ------------------------------------------------------------------ probing
 
-    def probe(self, now: float, send: Callable[[Slot, int], int]) -> None:
+    def probe(self, now: float, send: Callable[[Slot, int, float], int]) -> None:
         """Send what a probe wants now; `send` sends a slot's packet of so far back once more and
         says how many bytes that were, 0 if it could not."""
         due = self.downlink.padding(now)
@@ -197,7 +197,7 @@ class Steering:
         if due <= 0 or slot is None:
             return
         for back in range(PROBE_PACKETS):
-            size = send(slot, back)
+            size = send(slot, back, now)
             self.downlink.padded(size)
             due -= size
             if due <= 0 or not size:

@@ -189,7 +189,7 @@ class Subscriber:
             if packet is not None:
                 self._resent_in_second += 1
                 self._resent_bytes += _RTX_BYTES + len(packet.payload)
-                self._fanout.resend(stream.output, packet)
+                self._fanout.resend(stream.output, packet, now)
 
     # ------------------------------------------------------------------ time
 
@@ -225,10 +225,10 @@ class Subscriber:
             size += stream.slot.sent.bytes
         return size
 
-    def _pad(self, slot: Slot, back: int) -> int:
+    def _pad(self, slot: Slot, back: int, now: float) -> int:
         """Send a packet of a slot once more, to see what the line carries; its bytes."""
         packet = slot.recent(back)
-        if packet is None or not self._fanout.resend(self._outputs[slot], packet):
+        if packet is None or not self._fanout.resend(self._outputs[slot], packet, now):
             return 0
         size = _RTX_BYTES + len(packet.payload)
         self._resent_bytes += size

@@ -225,7 +225,7 @@ def test_a_retransmission_without_rtx_is_the_same_packet_again(bench: Bench) -> 
         raw.append(receiver.udp.recv(SLOT))
     again = one.slot.resend(0, 5.0, 0.1)
     assert again is not None
-    assert bench.fanout.resend(one, again)
+    assert bench.fanout.resend(one, again, 5.0)
     bench.socket.flush()
     assert receiver.udp.recv(SLOT) == raw[1]
     assert bench.counters.retransmitted == 1
@@ -244,7 +244,7 @@ def test_a_retransmission_by_rtx_carries_the_original_number(bench: Bench) -> No
     for number in (0, 1):
         again = one.slot.resend(number, 5.0, 0.1)
         assert again is not None
-        bench.fanout.resend(one, again)
+        assert bench.fanout.resend(one, again, 5.0)
     bench.socket.flush()
     received = receiver.read()
     assert [(h.payload_type, h.ssrc, h.sequence, h.marker) for h, _ in received] == [
@@ -254,6 +254,9 @@ def test_a_retransmission_by_rtx_carries_the_original_number(bench: Bench) -> No
     assert [payload[:2] for _, payload in received] == [b"\0\0", b"\0\1"]
     assert [payload[2:] for _, payload in received] == [b"\1" * 20, b"\2" * 20]
     assert [h.timestamp for h, _ in received] == [9, 19]
+    # It would look like a line that has become slow if it said when the first one was sent.
+    sent = rtp.abs_send_time(5.0).to_bytes(3, "big")
+    assert [h.extensions[2] for h, _ in received] == [sent, sent]
 
 
 def test_vp8_numbers_are_shifted_for_the_subscriber_that_needs_it(bench: Bench) -> None:

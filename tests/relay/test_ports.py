@@ -37,7 +37,7 @@ class FanOutSpy:
     def broadcast(self, group: Any, batch: Any) -> None:
         self.jobs.append((group, batch))
 
-    def resend(self, output: Any, packet: Any) -> bool:
+    def resend(self, output: Any, packet: Any, now: float) -> bool:
         self.resent.append(output)
         return True
 
@@ -103,8 +103,8 @@ async def test_every_address_is_sent_to_by_its_own_protocol(
     jobs: list[Any] = [(Anything(address), ()) for address in [*addresses, None]]
     split.forward(jobs)
     assert [spy.jobs for spy in spies] == [[jobs[0], jobs[2]], [jobs[1]]]
-    assert split.resend(jobs[1][0], None)  # type: ignore[arg-type]
-    assert split.resend(jobs[0][0], None)  # type: ignore[arg-type]
+    assert split.resend(jobs[1][0], None, 1.0)  # type: ignore[arg-type]
+    assert split.resend(jobs[0][0], None, 1.0)  # type: ignore[arg-type]
     assert [spy.resent for spy in spies] == [[jobs[0][0]], [jobs[1][0]]]
     outputs = [job[0] for job in jobs]
     batch: Any = object()

@@ -252,7 +252,8 @@ def test_a_probe_sends_the_latest_packets_of_a_picture_and_as_many_as_are_due() 
     slot = stage.live()
     asked: list[tuple[Slot, int]] = []
 
-    def send(of: Slot, back: int) -> int:
+    def send(of: Slot, back: int, now: float) -> int:
+        assert now == stage.now
         asked.append((of, back))
         return 1000
 

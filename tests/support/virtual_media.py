@@ -267,7 +267,7 @@ class Lines:
     def broadcast(self, group: Sequence[Output], batch: Batch) -> None:
         self.forward([(output, batch.packets) for output in group])
 
-    def resend(self, output: Output, packet: Packet) -> bool:
+    def resend(self, output: Output, packet: Packet, now: float) -> bool:
         slot = output.slot
         self.counters.retransmitted += 1
         self.receivers[slot].send(
