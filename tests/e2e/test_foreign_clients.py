@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from sync_classroom.relay.settings import Listen
 from tests.support.gstreamer import gst_peer, whip_client
+from tests.support.obs import obs
 from tests.support.relays import RunningRelay, relay
 from tests.support.waiting import until
 from tests.support.whep_viewer import watching
@@ -54,6 +55,20 @@ async def test_gstreamer_plays_what_gstreamer_publishes(running: RunningRelay, c
             assert await reported_loss(running, "seat-1") == 0
             await seat.leave()
             assert seat.last("deleted") == 200
+
+
+async def test_obs_publishes_and_we_decode(running: RunningRelay, tmp_path: Path) -> None:
+    """No candidate in its offer, none trickled: it is found by its own checks."""
+    with obs(tmp_path, f"{running.url}/whip/{ROOM}") as host:
+        await host.wait("status", 201)
+        async with watching(running.http, f"{running.url}/whep/{ROOM}") as viewer:
+            await viewer.wait(video=45, audio=100)
+            assert viewer.pictures[-1][1].width == 320
+        (publisher,) = (await running.control.status(ROOM)).peers
+        assert (publisher.direction, publisher.loss) == ("publish", 0)
+        await host.leave()
+        assert host.last("deleted") == 200
+    assert (await running.control.status(ROOM)).peers == ()
 
 
 async def reported_loss(running: RunningRelay, peer: str) -> float:

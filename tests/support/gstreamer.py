@@ -93,15 +93,14 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": _preload()}
 
 
-class GstPeer:
-    """`gst_peer.py`; `said` are its lines."""
+class Peer:
+    """A WHIP or WHEP client in a process of its own; `said` are its lines."""
 
-    def __init__(self, *arguments: str) -> None:
-        script = Path(__file__).with_name("gst_peer.py")
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
         self.said: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
-            [SYSTEM_PYTHON, str(script), *arguments],
-            env=_environment(),
+            command,
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -143,13 +142,14 @@ class GstPeer:
 
 
 @contextmanager
-def gst_peer(way: str, url: str, codec: str) -> Iterator[GstPeer]:
+def gst_peer(way: str, url: str, codec: str) -> Iterator[Peer]:
     """GStreamer's webrtcbin as a `whip` or `whep` client."""
     need()
     description = ""
     if way == "whip":
         description = f"{picture(codec)} ! peer. {sound()} ! peer."
-    peer = GstPeer(way, url, codec, description)
+    script = str(Path(__file__).with_name("gst_peer.py"))
+    peer = Peer([SYSTEM_PYTHON, script, way, url, codec, description], _environment())
     try:
         yield peer
     finally:
