@@ -309,7 +309,7 @@ def test_the_night_the_clock_of_another_zone_changes(
         ]
 
     begin = min(due) - timedelta(minutes=2)
-    play(tmp_path, begin, scene, lessons, zone=BERLIN, sweep_s=30, poll_s=5, clock_look_s=10)
+    play(tmp_path, begin, scene, lessons, zone=BERLIN, sweep_s=60, poll_s=30, clock_look_s=30)
 
 
 # ---------------------------------------------------------------- the plan changes

@@ -112,12 +112,13 @@ async def test_what_bad_lines_lose_comes_all_the_same(tmp_path: Path) -> None:
         # More than half of the datagrams are sound, which is sent again under its own number.
         assert figures.resent > 0.2 * figures.lost, line
         assert figures.shown > 0, line
-        # Of the sound, as of everything, as much as the line loses would be missing.
-        assert figures.concealed < share / 2, line
         assert figures.opened == 0, line
     for line in FIVE_PERCENT:
         # Most pictures are of a packet or two: one in twenty would go, and all that follow it.
-        assert found[line].shown > 0.95 * found[line].sent, line
+        assert found[line].shown > 0.9 * found[line].sent, line
+    for line in TWENTY_PERCENT:
+        # Of the sound as much would be missing as the line loses.
+        assert found[line].concealed < line.subscriber.loss / 2, line
     assert len(publishers) == len({line.publisher for line in lines})
     for peer in publishers:
         assert peer.loss is not None
