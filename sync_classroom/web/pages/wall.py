@@ -64,6 +64,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         rooms=sum(len(lesson.tiles) for lesson in lessons),
         receiving=sum(lesson.receiving for lesson in lessons),
         present=sum(lesson.present for lesson in lessons),
+        counted=sum(lesson.counted for lesson in lessons),
         part=frame.link(part="live"),
         one=False,
     )

@@ -57,7 +57,10 @@ async def test_a_live_lesson_shows_its_rooms_with_line_and_head_count(tmp_path: 
 async def test_the_signature_of_a_lesson_changes_with_its_seats_only(tmp_path: Path) -> None:
     async with office(tmp_path, clock="14:12") as served:
         await begin(served)
-        before = [s["data-key"] for s in (await look(served, "/wall")).all("section")]
+        early = await look(served, "/wall")
+        # Of all lessons, of this one, of each room: none has said zero.
+        assert early.text.count("实到未报") == 4
+        before = [s["data-key"] for s in early.all("section")]
         await served.store.save_floor(set_present(Floor(MATHS), FIRST, 38))
         assert [s["data-key"] for s in (await look(served, "/wall")).all("section")] == before
         await served.services.lessons.cancel(
