@@ -40,6 +40,7 @@ from ..domain.targeting import Rule, check_targets, targets_of
 from ..domain.timetable import Occurrence, Push, PushTarget
 from .evidence import EvidenceService
 from .evidence_ports import FactStore, PushStore
+from .hub import TerminalHub
 from .library_ports import LibraryStore
 from .plan_ports import TimetableStore
 from .push_ports import PushOrderStore
@@ -77,6 +78,7 @@ class PushService:
         store: ServiceStore,
         evidence: EvidenceService,
         roster: RosterService,
+        hub: TerminalHub,
         *,
         clock: Clock,
         zone: ZoneInfo,
@@ -84,6 +86,7 @@ class PushService:
         self._store = store
         self._evidence = evidence
         self._roster = roster
+        self._hub = hub
         self._clock = clock
         self._zone = zone
 
@@ -176,6 +179,7 @@ class PushService:
         cancellation = Cancellation(now, user.login, check_reason(reason))
         if not await self._store.cancel_order(order.id, cancellation):
             check_may_cancel(await self.one(ident), now)
+        await self._tell(order)
         log.info("push.cancelled", push=ident, by=user.login)
 
     async def remind(self, ident: str, *, user: User) -> int:
@@ -191,6 +195,7 @@ class PushService:
         last = await self._store.add_reminder(order.id, Reminder(now, user.login))
         if last is not None:
             raise reminded_lately(last)
+        await self._tell(order)
         log.info("push.reminded", push=ident, targets=waiting, by=user.login)
         return waiting
 
@@ -303,8 +308,14 @@ class PushService:
         )  # fmt: skip
         sent = await self._store.send_order(push)
         if sent:
+            await self._tell(order)
             log.info("push.sent", push=order.id, targets=len(order.targets))
         return sent
+
+    async def _tell(self, order: PushOrder) -> None:
+        """Let the terminals of an order ask what there is; whom this misses asks by itself."""
+        for room in {t.classroom for t in order.targets if t.classroom is not None}:
+            await self._hub.tell(room, {"type": "pushes"})
 
     async def _resource(self, ident: str) -> Resource:
         found = await self._store.resources_by_id([ResourceId(ident)])

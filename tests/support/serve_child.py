@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from sync_classroom.app import Ready, ServeSettings, serve
-from sync_classroom.coordinator.push_receiving import LineOptions
+from sync_classroom.coordinator.push_files import LineOptions
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.school_lines import Line, Lines, parse_hours
 from sync_classroom.relay.settings import Listen, RelaySettings
