@@ -365,7 +365,9 @@ def _services(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
         library=library, pushes=pushes,
-        make_up=MakeUpService(store, pushes, library, lease, clock=clock, zone=zone),
+        make_up=MakeUpService(
+            store, pushes, library, lease, lambda: booth.ingest.heard_at, clock=clock, zone=zone
+        ),
         receiver=PushReceiver(store, files, clock, throttle), push_files=files,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from ..domain.accounts import Terminal
 from ..domain.ids import PushId, SchoolId
 from ..domain.library import Version
 from ..domain.problems import ProblemError, ProblemKind
-from ..domain.push_orders import OrderState, PushOrder
+from ..domain.push_orders import PushOrder
 from ..domain.school_lines import Carried, Line, Lines, Pace, parse_hours, quiet_window
 from ..domain.timetable import PushTarget
 from .library import LibraryService
@@ -121,7 +121,7 @@ class PushFiles:
         place = room_target(found, target, terminal)
         if found is None or place is None:
             raise _not_here(f"{push}/{target}")
-        until = self._check(found, place.school, asked=asked)
+        until = self._check(found, [place], asked=asked)
         version, path = await self.library.read(found.resource, found.version, actor=None)
         return Fetch(found.id, version, path, place.school, until)
 
@@ -130,28 +130,29 @@ class PushFiles:
         `push` is the order for which some terminal of the school asked its cache."""
         school = await self.store.school_of_line(token)
         found = None if school is None else await self.store.push_order(PushId(push))
-        here = found is not None and any(t.school == school for t in found.targets)
-        if school is None or found is None or not here:
+        places = [] if found is None else [t for t in found.targets if t.school == school]
+        if school is None or found is None or not places:
             raise _not_here(f"{push}/{sha256}")
-        until = self._check(found, school, asked=asked)
+        until = self._check(found, places, asked=asked)
         version, path = await self.library.read(found.resource, found.version, actor=None)
         if version.sha256 != sha256:
             raise _not_here(f"{push}/{sha256}")
         return Fetch(found.id, version, path, school, until, cached=True)
 
-    def _check(self, order: PushOrder, school: SchoolId, *, asked: bool) -> datetime | None:
-        """Until when a file may be sent over a school's line; None: for as long as it takes."""
+    def _check(
+        self, order: PushOrder, places: Sequence[PushTarget], *, asked: bool
+    ) -> datetime | None:
+        """Until when a file may be sent to some targets of one school; None: to its end."""
         now = self.clock()
-        state = order.state(now)
-        if state is not OrderState.SENT:
+        if not any(order.is_open_for(place.id, now) for place in places):
             raise ProblemError(
                 "push_not_open",
-                "这个推送还没有发出，或已取消、到期，不能下载。",
-                "This push was not sent yet, was cancelled, or has expired.",
+                "这个推送还没有发出，或已取消、撤回、到期，不能下载。",
+                "This push was not sent yet, was cancelled or withdrawn, or has expired.",
                 kind=ProblemKind.CONFLICT,
-                value=state.value,
+                value=order.state(now).value,
             )
-        return None if asked else self._quiet_until(school, now)
+        return None if asked else self._quiet_until(places[0].school, now)
 
     def _quiet_until(self, school: SchoolId, now: datetime) -> datetime:
         window = self.quiet(self.options.lines.of(school), now)

@@ -9,7 +9,7 @@ from typing import Protocol
 from ..domain.ids import ClassroomId, PushId, ResourceId, SchoolId
 from ..domain.make_up import Switch
 from ..domain.push_copies import Copy
-from ..domain.push_orders import Cancellation, PushOrder, Reminder
+from ..domain.push_orders import Cancellation, PushOrder, Reminder, Withdrawal
 from ..domain.school_lines import Carried
 from ..domain.timetable import Push
 
@@ -66,6 +66,16 @@ class PushOrderStore(Protocol):
 
     async def cancel_order(self, ident: PushId, cancellation: Cancellation) -> bool:
         """Remember that an order was cancelled; False if it was already."""
+        ...
+
+    async def withdraw_targets(self, order: PushId, withdrawals: Sequence[Withdrawal]) -> int:
+        """Take targets out of a sent order, each once; how many were not before."""
+        ...
+
+    async def automatic_orders(
+        self, since: datetime, now: datetime, *, limit: int
+    ) -> Sequence[PushOrder]:
+        """The latest orders that the server gave itself and sent after `since`, not over now."""
         ...
 
     async def add_reminder(self, order: PushId, reminder: Reminder) -> Reminder | None:

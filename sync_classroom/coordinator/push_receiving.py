@@ -101,7 +101,7 @@ class PushReceiver:
             )
             for order in orders
             for target in order.targets
-            if target.classroom == terminal.classroom
+            if target.classroom == terminal.classroom and order.is_open_for(target.id, now)
         ]  # fmt: skip
         line = self.files.line_of(terminal)
         return Inbox(

@@ -84,6 +84,17 @@ push_reminders = Table(
     Column("by", Text, nullable=False),
 )
 
+# Targets of sent orders that need not have them any more.
+push_withdrawals = Table(
+    "push_withdrawals",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("push_orders.id"), primary_key=True),
+    Column("target", ordered_text(), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 # A school's line. `token` is the secret of the address its cache fetches by, NULL: none yet; until
 # `free_at` of the database's clock the line's time is granted to some coordinator.
 push_lines = Table(

@@ -293,7 +293,7 @@ async def site(
             library=shelf,
             pushes=pushes,
             make_up=MakeUpService(
-                store, pushes, shelf, LeaseKeeper(store, "one"), clock=clock, zone=ZONE
+                store, pushes, shelf, LeaseKeeper(store, "one"), clock, clock=clock, zone=ZONE
             ),
             receiver=PushReceiver(store, files, clock, throttle, seconds),
             push_files=files,

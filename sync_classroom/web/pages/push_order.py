@@ -34,6 +34,7 @@ FAILURE_WORDS: Final = {
     Failure.HASH: Word("missed", mark("内容校验不符")),
     Failure.DISK: Word("missed", mark("终端磁盘已满")),
 }
+_WITHDRAWN: Final = Word("cancelled", mark("已撤回"))
 _NO_COPY: Final = Word("waiting", mark("未下载"))
 
 
@@ -115,7 +116,7 @@ async def _one(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         playable={
             t.id
             for t in order.targets
-            if state is OrderState.SENT and service.may_receive(frame.user, order, t.id)
+            if order.is_open_for(t.id, frame.now) and service.may_receive(frame.user, order, t.id)
         },
         cancelled_by=names.get(order.cancelled.by, order.cancelled.by) if order.cancelled else "",
         may_cancel=may and state in _OPEN,
@@ -125,6 +126,8 @@ async def _one(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
             if t.classroom is not None
         },
         lines=await _lines(frame, order, version.bytes),
+        withdrawn={w.target: w for w in order.withdrawn},
+        withdrawn_word=_WITHDRAWN,
         waiting=len(waiting) if state is OrderState.SENT else 0,
         may_remind=may and state is OrderState.SENT and bool(waiting),
         reminders=[(r.at, names.get(r.by, r.by)) for r in reminders],
