@@ -164,7 +164,9 @@ class JournalIngest:
                 log.error("journal.pull_failed", code=problem.code, problem=problem.en)
             except Exception:
                 log.exception("journal.pull_failed")
-            await asyncio.sleep(self._busy_s if self._busy() else self._idle_s)
+            # Who has just come to lead reads what came meanwhile before anything is judged by it.
+            idle = self._leading() and not self._busy()
+            await asyncio.sleep(self._idle_s if idle else self._busy_s)
 
     async def pull(self) -> int:
         """Take everything the relay has; returns how many facts were new.

@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 ALARM: Final = "make-up"
 LOOK: Final = timedelta(minutes=1)
 #: The next look where relays have not been asked since a lesson ended, as after a start.
-SOON: Final = timedelta(seconds=5)
+SOON: Final = timedelta(seconds=2)
 #: Orders looked at for late evidence: some days' of a whole programme.
 WATCHED_AT_ONCE: Final = 500
 #: Files deleted a minute, so that a disk has time for lessons.
