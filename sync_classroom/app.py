@@ -42,7 +42,8 @@ from .coordinator.make_up import MakeUpService
 from .coordinator.minutes import MinutesService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
-from .coordinator.push_receiving import LineOptions, PushReceiver
+from .coordinator.push_files import LineOptions, PushFiles
+from .coordinator.push_receiving import PushReceiver
 from .coordinator.pushes import PushService
 from .coordinator.relay_client import RelayClient, trusting
 from .coordinator.relay_link import RelayLink
@@ -225,10 +226,7 @@ async def _open(
     stack.callback(services.accounts.close)
     await services.library.open()
     stack.push_async_callback(services.library.close)
-    runs = _runs(booth, hub, lease, relay, reports) | {
-        "pushes": services.pushes.run, "make-up": services.make_up.run, "retention": retention.run
-    }  # fmt: skip
-    await stack.enter_async_context(_tasks(runs))
+    await stack.enter_async_context(_tasks(_runs(booth, lease, relay, services)))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -346,7 +344,8 @@ def _services(
         folder=settings.library_folder or settings.data_dir.absolute() / "library",
         recordings=settings.relay.recording_dir,
     )  # fmt: skip
-    pushes = PushService(store, booth.evidence, booth.roster, clock=clock, zone=zone)
+    files = PushFiles(store, booth.roster, library, settings.push_lines, clock, zone)
+    pushes = PushService(store, booth.evidence, booth.roster, hub, clock=clock, zone=zone)
     return Services(
         settings=service_settings, clock=clock, zone=zone, store=store, bus=bus,
         roster=booth.roster, calendar=CalendarService(store, booth.roster, clock),
@@ -366,9 +365,10 @@ def _services(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
         library=library, pushes=pushes,
-        make_up=MakeUpService(store, pushes, library, lease, clock=clock, zone=zone),
-        receiver=PushReceiver(store, booth.roster, library, settings.push_lines, clock, zone,
-                              throttle),
+        make_up=MakeUpService(
+            store, pushes, library, lease, lambda: booth.ingest.heard_at, clock=clock, zone=zone
+        ),
+        receiver=PushReceiver(store, files, clock, throttle), push_files=files,
     )  # fmt: skip
 
 
@@ -410,15 +410,11 @@ async def _open_bus(redis_url: str) -> Bus:
 
 
 def _runs(
-    booth: Booth,
-    hub: TerminalHub,
-    lease: LeaseKeeper,
-    relay: RelayProcess | RelayLink,
-    reports: ReportService,
+    booth: Booth, lease: LeaseKeeper, relay: RelayProcess | RelayLink, services: Services
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "roster": booth.roster.run,
-        "hub": hub.run,
+        "hub": services.hub.run,
         "relay": relay.watch,
         "media-watch": booth.media.run,
         "lease": lease.run,
@@ -426,7 +422,11 @@ def _runs(
         "journal": booth.ingest.run,
         "rollups": booth.rollups.run,
         "meetings": booth.meeting_watch.run,
-        "reports": reports.run,
+        "reports": services.reports.run,
+        "pushes": services.pushes.run,
+        "push-files": services.push_files.run,
+        "make-up": services.make_up.run,
+        "retention": services.retention.run,
     }
 
 

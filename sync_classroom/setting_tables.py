@@ -10,6 +10,7 @@ from .setting_values import (
     MIN_SECRET_CHARACTERS,
     InvalidSettingError,
     check_address,
+    check_cache,
     check_control,
     check_days,
     check_hours,
@@ -243,6 +244,7 @@ class LibrarySettings(Section):
 
 QuietHours = Annotated[list[str], AfterValidator(check_hours)]
 Kbps = Annotated[int, Field(ge=0, le=10_000_000)]
+CacheUrl = Annotated[str, AfterValidator(check_cache)]
 
 
 class PushSettings(Section):
@@ -261,6 +263,11 @@ class PushSettings(Section):
     )
     school_rate_kbps: dict[str, Kbps] = Field(
         {}, description="Another rate of single schools, by id: { school-3 = 1000 }."
+    )
+    school_caches: dict[str, CacheUrl] = Field(
+        {},
+        description="Caches inside schools, by id: { school-3 ="
+        ' "https://cache.school-3.example:8443" }.',
     )
     terminal_quota_mb: int = Field(
         20000, ge=10, le=1000000, description="Disk that pushes may take on a terminal, MB."

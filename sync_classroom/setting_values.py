@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from ipaddress import ip_address
@@ -16,6 +17,11 @@ from .domain.turn import MAX_URLS, TurnUrl
 #: a password shows a hash of the secret, and a short one can be guessed from it at leisure.
 MIN_SECRET_CHARACTERS: Final = 16
 
+
+#: It stands in a header of pages, so it has no letter that could end its place there.
+_CACHE: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:(?P<port>\d{1,5}))?"
+)
 
 #: Nothing but media is kept for less: a terminal's journal is taken for so long.
 MIN_DAYS: Final = MAX_AGE.days
@@ -73,6 +79,26 @@ def check_hours(windows: list[str]) -> list[str]:
                 f"{text[:40]!r} is no window; write 17:00-07:30, or 00:00-24:00 for always",
             ) from None
     return windows
+
+
+def check_cache(text: str) -> str:
+    """Check where a school's terminals reach its cache (`https://host:port`) and return it."""
+    match = _CACHE.fullmatch(text)
+    if match is None or int(match["port"] or 0) > 65535:
+        raise InvalidSettingError(
+            f"“{text[:80]}”不是缓存的地址；应写成 https://cache.school-3.example:8443，"
+            "后面不带路径，也不带用户名和密码",
+            f"{text[:80]!r} is no address of a cache; write https://cache.school-3.example:8443,"
+            " without a path, user or password",
+        )
+    if match["scheme"] == "http" and not _is_loopback(match["host"].strip("[]")):
+        raise InvalidSettingError(
+            f"“{text[:80]}”须用 https://：终端页面是 HTTPS，浏览器不从其他协议下载"
+            "（http:// 只能用于本机回环地址）",
+            f"{text[:80]!r} must be https://: terminals' pages are, and browsers fetch nothing from"
+            " other schemes then (http:// is for loopback addresses only)",
+        )
+    return text
 
 
 def check_days(days: int) -> int:

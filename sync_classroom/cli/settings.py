@@ -13,7 +13,7 @@ import structlog
 from ..app import ServeSettings
 from ..config import Settings, load_settings
 from ..coordinator.library import LibraryOptions
-from ..coordinator.push_receiving import LineOptions
+from ..coordinator.push_files import LineOptions
 from ..coordinator.reports import ReportOptions
 from ..domain.ids import SchoolId
 from ..domain.lesson import LessonRules
@@ -116,6 +116,7 @@ def push_lines(settings: Settings) -> LineOptions:
         Line(tuple(map(parse_hours, push.quiet_hours)), push.rate_kbps),
         {SchoolId(s): tuple(map(parse_hours, h)) for s, h in push.school_quiet_hours.items()},
         {SchoolId(s): kbps for s, kbps in push.school_rate_kbps.items()},
+        {SchoolId(s): cache for s, cache in push.school_caches.items()},
     )
     return LineOptions(lines, push.terminal_quota_mb * 1_000_000)
 

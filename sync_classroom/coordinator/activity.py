@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, datetime, time, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.activity import Help, activity_of
 from ..domain.evidence import Evidence
 from ..domain.ids import SchoolId
-from ..domain.rollup import SeatResult, place_of
 from ..domain.roster import Roster
 from ..domain.rules import Rules
 from ..domain.timetable import Plan
 from .evidence_ports import RollupStore
-from .reading import ReadingStore
-
-_SEATS_AT_ONCE: Final = 1000
+from .reading import ReadingStore, read_seats
 
 
 class ActivityStore(ReadingStore, RollupStore, Protocol):
@@ -34,7 +31,7 @@ async def read_activity(
     zone: ZoneInfo,
 ) -> tuple[Help, ...]:
     """A school's help on the civil days `[first, last]`, the latest first."""
-    seats = await _seats(store, school, first, last)
+    seats = await read_seats(store, first, last, school=school)
     meetings = await store.meetings_on(first, last)
     wanted = {*(s.occurrence for s in seats), *(m.occurrence for m in meetings)}
     occurrences = await store.occurrences_of(wanted)
@@ -46,15 +43,3 @@ async def read_activity(
     evidence = Evidence.of(await store.push_facts(list(pushes)), rules)
     plan = Plan(roster, occurrences, pushes)
     return await asyncio.to_thread(activity_of, school, plan, seats, meetings, evidence, rules)
-
-
-async def _seats(store: RollupStore, school: SchoolId, first: date, last: date) -> list[SeatResult]:
-    found: list[SeatResult] = []
-    while True:
-        after = place_of(found[-1]) if found else None
-        page = await store.seat_results(
-            first, last, school=school, after=after, limit=_SEATS_AT_ONCE
-        )
-        found += page
-        if len(page) < _SEATS_AT_ONCE:
-            return found

@@ -35,7 +35,7 @@ from ..domain.judging import LessonAside, Rolled
 from ..domain.modes import PushReach, pushes_of
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.programme import Programme
-from ..domain.rollup import Groups, SeatResult, Tally, groups_of, place_of, result_of
+from ..domain.rollup import Groups, SeatResult, Tally, groups_of, result_of
 from ..domain.roster import Roster
 from ..domain.rules import Rules, RulesVersion
 from ..domain.snapshot import Difference, every_difference
@@ -53,6 +53,7 @@ from .evidence_ports import (
 from .lessons import LessonService, check_period
 from .plan_ports import TimetableStore
 from .ports import Bus
+from .reading import read_seats
 from .rollups import RollupKeeper
 from .roster import RosterService
 from .services import Clock
@@ -146,16 +147,8 @@ class CoverageService:
     async def report(self, first: date, last: date) -> dict[str, Any]:
         """The figures and every seat, as `sync-classroom audit --format json` prints them."""
         figures = await self.figures(first, last)
-        seats = await self._all_seats(first, last)
+        seats = await read_seats(self._store, first, last)
         return {**figures.to_dict(), "seats": [s.to_dict() for s in seats]}
-
-    async def _all_seats(self, first: date, last: date) -> list[SeatResult]:
-        found: list[SeatResult] = []
-        while True:
-            page = await self.seats(first, last, after=place_of(found[-1]) if found else None)
-            found += page
-            if len(page) < MAX_SEATS:
-                return found
 
     async def plan_dates(self) -> tuple[date, date] | None:
         """The first and the last date of any lesson, None without one."""
@@ -252,7 +245,7 @@ class CoverageService:
         found = list(
             every_difference("figures", kept.to_dict(), CoverageFigures.to_dict(recomputed))
         )
-        stored = await self._all_seats(first, last)
+        stored = await read_seats(self._store, first, last)
         found += every_difference("seats", _by_seat(stored), _by_seat(raw))
         classes = self._roster.current().classes
         raw.sort(key=lambda s: s.date)

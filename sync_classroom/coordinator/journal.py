@@ -145,6 +145,12 @@ class JournalIngest:
         self._idle_s = idle_s
         self._page_records = page_records
         self._lessons: dict[OccurrenceId, _Known] = {}
+        self._heard_at: datetime | None = None
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """Everything the relay had written by then is stored; None: it was not asked yet."""
+        return self._heard_at
 
     async def run(self) -> None:
         """Pull for ever; whatever goes wrong is tried again, nothing is lost by waiting."""
@@ -158,7 +164,9 @@ class JournalIngest:
                 log.error("journal.pull_failed", code=problem.code, problem=problem.en)
             except Exception:
                 log.exception("journal.pull_failed")
-            await asyncio.sleep(self._busy_s if self._busy() else self._idle_s)
+            # Who has just come to lead reads what came meanwhile before anything is judged by it.
+            idle = self._leading() and not self._busy()
+            await asyncio.sleep(self._idle_s if idle else self._busy_s)
 
     async def pull(self) -> int:
         """Take everything the relay has; returns how many facts were new.
@@ -167,13 +175,15 @@ class JournalIngest:
         """
         cursor = await self._store.journal_cursor(self._relay_id)
         new = 0
-        more = True
+        more, asked_at = True, self._clock()
         while more:
+            asked_at = self._clock()
             page = await self._relay.journal(cursor, self._page_records)
             if page.cursor == cursor or not page.records:
                 break
             new += await self._take(page)
             cursor, more = page.cursor, page.more
+        self._heard_at = asked_at
         return new
 
     async def _take(self, page: JournalPage) -> int:

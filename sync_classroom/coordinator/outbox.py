@@ -44,8 +44,9 @@ class Outbox:
     def put(self, message: Mapping[str, Any]) -> bool:
         """Queue a message; False if the connection is ending, now or because it is too slow.
 
-        A `plan` takes the place of a waiting plan, a `lesson` or `point` that of the same lesson:
-        they are whole states, so a slow terminal skips to the latest and loses nothing.
+        A `plan` or `pushes` takes the place of a waiting one, a `lesson` or `point` that of the
+        same lesson: they are whole states, so a slow terminal skips to the latest and loses
+        nothing.
         """
         if self._farewell is not None:
             return False
@@ -80,8 +81,8 @@ class Outbox:
 
     def _key(self, message: Mapping[str, Any]) -> object:
         kind = message.get("type")
-        if kind == "plan":
-            return "plan"
+        if kind in ("plan", "pushes"):
+            return kind
         if kind == "lesson":
             return ("lesson", message.get("id"))
         if kind == "point":

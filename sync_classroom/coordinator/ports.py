@@ -37,7 +37,7 @@ from .evidence_ports import (
 )
 from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
-from .push_ports import PushOrderStore
+from .push_ports import PushLineStore, PushOrderStore
 from .report_ports import ReportStore, RetentionStore
 from .research_ports import MeetingStore, MinutesStore, ResearchStore
 from .terminal_ports import HelpStore, TerminalStore
@@ -284,6 +284,7 @@ class Store(
     ReportStore,
     LibraryStore,
     PushOrderStore,
+    PushLineStore,
     RetentionStore,
     ResearchStore,
     MeetingStore,

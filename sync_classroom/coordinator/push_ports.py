@@ -1,4 +1,4 @@
-"""What push orders need of a store."""
+"""What push orders, and the lines they go over, need of a store."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ..domain.ids import ClassroomId, PushId, ResourceId
+from ..domain.ids import ClassroomId, PushId, ResourceId, SchoolId
 from ..domain.make_up import Switch
 from ..domain.push_copies import Copy
-from ..domain.push_orders import Cancellation, PushOrder, Reminder
+from ..domain.push_orders import Cancellation, PushOrder, Reminder, Withdrawal
+from ..domain.school_lines import Carried
 from ..domain.timetable import Push
 
 
@@ -67,6 +68,16 @@ class PushOrderStore(Protocol):
         """Remember that an order was cancelled; False if it was already."""
         ...
 
+    async def withdraw_targets(self, order: PushId, withdrawals: Sequence[Withdrawal]) -> int:
+        """Take targets out of a sent order, each once; how many were not before."""
+        ...
+
+    async def automatic_orders(
+        self, since: datetime, now: datetime, *, limit: int
+    ) -> Sequence[PushOrder]:
+        """The latest orders that the server gave itself and sent after `since`, not over now."""
+        ...
+
     async def add_reminder(self, order: PushId, reminder: Reminder) -> Reminder | None:
         """Remember that targets were reminded; None if done, else who did it too lately."""
         ...
@@ -81,4 +92,28 @@ class PushOrderStore(Protocol):
 
     async def add_push_switch(self, switch: Switch) -> None:
         """Remember that automatic pushes were switched on or off."""
+        ...
+
+
+class PushLineStore(Protocol):
+    """Schools' lines, which coordinators share."""
+
+    async def reserve_line(self, school: SchoolId, *, for_s: float) -> float:
+        """Grant the next `for_s` seconds of a school's line; in how many seconds they begin."""
+        ...
+
+    async def line_token(self, school: SchoolId, fresh: str) -> str:
+        """The secret of the address a school's cache fetches by; `fresh` if it has none yet."""
+        ...
+
+    async def school_of_line(self, token: str) -> SchoolId | None:
+        """Whose cache fetches by this secret."""
+        ...
+
+    async def add_carried(self, carried: Sequence[Carried]) -> None:
+        """Add to what went over schools' lines."""
+        ...
+
+    async def carried_of(self, push: PushId) -> Sequence[Carried]:
+        """What went over schools' lines of a push."""
         ...

@@ -1,28 +1,23 @@
-"""What classrooms' terminals receive of pushes: their inbox, files, and what they say.
+"""What classrooms' terminals receive of pushes: their inbox, and what they say of it.
 
-A terminal is told everything that was sent to its classroom and is not over. It fetches in its
-school's quiet hours, or when a person in the room asks; the server holds both, since it alone sees
-all terminals of a school. What terminals say comes at least once, and each step is one fact.
+A terminal is told everything that was sent to its classroom and is not over; `push_files` sends it.
+What terminals say comes at least once, and each step is one fact.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from ..domain.accounts import Terminal
 from ..domain.facts import PushProgress
-from ..domain.ids import PushId, SchoolId, TargetId
+from ..domain.ids import PushId, TargetId
 from ..domain.library import Resource, Version
-from ..domain.problems import ProblemError, ProblemKind
 from ..domain.push_copies import (
     Copy,
     NotTakenError,
@@ -31,12 +26,10 @@ from ..domain.push_copies import (
     parse_message,
     parse_said,
 )
-from ..domain.push_orders import OrderState, Progress, PushOrder, progress_of
-from ..domain.school_lines import Line, Lines, Pace, parse_hours, quiet_window
+from ..domain.push_orders import Progress, PushOrder, progress_of
 from ..domain.timetable import PushTarget
-from .library import LibraryService
+from .push_files import PushFiles, room_target
 from .pushes import ServiceStore
-from .roster import RosterService
 from .services import Clock
 from .throttle import Throttle
 
@@ -44,17 +37,6 @@ log = structlog.get_logger(__name__)
 
 #: A terminal is told of so many pushes, the latest.
 MAX_INBOX: Final = 200
-#: Sent at once: at 1 Mbit/s half a second.
-BLOCK: Final = 64 * 1024
-ANY_TIME: Final = Lines(Line((parse_hours("00:00-24:00"),), 0))
-
-
-@dataclass(frozen=True, slots=True)
-class LineOptions:
-    """How terminals fetch: their schools' lines, and how many bytes each may keep."""
-
-    lines: Lines = ANY_TIME
-    quota_bytes: int = 20_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +53,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Everything a terminal may have; `quiet` is the present or next window for fetching."""
+    """Everything a terminal may have; `quiet` is the present or next window for fetching.
+
+    `cache` is where the school's cache is and the secret it fetches by; None: it has none.
+    """
 
     entries: tuple[Entry, ...]
     quiet: tuple[datetime, datetime] | None
     kbps: int
     quota_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """A file that a terminal may have now; after `until` no more of it is sent, None: all of it."""
-
-    version: Version
-    path: Path
-    school: SchoolId
-    until: datetime | None
+    cache: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +75,13 @@ class TakenWord:
 
 @dataclass
 class PushReceiver:
-    """`monotonic` is what paces are kept by."""
+    """`monotonic` is what `throttle` counts by."""
 
     store: ServiceStore
-    roster: RosterService
-    library: LibraryService
-    options: LineOptions
+    files: PushFiles
     clock: Clock
-    zone: ZoneInfo
     throttle: Throttle
     monotonic: Callable[[], float] = time.monotonic
-    _paces: dict[SchoolId, Pace] = field(default_factory=dict)
 
     async def inbox(self, terminal: Terminal) -> Inbox:
         """What was sent to the terminal's classroom and is not over, newest first."""
@@ -129,80 +101,13 @@ class PushReceiver:
             )
             for order in orders
             for target in order.targets
-            if target.classroom == terminal.classroom
+            if target.classroom == terminal.classroom and order.is_open_for(target.id, now)
         ]  # fmt: skip
-        line = self._line(terminal)
+        line = self.files.line_of(terminal)
         return Inbox(
-            tuple(entries), quiet_window(line.hours, now, self.zone), line.kbps,
-            self.options.quota_bytes,
+            tuple(entries), self.files.quiet(line, now), line.kbps,
+            self.files.options.quota_bytes, await self.files.cache_of(terminal),
         )  # fmt: skip
-
-    # ------------------------------------------------------------------ files
-
-    async def fetch(self, terminal: Terminal, push: str, target: str, *, asked: bool) -> Fetch:
-        """The file of a push for this terminal; `asked`: a person in the room wants it now.
-
-        ProblemError `push_not_here` for another room's, `push_not_open` for one that is over,
-        `push_not_quiet` outside the school's quiet hours.
-        """
-        now = self.clock()
-        found = await self.store.push_order(PushId(push))
-        place = _room_target(found, target, terminal)
-        if found is None or place is None:
-            raise ProblemError(
-                "push_not_here",
-                "本教室没有这个推送。",
-                "There is no such push for this classroom.",
-                kind=ProblemKind.NOT_FOUND,
-                value=f"{push}/{target}"[:200],
-            )
-        if found.state(now) is not OrderState.SENT:
-            raise ProblemError(
-                "push_not_open",
-                "这个推送还没有发出，或已取消、到期，不能下载。",
-                "This push was not sent yet, was cancelled, or has expired.",
-                kind=ProblemKind.CONFLICT,
-                value=found.state(now).value,
-            )
-        until = None if asked else self._quiet_until(terminal, now)
-        version, path = await self.library.read(found.resource, found.version, actor=None)
-        return Fetch(version, path, place.school, until)
-
-    async def blocks(self, fetch: Fetch, first: int, last: int) -> AsyncIterator[bytes]:
-        """Bytes `[first, last)` of a file at the pace of the school's line; stops at `until`."""
-        line = self.options.lines.of(fetch.school)
-        pace = self._paces.setdefault(fetch.school, Pace(line.kbps))
-        with await asyncio.to_thread(fetch.path.open, "rb") as file:
-            await asyncio.to_thread(file.seek, first)
-            while first < last:
-                if fetch.until is not None and self.clock() >= fetch.until:
-                    return
-                block = await asyncio.to_thread(file.read, min(BLOCK, last - first))
-                if not block:
-                    return
-                await asyncio.sleep(pace.reserve(len(block), self.monotonic()))
-                first += len(block)
-                yield block
-
-    def _quiet_until(self, terminal: Terminal, now: datetime) -> datetime:
-        window = quiet_window(self._line(terminal).hours, now, self.zone)
-        if window is not None and window[0] <= now:
-            return window[1]
-        wait_s = 3600 if window is None else max(1, int((window[0] - now).total_seconds()))
-        raise ProblemError(
-            "push_not_quiet",
-            "现在不是这所学校的下载时段（设置 push.quiet_hours），终端会在下个时段自动下载。",
-            "These are not the school's quiet hours (setting push.quiet_hours); terminals fetch in"
-            " the next ones by themselves.",
-            kind=ProblemKind.UNAVAILABLE,
-            value=now.isoformat(),
-            retry_after_s=wait_s,
-        )
-
-    def _line(self, terminal: Terminal) -> Line:
-        room = self.roster.current().classrooms.get(terminal.classroom)
-        lines = self.options.lines
-        return lines.general if room is None else lines.of(room.school)
 
     # ------------------------------------------------------------------ what terminals say
 
@@ -221,7 +126,7 @@ class PushReceiver:
         copies: dict[tuple[PushId, TargetId], Copy] = {}
         for each in said:
             order = orders.get(each.push)
-            here = _room_target(order, each.target, terminal) is not None
+            here = room_target(order, each.target, terminal) is not None
             if order is None or order.sent_at is None or not here:
                 refused.append(_not_here(each))
                 continue
@@ -246,12 +151,6 @@ def _parse(rows: Sequence[object]) -> tuple[list[Said], list[NotTakenError]]:
         except NotTakenError as error:
             refused.append(error)
     return said, refused
-
-
-def _room_target(order: PushOrder | None, target: str, terminal: Terminal) -> PushTarget | None:
-    targets: Mapping[str, PushTarget] = {} if order is None else {t.id: t for t in order.targets}
-    found = targets.get(target)
-    return found if found is not None and found.classroom == terminal.classroom else None
 
 
 def _not_here(said: Said) -> NotTakenError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -24,10 +24,10 @@ from ..domain.problems import ProblemError, ProblemKind
 from ..domain.push_copies import Copy
 from ..domain.push_orders import (
     Cancellation,
-    OrderState,
     Progress,
     PushOrder,
     Reminder,
+    Withdrawal,
     check_may_cancel,
     check_may_remind,
     check_reason,
@@ -40,6 +40,7 @@ from ..domain.targeting import Rule, check_targets, targets_of
 from ..domain.timetable import Occurrence, Push, PushTarget
 from .evidence import EvidenceService
 from .evidence_ports import FactStore, PushStore
+from .hub import TerminalHub
 from .library_ports import LibraryStore
 from .plan_ports import TimetableStore
 from .push_ports import PushOrderStore
@@ -77,6 +78,7 @@ class PushService:
         store: ServiceStore,
         evidence: EvidenceService,
         roster: RosterService,
+        hub: TerminalHub,
         *,
         clock: Clock,
         zone: ZoneInfo,
@@ -84,6 +86,7 @@ class PushService:
         self._store = store
         self._evidence = evidence
         self._roster = roster
+        self._hub = hub
         self._clock = clock
         self._zone = zone
 
@@ -176,7 +179,23 @@ class PushService:
         cancellation = Cancellation(now, user.login, check_reason(reason))
         if not await self._store.cancel_order(order.id, cancellation):
             check_may_cancel(await self.one(ident), now)
+        await self._tell(order)
         log.info("push.cancelled", push=ident, by=user.login)
+
+    async def withdraw(
+        self, order: PushOrder, targets: Collection[TargetId], reason: str, *, by: str
+    ) -> int:
+        """Of the server's own accord take targets out of a sent order, and cancel it with the last
+        of them; how many."""
+        now = self._clock()
+        withdrawals = [Withdrawal(target, now, by, reason) for target in targets]
+        taken = await self._store.withdraw_targets(order.id, withdrawals)
+        if taken:
+            log.info("push.withdrawn", push=order.id, targets=taken, by=by)
+            if len((await self.one(order.id)).withdrawn) == len(order.targets):
+                await self._store.cancel_order(order.id, Cancellation(now, by, reason))
+            await self._tell(order)
+        return taken
 
     async def remind(self, ident: str, *, user: User) -> int:
         """Remind the targets that have not opened an order; how many.
@@ -191,6 +210,7 @@ class PushService:
         last = await self._store.add_reminder(order.id, Reminder(now, user.login))
         if last is not None:
             raise reminded_lately(last)
+        await self._tell(order)
         log.info("push.reminded", push=ident, targets=waiting, by=user.login)
         return waiting
 
@@ -199,8 +219,9 @@ class PushService:
     def waiting(
         self, order: PushOrder, progress: Mapping[tuple[PushId, TargetId], Progress]
     ) -> Sequence[TargetId]:
-        """The targets that have not opened it."""
-        known = ((t.id, progress.get((order.id, t.id))) for t in order.targets)
+        """The targets that have not opened it, without those it was withdrawn from."""
+        left = (t for t in order.targets if order.withdrawal_of(t.id) is None)
+        known = ((t.id, progress.get((order.id, t.id))) for t in left)
         return [ident for ident, p in known if p is None or p.opened_at is None]
 
     async def reminders(self, orders: Sequence[PushOrder]) -> Mapping[PushId, Sequence[Reminder]]:
@@ -266,14 +287,13 @@ class PushService:
                 kind=ProblemKind.FORBIDDEN,
                 value=target,
             )
-        state = order.state(now)
-        if state is not OrderState.SENT:
+        if not order.is_open_for(place.id, now):
             raise ProblemError(
                 "push_not_open",
-                "这个推送还没有发出，或已取消、到期，不能打开。",
-                "This push was not sent yet, was cancelled, or has expired.",
+                "这个推送还没有发出，或已取消、撤回、到期，不能打开。",
+                "This push was not sent yet, was cancelled or withdrawn, or has expired.",
                 kind=ProblemKind.CONFLICT,
-                value=state.value,
+                value=order.state(now).value,
             )
         steps = list(PushStep)[: list(PushStep).index(step) + 1]
         facts = [step_fact(order.id, place.id, each, now) for each in steps]
@@ -287,9 +307,8 @@ class PushService:
         return [
             (order, target.id)
             for order in await self.orders()
-            if order.state(now) is OrderState.SENT
             for target in order.targets
-            if self.may_receive(user, order, target.id)
+            if order.is_open_for(target.id, now) and self.may_receive(user, order, target.id)
         ]
 
     # ------------------------------------------------------------------ parts
@@ -303,8 +322,14 @@ class PushService:
         )  # fmt: skip
         sent = await self._store.send_order(push)
         if sent:
+            await self._tell(order)
             log.info("push.sent", push=order.id, targets=len(order.targets))
         return sent
+
+    async def _tell(self, order: PushOrder) -> None:
+        """Let the terminals of an order ask what there is; whom this misses asks by itself."""
+        for room in {t.classroom for t in order.targets if t.classroom is not None}:
+            await self._hub.tell(room, {"type": "pushes"})
 
     async def _resource(self, ident: str) -> Resource:
         found = await self._store.resources_by_id([ResourceId(ident)])

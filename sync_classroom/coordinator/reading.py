@@ -12,14 +12,16 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain.facts import Fact
-from ..domain.ids import OccurrenceId
+from ..domain.ids import OccurrenceId, SchoolId
+from ..domain.rollup import SeatResult, place_of
 from ..domain.roster import Roster
 from ..domain.timetable import Plan
-from .evidence_ports import FactStore, PushStore
+from .evidence_ports import FactStore, PushStore, RollupStore
 from .plan_ports import TimetableStore
 
 # A lesson of 16 seats has some 5000 samples: 4 lessons are decoded in a few dozen milliseconds.
 LESSONS_AT_ONCE: Final = 4
+SEATS_AT_ONCE: Final = 1000
 # A classroom's minute credits the earlier lesson, which may have begun the day before.
 MARGIN: Final = timedelta(days=1)
 _DAY: Final = timedelta(days=1)
@@ -61,6 +63,21 @@ async def lesson_facts(
     for start in range(0, len(lessons), LESSONS_AT_ONCE):
         few = lessons[start : start + LESSONS_AT_ONCE]
         yield start + len(few), await store.facts_of(few)
+
+
+async def read_seats(
+    store: RollupStore, first: date, last: date, *, school: SchoolId | None = None
+) -> list[SeatResult]:
+    """What every seat of `[first, last]`, or of one school, came to: by date, lesson and seat."""
+    found: list[SeatResult] = []
+    while True:
+        after = place_of(found[-1]) if found else None
+        page = await store.seat_results(
+            first, last, school=school, after=after, limit=SEATS_AT_ONCE
+        )
+        found += page
+        if len(page) < SEATS_AT_ONCE:
+            return found
 
 
 def _bounds(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

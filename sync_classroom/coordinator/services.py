@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .minutes import MinutesService
     from .notices import NoticeService
     from .ports import Bus, Store
+    from .push_files import PushFiles
     from .push_receiving import PushReceiver
     from .pushes import PushService
     from .recordings import RecordingKeeper
@@ -104,6 +105,7 @@ class Services:
     library: LibraryService
     pushes: PushService
     receiver: PushReceiver
+    push_files: PushFiles
     make_up: MakeUpService
     journals: TerminalJournalService
     retention: RetentionService

@@ -154,7 +154,7 @@ def facts_of(
         at = received_at if ms is None else _instant(ms, sent_ms, received_at)
         at = min(max(at, order.sent_at), received_at)
         done[step] = at if later is None else min(at, later)
-    over_at = order.over_at
+    over_at = order.over_at_for(said.target)
     return tuple(
         step_fact(order.id, said.target, step, done[step])
         for step in PushStep

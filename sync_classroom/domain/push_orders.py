@@ -41,6 +41,16 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One target of a sent order need not have it any more: who found so, when and why."""
+
+    target: TargetId
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reminder:
     """Somebody reminded the targets that had not opened an order."""
 
@@ -68,6 +78,7 @@ class PushOrder:
     sent_at: datetime | None = None
     cancelled: Cancellation | None = None
     automatic: bool = False
+    withdrawn: tuple[Withdrawal, ...] = ()
 
     @property
     def over_at(self) -> datetime | None:
@@ -75,6 +86,21 @@ class PushOrder:
         if self.cancelled is None:
             return self.expires_at
         return min(self.cancelled.at, self.expires_at or self.cancelled.at)
+
+    def withdrawal_of(self, target: TargetId) -> Withdrawal | None:
+        """Why a target need not have it any more; None if it is as sent."""
+        return next((w for w in self.withdrawn if w.target == target), None)
+
+    def over_at_for(self, target: TargetId) -> datetime | None:
+        """When it was or will be over for one target."""
+        found = self.withdrawal_of(target)
+        if found is None:
+            return self.over_at
+        return min(found.at, self.over_at or found.at)
+
+    def is_open_for(self, target: TargetId, now: datetime) -> bool:
+        """Whether a target may have it: sent, not over, not withdrawn."""
+        return self.state(now) is OrderState.SENT and self.withdrawal_of(target) is None
 
     def state(self, now: datetime) -> OrderState:
         """Where it is at `now`. A cancelled order stays cancelled, whenever it would expire."""

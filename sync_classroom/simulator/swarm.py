@@ -127,10 +127,10 @@ class Administrator:
         async with self._http.post(url, headers=sent | first) as response:
             await _accepted(response)
             address = urljoin(self._server, response.headers["Location"])
-        data = await asyncio.to_thread(file.read_bytes)
         piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-        async with self._http.patch(address, data=data, headers=sent | piece) as response:
-            await _accepted(response)
+        with await asyncio.to_thread(file.open, "rb") as data:
+            async with self._http.patch(address, data=data, headers=sent | piece) as response:
+                await _accepted(response)
         upload = address.rpartition("/")[2]
         body, key = {"upload": upload, "title": title, "subject": subject}, {KEY: upload}
         # 202: it is still being checked, and the same request asks again.

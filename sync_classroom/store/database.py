@@ -28,6 +28,7 @@ from .migrate import migrate
 from .minutes import MinutesQueries
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
+from .push_lines import PushLineQueries
 from .push_orders import PushOrderQueries
 from .pushes import PushQueries
 from .recordings import RecordingQueries
@@ -75,6 +76,7 @@ class Database(
     FeedQueries,
     LibraryQueries,
     PushOrderQueries,
+    PushLineQueries,
     RetentionQueries,
     ResearchQueries,
     MeetingQueries,

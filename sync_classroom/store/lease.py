@@ -30,7 +30,7 @@ class LeaseQueries(Queries):
 
         The caller leads if, and only if, the returned lease names it.
         """
-        now = self._now_us()
+        now = now_us(sqlite=self._database.place.sqlite)
         until = literal_column(f"{now} + {round(for_s * 1_000_000)}", Instant)
         taken = self._insert(leases).values(name=_NAME, holder=holder, epoch=1, expires_at=until)
         same = leases.c.holder == taken.excluded.holder
@@ -57,6 +57,7 @@ class LeaseQueries(Queries):
                 .values(expires_at=EPOCH)
             )
 
-    def _now_us(self) -> str:
-        """The database's clock as SQL, in microseconds since 1970."""
-        return _SQLITE_NOW_US if self._database.place.sqlite else _POSTGRES_NOW_US
+
+def now_us(*, sqlite: bool) -> str:
+    """The database's clock as SQL, in microseconds since 1970."""
+    return _SQLITE_NOW_US if sqlite else _POSTGRES_NOW_US

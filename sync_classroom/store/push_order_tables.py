@@ -84,6 +84,38 @@ push_reminders = Table(
     Column("by", Text, nullable=False),
 )
 
+# Targets of sent orders that need not have them any more.
+push_withdrawals = Table(
+    "push_withdrawals",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("push_orders.id"), primary_key=True),
+    Column("target", ordered_text(), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# A school's line. `token` is the secret of the address its cache fetches by, NULL: none yet; until
+# `free_at` of the database's clock the line's time is granted to some coordinator.
+push_lines = Table(
+    "push_lines",
+    metadata,
+    Column("school", ordered_text(), ForeignKey("schools.id"), primary_key=True),
+    Column("token", ordered_text()),
+    Column("free_at", Instant, nullable=False),
+    UniqueConstraint("token"),
+)
+
+# What went over a school's line of a push: to its cache, and to single terminals.
+push_carried = Table(
+    "push_carried",
+    metadata,
+    Column("push", ordered_text(), ForeignKey("pushes.id"), primary_key=True),
+    Column("school", ordered_text(), ForeignKey("schools.id"), primary_key=True),
+    Column("cached", Boolean, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+
 
 def resting_on(resource: ResourceId, now: datetime) -> Select[Any]:
     """Ids of the orders of a resource that are not over."""

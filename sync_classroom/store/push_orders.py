@@ -12,13 +12,20 @@ from sqlalchemy import Select, and_, insert, select, update
 from ..domain.ids import ClassroomId, PushId, ResourceId
 from ..domain.make_up import Switch
 from ..domain.push_copies import Copy, CopyState, Failure
-from ..domain.push_orders import REMIND_AGAIN, Cancellation, PushOrder, Reminder
+from ..domain.push_orders import REMIND_AGAIN, Cancellation, PushOrder, Reminder, Withdrawal
 from ..domain.targeting import rule_of
 from ..domain.timetable import Push, PushTarget
 from .library import ADDING
 from .library_tables import resources
 from .plan_tables import push_targets, pushes
-from .push_order_tables import not_over, push_copies, push_orders, push_reminders, push_switches
+from .push_order_tables import (
+    not_over,
+    push_copies,
+    push_orders,
+    push_reminders,
+    push_switches,
+    push_withdrawals,
+)
 from .pushes import push_row, target_rows
 from .queries import Queries, in_chunks, rows
 
@@ -45,7 +52,7 @@ class PushOrderQueries(Queries):
                     raise KeyError(order.resource)
                 await connection.execute(insert(push_orders).values(**_row(order), key=key))
                 return order
-        return _order(found[0])
+        return _order(found[0], ())
 
     async def orders(
         self, *, limit: int, resource: ResourceId | None = None
@@ -154,6 +161,29 @@ class PushOrderQueries(Queries):
             )
             return done.rowcount > 0
 
+    async def withdraw_targets(self, order: PushId, withdrawals: Sequence[Withdrawal]) -> int:
+        """Take targets out of a sent order, each once; how many were not before."""
+        if not withdrawals:
+            return 0
+        add = self._insert(push_withdrawals).on_conflict_do_nothing()
+        async with self._database.write() as connection:
+            await self._alone(connection, _SENDING)
+            before = await rows(connection, _withdrawn([order]))
+            await connection.execute(add, [{"push": order, **asdict(w)} for w in withdrawals])
+            return len(await rows(connection, _withdrawn([order]))) - len(before)
+
+    async def automatic_orders(
+        self, since: datetime, now: datetime, *, limit: int
+    ) -> Sequence[PushOrder]:
+        """The latest orders that the server gave itself and sent after `since`, not over now."""
+        o = push_orders.c
+        return await self._orders(
+            select(push_orders)
+            .where(o.automatic, o.at >= since, o.sent_at.is_not(None), not_over(now))
+            .order_by(o.at.desc(), o.id)
+            .limit(limit)
+        )
+
     async def add_reminder(self, order: PushId, reminder: Reminder) -> Reminder | None:
         """Remember that targets were reminded; None if done, else who did it too lately."""
         recent = (
@@ -201,8 +231,19 @@ class PushOrderQueries(Queries):
             await connection.execute(insert(push_switches).values(**asdict(switch)))
 
     async def _orders(self, statement: Select[Any]) -> list[PushOrder]:
+        withdrawn: dict[PushId, list[Withdrawal]] = {}
         async with self._database.read() as connection:
-            return [_order(row) for row in await rows(connection, statement)]
+            found = await rows(connection, statement)
+            for chunk in in_chunks([row.id for row in found]):
+                for each in await rows(connection, _withdrawn(chunk)):
+                    taken = Withdrawal(each.target, each.at, each.by, each.reason)
+                    withdrawn.setdefault(each.push, []).append(taken)
+        return [_order(row, tuple(withdrawn.get(row.id, ()))) for row in found]
+
+
+def _withdrawn(orders: Sequence[str]) -> Select[Any]:
+    w = push_withdrawals
+    return select(w).where(w.c.push.in_(orders)).order_by(w.c.push, w.c.target)
 
 
 def _row(order: PushOrder) -> dict[str, Any]:
@@ -223,12 +264,12 @@ def _row(order: PushOrder) -> dict[str, Any]:
     }
 
 
-def _order(row: Any) -> PushOrder:
+def _order(row: Any, withdrawn: tuple[Withdrawal, ...]) -> PushOrder:
     cancelled = None
     if row.cancelled_at is not None:
         cancelled = Cancellation(row.cancelled_at, row.cancelled_by, row.cancel_reason)
     return PushOrder(
         row.id, row.resource, row.version, rule_of(row.rule),
         tuple(PushTarget(*target) for target in row.targets), row.reason, row.by, row.at,
-        row.send_at, row.expires_at, row.sent_at, cancelled, row.automatic,
+        row.send_at, row.expires_at, row.sent_at, cancelled, row.automatic, withdrawn,
     )  # fmt: skip

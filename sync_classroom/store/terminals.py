@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.accounts import EnrolmentCode, Terminal
 from ..domain.ids import TerminalId
 from .account_tables import enrolment_codes, terminals
+from .push_order_tables import push_lines
 from .queries import Queries, rows
 from .tables import classrooms
 
@@ -132,6 +133,9 @@ class TerminalQueries(Queries):
                 .where(terminals.c.id == terminal, terminals.c.revoked_at.is_(None))
                 .values(revoked_at=now)
             )
+            if revoked.rowcount:
+                room = select(terminals.c.classroom).where(terminals.c.id == terminal)
+                await _forget_address(connection, room.scalar_subquery())
             return revoked.rowcount == 1
 
 
@@ -141,12 +145,22 @@ async def _take_over(connection: AsyncConnection, terminal: Terminal, now: datet
     # sees, and revokes, the first one's terminal.
     room = select(classrooms.c.id).filter_by(id=terminal.classroom)
     await rows(connection, room.with_for_update(key_share=True))
-    await connection.execute(
+    revoked = await connection.execute(
         update(terminals)
         .where(terminals.c.classroom == terminal.classroom, terminals.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+    if revoked.rowcount:
+        await _forget_address(connection, literal(terminal.classroom))
     await connection.execute(insert(terminals).values(**_row(terminal)))
+
+
+async def _forget_address(connection: AsyncConnection, room: ColumnElement[str]) -> None:
+    """A device that was taken away knew by what address its school's cache fetches."""
+    school = select(classrooms.c.school).where(classrooms.c.id == room).scalar_subquery()
+    await connection.execute(
+        update(push_lines).where(push_lines.c.school == school).values(token=None)
+    )
 
 
 def _row(terminal: Terminal) -> dict[str, Any]:

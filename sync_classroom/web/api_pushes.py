@@ -40,7 +40,10 @@ class PushOrderIn(In):
 
 
 class PushOrderOut(Out):
-    """An order, and for how many of its targets each step was taken."""
+    """An order, and for how many of its targets each step was taken.
+
+    `withdrawn`: of how many late evidence showed that they need it no more.
+    """
 
     id: str
     resource: str
@@ -53,6 +56,7 @@ class PushOrderOut(Out):
     sent_at: Instant | None
     expires_at: Instant | None
     targets: int
+    withdrawn: int
     delivered: int
     opened: int
     completed: int
@@ -86,7 +90,7 @@ async def _out(call: Call[PushOrderIn, None] | Call[None, None], order: PushOrde
         id=order.id, resource=order.resource, version=order.version, reason=order.reason,
         by=order.by, state=order.state(call.services.clock()).value, at=order.at,
         send_at=order.send_at, sent_at=order.sent_at, expires_at=order.expires_at,
-        targets=len(order.targets),
+        targets=len(order.targets), withdrawn=len(order.withdrawn),
         delivered=sum(s.delivered_at is not None for s in steps),
         opened=sum(s.opened_at is not None for s in steps),
         completed=sum(s.completed_at is not None for s in steps),

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 
 from ..coordinator.push_receiving import Entry
 from .access import TERMINAL
-from .push_file import file_url
+from .push_file import cached_url, file_url
 from .routes import ApiRoute, Call, In, Out
 
 
@@ -23,7 +23,8 @@ class QuietOut(Out):
 class PushOut(Out):
     """One push to this classroom; `href` answers with its bytes, `sha256` is what they must have.
 
-    `grade`, `duration_s`, `expires_at` and the instants of its progress are null where unknown.
+    `cached` is where the school's cache answers with the same bytes, null without a cache.
+    `duration_s`, `expires_at` and the instants of its progress are null where unknown.
     """
 
     push: str
@@ -39,6 +40,7 @@ class PushOut(Out):
     sha256: str
     duration_s: float | None
     href: str
+    cached: str | None
     sent_at: datetime
     expires_at: datetime | None
     delivered_at: datetime | None
@@ -97,7 +99,9 @@ async def inbox(call: Call[None, None]) -> InboxOut:
         quota_bytes=found.quota_bytes,
         kbps=found.kbps,
         quiet=quiet,
-        pushes=[_push(e, names.get(e.target.school_class or "", "")) for e in found.entries],
+        pushes=[
+            _push(e, names.get(e.target.school_class or "", ""), found.cache) for e in found.entries
+        ],
     )
 
 
@@ -115,7 +119,7 @@ async def said(call: Call[CopiesIn, None]) -> CopiesOut:
     )
 
 
-def _push(entry: Entry, class_name: str) -> PushOut:
+def _push(entry: Entry, class_name: str, cache: tuple[str, str] | None) -> PushOut:
     order, version, progress = entry.order, entry.version, entry.progress
     assert order.sent_at is not None
     return PushOut(
@@ -123,7 +127,8 @@ def _push(entry: Entry, class_name: str) -> PushOut:
         subject=entry.resource.details.subject, reason=order.reason, class_name=class_name,
         kind=version.kind, media_type=version.media_type, name=version.name, bytes=version.bytes,
         sha256=version.sha256, duration_s=version.duration_s,
-        href=file_url(order.id, entry.target.id), sent_at=order.sent_at,
+        href=file_url(order.id, entry.target.id),
+        cached=cache and cached_url(*cache, version.sha256, order.id), sent_at=order.sent_at,
         expires_at=order.expires_at, delivered_at=progress.delivered_at,
         opened_at=progress.opened_at, completed_at=progress.completed_at,
         reminded_at=entry.reminded_at,

@@ -12,7 +12,7 @@ from aiohttp import web
 from ..coordinator.ink import InkDesk
 from ..coordinator.services import Services
 from ..coordinator.throttle import Throttle
-from . import api, library_uploads
+from . import api, library_uploads, push_file
 from .access import TABLE, access_table, check_routes, guard
 from .events import EVENTS, EventFan, serve_events
 from .feed_file import FEED_PATH, FEED_ROUTE, FEED_THROTTLE, serve_feed
@@ -22,9 +22,6 @@ from .middleware import MAX_BODY, add_headers, explain, measure
 from .openapi import serve_openapi
 from .pages import PageRoute, page_routes
 from .problems import by_status, problem_response
-from .push_file import PATH as PUSH_FILE_PATH
-from .push_file import ROUTE as PUSH_FILE_ROUTE
-from .push_file import serve_push_file
 from .routes import mount
 from .static import serve_static, serve_worker
 from .terminal_feed import TerminalFeed
@@ -94,7 +91,8 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
     router.add_post(UPLOAD_PATH, take_upload, name=UPLOAD_ROUTE)
     for name, method, path, handler in library_uploads.ROUTES:
         router.add_route(method, path, handler, name=name)
-    router.add_get(PUSH_FILE_PATH, serve_push_file, name=PUSH_FILE_ROUTE, allow_head=False)
+    for name, path, get in push_file.ROUTES:
+        router.add_get(path, get, name=name, allow_head=False)
     router.add_get(FEED_PATH, serve_feed, name=FEED_ROUTE)
     router.add_get("/static/{version}/{name:.+}", serve_static, name="static")
     router.add_get("/terminal-sw.js", serve_worker, name="terminal.worker")

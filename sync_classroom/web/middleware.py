@@ -20,12 +20,14 @@ from .metrics import METRICS
 from .origin import host_of, is_local, is_secure
 from .pages.frame import Frame
 from .problems import STATUS_OF, by_status, problem_response
+from .push_file import CACHED_ROUTE
 from .uploads import UPLOAD_ROUTE
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+FETCHER: Final = "/terminal/fetcher.js"
 # The largest honest body is a lesson with 48 seats, about 8 KiB.
 MAX_BODY: Final = 64 * 1024
 # 64 KiB over the slowest line that still carries a lesson takes a second.
@@ -73,11 +75,11 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refusal(request, by_status(500), 500)
 
 
-_SECRET: Final = frozenset({FEED_ROUTE, "research-guest", "research-guest-enter"})
+_SECRET: Final = frozenset({FEED_ROUTE, CACHED_ROUTE, "research-guest", "research-guest-enter"})
 
 
 def _loggable(request: web.Request) -> str:
-    """The address without what is a secret in it: a calendar's or a guest's is its password."""
+    """The address without what is a secret in it: a calendar's, a guest's, a school's cache's."""
     resource = request.match_info.route.resource
     if request.match_info.route.name in _SECRET and resource is not None:
         return resource.canonical
@@ -139,12 +141,18 @@ def _websocket(url: str) -> str:
 
 
 def content_policy(request: web.Request) -> str:
-    """The Content-Security-Policy: own files only; media and signalling of our relay besides."""
+    """The Content-Security-Policy: own files only; media and signalling of our relay besides.
+
+    The worker that brings pushes may ask schools' caches, too.
+    """
     settings = request.app[SERVICES].settings
     connect = ["'self'"]
     # Chromium before 2021 did not count ws: as 'self'; kiosks are old machines.
     if host := host_of(request):
         connect.append(("wss://" if is_secure(request) else "ws://") + host)
+    if request.path.endswith(FETCHER):
+        caches = request.app[SERVICES].push_files.options.lines.caches
+        connect += sorted(set(caches.values()))
     relay = urlsplit(settings.relay_url)
     if relay.scheme in ("http", "https") and relay.netloc:
         connect.append(f"{relay.scheme}://{relay.netloc}")

@@ -61,6 +61,8 @@ _OTHERS: Final = (
     ("DELETE", "/api/library/uploads/{upload}", "api.library.uploads.cancel", "Forget an upload"),
     ("GET", "/api/terminal/pushes/{push}/{target}/file", "api.terminal.pushes.file", "A push's"
      " file, or the rest of it (`Range`, `If-Range` with its ETag); `?asked=1` at any hour"),
+    ("GET", "/api/push-files/{token}/{sha256}", "api.push-files", "The same for a school's"
+     " cache, by its secret address, for all its terminals; `?push=` says for which order"),
     ("GET", "/feeds/{token}.ics", "feeds.ics", "A calendar as iCalendar, by its secret address;"
      " `ETag` and `304`"),
     ("GET", "/ws/terminal", "ws.terminal", "A classroom terminal; see terminal-protocol.md"),

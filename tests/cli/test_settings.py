@@ -42,12 +42,13 @@ def test_lines_of_schools_arrive_as_they_are_said() -> None:
     push = {
         "quiet_hours": ["17:00-07:30"], "rate_kbps": 4000, "terminal_quota_mb": 50,
         "school_quiet_hours": {"far": []}, "school_rate_kbps": {"near": 1000},
+        "school_caches": {"near": "https://near.example"},
     }  # fmt: skip
     told = serve_settings(Settings(push=push)).push_lines  # type: ignore[arg-type]
     night = (Hours(17 * 60, 7 * 60 + 30),)
     assert told.quota_bytes == 50_000_000
     assert told.lines.of(SchoolId("far")) == Line((), 4000)
-    assert told.lines.of(SchoolId("near")) == Line(night, 1000)
+    assert told.lines.of(SchoolId("near")) == Line(night, 1000, "https://near.example")
 
 
 def test_a_made_certificate_serves_the_pages(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from sync_classroom.coordinator.journal import SKIPPED, JournalIngest
-from sync_classroom.coordinator.ports import RelayDownError
+from sync_classroom.coordinator.ports import JournalPage, RelayDownError
 from sync_classroom.domain.facts import HostMedia, JournalGap, ParticipantMedia, SeatMedia
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.timetable import Mode
@@ -150,6 +150,34 @@ async def test_pages_are_followed_to_the_end_and_each_confirmed(table: Bench) ->
     assert await table.booth.ingest.pull() == 10
     assert table.relay.confirmed == "10"
     assert await table.booth.ingest.pull() == 0
+
+
+async def test_it_says_by_when_everything_is_read(
+    table: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = table.booth.ingest
+    assert ingest.heard_at is None
+
+    async def away(*_: object) -> JournalPage:
+        raise RelayDownError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table.relay, "journal", away)
+        with pytest.raises(RelayDownError):
+            await ingest.pull()
+    assert ingest.heard_at is None
+    await ingest.pull()
+    assert ingest.heard_at == at("09:10")
+    table.clock.now = at("09:20")
+    with monkeypatch.context() as patch:
+        patch.setattr(table.relay, "journal", away)
+        with pytest.raises(RelayDownError):
+            await ingest.pull()
+    assert ingest.heard_at == at("09:10")
+    table.relay.page_limit = 1
+    table.relay.journal_records = [subscribe(n, "09:00", "09:00:10") for n in (1, 2)]
+    await ingest.pull()
+    assert ingest.heard_at == at("09:20")
 
 
 async def test_page_offered_again_after_a_crash_before_confirming_counts_once(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,24 +15,31 @@ from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.library import LibraryOptions
 from sync_classroom.coordinator.make_up import MakeUpService
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.ids import FactId
 from sync_classroom.domain.library import Limits
+from sync_classroom.domain.make_up import WITHDRAWN
 from sync_classroom.domain.problems import ProblemError
 from tests.support.coordination import ZONE
 from tests.support.library import added, recorded
-from tests.support.pages import office
+from tests.support.pages import delivered, english, office
 from tests.support.plans import at
+from tests.support.pushes import bearer, inbox_of, say
 from tests.support.waiting import until
 from tests.support.web import Site
 
 pytestmark = pytest.mark.asyncio
 
 
-def another(served: Site, lease: LeaseKeeper | None = None) -> MakeUpService:
+def another(
+    served: Site,
+    lease: LeaseKeeper | None = None,
+    heard_at: Callable[[], datetime | None] | None = None,
+) -> MakeUpService:
     """The rule in another coordinator."""
     services = served.services
     return MakeUpService(
         served.store, services.pushes, services.library, lease or LeaseKeeper(served.store, "two"),
-        clock=served.clock, zone=ZONE,
+        heard_at or served.clock, clock=served.clock, zone=ZONE,
     )  # fmt: skip
 
 
@@ -154,3 +164,88 @@ async def test_a_recording_whose_push_is_over_takes_no_room_any_more(tmp_path: P
         assert gone.deleted is not None
         assert "到期" in gone.deleted.reason
         assert await retire() == 0
+
+
+async def test_nothing_is_pushed_before_the_relay_was_asked_or_for_an_hour_at_most(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path, clock="09:00", recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        lease, asked = LeaseKeeper(served.store, "one"), [None, at("08:51"), at("08:52")]
+        rule = another(served, lease, lambda: asked[0])
+        assert await lease.renew()
+        for _ in range(2):
+            await rule.ring(frozenset())
+            assert await served.services.pushes.orders() == []
+            assert rule.alarms.at(make_up.ALARM) == at("09:00") + make_up.SOON
+            asked.pop(0)
+        await rule.ring(frozenset())
+        assert len(await served.services.pushes.orders()) == 1
+        assert rule.alarms.at(make_up.ALARM) == at("09:01")
+
+
+async def test_a_relay_that_is_never_heard_of_costs_no_more_than_the_hour(tmp_path: Path) -> None:
+    async with office(tmp_path, clock="09:40", recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        rule = another(served, heard_at=lambda: None)
+        assert await rule.sweep() == 0
+        served.clock.now = at("09:41")
+        assert await rule.sweep() == 1
+
+
+async def received(served: Site, seat: str) -> None:
+    """What was late: the seat received all of the lesson."""
+    facts = delivered(english(), {seat: [(0, 2400)]}, [])
+    late = [replace(f, id=FactId(f"late-{f.id}")) for f in facts]
+    await served.store.append_facts(late, received_at=served.clock())
+    await served.services.coverage.settle()
+
+
+async def test_evidence_that_comes_late_withdraws_a_push_from_the_rooms_that_were_held(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        rule, pushes = served.services.make_up, served.services.pushes
+        assert await rule.sweep() == 1
+        assert await rule.withdraw() == 0
+        here = await bearer(served, "remote-1-r2")
+        assert len((await inbox_of(served, here))["pushes"]) == 1
+        await received(served, "english-s1")
+        served.clock.now = at("11:00")
+        assert await rule.withdraw() == 1
+        assert await another(served).withdraw() == 0
+        [order] = await pushes.orders()
+        assert [(w.target, w.at, w.by) for w in order.withdrawn] == [("t1", at("11:00"), "make-up")]
+        assert order.withdrawn[0].reason == WITHDRAWN
+        assert order.cancelled is None
+        assert (await inbox_of(served, here))["pushes"] == []
+        assert len((await inbox_of(served, await bearer(served, "remote-2-r1")))["pushes"]) == 1
+        assert pushes.waiting(order, {}) == ["t2"]
+        # The file is no more to be had there, and what happens with it later is no fact.
+        path = f"/api/terminal/pushes/{order.id}/t1/file"
+        assert (await served.ask("GET", path, headers=here)).status == 409
+        ms = int(served.clock().timestamp() * 1000)
+        served.clock.now = at("11:01")
+        told = await say(served, here, order, ms, state="kept", bytes=1, opened=ms + 1)
+        assert told == {"stored": 0, "refused": []}
+        await received(served, "english-s2")
+        assert await rule.withdraw() == 1
+        [order] = await pushes.orders()
+        assert order.cancelled is not None
+        assert (order.cancelled.by, order.cancelled.reason) == ("make-up", WITHDRAWN)
+        assert await rule.withdraw() == 0
+
+
+async def test_a_room_that_has_opened_its_push_keeps_it(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        rule = served.services.make_up
+        assert await rule.sweep() == 1
+        [order] = await served.services.pushes.orders()
+        here = await bearer(served, "remote-1-r2")
+        ms = int(served.clock().timestamp() * 1000)
+        await say(served, here, order, ms, state="kept", bytes=1, opened=ms)
+        await received(served, "english-s1")
+        assert await rule.withdraw() == 0
+        assert len((await inbox_of(served, here))["pushes"]) == 1

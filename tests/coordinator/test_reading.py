@@ -8,12 +8,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync_classroom.coordinator.reading import LESSONS_AT_ONCE, read_facts, read_plan
+from sync_classroom.coordinator import reading
+from sync_classroom.coordinator.reading import (
+    LESSONS_AT_ONCE,
+    read_facts,
+    read_plan,
+    read_seats,
+)
 from sync_classroom.domain.facts import Fact, HostMedia, JournalGap, PushProgress, PushStep
 from sync_classroom.domain.ids import FactId, OccurrenceId, PushId, SchoolId, TargetId
 from sync_classroom.domain.timetable import Push, PushTarget
 from tests.support.coordination import roster
 from tests.support.databases import file_store
+from tests.support.pages import english, office
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 
@@ -61,3 +68,21 @@ async def test_a_period_is_read_with_what_is_beside_it_and_nothing_further(tmp_p
         assert [facts async for _, facts in read_facts(store, empty, later, later, ZONE)] == [[]]
     finally:
         await store.close()
+
+
+async def test_seats_are_read_page_by_page_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(tmp_path) as served:
+        day = english().date
+        whole = await read_seats(served.store, day, day)
+        assert [(s.occurrence, s.seat) for s in whole] == [
+            ("english", "english-s0"), ("english", "english-s1"), ("english", "english-s2"),
+            ("maths", "maths-s0"), ("maths", "maths-s1"),
+        ]  # fmt: skip
+        for at_once in (1, 2, 5):
+            monkeypatch.setattr(reading, "SEATS_AT_ONCE", at_once)
+            assert await read_seats(served.store, day, day) == whole
+            own = await read_seats(served.store, day, day, school=SchoolId("remote-1"))
+            assert own == [s for s in whole if s.school == "remote-1"]
+        assert await read_seats(served.store, day + DAY, day + DAY) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -19,20 +18,10 @@ from aioice.turn import create_turn_endpoint
 from sync_classroom.config import ENV_PREFIX, Settings
 from sync_classroom.domain.turn import Turn
 from tests.support.coturn import SECRET, coturn
+from tests.support.programs import program
 from tests.support.waiting import PATIENCE_S
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
-
-
-def _tool(name: str) -> str:
-    """Path of a program; without it the test is skipped with a clear line, under CI it fails."""
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if path is None:
-        message = f"{name} is not installed: the file it checks was not checked"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
 
 
 def _setting_names() -> set[str]:
@@ -43,16 +32,24 @@ def _setting_names() -> set[str]:
     } | {f"{ENV_PREFIX}CONFIG"}
 
 
-def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
-    nginx = _tool("nginx")
+@pytest.mark.parametrize("name", ["sync-classroom.conf", "school-cache.conf"])
+def test_nginx_accepts_the_configuration(name: str, tmp_path: Path) -> None:
+    nginx = program("nginx")
     certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
     subprocess.run(
-        [_tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+        [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-days", "2", "-subj", "/CN=class.example", "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
-    site = (DEPLOY / "nginx/sync-classroom.conf").read_text("utf-8")
-    site = site.replace("/etc/sync-classroom/tls", str(tmp_path))
+    site = (DEPLOY / "nginx" / name).read_text("utf-8")
+    for place, instead in (
+        ("/etc/sync-classroom/tls", str(tmp_path)),
+        ("/etc/ssl/certs/ca-certificates.crt", str(certificate)),
+        ("/var/cache/sync-classroom", f"{tmp_path}/kept"),
+        # It is looked up as the file is read, and nobody has that name.
+        ("proxy_pass https://class.example", "proxy_pass https://127.0.0.1"),
+    ):
+        site = site.replace(place, instead)
     (tmp_path / "site.conf").write_text(site, encoding="utf-8")
     (tmp_path / "nginx.conf").write_text(
         f"pid {tmp_path}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
@@ -68,7 +65,7 @@ def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", ["sync-classroom.service", "sync-classroom-relay.service"])
 def test_systemd_accepts_the_unit(unit: str, tmp_path: Path) -> None:
-    analyze = _tool("systemd-analyze")
+    analyze = program("systemd-analyze")
     for path in (DEPLOY / "systemd").iterdir():
         text = path.read_text("utf-8")
         # The program lives where an installation puts it; here any executable stands in its place.
@@ -142,7 +139,7 @@ COMPOSE_NEEDS = {
 def _compose(file: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """What Docker Compose makes of a file, as JSON or YAML; it needs no Docker for that."""
     return subprocess.run(
-        [_tool("docker-compose"), "-f", file, "config"], capture_output=True, text=True,
+        [program("docker-compose"), "-f", file, "config"], capture_output=True, text=True,
         check=False, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
     )  # fmt: skip
 
@@ -151,7 +148,10 @@ def _compose(file: Path, **environment: str) -> subprocess.CompletedProcess[str]
 def compose_file(tmp_path: Path) -> Path:
     """compose.yaml as the Compose that is here can read it: before 2 it knew no project name."""
     version = subprocess.run(
-        [_tool("docker-compose"), "version", "--short"], capture_output=True, text=True, check=True
+        [program("docker-compose"), "version", "--short"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     text = (DEPLOY / "compose.yaml").read_text("utf-8")
     if version.lstrip("v").startswith("1."):

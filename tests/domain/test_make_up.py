@@ -8,20 +8,40 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.crediting import SeatState
+from sync_classroom.domain.ids import (
+    ClassId,
+    ClassroomId,
+    OccurrenceId,
+    PushId,
+    ResourceId,
+    SchoolId,
+    SeatId,
+    TargetId,
+    TeacherId,
+)
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.library import MAX_TITLE, check_details
 from sync_classroom.domain.make_up import (
+    BY,
     LOOK_BACK,
+    PATIENCE,
+    REASON,
     SETTLE,
+    WRITTEN,
     Switch,
     details_of,
     file_of,
+    held_after_all,
     is_due,
+    is_heard,
     is_on,
 )
+from sync_classroom.domain.push_orders import PushOrder
 from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
-from sync_classroom.domain.timetable import Mode
+from sync_classroom.domain.rollup import SeatResult
+from sync_classroom.domain.targeting import Rule
+from sync_classroom.domain.timetable import Mode, PushTarget
 from tests.support.plans import at, lesson
 
 LESSON = lesson(
@@ -90,3 +110,44 @@ def test_classrooms_read_what_lesson_it_was_however_long_its_title() -> None:
     assert len(long.title) == MAX_TITLE
     assert long.title.endswith("（11-23 08:10 课堂录像）")
     assert check_details(long) == long
+
+
+def test_evidence_is_in_when_relays_were_asked_late_enough_or_waited_for_long_enough() -> None:
+    now = ENDED + SETTLE
+    assert not is_heard(RUN, None, now)
+    assert not is_heard(RUN, ENDED + WRITTEN - timedelta(seconds=1), now)
+    assert is_heard(RUN, ENDED + WRITTEN, now)
+    assert not is_heard(RUN, None, ENDED + PATIENCE - timedelta(seconds=1))
+    assert is_heard(RUN, None, ENDED + PATIENCE)
+    assert not is_heard(replace(RUN, ended_at=None), now, now)
+
+
+def seat(
+    room: str, state: SeatState, of: str | None = None, lesson_id: str = "english"
+) -> SeatResult:
+    return SeatResult(
+        OccurrenceId(lesson_id), SeatId(f"{room}-{of}"), LESSON.date, SchoolId("remote-1"),
+        ClassroomId(room), None if of is None else ClassId(of), "英语", SchoolId("host-1"),
+        TeacherId("host-1-t1"), 1, state, None, 0, 0, 2400, 2400, None, None, False,
+    )  # fmt: skip
+
+
+def test_rooms_are_held_after_all_when_every_seat_of_theirs_is() -> None:
+    rooms = (("r1", None), ("r2", "c1"), ("r3", None), ("r4", None))
+    targets = [
+        PushTarget(TargetId(f"t-{r}"), SchoolId("remote-1"), ClassroomId(r), c and ClassId(c))
+        for r, c in rooms
+    ]
+    targets.append(PushTarget(TargetId("t-all"), SchoolId("remote-1")))
+    order = PushOrder(
+        PushId("p"), ResourceId("r"), 1, Rule(lesson=OccurrenceId("english")), tuple(targets),
+        REASON, BY, ENDED, ENDED, automatic=True,
+    )  # fmt: skip
+    held, missed = SeatState.HELD, SeatState.MISSED
+    assert held_after_all(order, []) == ()
+    seats = [
+        seat("r1", held), seat("r1", missed, lesson_id="other"),
+        seat("r2", held, "c1"), seat("r2", missed, "c2"),
+        seat("r3", held), seat("r3", SeatState.PARTIAL), seat("r4", SeatState.UNKNOWN),
+    ]  # fmt: skip
+    assert held_after_all(order, seats) == ("t-r1", "t-r2")

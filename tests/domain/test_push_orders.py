@@ -19,6 +19,7 @@ from sync_classroom.domain.push_orders import (
     OrderState,
     Progress,
     PushOrder,
+    Withdrawal,
     check_may_cancel,
     check_may_remind,
     check_reason,
@@ -126,3 +127,18 @@ def test_only_who_has_not_opened_an_open_order_is_reminded(
     with pytest.raises(ProblemError) as refused:
         check_may_remind(order, waiting, NOW)
     assert refused.value.code == code
+
+
+def test_what_was_withdrawn_is_over_for_its_target_alone() -> None:
+    first, second = TargetId("t1"), TargetId("t2")
+    taken = Withdrawal(first, at("13:00"), "make-up", "已开成")
+    order = replace(ORDER, sent_at=NOW, withdrawn=(taken,))
+    assert order.withdrawal_of(first) == taken
+    assert order.withdrawal_of(second) is None
+    assert (order.over_at_for(first), order.over_at_for(second)) == (at("13:00"), at("18:00"))
+    assert replace(order, expires_at=None).over_at_for(first) == at("13:00")
+    assert replace(order, cancelled=GONE).over_at_for(first) == NOW
+    assert not order.is_open_for(first, at("14:00"))
+    assert order.is_open_for(second, at("14:00"))
+    assert not order.is_open_for(second, at("18:00"))
+    assert not replace(order, sent_at=None).is_open_for(second, at("14:00"))

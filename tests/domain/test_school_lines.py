@@ -8,6 +8,7 @@ import pytest
 
 from sync_classroom.domain.ids import SchoolId
 from sync_classroom.domain.school_lines import (
+    GRANT_S,
     Hours,
     Line,
     Lines,
@@ -63,8 +64,16 @@ def test_a_school_may_have_other_hours_or_another_rate() -> None:
     assert lines.of(SchoolId("else")) == lines.general
 
 
+def test_a_school_may_have_a_cache_of_its_own() -> None:
+    here, there = SchoolId("here"), SchoolId("there")
+    lines = Lines(Line((NIGHT,), 4000), caches={here: "https://cache.example:8443"})
+    assert lines.of(here) == Line((NIGHT,), 4000, "https://cache.example:8443")
+    assert lines.of(there).cache == ""
+
+
 def test_a_pace_is_kept_by_all_who_send_together() -> None:
     pace = Pace(800)  # 100 000 bytes a second
+    pace.grant(10, 0, 10.0)
     assert pace.reserve(50_000, 10.0) == 0
     assert pace.reserve(50_000, 10.0) == pytest.approx(0.5)
     assert pace.reserve(100_000, 10.2) == pytest.approx(0.8)
@@ -72,4 +81,26 @@ def test_a_pace_is_kept_by_all_who_send_together() -> None:
     assert pace.reserve(50_000, 99.0) == 0
     assert pace.reserve(1, 99.0) == pytest.approx(0.5)
     free = Pace(0)
+    assert free.lacks(10**9) == 0
     assert [free.reserve(10**9, 1.0) for _ in range(3)] == [0, 0, 0]
+
+
+def test_a_pace_asks_for_a_second_of_the_line_or_for_what_a_block_takes() -> None:
+    pace = Pace(800)
+    assert pace.lacks(60_000) == GRANT_S
+    pace.grant(GRANT_S, 0, 10.0)
+    assert pace.lacks(60_000) == 0
+    assert pace.reserve(60_000, 10.0) == 0
+    assert pace.lacks(40_000) == 0
+    assert pace.lacks(40_001) == GRANT_S
+    assert pace.lacks(200_000) == pytest.approx(2)
+
+
+def test_a_grant_that_begins_later_is_waited_for_and_never_brings_forward_what_is_reserved() -> (
+    None
+):
+    pace = Pace(800)
+    pace.grant(GRANT_S, 5, 10.0)
+    assert pace.reserve(100_000, 10.0) == pytest.approx(5)
+    pace.grant(GRANT_S, 0, 10.0)
+    assert pace.reserve(100_000, 10.0) == pytest.approx(6)

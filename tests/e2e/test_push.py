@@ -1,12 +1,13 @@
-"""A push reaches a classroom over a line that breaks, and is seen with the server away."""
+"""Pushes reach three classrooms of two schools over lines that break, and are seen with the server
+away; a classroom that missed a lesson gets its recording by itself."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 import os
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,56 +17,64 @@ from playwright.async_api import Page
 
 from sync_classroom.domain.facts import PushProgress
 from sync_classroom.domain.ids import PushId
+from sync_classroom.simulator.recording import load_recording, make_recording
+from sync_classroom.simulator.terminal import VirtualTerminal
 from sync_classroom.store.database import open_store
 from tests.support.browser import launch, page_problems
 from tests.support.classrooms import Town, town
+from tests.support.ports import free_port
 from tests.support.recordings import finished
+from tests.support.school_cache import school_cache
 from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 
-ROOM = "far-1-r1"
+#: The first two share a cache in their school, which the third has not.
+ROOMS = ("far-1-r1", "far-1-r2", "far-2-r1")
+#: Switched off during the lesson.
+ABSENT = "far-2-r2"
 SLOW_MS = PATIENCE_S * 1000
 #: Of a file that takes a dozen seconds at this pace, which is time enough to break the line twice.
 PUSH_KBPS = 2_500
 PADDING = 4_000_000
+LESSON_S = 60
+#: The lesson has ended, grace and all; and its evidence is in.
+OVER_S, SETTLED_S = 600, 1200
+KEPT = "async () => (await (await caches.open('terminal-shell')).keys()).length > 10"
 
 
-def film(folder: Path) -> bytes:
+def film(folder: Path) -> Path:
     """A video of some seconds in a file of some megabytes."""
     path = finished(folder / "补课.mp4", seconds=4)
-    # A box that says nothing (14496-12 8.1.2).
-    return path.read_bytes() + struct.pack(">I4s", PADDING + 8, b"free") + os.urandom(PADDING)
+    with path.open("ab") as file:  # a box that says nothing (14496-12 8.1.2)
+        file.write(struct.pack(">I4s", PADDING + 8, b"free") + os.urandom(PADDING))
+    return path
 
 
-async def put(school: Town, data: bytes) -> str:
-    """Upload a file and take it in; the resource's id."""
-    tus = {"Tus-Resumable": "1.0.0", "Origin": school.url}
-    named = base64.b64encode("补课.mp4".encode()).decode()
-    announced = {**tus, "Upload-Length": str(len(data)), "Upload-Metadata": f"filename {named}"}
-    uploads = school.url + "/api/library/uploads"
-    async with school.http.post(uploads, headers=announced) as answer:
-        assert answer.status == 201, await answer.text()
-        address = answer.headers["Location"]
-    piece = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    body = io.BytesIO(data)
-    async with school.http.patch(school.url + address, headers=piece, data=body) as answer:
-        assert answer.status == 204, await answer.text()
-    wish = {"upload": address.rpartition("/")[2], "title": "三年级英语补课"}
-    made = await school.admin.post("/api/library", wish, headers={"Idempotency-Key": "film"})
-    return str(made["id"])
+@asynccontextmanager
+async def teaching(school: Town, folder: Path) -> AsyncIterator[str]:
+    """A lesson that a virtual host gives, and that nobody attends; its id."""
+    path = folder / "camera.mkv"
+    await asyncio.to_thread(make_recording, path, seconds=4, width=320, height=180)
+    recording = await asyncio.to_thread(load_recording, path)
+    token = await school.admin.enrol("host-1-r1", "主讲")
+    lesson = await school.plan(starts_in_s=0, lasts_s=LESSON_S, seats=(ABSENT,))
+    host = VirtualTerminal(school.http, school.url, token, name="主讲", recording=recording)
+    task = asyncio.create_task(host.run())
+    try:
+        yield lesson
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def give(school: Town, resource: str) -> str:
-    """Push it to the room; the order's id."""
-    form = {"resource": resource, "classrooms": ROOM, "reason": "缺课补推", "when": "now",
-            "key": "0" * 32, "what": "send"}  # fmt: skip
-    async with school.http.post(
-        school.url + "/pushes/new", data=form, headers={"Origin": school.url},
-        allow_redirects=False,
-    ) as answer:  # fmt: skip
-        assert answer.status == 303, await answer.text()
-        return answer.headers["Location"].partition("?")[0].rpartition("/")[2]
+async def state(school: Town, lesson: str, wanted: str) -> None:
+    """Wait until the lesson is so."""
+
+    async def there() -> bool:
+        return bool((await school.lesson(lesson))["state"] == wanted)
+
+    await until(there, within_s=PATIENCE_S)
 
 
 async def percent(room: Page, least: int) -> int:
@@ -79,67 +88,102 @@ async def percent(room: Page, least: int) -> int:
     return await until(enough, within_s=PATIENCE_S)
 
 
-async def reach(school: Town) -> dict[str, Any]:
-    """The coverage figures of pushes."""
-    today = (datetime.now(UTC) + timedelta(hours=8)).date().isoformat()
-    told = await school.admin.get(f"/api/coverage?from={today}&to={today}")
-    return {name: value for name, value in told["totals"].items() if name.startswith("push_")}
+async def figure(school: Town, name: str, wanted: int) -> None:
+    """Wait until the coverage figure of pushes is so."""
+    today = (datetime.now(UTC) + timedelta(hours=8)).date()
+    days = f"from={today}&to={today + timedelta(days=1)}"
+
+    async def so() -> bool:
+        told: dict[str, Any] = await school.admin.get(f"/api/coverage?{days}")
+        return bool(told["totals"][name] == wanted)
+
+    await until(so, within_s=PATIENCE_S)
 
 
-async def test_a_push_over_two_breaks_is_seen_with_the_server_away_and_counts(
+async def watched_offline(room: Page) -> None:
+    """The classroom is switched on again with nobody to ask, and sees it to the end."""
+    await room.reload()
+    await room.click("#inbox-open", timeout=SLOW_MS)
+    await room.click(".pushes button")
+    await room.wait_for_function(
+        "() => document.querySelector('.player video')?.ended", timeout=SLOW_MS
+    )
+    width = await room.locator(".player video").evaluate("video => video.videoWidth")
+    assert width == 320
+    await room.wait_for_selector("#push-complete", state="hidden")
+    assert "已看完" in await room.locator("#push-seen").inner_text()
+
+
+async def test_pushes_over_two_breaks_are_seen_with_the_server_away_and_lessons_are_made_up(
     tmp_path: Path,
 ) -> None:
-    data = film(tmp_path)
-    async with town(tmp_path, push_kbps=PUSH_KBPS) as school, launch() as browser:
-        room = await school.terminal(browser, ROOM)
-        kept = "async () => (await (await caches.open('terminal-shell')).keys()).length > 10"
-        await room.wait_for_function(kept)
-        push = await give(school, await put(school, data))
-        await room.reload()  # a page asks for its pushes as it finds its server
-        await room.click("#inbox-open", timeout=SLOW_MS)
-        before = 0
-        for least in (10, 40):
-            before = await percent(room, max(least, before + 1))
-            assert before < 95
-            school.kill_coordinator()
-            await room.wait_for_selector("[data-banner=offline]", timeout=SLOW_MS)
-            await school.restart()
-        await room.wait_for_selector(".pushes [data-state=new]", timeout=SLOW_MS)
-
-        async def delivered() -> bool:
-            return bool((await reach(school))["push_delivered"])
-
-        await until(delivered, within_s=PATIENCE_S)
+    path, port = film(tmp_path), free_port()
+    caches = {"far-1": f"http://127.0.0.1:{port}"}
+    async with (
+        town(tmp_path, push_kbps=PUSH_KBPS, push_caches=caches) as school,
+        school_cache(tmp_path / "cache", port, school.url),
+        launch() as browser,
+    ):
+        async with teaching(school, tmp_path) as lesson:
+            rooms = [await school.terminal(browser, room) for room in ROOMS]
+            for room in rooms:
+                await room.wait_for_function(KEPT)
+            resource = await school.admin.add_resource(path, "三年级英语补课", "英语")
+            push = await school.admin.push(resource, ROOMS, "缺课补推")
+            for room in rooms:
+                await room.click("#inbox-open", timeout=SLOW_MS)
+            await state(school, lesson, "live")
+            before = 0
+            for least, ahead_s in ((10, OVER_S), (40, OVER_S)):
+                for room in rooms:
+                    before = await percent(room, least)
+                    assert before < 95
+                school.kill_coordinator()
+                for room in rooms:
+                    await room.wait_for_selector("[data-banner=offline]", timeout=SLOW_MS)
+                await school.restart(ahead_s=ahead_s)
+            for room in rooms:
+                await room.wait_for_selector(".pushes [data-state=new]", timeout=SLOW_MS)
+            await figure(school, "push_delivered", 3)
+            await state(school, lesson, "ended")
         school.kill_coordinator()
-        # The classroom is switched on again with nobody to ask.
-        await room.reload()
-        await room.click("#inbox-open", timeout=SLOW_MS)
-        await room.click(".pushes button")
-        await room.wait_for_function(
-            "() => document.querySelector('.player video')?.ended", timeout=SLOW_MS
+        await asyncio.gather(*(watched_offline(room) for room in rooms))
+        await school.restart(ahead_s=SETTLED_S)
+        await figure(school, "push_completed", 3)
+        # The rule gives its own order as soon as somebody leads; the room was away meanwhile.
+        absent = await school.terminal(browser, ABSENT)
+        await absent.click("#inbox-open", timeout=SLOW_MS)
+        await absent.wait_for_selector(".pushes [data-state=new]", timeout=SLOW_MS)
+        assert "课堂录像" in await absent.locator(".pushes").inner_text()
+        await absent.click(".pushes button")
+        await absent.wait_for_function(
+            "() => document.querySelector('.player video')?.currentTime > 1", timeout=SLOW_MS
         )
-        width = await room.locator(".player video").evaluate("video => video.videoWidth")
-        assert width == 320
-        await room.wait_for_selector("#push-complete", state="hidden")
-        assert "已看完" in await room.locator("#push-seen").inner_text()
-        await school.restart()
-
-        async def completed() -> bool:
-            figures = await reach(school)
-            return bool(figures["push_completed"])
-
-        await until(completed, within_s=PATIENCE_S)
-        figures = await reach(school)
-        assert figures["push_addressed"] == 1
-        assert page_problems(room) == []
-        await room.context.close()
+        await figure(school, "push_addressed", 4)
+        for room in rooms:
+            assert page_problems(room) == []
+            await room.context.close()
         await asyncio.to_thread(school.server.stop)
-        store = await open_store("sqlite:///sync_classroom.db", data_dir=tmp_path)
-        facts = await store.push_facts([PushId(push)])
-        [copy] = await store.copies_of(PushId(push))
-        await store.close()
-        # Each step once, although it was said more than once.
-        steps = [f.step.value for f in facts if isinstance(f, PushProgress)]
-        assert sorted(steps) == ["push_completed", "push_delivered", "push_opened"]
-        assert copy.bytes == len(data)
+    await look_into_the_store(tmp_path, PushId(push), path.stat().st_size)
+
+
+async def look_into_the_store(folder: Path, push: PushId, size: int) -> None:
+    """What the rooms said, and what went over their lines."""
+    store = await open_store("sqlite:///sync_classroom.db", data_dir=folder)
+    facts = await store.push_facts([push])
+    copies = await store.copies_of(push)
+    lines = {(c.school, c.cached) for c in await store.carried_of(push)}
+    await store.close()
+    # Each step of each room once, although it was said more than once.
+    steps = [(f.target, f.step.value) for f in facts if isinstance(f, PushProgress)]
+    assert sorted(steps) == [
+        (target, step)
+        for target in ("t1", "t2", "t3")
+        for step in ("push_completed", "push_delivered", "push_opened")
+    ]
+    for copy in copies:
+        assert copy.bytes == size
         assert 3 <= copy.watched_s <= 4
+    assert ("far-1", True) in lines
+    assert ("far-2", False) in lines
+    assert ("far-2", True) not in lines

@@ -22,7 +22,7 @@ from sync_classroom.domain.library import Deletion, Details, Version
 from sync_classroom.domain.make_up import Switch
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.push_copies import Copy, CopyState, Failure
-from sync_classroom.domain.push_orders import Cancellation, PushOrder, Reminder
+from sync_classroom.domain.push_orders import Cancellation, PushOrder, Reminder, Withdrawal
 from sync_classroom.domain.targeting import Rule
 from sync_classroom.domain.timetable import Push, PushTarget
 from sync_classroom.store.database import Database
@@ -177,3 +177,32 @@ async def test_a_resource_is_unused_while_no_order_of_it_is_open(store: Database
     assert await unused("22:00") == [RESOURCE]
     assert await store.delete_resource(RESOURCE, Deletion(at("22:00"), "li", "不用了"))
     assert await unused("22:00") == []
+
+
+async def test_a_target_is_withdrawn_once_and_the_order_says_so(store: Database) -> None:
+    await store.add_order(ORDER, key="a")
+    assert await store.send_order(push(ORDER))
+    first, second = (
+        Withdrawal(TargetId(t), at("19:00"), "make-up", "后来的记录") for t in ("t1", "t2")
+    )
+    assert await store.withdraw_targets(ORDER.id, []) == 0
+    assert await store.withdraw_targets(ORDER.id, [first]) == 1
+    later = replace(first, at=at("20:00"), reason="又")
+    tries = [store.withdraw_targets(ORDER.id, [later, second]) for _ in range(3)]
+    assert sorted(await asyncio.gather(*tries)) == [0, 0, 1]
+    [found] = await store.orders(limit=9)
+    assert found.withdrawn == (first, second)
+
+
+async def test_orders_of_the_server_s_own_are_found_while_they_are_open(store: Database) -> None:
+    await store.add_order(ORDER, key="a")
+    await store.add_order(replace(ORDER, id=PushId("p-2"), automatic=False), key="b")
+    since, now = at("12:00"), at("20:00")
+    assert await store.automatic_orders(since, now, limit=9) == []  # not sent
+    for ident in ("p-1", "p-2"):
+        assert await store.send_order(push(replace(ORDER, id=PushId(ident))))
+    assert [o.id for o in await store.automatic_orders(since, now, limit=9)] == ["p-1"]
+    assert await store.automatic_orders(at("12:01"), now, limit=9) == []
+    assert await store.automatic_orders(since, at("22:00"), limit=9) == []
+    assert await store.cancel_order(ORDER.id, GONE)
+    assert await store.automatic_orders(since, now, limit=9) == []

@@ -127,8 +127,9 @@ class Town:
         """As a power cut would; the relay goes on."""
         self.server.kill()
 
-    async def restart(self) -> None:
-        """`serve` again on the same ports, as systemd would."""
+    async def restart(self, *, ahead_s: float = 0) -> None:
+        """`serve` again on the same ports, as systemd would; its clock is `ahead_s` ahead."""
+        self.settings["clock_ahead_s"] = ahead_s
         self.server = await asyncio.to_thread(start_server, self.settings)
 
     async def kill_relay(self) -> None:

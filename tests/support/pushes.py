@@ -9,7 +9,7 @@ from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.push_orders import PushOrder
 from sync_classroom.domain.targeting import Rule
-from tests.support.library import added
+from tests.support.library import PDF, added
 from tests.support.web import Site
 
 ROOM = "remote-1-r1"
@@ -21,9 +21,11 @@ async def bearer(served: Site, classroom: str = ROOM) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def pushed(served: Site, *rooms: str, key: str = "k", **wish: Any) -> PushOrder:
+async def pushed(
+    served: Site, *rooms: str, key: str = "k", data: bytes = PDF, **wish: Any
+) -> PushOrder:
     """A PDF pushed to classrooms."""
-    resource = await added(served, key=key)
+    resource = await added(served, data=data, key=key)
     rule = Rule(classrooms=frozenset(map(ClassroomId, rooms or (ROOM,))))
     return await served.services.pushes.order(
         Wish(resource, rule, "补推", **wish), user=served.users[Role.ADMIN], key=key

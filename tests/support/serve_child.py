@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from sync_classroom.app import Ready, ServeSettings, serve
-from sync_classroom.coordinator.push_receiving import LineOptions
+from sync_classroom.app import Ready, ServeSettings, serve, utc_now
+from sync_classroom.coordinator.push_files import LineOptions
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.school_lines import Line, Lines, parse_hours
 from sync_classroom.relay.settings import Listen, RelaySettings
@@ -85,7 +86,10 @@ def settings_of(told: dict[str, Any]) -> ServeSettings:
         ),
         sweep_s=0.5,
         push_lines=LineOptions(
-            Lines(Line((parse_hours("00:00-24:00"),), told.get("push_kbps", 0))),
+            Lines(
+                Line((parse_hours("00:00-24:00"),), told.get("push_kbps", 0)),
+                caches=told.get("push_caches", {}),
+            ),
             told.get("push_quota", 1_000_000_000),
         ),
         stop_relay=told.get("stop_relay", False),
@@ -115,8 +119,9 @@ async def _main() -> int:
         line = {"url": serving.url, "relay_url": serving.relay_url, "setup": serving.setup_url}
         os.write(1, json.dumps({**line, "pid": os.getpid()}).encode() + b"\n")
 
+    ahead = timedelta(seconds=told.get("clock_ahead_s", 0))
     try:
-        await serve(settings_of(told), ready=ready)
+        await serve(settings_of(told), ready=ready, clock=lambda: utc_now() + ahead)
     except ProblemError as problem:
         print(json.dumps({"problem": problem.code, "field": problem.field}), flush=True)
         return 1

@@ -33,7 +33,8 @@ from sync_classroom.coordinator.make_up import MakeUpService
 from sync_classroom.coordinator.minutes import MinutesService
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
-from sync_classroom.coordinator.push_receiving import LineOptions, PushReceiver
+from sync_classroom.coordinator.push_files import LineOptions, PushFiles
+from sync_classroom.coordinator.push_receiving import PushReceiver
 from sync_classroom.coordinator.pushes import PushService
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.retention import RetentionService
@@ -228,7 +229,8 @@ async def site(
             store, booth.recordings, folder=folder / "library",
             recordings=changes.get("recordings"), options=library, clock=clock,
         )  # fmt: skip
-        pushes = PushService(store, booth.evidence, booth.roster, clock=clock, zone=ZONE)
+        files = PushFiles(store, booth.roster, shelf, lines, clock, ZONE, seconds)
+        pushes = PushService(store, booth.evidence, booth.roster, hub, clock=clock, zone=ZONE)
         services = Services(
             settings=settings(**changes),
             clock=clock,
@@ -291,11 +293,10 @@ async def site(
             library=shelf,
             pushes=pushes,
             make_up=MakeUpService(
-                store, pushes, shelf, LeaseKeeper(store, "one"), clock=clock, zone=ZONE
+                store, pushes, shelf, LeaseKeeper(store, "one"), clock, clock=clock, zone=ZONE
             ),
-            receiver=PushReceiver(
-                store, booth.roster, shelf, lines, clock, ZONE, throttle, seconds
-            ),
+            receiver=PushReceiver(store, files, clock, throttle, seconds),
+            push_files=files,
         )  # fmt: skip
         await services.library.open()
         stack.push_async_callback(services.library.close)

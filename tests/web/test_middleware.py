@@ -10,7 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from sync_classroom.coordinator.push_files import ANY_TIME, LineOptions
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.ids import SchoolId
+from sync_classroom.domain.school_lines import Lines
+from sync_classroom.web.static import static_url
 from tests.support.waiting import PATIENCE_S
 from tests.support.web import PASSWORD, closed, site
 
@@ -34,6 +38,18 @@ async def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None
             assert headers["Server"] == "sync-classroom"
             assert "camera=(self)" in headers["Permissions-Policy"]
             assert "Strict-Transport-Security" not in headers
+
+
+async def test_only_the_worker_that_brings_pushes_may_ask_schools_caches(tmp_path: Path) -> None:
+    caches = {SchoolId("a"): "https://cache.example:8443", SchoolId("b"): "https://b.example"}
+    lines = LineOptions(Lines(ANY_TIME.general, caches=caches))
+    async with site(tmp_path, people=False, lines=lines) as served:
+        for name, allowed in (("fetcher.js?cache=x", True), ("terminal.js", False)):
+            headers = (await served.ask("GET", static_url("terminal/fetcher.js").replace(
+                "fetcher.js", name))).headers  # fmt: skip
+            connect = headers["Content-Security-Policy"].split("connect-src")[1].split(";")[0]
+            for cache in caches.values():
+                assert (cache in connect.split()) is allowed, name
 
 
 async def test_tls_is_remembered_by_browsers_only_when_it_is_there(tmp_path: Path) -> None:

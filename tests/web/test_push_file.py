@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sync_classroom.coordinator.push_receiving import LineOptions
+from sync_classroom.coordinator.push_files import LineOptions
 from sync_classroom.domain.school_lines import Line, Lines, parse_hours
 from tests.support.library import PDF
 from tests.support.pages import office

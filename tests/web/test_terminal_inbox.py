@@ -7,20 +7,23 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
-from sync_classroom.coordinator.push_receiving import ANY_TIME, LineOptions
+from sync_classroom.coordinator.push_files import ANY_TIME, LineOptions
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import ClassroomId, PushId
+from sync_classroom.domain.ids import ClassroomId, PushId, SchoolId
 from sync_classroom.domain.push_copies import Copy, CopyState, Failure
 from sync_classroom.domain.school_lines import Line, Lines, parse_hours
 from tests.support.browser import launch, open_page, page_problems
 from tests.support.library import PDF
 from tests.support.pages import office
+from tests.support.ports import free_port
 from tests.support.pushes import ROOM, pushed
+from tests.support.school_cache import school_cache
 from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import Site
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 SLOW_MS = PATIENCE_S * 1000
+SCHOOL = SchoolId("remote-1")
 
 
 async def terminal(served: Site, browser: Browser) -> Page:
@@ -60,9 +63,8 @@ async def test_what_is_opened_makes_room_for_what_comes_and_the_server_is_told(
         await page.click("#push-complete")
         await page.click("#inbox-back")  # a document's viewer may have the keys
         await page.wait_for_selector(entry(first.id, "completed"))
+        # The page asked when it came, and now because it is told to.
         second = await pushed(served, key="other")
-        await page.reload()
-        await page.click("#inbox-open", timeout=SLOW_MS)
         await page.wait_for_selector(entry(second.id, "new"), timeout=SLOW_MS)
         await page.wait_for_selector(entry(first.id, "evicted"))
         gone = await said(served, first.id, CopyState.EVICTED)
@@ -125,3 +127,27 @@ async def test_a_reminder_stands_on_the_first_screen_until_it_is_opened(tmp_path
         assert await page.locator(".pushes [data-reminded]").count() == 0
         await page.click("#inbox-back")
         assert "推送 1 个" in await page.locator("#inbox-open").inner_text()
+
+
+async def test_a_school_s_cache_is_asked_first_and_the_server_while_that_is_away(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    lines = Lines(ANY_TIME.general, caches={SCHOOL: f"http://127.0.0.1:{port}"})
+    async with office(tmp_path, lines=LineOptions(lines)) as served, launch() as browser:
+        files, first = served.services.push_files, await pushed(served)
+        async with school_cache(tmp_path / "cache", port, served.url):
+            page = await terminal(served, browser)
+            await page.wait_for_selector(entry(first.id, "new"), timeout=SLOW_MS)
+            second = await pushed(served, key="other")
+            await page.wait_for_selector(entry(second.id, "new"), timeout=SLOW_MS)
+        third = await pushed(served, key="third", data=PDF + b"another")
+        await page.wait_for_selector(entry(third.id, "new"), timeout=SLOW_MS)
+        await files.write_carried()
+        size = len(PDF)
+        # The second is the same file, which the cache has.
+        assert await files.carried(first) == {SCHOOL: (size, 0)}
+        assert await files.carried(second) == {}
+        assert await files.carried(third) == {SCHOOL: (0, size + 7)}
+        answered = await served.ask("GET", "/terminal")
+        assert f":{port}" not in answered.headers["Content-Security-Policy"]

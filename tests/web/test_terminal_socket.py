@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId, TermId, TerminalId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.roster import Term
@@ -24,7 +25,8 @@ from sync_classroom.web.terminal_socket import (
     Intake,
 )
 from tests.support.plan_changes import book
-from tests.support.plans import lesson
+from tests.support.plans import at, lesson
+from tests.support.pushes import pushed
 from tests.support.waiting import PATIENCE_S, until
 from tests.support.web import Site, closed, expect, site
 
@@ -276,6 +278,31 @@ async def test_a_command_is_done_once_over_two_connections(tmp_path: Path) -> No
             assert await expect(again, "ack") == {"type": "ack", "id": "h1"}
         floor = await served.services.floor.get(lesson_id)
         assert floor.hands == (), "the repeat did not raise the hand again"
+
+
+async def test_a_room_hears_of_its_pushes_as_they_come_are_reminded_of_and_go(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path) as served:
+        pushes, admin = served.services.pushes, served.users[Role.ADMIN]
+        _, token = await served.device(ROOM)
+        async with served.connect() as socket:
+            await served.hello(socket, token)
+            order = await pushed(served, ROOM, "far-2-r1")
+            assert await expect(socket, "pushes") == {"type": "pushes"}
+            await pushes.remind(order.id, user=admin)
+            await expect(socket, "pushes")
+            await pushes.cancel(order.id, "撤", user=admin)
+            await expect(socket, "pushes")
+            await pushed(served, "far-2-r1", key="other")
+            later = await pushed(served, ROOM, key="later", send_at=at("09:00"))
+            # Nothing of other rooms' or too soon: the next that is said is an answer.
+            await socket.send_json({"type": "time", "sent": 1})
+            assert (await socket.receive_json(timeout=PATIENCE_S))["type"] == "time"
+            served.clock.now = at("09:00")
+            assert await pushes.send_due() == 1
+            await expect(socket, "pushes")
+            assert (await pushes.one(later.id)).sent_at == at("09:00")
 
 
 async def test_what_a_terminal_may_not_do_is_refused_with_its_id(tmp_path: Path) -> None:

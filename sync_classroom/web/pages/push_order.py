@@ -10,7 +10,7 @@ from aiohttp import web
 from ...coordinator.pushes import may_change
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.push_copies import Copy, CopyState, Failure
-from ...domain.push_orders import MAX_REASON, OrderState
+from ...domain.push_orders import MAX_REASON, OrderState, PushOrder
 from ..i18n import mark
 from ..problems import STATUS_OF
 from .forms import Form
@@ -34,6 +34,7 @@ FAILURE_WORDS: Final = {
     Failure.HASH: Word("missed", mark("内容校验不符")),
     Failure.DISK: Word("missed", mark("终端磁盘已满")),
 }
+_WITHDRAWN: Final = Word("cancelled", mark("已撤回"))
 _NO_COPY: Final = Word("waiting", mark("未下载"))
 
 
@@ -43,6 +44,17 @@ class CopyLine:
 
     word: Word
     more: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolLine:
+    """What went over a school's line: bytes, and how often the whole file would be that."""
+
+    school: str
+    has_cache: bool
+    cached: int
+    single: int
+    times: str
 
 
 async def one(request: web.Request) -> web.StreamResponse:
@@ -104,7 +116,7 @@ async def _one(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         playable={
             t.id
             for t in order.targets
-            if state is OrderState.SENT and service.may_receive(frame.user, order, t.id)
+            if order.is_open_for(t.id, frame.now) and service.may_receive(frame.user, order, t.id)
         },
         cancelled_by=names.get(order.cancelled.by, order.cancelled.by) if order.cancelled else "",
         may_cancel=may and state in _OPEN,
@@ -113,11 +125,27 @@ async def _one(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
             for t in order.targets
             if t.classroom is not None
         },
+        lines=await _lines(frame, order, version.bytes),
+        withdrawn={w.target: w for w in order.withdrawn},
+        withdrawn_word=_WITHDRAWN,
         waiting=len(waiting) if state is OrderState.SENT else 0,
         may_remind=may and state is OrderState.SENT and bool(waiting),
         reminders=[(r.at, names.get(r.by, r.by)) for r in reminders],
         reason_max=MAX_REASON,
     )
+
+
+async def _lines(frame: Frame, order: PushOrder, size: int) -> list[SchoolLine]:
+    """What went over the line of every school that anything went to."""
+    files, schools = frame.services.push_files, frame.services.roster.current().schools
+    return [
+        SchoolLine(
+            schools[school].name if school in schools else school,
+            files.options.lines.of(school).cache != "", cached, single,
+            f"{(cached + single) / max(size, 1):.1f}",
+        )
+        for school, (cached, single) in (await files.carried(order)).items()
+    ]  # fmt: skip
 
 
 def _copy_line(frame: Frame, copy: Copy | None, size: int) -> CopyLine:

@@ -181,7 +181,7 @@ async def play(request: web.Request) -> web.StreamResponse:
         resource=resource,
         version=version_of(resource, order),
         row=row_of(frame, target, progress, order.id),
-        open=order.state(frame.now) is OrderState.SENT,
+        open=order.is_open_for(target.id, frame.now),
     )
 
 

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from sync_classroom.coordinator.push_files import ANY_TIME, LineOptions
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.ids import SchoolId, TargetId
+from sync_classroom.domain.make_up import WITHDRAWN
+from sync_classroom.domain.school_lines import Carried, Lines
 from tests.support.library import PDF, recorded
 from tests.support.pages import look, office, read
 from tests.support.plans import at
@@ -59,6 +63,37 @@ async def test_an_automatic_order_is_administrators_to_cancel(tmp_path: Path) ->
         assert answer.status == 403
         assert (await send(served, path + "/cancel", {"reason": "不用补"})).status == 303
         assert "已取消" in (await look(served, path)).text
+
+
+async def test_a_room_a_push_was_withdrawn_from_says_when_and_why(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        order = await pushed(served, "remote-1-r1", "remote-2-r1")
+        served.clock.now = at("11:05")
+        pushes = served.services.pushes
+        assert await pushes.withdraw(order, [TargetId("t2")], WITHDRAWN, by="make-up") == 1
+        page = await look(served, f"/pushes/{order.id}")
+        assert f"已撤回 11月23日 11:05 {WITHDRAWN}" in page.text
+        assert "还有 1 个对象没有打开。" in page.text
+        assert "仍计入统计" in page.text
+        told = await served.ask("GET", f"/api/pushes/{order.id}", role=Role.ADMIN)
+        assert (await told.json())["withdrawn"] == 1
+
+
+async def test_what_went_over_schools_lines_is_shown(tmp_path: Path) -> None:
+    cache = {SchoolId("remote-1"): "https://cache.example:8443"}
+    async with office(tmp_path, lines=LineOptions(Lines(ANY_TIME.general, caches=cache))) as served:
+        order = await pushed(served, "remote-1-r1", "remote-2-r1")
+        path = f"/pushes/{order.id}"
+        assert "学校线路" not in (await look(served, path)).text
+        size = len(PDF)
+        await served.store.add_carried([
+            Carried(order.id, SchoolId("remote-1"), True, size),
+            Carried(order.id, SchoolId("remote-2"), False, 5 * size // 2),
+        ])  # fmt: skip
+        page = await look(served, path)
+        assert "学校线路" in page.text
+        assert "66 KB — 1.0" in page.text
+        assert "没有缓存 164 KB 2.5" in page.text
 
 
 async def test_every_target_shows_its_copy_and_how_far_it_got(tmp_path: Path) -> None:

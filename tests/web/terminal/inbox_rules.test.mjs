@@ -9,6 +9,7 @@ import {
   newCopy,
   pauseAfter,
   sameWord,
+  sourcesOf,
   union,
   watchedSeconds,
   wordOf,
@@ -17,7 +18,7 @@ import {
 const NOW = Date.parse("2026-11-23T18:00:00+08:00");
 const push = (name, more = {}) => ({
   push: name, target: "t1", title: name, subject: "英语", reason: "补推", class_name: "", kind: "video",
-  media_type: "video/mp4", name: "a.mp4", bytes: 100, sha256: "00", duration_s: 60, href: "/f",
+  media_type: "video/mp4", name: "a.mp4", bytes: 100, sha256: "00", duration_s: 60, href: "/f", cached: null,
   sent_at: `2026-11-23T1${name.at(-1)}:00:00+08:00`, expires_at: null, opened_at: null, completed_at: null,
   reminded_at: null,
   ...more,
@@ -121,4 +122,16 @@ test("a reminder stands until somebody has opened it, here or on the teacher's p
   assert.ok(!isReminded(copy("p1")));
   assert.ok(!isReminded(kept("p1", { opened: 5 }, asked)));
   assert.ok(!isReminded(copy("p1", {}, { ...asked, opened_at: asked.reminded_at })));
+});
+
+test("a cache is asked first, unless it gave wrong bytes, and told when a person waits", () => {
+  const cached = "https://cache.example/f?push=p1";
+  assert.deepEqual(sourcesOf(copy("p1")), { url: "/f", cached: null });
+  assert.deepEqual(sourcesOf(copy("p1", { asked: true })), { url: "/f?asked=1", cached: null });
+  assert.deepEqual(sourcesOf(copy("p1", {}, { cached })), { url: "/f", cached });
+  assert.deepEqual(sourcesOf(copy("p1", { asked: true }, { cached })), {
+    url: "/f?asked=1",
+    cached: `${cached}&asked=1`,
+  });
+  assert.deepEqual(sourcesOf(copy("p1", { tries: 1 }, { cached })), { url: "/f", cached: null });
 });

@@ -13,6 +13,7 @@ import {
   isShown,
   pauseAfter,
   sameWord,
+  sourcesOf,
   union,
   watchedSeconds,
   wordOf,
@@ -20,7 +21,7 @@ import {
 import { InboxStore } from "./inbox_store.js";
 
 const PATH = "/api/terminal/pushes";
-/** The server is asked so often what there is, ms. */
+/** The server says when there is something new, and is asked so often all the same, ms. */
 const ASK_MS = 60_000;
 /** How far a long fetch is, is said so often, ms. */
 const SAY_MS = 15_000;
@@ -80,6 +81,8 @@ export class Inbox {
     this.fetching = null;
     /** @type {Worker | null} */
     this.worker = null;
+    /** Which cache it may ask. */
+    this.allowed = "";
     this.ready = this.begin();
   }
 
@@ -131,6 +134,11 @@ export class Inbox {
     if (online && at >= this.askAt && !this.asking) void this.ask();
     if (online && at >= this.sayAt && !this.saying) void this.say();
     if (!this.working && !this.fetching) void this.work(at);
+  }
+
+  /** The server says that there is something new, or something over. */
+  heardOf() {
+    this.askAt = Math.min(this.askAt, performance.now() + Math.random() * SPREAD_MS);
   }
 
   /** The device was given to another room. */
@@ -311,14 +319,21 @@ export class Inbox {
 
   /** @param {Copy} copy */
   start(copy) {
+    const { url, cached } = sourcesOf(copy);
+    // What a worker may ask is said with its file, and kept with it: another cache, another file.
+    const allowed = cached ? new URL(cached).origin : "";
+    if (this.worker && this.allowed !== allowed) this.stop();
     if (!this.worker) {
-      this.worker = new Worker(new URL("./fetcher.js", import.meta.url), { type: "module" });
+      const file = new URL("./fetcher.js", import.meta.url);
+      if (allowed) file.searchParams.set("cache", allowed);
+      this.worker = new Worker(file, { type: "module" });
       this.worker.onmessage = (event) => this.hear(event.data);
+      this.worker.onerror = () => this.died();
+      this.allowed = allowed;
     }
     this.fetching = copy.key;
-    const { href, bytes, sha256 } = copy.push;
-    const url = `${href}${copy.asked ? "?asked=1" : ""}`;
-    this.worker.postMessage({ key: copy.key, url, token: this.token(), bytes, sha256 });
+    const { bytes, sha256 } = copy.push;
+    this.worker.postMessage({ key: copy.key, url, cached, token: this.token(), bytes, sha256 });
     this.keep({ ...copy, state: "fetching", unsaid: true });
     this.sayAt = Math.min(this.sayAt, performance.now() + SAY_MS);
   }
@@ -328,6 +343,15 @@ export class Inbox {
     this.worker?.terminate();
     this.worker = null;
     this.fetching = null;
+  }
+
+  /** The worker's file did not come, or it ended of an error: another one, after a pause. */
+  died() {
+    const key = this.fetching;
+    this.stop();
+    this.failures += 1;
+    this.tryAt = performance.now() + pauseAfter(this.failures);
+    console.warn("the worker that fetches pushes ended", key);
   }
 
   /** @param {Told} told by the worker */

@@ -26,6 +26,7 @@ export const COMPLETED = 0.8;
  * @property {string} sha256
  * @property {number | null} duration_s
  * @property {string} href
+ * @property {string | null} cached where the school's cache has the same bytes
  * @property {string} sent_at
  * @property {string | null} expires_at
  * @property {string | null} opened_at
@@ -167,6 +168,20 @@ export function decide(copies, { now, quota, quiet, playing }) {
     if (taken > quota) return { remove, evict: [], refuse, fetch: null };
   }
   return { remove, evict, refuse, fetch };
+}
+
+/**
+ * Where a file is fetched: from the school's cache, else from the server. A cache that gave wrong
+ * bytes would give them again. `asked` says that a person wants it now, whatever the hour.
+ * @param {Copy} copy
+ * @returns {{url: string, cached: string | null}}
+ */
+export function sourcesOf({ push, asked, tries }) {
+  const { href, cached } = push;
+  return {
+    url: asked ? `${href}?asked=1` : href,
+    cached: !cached || tries ? null : asked ? `${cached}&asked=1` : cached,
+  };
 }
 
 /**

@@ -241,6 +241,7 @@ class Terminal {
     else if (message.type === "notice") this.planNotices.take(message);
     else if (["ink", "wipe", "point"].includes(message.type)) this.ink.receive(message);
     else if (message.type === "help") this.model.help = message;
+    else if (message.type === "pushes") this.inbox.heardOf();
     else if (message.type === "relay") this.stage.media?.relayRestarted(String(message.boot));
     this.changed();
   }
