@@ -106,7 +106,7 @@ export class MissedView {
     this.live.show(replay ? live : null);
     if (!replay) return;
     attr(this.root, "aria-label", t("missed.title"));
-    attr(this.root, "data-screen", replay.withScreen() ? "" : null);
+    attr(this.root, "data-courseware", replay.withScreen() ? "" : null);
     attr(this.root, "data-only-screen", replay.camera ? null : "");
     const seconds = (/** @type {number} */ at) => civil(at, zone).seconds;
     const left = clockText(Math.max(0, (replay.loss.to_s - replay.at) * 1000));
