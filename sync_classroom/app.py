@@ -40,6 +40,7 @@ from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.make_up import MakeUpService
 from .coordinator.minutes import MinutesService
+from .coordinator.missed import MissedService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
 from .coordinator.push_files import LineOptions, PushFiles
@@ -68,6 +69,7 @@ from .exchange.national_days import NationalTables
 from .exchange.sandbox import Sandbox
 from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder, rare_collections, stop_signals
 from .relay.notify import Notifier
+from .relay.recording.slicing import find
 from .relay.settings import Listen, RelaySettings, settings_to_json
 from .reports.worker import Renderer
 from .store.bus import open_redis_bus
@@ -361,6 +363,8 @@ def _services(
         retention=retention, research=booth.research, watching=booth.watching,
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings,
         minutes=MinutesService(store, bus, clock=clock),
+        missed=MissedService(store, booth.evidence, booth.recordings, find,
+                             folder=settings.relay.recording_dir),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),

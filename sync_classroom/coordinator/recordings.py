@@ -96,6 +96,14 @@ class RecordingKeeper:
         """The recording of a lesson, as last heard of."""
         return (await self._store.recordings_of([occurrence])).get(occurrence)
 
+    async def as_it_grows(self, occurrence: OccurrenceId) -> Recording | None:
+        """The recording as the relay has it at this moment, else as last heard of."""
+        try:
+            return parse_recording(occurrence, await self._relay.recording(occurrence))
+        except (RelayDownError, RelayRefusedError, ValueError) as error:
+            log.info("recording.not_told", occurrence=occurrence, error=str(error))
+            return await self.of(occurrence)
+
     # ------------------------------------------------------------------ by the leader
 
     async def follow(self, runs: Iterable[LessonRun], boot: str | None) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .media_watch import MediaWatch
     from .meetings import MeetingService
     from .minutes import MinutesService
+    from .missed import MissedService
     from .notices import NoticeService
     from .ports import Bus, Store
     from .push_files import PushFiles
@@ -114,3 +115,4 @@ class Services:
     ink: InkDesk
     meetings: MeetingService
     minutes: MinutesService
+    missed: MissedService

@@ -114,6 +114,8 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminal.enrol": ANYBODY,
     "api.terminal.self": DEVICE,
     "api.terminal.journal": DEVICE,
+    "api.terminal.missed": DEVICE,
+    "api.terminal.missed.file": DEVICE,
     "api.terminal.pushes": DEVICE,
     "api.terminal.pushes.said": DEVICE,
     "api.terminal.pushes.file": DEVICE,

@@ -19,6 +19,9 @@ from .feed_file import FEED_PATH, FEED_ROUTE, FEED_THROTTLE, serve_feed
 from .keys import SERVICES
 from .metrics import METRICS, METRICS_TOKEN, WebMetrics, serve_metrics
 from .middleware import MAX_BODY, add_headers, explain, measure
+from .missed_file import PATH as MISSED_FILE_PATH
+from .missed_file import ROUTE as MISSED_FILE_ROUTE
+from .missed_file import serve_missed_file
 from .openapi import serve_openapi
 from .pages import PageRoute, page_routes
 from .problems import by_status, problem_response
@@ -93,6 +96,7 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
         router.add_route(method, path, handler, name=name)
     for name, path, get in push_file.ROUTES:
         router.add_get(path, get, name=name, allow_head=False)
+    router.add_get(MISSED_FILE_PATH, serve_missed_file, name=MISSED_FILE_ROUTE, allow_head=False)
     router.add_get(FEED_PATH, serve_feed, name=FEED_ROUTE)
     router.add_get("/static/{version}/{name:.+}", serve_static, name="static")
     router.add_get("/terminal-sw.js", serve_worker, name="terminal.worker")

@@ -59,6 +59,9 @@ _OTHERS: Final = (
      " `application/offset+octet-stream` from `Upload-Offset` on; what arrived of a piece that"
      " broke off stays. Then `POST /api/library`"),
     ("DELETE", "/api/library/uploads/{upload}", "api.library.uploads.cancel", "Forget an upload"),
+    ("GET", "/api/terminal/lessons/{lesson}/missed/{name}", "api.terminal.missed.file", "What"
+     " plays a recorded file of a lesson that runs, from `from_s` to `to_s` (seconds from the"
+     " recording's start); `204`: not written yet"),
     ("GET", "/api/terminal/pushes/{push}/{target}/file", "api.terminal.pushes.file", "A push's"
      " file, or the rest of it (`Range`, `If-Range` with its ETag); `?asked=1` at any hour"),
     ("GET", "/api/push-files/{token}/{sha256}", "api.push-files", "The same for a school's"

@@ -31,6 +31,7 @@ from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.make_up import MakeUpService
 from sync_classroom.coordinator.minutes import MinutesService
+from sync_classroom.coordinator.missed import MissedService
 from sync_classroom.coordinator.notices import NoticeService
 from sync_classroom.coordinator.passwords import PasswordHashing
 from sync_classroom.coordinator.push_files import LineOptions, PushFiles
@@ -50,6 +51,7 @@ from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
+from sync_classroom.relay.recording.slicing import find
 from sync_classroom.reports.worker import Renderer
 from sync_classroom.store.database import Database
 from sync_classroom.web.app import build_app
@@ -283,6 +285,10 @@ async def site(
             research=booth.research,
             meetings=booth.meetings,
             minutes=MinutesService(store, bus, clock=clock),
+            missed=MissedService(
+                store, booth.evidence, booth.recordings, find, folder=changes.get("recordings"),
+                monotonic=seconds,
+            ),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

@@ -152,6 +152,13 @@ export class Sounds {
   constructor(blocked) {
     this.blocked = blocked;
     this.root = h("div", { hidden: true });
+    this.hushed = false;
+  }
+
+  /** @param {boolean} on silent while something else is heard in their place */
+  hush(on) {
+    this.hushed = on;
+    for (const node of this.root.children) /** @type {HTMLAudioElement} */ (node).muted = on;
   }
 
   /** @param {MediaStreamTrack[]} tracks */
@@ -165,6 +172,7 @@ export class Sounds {
         const present = /** @type {MediaStream | null} */ (node.srcObject)?.getTracks()[0];
         if (present === track) return;
         node.srcObject = new MediaStream([track]);
+        node.muted = this.hushed;
         void this.play(node);
       },
     );

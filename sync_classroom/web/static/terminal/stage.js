@@ -4,6 +4,7 @@
  */
 
 import { LessonMedia } from "./lesson_media.js";
+import { Missed } from "./missed.js";
 import { lineOf } from "./state.js";
 
 /** @typedef {import("./types.js").Lesson} Lesson */
@@ -14,16 +15,18 @@ export class Stage {
    *   devices: import("./devices.js").Devices, model: import("./model.js").Model,
    *   sounds: import("./dom.js").Sounds, changed: () => void,
    *   views: {host: import("./views/host.js").Host, remote: import("./views/remote.js").Remote},
-   *   entering: () => void,
-   * }} parts `entering`: the lesson is about to take devices and line
+   *   entering: () => void, say: (key: string) => void,
+   * }} parts `entering`: the lesson is about to take devices and line; `say` something about one
+   *   that is over
    */
-  constructor({ devices, model, sounds, changed, views, entering }) {
+  constructor({ devices, model, sounds, changed, views, entering, say }) {
     this.devices = devices;
     this.model = model;
     this.sounds = sounds;
     this.changed = changed;
     this.views = views;
     this.entering = entering;
+    this.missed = new Missed({ token: () => model.store.token, changed, say });
     /** @type {LessonMedia | null} */
     this.media = null;
     /** @type {WakeLockSentinel | null} */
@@ -38,6 +41,9 @@ export class Stage {
   reconcile(wanted, { online, waits }) {
     if (this.media && this.media.lesson.id !== wanted?.id) this.exit();
     if (wanted?.grants && !this.media && !waits(wanted)) this.enter(wanted);
+    const listens = wanted?.role === "remote" && this.model.live[wanted.id]?.state === "live";
+    const lesson = listens ? wanted.id : null;
+    this.missed.look({ lesson, online, flowing: this.flowing(), at: performance.now() });
     if (!this.media || !wanted) return;
     this.media.renew(wanted);
     const live = this.model.live[wanted.id];
@@ -77,6 +83,7 @@ export class Stage {
     this.media?.stop();
     this.media = null;
     this.sounds.show([]);
+    this.views.remote.missed.end();
     for (const view of [this.views.host, this.views.remote]) {
       view.showOwn(null);
       view.showTracks([]);

@@ -83,7 +83,8 @@ class Terminal {
     this.views = this.build();
     const { devices, model, store, sounds, views } = this;
     const entering = () => this.checkup.cancel();
-    this.stage = new Stage({ devices, model, sounds, views, changed, entering });
+    const say = (/** @type {string} */ key) => this.notices.add("missed", "info", this.t(key));
+    this.stage = new Stage({ devices, model, sounds, views, changed, entering, say });
     this.checkup = new Checkup({
       devices,
       model,
@@ -139,6 +140,7 @@ class Terminal {
       }),
       remote: new Remote({
         hand: () => this.turnHand(),
+        missed: { hush: (on) => this.sounds.hush(on), token: () => this.store.token },
         present: (present) => {
           const { lesson } = screenOf(this.inputs());
           if (lesson) this.model.setPresent(lesson, present, performance.now());
@@ -484,10 +486,8 @@ class Terminal {
         }),
       ],
       ink: this.ink,
-      help: {
-        call: model.help,
-        sending: Boolean(this.connection?.unacknowledged("help")),
-      },
+      missed: this.stage.missed,
+      help: { call: model.help, sending: Boolean(this.connection?.unacknowledged("help")) },
       enrolProblem: this.enrolProblem,
       enrolBusy: this.enrolBusy,
     };

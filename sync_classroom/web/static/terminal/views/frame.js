@@ -26,6 +26,7 @@ import { civil, weekOf } from "../state.js";
  * @property {number | null} presentWish
  * @property {(question: import("../types.js").Question) => number[]} answer what this room counts
  * @property {import("../ink.js").InkBoard} ink
+ * @property {import("../missed.js").Missed} missed
  * @property {Banner[]} banners
  * @property {{call: import("../types.js").Help | null, sending: boolean}} help
  * @property {{key: string, params: Record<string, string | number>} | null} enrolProblem

@@ -5,6 +5,7 @@ import { loudness } from "../interaction.js";
 import { HeadcountAsked } from "./headcount.js";
 import { InkLayer } from "./ink.js";
 import { RoomMessage } from "./message.js";
+import { MissedView } from "./missed.js";
 import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
@@ -25,6 +26,7 @@ const CAMERA_STALE_MS = 4_000;
  * @property {(present: number) => void} present
  * @property {(place: number, count: number) => void} answer
  * @property {(text: string) => void} message
+ * @property {ConstructorParameters<typeof MissedView>[0]} missed
  */
 
 export class Remote {
@@ -55,7 +57,18 @@ export class Remote {
     this.message = new RoomMessage(actions.message);
     this.asking = h("div", { class: "asking" }, this.question.root, this.headcount.root, this.message.root);
     this.bar = new RemoteBar(actions, this.message.opener);
-    this.root = h("main", { class: "remote" }, this.pictures, this.asking, this.wait, this.onAir, this.bar.root);
+    this.missed = new MissedView(actions.missed);
+    this.root = h(
+      "main",
+      { class: "remote" },
+      this.pictures,
+      this.missed.root,
+      this.missed.offer,
+      this.asking,
+      this.wait,
+      this.onAir,
+      this.bar.root,
+    );
     /** @type {MediaStreamTrack[]} */
     this.tracks = [];
   }
@@ -106,6 +119,7 @@ export class Remote {
     show(this.onAir, seat.called);
     text(this.onAir, seat.called ? t(seat.muted ? "remote.speaking_muted" : "remote.speaking") : "");
     const isLive = phaseOf(lesson, frame.inputs) === "live";
+    this.missed.update(frame, { may: isLive && !seat.called, live: this.teacher.track });
     this.question.update(frame, seat, isLive);
     this.message.update(frame, isLive, this.question.root.hidden);
     // Nobody must count pupils before he may say that the sound is gone.
