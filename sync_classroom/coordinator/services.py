@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .calendar import CalendarService
     from .coverage import CoverageService
     from .desk import LessonDesk
+    from .documents import DocumentService
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
     from .feeds import FeedService
@@ -112,3 +113,4 @@ class Services:
     ink: InkDesk
     meetings: MeetingService
     minutes: MinutesService
+    documents: DocumentService

@@ -21,6 +21,7 @@ from . import (
     api_terminals,
     api_timetable,
     api_wall,
+    documents,
 )
 from .routes import ApiRoute
 
@@ -41,4 +42,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_terminal_pushes.ROUTES,
     *api_wall.ROUTES,
     *api_meetings.ROUTES,
+    *documents.ROUTES,
 )

@@ -22,6 +22,7 @@ from sync_classroom.coordinator.accounts import AccountService
 from sync_classroom.coordinator.board import TerminalBoard
 from sync_classroom.coordinator.booth import build_booth
 from sync_classroom.coordinator.calendar import CalendarService
+from sync_classroom.coordinator.documents import DocumentService
 from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.help_desk import HelpDesk
 from sync_classroom.coordinator.hub import TerminalHub
@@ -48,6 +49,7 @@ from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
+from sync_classroom.exchange.pages import PageMaker
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.reports.worker import Renderer
 from sync_classroom.store.database import Database
@@ -275,12 +277,14 @@ async def site(
                 LeaseKeeper(store, "one"),
                 Retention(),
                 reports=_no_reports,
+                sweep=_no_pages,
                 clock=clock,
                 zone=ZONE,
             ),
             research=booth.research,
             meetings=booth.meetings,
             minutes=MinutesService(store, bus, clock=clock),
+            documents=DocumentService(store, bus, PageMaker(), shelf, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),
@@ -298,6 +302,8 @@ async def site(
             ),
         )  # fmt: skip
         await services.library.open()
+        await services.documents.open()
+        stack.push_async_callback(services.documents.close)
         stack.push_async_callback(services.library.close)
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
@@ -325,6 +331,10 @@ async def site(
         if people:
             await _populate(served)
         yield served
+
+
+async def _no_pages() -> None:
+    """Nor documents."""
 
 
 async def _no_reports(before: Any) -> int:
