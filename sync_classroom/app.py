@@ -12,10 +12,11 @@ import asyncio
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,6 +32,8 @@ from .coordinator.board import TerminalBoard
 from .coordinator.booth import Booth, build_booth
 from .coordinator.bundles import BundleService
 from .coordinator.calendar import CalendarService
+from .coordinator.document_files import PageFolder
+from .coordinator.documents import DocumentService, sweep_pages
 from .coordinator.enrolment import EnrolmentService
 from .coordinator.help_desk import HelpDesk
 from .coordinator.hub import TerminalHub
@@ -66,8 +69,19 @@ from .domain.turn import Turn
 from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
 from .exchange.national_days import NationalTables
+from .exchange.pages import PageMaker
 from .exchange.sandbox import Sandbox
-from .machine import BACKLOG, ID_BYTES, listen, load_tls, own_folder, rare_collections, stop_signals
+from .machine import (
+    BACKLOG,
+    ID_BYTES,
+    keep_running,
+    listen,
+    load_tls,
+    own_folder,
+    own_url,
+    rare_collections,
+    stop_signals,
+)
 from .relay.notify import Notifier
 from .relay.recording.slicing import find
 from .relay.settings import Listen, RelaySettings, settings_to_json
@@ -80,8 +94,6 @@ log = structlog.get_logger(__name__)
 
 # Pages and terminals are told to come back within milliseconds; slower means they are gone.
 SHUTDOWN_S: Final = 3.0
-# A task that fails is started again after a moment, for as long as the coordinator serves.
-AGAIN_S: Final = 1.0
 # In `data_dir`, which the store is told.
 DATABASE_URL: Final = "sqlite:///sync_classroom.db"
 
@@ -185,11 +197,12 @@ async def _open(
     tls = None if settings.tls is None else load_tls(*settings.tls)
     listener = stack.enter_context(listen(settings.host, settings.port))
     port = listener.getsockname()[1]
-    url = settings.public_url.rstrip("/") or _own_url(settings.host, port, tls is not None)
+    url = settings.public_url.rstrip("/") or own_url(settings.host, port, tls is not None)
 
     store = await open_store(settings.database_url or DATABASE_URL, data_dir=settings.data_dir)
     stack.push_async_callback(store.close)
-    bus = await _open_bus(settings.redis_url)
+    redis = settings.redis_url
+    bus: Bus = await open_redis_bus(redis, LocalBus()) if redis else LocalBus()
     stack.push_async_callback(bus.close)
     tokens = TokenMinter(settings.data_dir / "token.jwk")
     booted: list[Callable[[], None]] = []
@@ -218,17 +231,16 @@ async def _open(
     reports = report_service(
         settings, store, bus, booth, bundles, lease, place=coordinator, clock=clock
     )
-    retention = RetentionService(
-        store, lease, settings.retention, reports=reports.remove_before, clock=clock,
-        zone=ZoneInfo(settings.zone),
-    )  # fmt: skip
+    retention = retention_service(settings, store, lease, reports, clock)
     services = _services(
         told, settings, store, bus, booth, hub, lease, clock, bundles, reports, retention
     )  # fmt: skip
     stack.callback(services.accounts.close)
     await services.library.open()
     stack.push_async_callback(services.library.close)
-    await stack.enter_async_context(_tasks(_runs(booth, lease, relay, services)))
+    await services.documents.open()
+    stack.push_async_callback(services.documents.close)
+    await stack.enter_async_context(keep_running(_runs(booth, lease, relay, services)))
     await asyncio.gather(booth.roster.listening(), hub.listening())
     await _serve_pages(stack, services, settings.metrics_token, listener, tls)
     setup = await services.accounts.setup_link()
@@ -343,7 +355,7 @@ def _services(
     zone = ZoneInfo(settings.zone)
     library = LibraryService(
         store, booth.recordings, options=settings.library, clock=clock,
-        folder=settings.library_folder or settings.data_dir.absolute() / "library",
+        folder=_library_folder(settings),
         recordings=settings.relay.recording_dir,
     )  # fmt: skip
     files = PushFiles(store, booth.roster, library, settings.push_lines, clock, zone)
@@ -359,20 +371,39 @@ def _services(
         hub=hub, board=TerminalBoard(store, hub, booth.roster.current, clock, zone),
         recordings=booth.recordings, timetable=booth.timetable, feeds=booth.feeds,
         notices=NoticeService(store, bus, clock=clock), bundles=bundles, reports=reports,
-        journals=TerminalJournalService(store, bus, clock, throttle=throttle),
+        journals=TerminalJournalService(store, bus, clock, throttle=throttle), library=library,
         retention=retention, research=booth.research, watching=booth.watching,
-        ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings,
+        ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings, pushes=pushes,
         minutes=MinutesService(store, bus, clock=clock),
         missed=MissedService(store, booth.evidence, booth.recordings, find,
                              folder=settings.relay.recording_dir),
+        documents=DocumentService(store, bus, PageMaker(), library, clock=clock),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
-        library=library, pushes=pushes,
         make_up=MakeUpService(
             store, pushes, library, lease, lambda: booth.ingest.heard_at, clock=clock, zone=zone
         ),
         receiver=PushReceiver(store, files, clock, throttle), push_files=files,
+    )  # fmt: skip
+
+
+def _library_folder(settings: ServeSettings) -> Path:
+    return settings.library_folder or settings.data_dir.absolute() / "library"
+
+
+def retention_service(
+    settings: ServeSettings,
+    store: Database,
+    lease: LeaseKeeper,
+    reports: ReportService,
+    clock: Callable[[], datetime],
+) -> RetentionService:
+    """Who deletes in time what may be deleted."""
+    return RetentionService(
+        store, lease, settings.retention, reports=reports.remove_before, clock=clock,
+        sweep=partial(sweep_pages, store, PageFolder(_library_folder(settings))),
+        zone=ZoneInfo(settings.zone),
     )  # fmt: skip
 
 
@@ -382,8 +413,7 @@ def bundle_service(
     """Who reads plan and facts into bundles and reports, under the rules in force."""
     return BundleService(
         store, booth.roster, BundleWriter, rules=booth.evidence.rules,
-        chain=booth.coverage.chain_head, clock=clock,
-        zone=zone,
+        chain=booth.coverage.chain_head, clock=clock, zone=zone,
     )  # fmt: skip
 
 
@@ -404,10 +434,6 @@ def report_service(
         booth.roster, options=settings.reports, folder=settings.data_dir.absolute() / "reports",
         place=place, version=__version__, clock=clock,
     )  # fmt: skip
-
-
-async def _open_bus(redis_url: str) -> Bus:
-    return await open_redis_bus(redis_url, LocalBus()) if redis_url else LocalBus()
 
 
 # ---------------------------------------------------------------------------- tasks
@@ -434,28 +460,6 @@ def _runs(
     }
 
 
-@asynccontextmanager
-async def _tasks(runs: Mapping[str, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
-    """Named tasks that live as long as the block, each started again should it fail."""
-    tasks = [asyncio.create_task(_keep(name, run), name=name) for name, run in runs.items()]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await run()
-            return
-        except Exception:  # a defect of one service must not end all lessons
-            log.exception("serve.task_failed", task=name)
-        await asyncio.sleep(AGAIN_S)
-
-
 # ---------------------------------------------------------------------------- addresses
 
 
@@ -475,12 +479,6 @@ def _relay_settings(settings: ServeSettings, tokens: TokenMinter) -> dict[str, A
             keys=relay.keys or tuple(tokens.public_keys()),
         )
     )
-
-
-def _own_url(host: str, port: int, secure: bool) -> str:
-    """How a browser on this machine reaches the pages."""
-    name = "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
-    return str(URL.build(scheme="https" if secure else "http", host=name, port=port))
 
 
 def _relay_url(settings: ServeSettings, url: str, port: int) -> str:

@@ -1,4 +1,5 @@
-"""What `serve` needs of the machine: its own folder, its address, its certificate, its memory.
+"""What `serve` needs of the machine: its own folder, its address, its certificate, its memory,
+and tasks that go on whatever fails.
 
 Each is refused by a ProblemError that names the setting to change.
 """
@@ -12,15 +13,22 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+from yarl import URL
+
 from .domain.problems import ProblemError, ProblemKind
+
+log = structlog.get_logger(__name__)
 
 # Connections that came while the loop was busy; a school's terminals all come at the bell.
 BACKLOG: Final = 512
+# A task that fails is started again after a moment, for as long as the coordinator serves.
+AGAIN_S: Final = 1.0
 ID_BYTES: Final = 8
 _LOCK: Final = "coordinator.lock"
 
@@ -162,3 +170,31 @@ def stop_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in taken:
             loop.remove_signal_handler(number)
+
+
+def own_url(host: str, port: int, secure: bool) -> str:
+    """How a browser on this machine reaches what listens at `host` and `port`."""
+    name = "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
+    return str(URL.build(scheme="https" if secure else "http", host=name, port=port))
+
+
+@asynccontextmanager
+async def keep_running(runs: Mapping[str, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    """Named tasks that live as long as the block, each started again should it fail."""
+    tasks = [asyncio.create_task(_keep(name, run), name=name) for name, run in runs.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+            return
+        except Exception:  # a defect of one service must not end all lessons
+            log.exception("serve.task_failed", task=name)
+        await asyncio.sleep(AGAIN_S)

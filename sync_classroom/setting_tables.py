@@ -307,6 +307,9 @@ class RetentionSettings(Section):
     report_days: Days = Field(
         365, ge=0, le=36500, description="Files of unpublished reports, days; 0: never."
     )
+    document_days: Days = Field(
+        365, ge=0, le=36500, description="Documents shown in lessons, days; 0: never."
+    )
 
 
 class ReportSettings(Section):

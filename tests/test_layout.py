@@ -24,6 +24,7 @@ WITHOUT_TESTS = {
     "domain/timetable.py",
     "relay/session.py",
     "relay/settings.py",
+    "coordinator/document_ports.py",
     "coordinator/evidence_ports.py",
     "coordinator/library_ports.py",
     "coordinator/library_problems.py",

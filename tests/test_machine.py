@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from pathlib import Path
 
 import pytest
 
+from sync_classroom import machine
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.machine import (
     NEW_OBJECTS,
+    keep_running,
     known_id,
     listen,
     load_tls,
     own_folder,
+    own_url,
     rare_collections,
 )
 
@@ -64,3 +68,25 @@ def test_the_collector_rests_while_served_and_is_then_as_it_was() -> None:
     with rare_collections():
         assert gc.get_threshold() == (NEW_OBJECTS, *before[1:])
     assert gc.get_threshold() == before
+
+
+@pytest.mark.asyncio
+async def test_a_task_that_fails_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "AGAIN_S", 0.0)
+    starts, done = 0, asyncio.Event()
+
+    async def fails_twice() -> None:
+        nonlocal starts
+        starts += 1
+        if starts < 3:
+            raise RuntimeError("away")
+        done.set()
+
+    async with keep_running({"one": fails_twice}):
+        await done.wait()
+    assert starts == 3
+
+
+def test_what_listens_everywhere_is_reached_by_name() -> None:
+    assert own_url("0.0.0.0", 80, False) == "http://localhost"
+    assert own_url("192.0.2.7", 8443, True) == "https://192.0.2.7:8443"

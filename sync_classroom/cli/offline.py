@@ -16,6 +16,7 @@ from ..app import (
     bundle_service,
     relay_client,
     report_service,
+    retention_service,
     utc_now,
 )
 from ..coordinator.accounts import AccountService
@@ -120,10 +121,7 @@ async def _services(
         EnrolmentService(store, hub, booth.roster.current, utc_now, throttle=throttle),
         bundles,
         TerminalJournalService(store, bus, utc_now, throttle=throttle),
-        RetentionService(
-            store, lease, settings.retention, reports=reports.remove_before, clock=utc_now,
-            zone=zone,
-        ),
+        retention_service(settings, store, lease, reports, utc_now),
         utc_now,
         zone,
     )  # fmt: skip

@@ -27,6 +27,7 @@ NAMES: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.NOTICES: ("课表变动通知和回执", "Notices of changes, receipts"),
     Kind.ACCESS_LOG: ("查阅记录", "Access log"),
     Kind.FEEDS: ("已停用的日历订阅", "Ended calendar feeds"),
+    Kind.DOCUMENTS: ("课件文档和它的图片", "Documents of lessons, their pages"),
     Kind.REPORTS: ("未发布报告的文件", "Files of unpublished reports"),
     Kind.MEDIA: ("录像（由媒体服务删除）", "Recordings (the relay's)"),
 }

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain import lesson
+from ..domain.documents import ShowPage, check_page, unknown_document
 from ..domain.floor import Floor
 from ..domain.ids import ActId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
@@ -34,6 +35,7 @@ from ..domain.messages import (
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.question import MAX_QUESTIONS, open_question
 from ..domain.timetable import Mode, Occurrence, Seat
+from .document_ports import DocumentStore
 from .floor import FloorService
 from .lessons import unknown_lesson
 from .life import LessonLife
@@ -47,8 +49,8 @@ from .services import Clock
 _BEGUN: Final = frozenset({LessonState.OPEN, LessonState.LIVE})
 
 
-class CommandStore(TimetableStore, LessonStore, Protocol):
-    """Plan, runs and floors."""
+class CommandStore(TimetableStore, LessonStore, DocumentStore, Protocol):
+    """Plan, runs, floors and documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class LessonCommands:
     async def _as_host(
         self,
         part: Part,
-        command: Start | Extend | End | Call | Mute | Quiet | Ask | Close,
+        command: Start | Extend | End | Call | Mute | Quiet | Ask | Close | ShowPage,
         act: ActId,
     ) -> None:
         if part.seat is not None:
@@ -143,7 +145,10 @@ class LessonCommands:
             await self._on_the_floor(planned, command, act)
 
     async def _on_the_floor(
-        self, planned: Occurrence, command: Call | Mute | Quiet | Ask | Close, act: ActId
+        self,
+        planned: Occurrence,
+        command: Call | Mute | Quiet | Ask | Close | ShowPage,
+        act: ActId,
     ) -> None:
         if isinstance(command, Call):
             if command.seat is not None and all(s.id != command.seat for s in planned.active_seats):
@@ -153,12 +158,24 @@ class LessonCommands:
             await self._floor.mute(planned, muted=command.muted, act=act)
         elif isinstance(command, Quiet):
             await self._floor.hush(planned, quiet=command.quiet, act=act)
+        elif isinstance(command, ShowPage):
+            await self._show_page(planned, command, act)
         elif isinstance(command, Close):
             await self._floor.close(planned, command.question, shown=command.shown, act=act)
         elif len((await self._floor.get(planned.id)).questions) >= MAX_QUESTIONS:
             raise _too_many_questions(planned)
         else:
             await self._floor.ask(planned, command.text, command.options, act=act)
+
+    async def _show_page(self, planned: Occurrence, command: ShowPage, act: ActId) -> None:
+        if command.shown is not None:
+            documents = (await self._store.documents_of([planned.id])).get(planned.id, ())
+            wanted = command.shown.document
+            document = next((d for d in documents if d.id == wanted), None)
+            if document is None:
+                raise unknown_document(wanted)
+            check_page(document, command.shown.page)
+        await self._floor.show_page(planned, command.shown, act=act)
 
     async def _as_seat(
         self, part: Part, command: Hand | Headcount | Answer | Say, act: ActId

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from ..domain import lesson
+from ..domain.documents import Document
 from ..domain.floor import Floor
 from ..domain.ids import ClassId, ClassroomId, OccurrenceId, SeatId
 from ..domain.lesson import LessonRun, LessonState
@@ -19,6 +20,7 @@ from ..domain.roster import Roster
 from ..domain.timetable import ChangeKind, Mode, Occurrence, Seat
 from ..domain.wanted_rooms import WantedRooms, classrooms_of
 from .commands import LessonCommands, Part, part_of
+from .document_ports import DocumentStore
 from .evidence_ports import FactStore
 from .floor import FloorService
 from .grants import TOKEN_AFTER, TOKEN_BEFORE, Grants
@@ -53,14 +55,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Extra:
-    """What the host alone is told: turns earlier in the week, and the latest messages."""
+    """Turns earlier in the week and the latest messages, for the host alone; documents."""
 
     week: Mapping[SeatId, int]
     said: Sequence[RoomMessage]
+    documents: Sequence[Document]
 
 
-class DeskStore(TimetableStore, LessonStore, FactStore, Protocol):
-    """Plan, runs, floors and facts."""
+class DeskStore(TimetableStore, LessonStore, FactStore, DocumentStore, Protocol):
+    """Plan, runs, floors, facts and documents."""
 
 
 class LessonDesk:
@@ -156,6 +159,7 @@ class LessonDesk:
         ]
         week = await self._turns.before(begun)
         said = await self._store.latest_messages([o.id for o in begun], MESSAGES_TOLD)
+        documents = await self._store.documents_of([o.id for o in begun])
         now = self._clock()
         told: dict[OccurrenceId, Told] = {}
         for turn, o in enumerate(planned.values()):
@@ -163,7 +167,7 @@ class LessonDesk:
             gone = seats_gone(run, o, around, self._life.rules, now)
             seats = tuple(s.classroom for s in o.active_seats if s.id not in gone)
             floor = floors.get(o.id) or Floor(o.id)
-            extra = _Extra(week.get(o.id) or {}, said.get(o.id) or ())
+            extra = _Extra(week.get(o.id) or {}, said.get(o.id) or (), documents.get(o.id) or ())
             state = partial(self._state, o, run, floor, around, extra)
             told[o.id] = Told(o.host.classroom, seats, state)
             await breathe(turn)
@@ -197,6 +201,7 @@ class LessonDesk:
             "muted": floor.muted,
             "quiet": floor.quiet,
             "question": self._question(floor),
+            "page": _page(floor, extra.documents),
             "hands": [{"seat": h.seat, "at": self._instant(h.at)} for h in floor.hands],
             "seats": self._seat_states(planned, floor),
         }
@@ -209,6 +214,7 @@ class LessonDesk:
                 {"id": m.id, "seat": m.seat, "at": self._instant(m.at), "text": m.text}
                 for m in extra.said
             ]
+            state["documents"] = [_document(d, self._clock()) for d in extra.documents]
         return state
 
     def _question(self, floor: Floor) -> dict[str, Any] | None:
@@ -325,6 +331,33 @@ class LessonDesk:
 
     def _instant(self, at: datetime | None) -> str | None:
         return None if at is None else at.astimezone(self._zone).isoformat()
+
+
+def _page(floor: Floor, documents: Sequence[Document]) -> dict[str, Any] | None:
+    """The page all rooms are shown; a document that was removed is shown no more."""
+    shown = floor.page
+    document = next((d for d in documents if shown and d.id == shown.document), None)
+    if shown is None or document is None or shown.page > len(document.pages):
+        return None
+    size = document.pages[shown.page - 1]
+    return {
+        "document": document.id,
+        "name": document.name,
+        "page": shown.page,
+        "pages": len(document.pages),
+        "width": size.width,
+        "height": size.height,
+    }
+
+
+def _document(document: Document, now: datetime) -> dict[str, Any]:
+    problem = document.problem(now)
+    return {
+        "id": document.id,
+        "name": document.name,
+        "pages": len(document.pages),
+        "problem": None if problem is None else {"zh": problem.zh, "en": problem.en},
+    }
 
 
 def _overtime(

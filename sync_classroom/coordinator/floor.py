@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
 
 from ..domain import floor as rules
 from ..domain import question as asking
+from ..domain.documents import ShownPage
 from ..domain.facts import Fact, Headcount, Interaction, InteractionKind
 from ..domain.floor import Floor
 from ..domain.ids import ActId, FactId, OccurrenceId, SeatId
@@ -115,6 +117,12 @@ class FloorService:
             occurrence, lambda q: asking.close(q, number, at, shown=shown), act
         )
 
+    async def show_page(
+        self, occurrence: Occurrence, page: ShownPage | None, *, act: ActId
+    ) -> Floor:
+        """Show all rooms a page of a document, or put it away."""
+        return await self._change(occurrence, lambda f: rules.show_page(f, page), act)
+
     async def _question(
         self,
         occurrence: Occurrence,
@@ -157,8 +165,11 @@ class FloorService:
         raise RuntimeError(f"floor of {occurrence.id} lost {SAVE_TRIES} races in a row")
 
     async def _show(self, occurrence: Occurrence, before: Floor, after: Floor) -> None:
-        counted = before.present != after.present or before.questions != after.questions
-        if not counted:  # a head count or an answer changes nobody's picture
+        placed = replace(
+            after, present=before.present, questions=before.questions, page=before.page
+        )
+        # A head count, an answer or a page turned changes nobody's picture.
+        if replace(placed, version=before.version) != before:
             await self._rooms.place(occurrence, after)
         await self._bus.publish(
             "lesson", {"type": "changed", "occurrence": occurrence.id, "what": "floor"}

@@ -201,7 +201,7 @@ class LibraryService:
         part = self.shelf.part(upload)
         try:
             kind = check_type(upload.name, await asyncio.to_thread(head_of, part))
-            await scan(self._options.scan_command, part)
+            await self.scan(part)
         except ProblemError as problem:
             if problem.code != "scan_failed":
                 await asyncio.to_thread(self.shelf.cancel, ident)
@@ -214,6 +214,10 @@ class LibraryService:
         found = await self._keep(part, owner, details, version, key)
         await asyncio.to_thread(self.shelf.cancel, ident)
         return found
+
+    async def scan(self, path: Path) -> None:
+        """Ask the scanner about a file, if there is one; ProblemError as `outside.scan`."""
+        await scan(self._options.scan_command, path)
 
     # ------------------------------------------------------------------ recordings
 

@@ -25,6 +25,7 @@ from ..domain.lesson import LessonRun
 from ..domain.recordings import Recording
 from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
+from .document_ports import DocumentStore
 from .evidence_ports import (
     AccessLogStore,
     ChainStore,
@@ -289,6 +290,7 @@ class Store(
     ResearchStore,
     MeetingStore,
     MinutesStore,
+    DocumentStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -37,10 +37,13 @@ PAUSE_S: Final = 0.05
 
 RemoveReports = Callable[[datetime], Awaitable[int]]
 """Removes the files of unpublished reports made before an instant; how many reports."""
+SweepPages = Callable[[], Awaitable[None]]
+"""Deletes the pictures of documents that no lesson has any more."""
 
 
 class RetentionService:
-    """`run` is a task, woken by `alarms`. `reports` removes files of old unpublished reports."""
+    """`run` is a task, woken by `alarms`. `reports` removes files of old unpublished reports,
+    `sweep` pictures of documents that have gone."""
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class RetentionService:
         rules: Retention,
         *,
         reports: RemoveReports,
+        sweep: SweepPages,
         clock: Clock,
         zone: ZoneInfo,
         pause_s: float = PAUSE_S,
@@ -57,6 +61,7 @@ class RetentionService:
         self._store = store
         self._lease = lease
         self._reports = reports
+        self._sweep = sweep
         self._clock = clock
         self._zone = zone
         self._pause_s = pause_s
@@ -111,6 +116,8 @@ class RetentionService:
                     continue
                 if stock.kind in ROWS:
                     await self._delete(stock.kind, cuts[stock.kind], by, deleted, going)
+                    if stock.kind is Kind.DOCUMENTS:
+                        await self._sweep()
                 elif stock.kind is Kind.REPORTS:
                     deleted[stock.kind] = await self._reports(cuts[stock.kind])
         except ProblemError as problem:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .calendar import CalendarService
     from .coverage import CoverageService
     from .desk import LessonDesk
+    from .documents import DocumentService
     from .enrolment import EnrolmentService
     from .evidence import EvidenceService
     from .feeds import FeedService
@@ -116,3 +117,4 @@ class Services:
     meetings: MeetingService
     minutes: MinutesService
     missed: MissedService
+    documents: DocumentService

@@ -1,5 +1,5 @@
 """Who has the floor in a live lesson: the ordered queue of raised hands, who is called on, mute,
-who has had a turn, and the quick questions.
+who has had a turn, the quick questions, and the page of a document that all rooms see.
 
 Every function returns the floor as it should be, the same object when nothing changes, so a
 repeated message costs nothing. `version` is left to whoever stores the floor.
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from .documents import ShownPage
 from .ids import OccurrenceId, SeatId
 from .question import Questions
 
@@ -40,6 +41,7 @@ class Floor:
     turns: Mapping[SeatId, int] = field(default_factory=dict)
     present: Mapping[SeatId, int] = field(default_factory=dict)
     questions: Questions = ()
+    page: ShownPage | None = None
     version: int = 0
 
 
@@ -103,6 +105,11 @@ def set_present(floor: Floor, seat: SeatId, present: int) -> Floor:
 def set_questions(floor: Floor, questions: Questions) -> Floor:
     """The floor with what `domain.question` made of its questions."""
     return floor if questions is floor.questions else replace(floor, questions=questions)
+
+
+def show_page(floor: Floor, page: ShownPage | None) -> Floor:
+    """Show all rooms a page of a document, or none."""
+    return floor if page == floor.page else replace(floor, page=page)
 
 
 def without_seat(floor: Floor, seat: SeatId) -> Floor:

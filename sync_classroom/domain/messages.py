@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .documents import ShowPage, read_shown
 from .help_calls import MAX_ERRORS, MAX_HELP_CHARS
 from .ids import ID_PATTERN, OccurrenceId, SeatId
 from .ink import COLOURS, MAX_BATCH, MAX_STROKE_ID, MAX_STROKES, SCALE, Point, Stroke
@@ -263,7 +264,10 @@ class PointAt:
     at: Point | None
 
 
-Command = Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close | Say
+Command = (
+    Start | Extend | End | Hand | Call | Mute | Quiet | Headcount | Ask | Answer | Close | Say
+    | ShowPage
+)  # fmt: skip
 Message = Hello | Time | Selfcheck | Command | Line | Noticed | Help | Draw | Wipe | PointAt
 
 
@@ -431,6 +435,7 @@ _PARSERS: Final[Mapping[str, Callable[[Fields], Message]]] = {
     "answer": _answer,
     "close": lambda f: Close(*_named(f), f.whole("question", MAX_QUESTIONS), f.flag("shown")),
     "message": _say,
+    "page": lambda f: ShowPage(*_named(f), read_shown(f)),
     "help": _help,
     "ink": _draw,
     "line": _line,

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     NOTICES = "notices"
     ACCESS_LOG = "access_log"
     FEEDS = "feeds"
+    DOCUMENTS = "documents"
     REPORTS = "reports"
     MEDIA = "media"
 
@@ -42,6 +43,7 @@ class Retention:
     access_log_days: int = 1095
     feed_days: int = 90
     report_days: int = 365
+    document_days: int = 365
 
 
 #: Which setting says how long.
@@ -53,6 +55,7 @@ SETTING: Final[Mapping[Kind, str]] = {
     Kind.NOTICES: "notice_days",
     Kind.ACCESS_LOG: "access_log_days",
     Kind.FEEDS: "feed_days",
+    Kind.DOCUMENTS: "document_days",
     Kind.REPORTS: "report_days",
     Kind.MEDIA: "media_days",
 }
@@ -65,6 +68,7 @@ ROWS: Final = (
     Kind.NOTICES,
     Kind.ACCESS_LOG,
     Kind.FEEDS,
+    Kind.DOCUMENTS,
 )
 
 

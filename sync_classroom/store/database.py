@@ -13,6 +13,7 @@ from .access_log import AccessLogQueries
 from .accounts import AccountQueries
 from .calendar import CalendarQueries
 from .chain import ChainQueries
+from .documents import DocumentQueries
 from .drafts import DraftQueries
 from .due import DueQueries
 from .engine import Transactions, make_engine, parse_place, prepare_file
@@ -81,6 +82,7 @@ class Database(
     ResearchQueries,
     MeetingQueries,
     MinutesQueries,
+    DocumentQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

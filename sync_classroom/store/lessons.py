@@ -10,6 +10,7 @@ from sqlalchemy import Table, UpdateBase, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..domain.documents import ShownPage
 from ..domain.floor import Floor, RaisedHand
 from ..domain.ids import ActId, OccurrenceId, SeatId
 from ..domain.lesson import OVER, EndReason, LessonRun, LessonState
@@ -162,6 +163,8 @@ class LessonQueries(Queries):
             "turns": dict(floor.turns),
             "present": dict(floor.present),
             "questions": [_question_document(q) for q in floor.questions],
+            "document": None if floor.page is None else floor.page.document,
+            "page": None if floor.page is None else floor.page.page,
         }
         saved = await self._save(floors, floor.occurrence, floor.version, values, act)
         return replace(floor, version=floor.version + 1) if saved else None
@@ -307,5 +310,6 @@ def _floor(row: Any) -> Floor:
         turns={SeatId(seat): turns for seat, turns in (row.turns or {}).items()},
         present={SeatId(seat): present for seat, present in row.present.items()},
         questions=tuple(_question(n, q) for n, q in enumerate(row.questions or (), start=1)),
+        page=None if row.document is None else ShownPage(row.document, row.page),
         version=row.version,
     )

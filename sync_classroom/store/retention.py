@@ -27,6 +27,7 @@ from ..domain.recordings import RecordingState
 from ..domain.retention import AGES, ROWS, Kind, RetentionRun, Stock
 from .account_tables import feeds, help_calls, terminals, users
 from .columns import from_us, to_us
+from .document_tables import lesson_documents
 from .journal_tables import terminal_samples
 from .plan_tables import notices
 from .queries import Queries, in_chunks, rows
@@ -49,6 +50,7 @@ _AGES: Final[Mapping[Kind, tuple[Table, ColumnElement[Any], ColumnElement[bool] 
     Kind.NOTICES: (notices, notices.c.until, None),
     Kind.ACCESS_LOG: (access_log, access_log.c.at, None),
     Kind.FEEDS: (feeds, _FEED_AGE, _FEED_AGE.is_not(None)),
+    Kind.DOCUMENTS: (lesson_documents, lesson_documents.c.at, None),
     Kind.REPORTS: (reports, reports.c.done_at, _DONE & _UNPUBLISHED),
     Kind.MEDIA: (
         recordings,

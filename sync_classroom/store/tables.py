@@ -287,6 +287,8 @@ floors = Table(
     Column("turns", document()),
     Column("questions", document()),
     Column("present", document(), nullable=False),
+    Column("document", ordered_text()),
+    Column("page", Integer),
     Column("version", Integer, nullable=False),
 )
 

@@ -33,6 +33,9 @@ Roles = frozenset[Role] | None
 
 ROSTER_READERS: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})
 DEVICE: Final = frozenset({Role.DEVICE})
+# Documents: of these only those of the lesson; `web.documents` asks which.
+GIVERS: Final = AUTHORS | DEVICE
+VIEWERS: Final = LIBRARY | DEVICE
 TERMINAL: Final[web.RequestKey[Terminal]] = web.RequestKey("terminal", Terminal)
 TABLE: Final[web.AppKey[Mapping[str, Roles]]] = web.AppKey("access_table")
 
@@ -95,6 +98,10 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.rules.set": BUREAU,
     "api.lessons.adjust": ADMIN,
     "api.wall.watch": BUREAU,
+    "api.documents.give": GIVERS,
+    "api.documents.list": VIEWERS,
+    "api.documents.page": VIEWERS,
+    "api.documents.remove": GIVERS,
     "api.facts": ADMIN,
     "api.facts.chain": BUREAU,
     "api.accesses": ADMIN,

@@ -22,6 +22,7 @@ from . import (
     api_terminals,
     api_timetable,
     api_wall,
+    documents,
 )
 from .routes import ApiRoute
 
@@ -43,4 +44,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_terminal_pushes.ROUTES,
     *api_wall.ROUTES,
     *api_meetings.ROUTES,
+    *documents.ROUTES,
 )

@@ -12,7 +12,7 @@ from aiohttp import web
 from ..coordinator.ink import InkDesk
 from ..coordinator.services import Services
 from ..coordinator.throttle import Throttle
-from . import api, library_uploads, push_file
+from . import api, documents, library_uploads, push_file
 from .access import TABLE, access_table, check_routes, guard
 from .events import EVENTS, EventFan, serve_events
 from .feed_file import FEED_PATH, FEED_ROUTE, FEED_THROTTLE, serve_feed
@@ -92,6 +92,8 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
     router.add_get("/api/openapi.json", serve_openapi, name="api.openapi")
     router.add_get("/ws/terminal", serve_terminal, name="ws.terminal", allow_head=False)
     router.add_post(UPLOAD_PATH, take_upload, name=UPLOAD_ROUTE)
+    router.add_post(documents.PATH, documents.give, name=documents.GIVE_ROUTE)
+    router.add_get(documents.PAGE_PATH, documents.page, name=documents.PAGE_ROUTE)
     for name, method, path, handler in library_uploads.ROUTES:
         router.add_route(method, path, handler, name=name)
     for name, path, get in push_file.ROUTES:

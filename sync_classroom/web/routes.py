@@ -105,7 +105,7 @@ def mount(app: web.Application, route: ApiRoute) -> None:
             request.app[SERVICES],
             await _body(request, route.body) if route.body else None,
             _query(request, route.query),
-            _key(request) if route.idempotent else "",
+            idempotency_key(request) if route.idempotent else "",
         )
         answer = await route.handler(call)
         if isinstance(answer, web.StreamResponse):
@@ -149,7 +149,7 @@ def _query(request: web.Request, model: type[Query] | None) -> Query | None:
         raise from_validation(error) from None
 
 
-def _key(request: web.Request) -> str:
+def idempotency_key(request: web.Request) -> str:
     """The client's idempotency key, made the user's own so that nobody meets another's."""
     key = request.headers.get(IDEMPOTENCY_HEADER, "")
     if not _IDEMPOTENCY.fullmatch(key):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from sync_classroom.domain.documents import Document, PageSize, ShownPage, ShowPage
 from sync_classroom.domain.facts import Interaction
-from sync_classroom.domain.ids import ActId, ClassroomId, OccurrenceId, SeatId
+from sync_classroom.domain.ids import ActId, ClassroomId, DocumentId, OccurrenceId, SeatId
 from sync_classroom.domain.messages import (
     Answer,
     Ask,
@@ -93,6 +94,7 @@ async def test_a_lesson_by_its_commands(table: Bench) -> None:
         Quiet("1", ONE, True),
         Ask("1", ONE, "", ("", "")),
         Close("1", ONE, 1, True),
+        ShowPage("1", ONE, None),
     ],
     ids=lambda c: type(c).__name__,
 )
@@ -124,6 +126,27 @@ async def test_withdrawn_seat_may_nothing(table: Bench, command: Command) -> Non
 
 async def test_call_on_a_seat_of_another_lesson_is_refused(table: Bench) -> None:
     assert await refused(table, HOST, Call("1", ONE, SeatId("o-2-s01"))) == "unknown_seat"
+
+
+async def test_a_page_turned_twice_is_turned_once_and_moves_no_picture(table: Bench) -> None:
+    pages = (PageSize(2560, 1440),) * 3
+    given = Document(
+        DocumentId("d-1"), ONE, "课件.pdf", "0" * 64, 9, at("09:00"), "li", pages=pages
+    )
+    await table.store.add_document(given, key="d", most=9)
+    laid = table.relay.puts
+
+    def turn(ident: str, page: int) -> ShowPage:
+        return ShowPage(ident, ONE, ShownPage(given.id, page))
+
+    await table.booth.desk.handle(HOST, turn("1", 2))
+    await table.booth.desk.handle(HOST, turn("2", 3))
+    await table.booth.desk.handle(HOST, turn("1", 2))
+    assert (await table.booth.floor.get(ONE)).page == ShownPage(given.id, 3)
+    assert table.relay.puts == laid
+    assert await refused(table, HOST, turn("3", 4)) == "page_range"
+    await table.booth.desk.handle(HOST, ShowPage("4", ONE, None))
+    assert (await table.booth.floor.get(ONE)).page is None
 
 
 async def test_unknown_lesson_is_said(table: Bench) -> None:

@@ -175,6 +175,7 @@ async def test_live_state_before_anything_happened(table: Bench) -> None:
         "muted": False,
         "quiet": False,
         "question": None,
+        "page": None,
         "hands": [],
         "seats": [
             {"id": s, "online": False, "receiving": False, "line": None, "present": None}
@@ -218,12 +219,14 @@ async def test_live_state_in_mid_lesson(table: Bench) -> None:
         "muted": False,
         "quiet": False,
         "question": None,
+        "page": None,
         "hands": [{"seat": B, "at": "2026-11-23T09:01:00+08:00"}],
         "wall": [A, B],
         "lines": {A: {"loss": 0.04, "path": "none"}},
         "turns": {A: 1},
         "week_turns": {B: 1},
         "messages": [],
+        "documents": [],
         "seats": [
             {"id": A, "online": True, "receiving": True, "line": "good", "present": 41},
             {"id": B, "online": True, "receiving": False, "line": None, "present": None},

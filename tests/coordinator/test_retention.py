@@ -25,7 +25,12 @@ pytestmark = pytest.mark.asyncio
 
 NOW = at("12:00")
 RULES = Retention(
-    terminal_days=100, notice_days=100, access_log_days=100, feed_days=100, report_days=100
+    terminal_days=100,
+    notice_days=100,
+    access_log_days=100,
+    feed_days=100,
+    report_days=100,
+    document_days=100,
 )
 
 
@@ -41,10 +46,15 @@ class Reports:
 
     def __init__(self) -> None:
         self.asked: list[datetime] = []
+        self.swept: list[int] = []
 
     async def __call__(self, before: datetime) -> int:
         self.asked.append(before)
         return 3
+
+    async def sweep(self) -> None:
+        """Pictures of documents go before reports do."""
+        self.swept.append(len(self.asked))
 
 
 def service(
@@ -52,7 +62,8 @@ def service(
 ) -> tuple[RetentionService, LeaseKeeper, Reports]:
     lease, reports = LeaseKeeper(store, "one"), Reports()
     made = RetentionService(
-        store, lease, rules, reports=reports, clock=clock or TurnedClock(NOW), zone=ZONE,
+        store, lease, rules, reports=reports, sweep=reports.sweep,
+        clock=clock or TurnedClock(NOW), zone=ZONE,
         pause_s=0.0, **options,
     )  # fmt: skip
     return made, lease, reports
@@ -72,11 +83,14 @@ async def test_everything_due_goes_in_one_run_that_is_written_down(
         Kind.NOTICES: 2,
         Kind.ACCESS_LOG: 2,
         Kind.FEEDS: 4,
+        Kind.DOCUMENTS: 2,
         Kind.REPORTS: 3,
     }
     cut = NOW - timedelta(days=100)
     assert set(run.before.values()) == {cut}
     assert reports.asked == [cut]
+    # Pictures go after the documents that named them, and in no other run.
+    assert reports.swept == [0]
     assert (run.by, run.failure, await keeper.runs(9)) == ("console", None, [run])
     due = {s.kind: s.due for s in await keeper.stock()}
     # The reports stay rows, without files; that is their service's matter.
@@ -88,7 +102,7 @@ async def test_everything_due_goes_in_one_run_that_is_written_down(
 
 async def test_what_is_kept_for_ever_stays(store: Database) -> None:
     await fill(store, NOW, 4000)
-    keeper, _, reports = service(store, Retention(0, 0, 0, 0, 0, 0))
+    keeper, _, reports = service(store, Retention(0, 0, 0, 0, 0, 0, 0))
     before = await keeper.stock()
     run = await keeper.delete_due("console")
     assert (run.total, reports.asked, keeper.cuts()) == (0, [], {})

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_classroom.domain.documents import ShownPage
 from sync_classroom.domain.floor import (
     Floor,
     RaisedHand,
@@ -15,9 +16,10 @@ from sync_classroom.domain.floor import (
     set_muted,
     set_present,
     set_quiet,
+    show_page,
     without_seat,
 )
-from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.ids import DocumentId, OccurrenceId, SeatId
 from tests.support.plans import at
 
 A, B, C = SeatId("a"), SeatId("b"), SeatId("c")
@@ -53,6 +55,15 @@ def test_the_called_seat_leaves_the_queue() -> None:
     assert (called.called_on, called.called_at, order(called)) == (A, at("09:04"), ["b", "c"])
     assert call_on(called, A, at("09:05")) is called
     assert raise_hand(called, A, at("09:05")) is called
+
+
+def test_a_page_is_shown_until_another_is_or_none() -> None:
+    first, second = (ShownPage(DocumentId("d-1"), n) for n in (1, 2))
+    shown = show_page(QUEUE, first)
+    assert (shown.page, order(shown)) == (first, ["b", "a", "c"])
+    assert show_page(shown, first) is shown
+    assert show_page(shown, second).page == second
+    assert show_page(shown, None) == QUEUE
 
 
 def test_a_seat_may_be_called_on_without_a_hand() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_classroom.domain.documents import ShownPage, ShowPage
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.ink import Stroke
 from sync_classroom.domain.messages import (
@@ -95,6 +96,14 @@ GOOD: list[tuple[dict[str, Any], object]] = [
         Say("1", "o-1", "听不清"),
     ),
     ({"type": "mute", "id": "1", "lesson": "o-1", "muted": False}, Mute("1", "o-1", False)),
+    (
+        {"type": "page", "id": "1", "lesson": "o-1", "document": "d-1", "page": 3},
+        ShowPage("1", "o-1", ShownPage("d-1", 3)),
+    ),
+    (
+        {"type": "page", "id": "1", "lesson": "o-1", "document": None, "page": None},
+        ShowPage("1", "o-1", None),
+    ),
     ({"type": "headcount", "id": "1", "lesson": "o-1", "present": 41}, Headcount("1", "o-1", 41)),
     (
         {

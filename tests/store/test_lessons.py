@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from sync_classroom.domain.documents import ShownPage
 from sync_classroom.domain.floor import Floor, RaisedHand
-from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
+from sync_classroom.domain.ids import ActId, DocumentId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.question import Question
@@ -124,6 +125,7 @@ async def test_a_floor_comes_back_as_it_went_in_with_the_next_version(store: Dat
         muted=True,
         quiet=True,
         turns={SeatId("o-1-s1"): 2},
+        page=ShownPage(DocumentId("d-1"), 3),
         questions=(
             Question(1, "", ("", "乙"), at("09:10"), at("09:11:00.000001"), True),
             Question(2, "题", ("", ""), at("09:12"), answers={SeatId("o-1-s0"): (1, 0)}),

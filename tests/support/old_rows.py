@@ -12,10 +12,12 @@ from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import UserId
 from sync_classroom.store.account_tables import feeds, help_calls, terminals, users
 from sync_classroom.store.database import Database
+from sync_classroom.store.document_tables import lesson_documents
 from sync_classroom.store.plan_tables import notices
 from sync_classroom.store.report_tables import reports
 from sync_classroom.store.rollup_tables import access_log
 from tests.support.coordination import roster
+from tests.support.plan_changes import book
 from tests.support.plans import lesson
 from tests.support.terminal_journals import noted_all_through
 
@@ -24,6 +26,7 @@ async def fill(store: Database, now: datetime, *ages_days: int) -> None:
     """One row of each kind for each age; a user that was disabled so long ago has a feed, too."""
     await store.apply_roster(roster())
     await store.add_user(User(UserId("u-1"), "old-admin", "Admin", Role.ADMIN, "hash", "zh"))
+    await book(store, lesson("shown", "09:00", "09:40"), key="shown", gap_s=0)
     for number, days in enumerate(ages_days):
         at = now - timedelta(days=days)
         await _rows(store, number, at)
@@ -53,7 +56,10 @@ async def _rows(store: Database, n: int, at: datetime) -> None:
               "last": at.date(), "language": "zh", "formats": ["pdf"], "by": "admin", "at": at,
               "place": "one", "state": "done", "step": "", "percent": 100, "done_at": at,
               "files": {}, "sha256": {}}  # fmt: skip
+    document = {"id": f"d-{n}", "occurrence": "shown", "key": f"d-{n}", "name": "", "bytes": 1,
+                "sha256": f"{n}", "at": at, "by": "admin"}  # fmt: skip
     async with store._database.write() as connection:
+        await connection.execute(insert(lesson_documents), [document])
         await connection.execute(insert(users), [gone])
         ours = [feed(f"f-{n}", "u-1", at), feed(f"g-{n}", f"u-gone{n}", None)]
         await connection.execute(insert(feeds), [*ours, feed(f"h-{n}", "u-1", None)])

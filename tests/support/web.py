@@ -22,6 +22,7 @@ from sync_classroom.coordinator.accounts import AccountService
 from sync_classroom.coordinator.board import TerminalBoard
 from sync_classroom.coordinator.booth import build_booth
 from sync_classroom.coordinator.calendar import CalendarService
+from sync_classroom.coordinator.documents import DocumentService
 from sync_classroom.coordinator.enrolment import EnrolmentService
 from sync_classroom.coordinator.help_desk import HelpDesk
 from sync_classroom.coordinator.hub import TerminalHub
@@ -50,6 +51,7 @@ from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
 from sync_classroom.exchange.importer import TimetableReader
+from sync_classroom.exchange.pages import PageMaker
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.relay.recording.slicing import find
 from sync_classroom.reports.worker import Renderer
@@ -279,6 +281,7 @@ async def site(
                 LeaseKeeper(store, "one"),
                 Retention(),
                 reports=_no_reports,
+                sweep=_no_pages,
                 clock=clock,
                 zone=ZONE,
             ),
@@ -289,6 +292,7 @@ async def site(
                 store, booth.evidence, booth.recordings, find, folder=changes.get("recordings"),
                 monotonic=seconds,
             ),
+            documents=DocumentService(store, bus, PageMaker(), shelf, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),
@@ -305,6 +309,8 @@ async def site(
             push_files=files,
         )  # fmt: skip
         await services.library.open()
+        await services.documents.open()
+        stack.push_async_callback(services.documents.close)
         stack.push_async_callback(services.library.close)
         app = build_app(services, metrics_token=metrics_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
@@ -332,6 +338,10 @@ async def site(
         if people:
             await _populate(served)
         yield served
+
+
+async def _no_pages() -> None:
+    """Nor documents."""
 
 
 async def _no_reports(before: Any) -> int:

@@ -30,6 +30,7 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.NOTICES: (mark("课表变动通知"), mark("通知了谁、何时看到的回执。")),
     Kind.ACCESS_LOG: (mark("查阅记录"), mark("谁看过、取走过数字和报告。")),
     Kind.FEEDS: (mark("已停用的日历订阅"), mark("已结束的，以及停用账号建立的。")),
+    Kind.DOCUMENTS: (mark("课件文档"), mark("给课次展示用的文档，连同各页的图片。")),
     Kind.REPORTS: (mark("未发布报告的文件"), mark("发布过的报告永久保存。")),
     Kind.MEDIA: (mark("课堂录像"), mark("画面和声音由媒体服务删除，录像的记录保留。")),
 }

@@ -102,3 +102,49 @@ test("a room hears, a host that has drawn is not contradicted", () => {
   host.welcomed();
   assert.deepEqual(said.map((m) => m.type), ["wipe", "ink"]);
 });
+
+test("strokes go with their page and come back with it when the rooms have turned", () => {
+  const { board, said, flush } = made();
+  board.turn("d-1/1", true);
+  board.draw(1, "red", [[1, 1], [2, 2]]);
+  flush();
+  said.length = 0;
+  board.turn("d-1/2", false);
+  assert.deepEqual(said, [{ type: "wipe", stroke: null, lesson: "o-1" }]);
+  assert.equal(board.ink.strokes.size, 0);
+  board.draw(board.next(), "blue", [[9, 9]]);
+  flush();
+  said.length = 0;
+  board.turn("d-1/1", false);
+  assert.deepEqual([...board.ink.strokes.keys()], [1]);
+  assert.deepEqual(said, [{ type: "wipe", stroke: null, lesson: "o-1" }], "the rooms still see page 2");
+  board.turn("d-1/1", true);
+  board.turn("d-1/1", true);
+  assert.deepEqual(said.slice(1), [
+    { type: "ink", strokes: [{ id: 1, colour: "red", points: [[1, 1], [2, 2]] }], lesson: "o-1" },
+  ]);
+});
+
+test("what was drawn before the page was known belongs to the page that is shown", () => {
+  const { board, said } = made();
+  board.receive({ type: "ink", lesson: "o-1", whole: true, strokes: [dots(4, 3)] });
+  board.turn("d-1/3", true);
+  assert.deepEqual([board.ink.strokes.size, said], [1, []]);
+  board.turn(null, true);
+  assert.equal(board.ink.strokes.size, 0);
+  board.turn("d-1/3", true);
+  assert.equal(board.ink.strokes.size, 1);
+});
+
+test("a stroke on a page whose own are not said yet comes after them", () => {
+  const { board, said, flush } = made();
+  board.turn("d-1/1", true);
+  board.draw(1, "red", [[1, 1]]);
+  board.turn("d-1/2", true);
+  board.turn("d-1/1", false);
+  said.length = 0;
+  board.draw(2, "blue", [[5, 5]]);
+  flush();
+  board.turn("d-1/1", true);
+  assert.deepEqual(said.map((m) => m.strokes.map((s) => s.id)), [[1], [2]]);
+});

@@ -22,7 +22,7 @@ const QUEUE_MAX = 64;
 /** Clock samples looked at; the one with the shortest round trip wins. */
 const CLOCK_SAMPLES = 8;
 /** Commands that set a value: a newer one makes an older unacknowledged one pointless. */
-const SETTERS = new Set(["hand", "call", "mute", "quiet", "headcount", "answer"]);
+const SETTERS = new Set(["hand", "call", "mute", "quiet", "headcount", "answer", "page"]);
 
 /**
  * The pause before attempt `n` (0 for the first retry), ms, with jitter so that 48 classrooms do

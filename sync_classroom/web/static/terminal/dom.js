@@ -88,7 +88,9 @@ export class Picture {
     this.caption = h("figcaption");
     this.instead = h("p", { class: "instead" });
     this.meter = h("meter", { min: 0, max: 1, hidden: true, "aria-hidden": "true" });
-    this.root = h("figure", props, this.video, this.instead, this.caption, this.meter);
+    /** A page of a document, in front of whatever moves. */
+    this.page = h("img", { class: "page", alt: "", hidden: true, draggable: false });
+    this.root = h("figure", props, this.video, this.page, this.instead, this.caption, this.meter);
     /** @type {MediaStreamTrack | null} */
     this.track = null;
     /** @type {MediaStreamTrack | null} */
@@ -120,6 +122,20 @@ export class Picture {
     this.video.srcObject = track ? new MediaStream([track]) : null;
     // A muted video may always play; the promise is refused only when the source is replaced.
     if (track) this.video.play().catch(() => undefined);
+  }
+
+  /** @param {string | null} url of a page, null for none */
+  showPage(url) {
+    show(this.page, url !== null);
+    if (url !== null && this.page.getAttribute("src") !== url) this.page.src = url;
+  }
+
+  /** What is shown and how large it is of itself. */
+  content() {
+    if (!this.page.hidden) {
+      return { node: this.page, width: this.page.naturalWidth, height: this.page.naturalHeight };
+    }
+    return { node: this.video, width: this.video.videoWidth, height: this.video.videoHeight };
   }
 
   /**

@@ -10,6 +10,8 @@ const STROKES_MAX = 200;
 const POINTS_MAX = 5_000;
 /** Points of one message. */
 const BATCH_MAX = 400;
+/** Pages whose strokes are kept while others are shown; a lesson turns some dozen. */
+const PAGES_KEPT = 60;
 /** What a hand makes is gathered for so long, ms: the server takes 20 messages a second. */
 const FLUSH_MS = 60;
 
@@ -99,11 +101,20 @@ export class InkBoard {
     /** @type {Point | null | undefined} undefined: nothing new */
     this.pointed = undefined;
     this.planned = false;
+    /** The page that is drawn on; undefined: not known yet. @type {string | null | undefined} */
+    this.page = undefined;
+    /** Strokes of pages that are not shown now. @type {Map<string, Ink>} */
+    this.kept = new Map();
+    /** Strokes of this page that the rooms have not been told again yet. */
+    this.owed = false;
   }
 
   /** @param {string | null} lesson */
   reset(lesson) {
     this.lesson = lesson;
+    this.page = undefined;
+    this.kept = new Map();
+    this.owed = false;
     this.ink = new Ink();
     this.pointer = null;
     this.ours = false;
@@ -130,10 +141,43 @@ export class InkBoard {
     this.changed();
   }
 
+  /**
+   * Host: another page is drawn on. Its strokes are taken away everywhere, and those that the new
+   * page had before are back here at once, in the rooms when they have turned, too.
+   * @param {string | null} page null: what is drawn on is no page of a document
+   * @param {boolean} turned whether the rooms see that page
+   */
+  turn(page, turned) {
+    if (this.page === undefined) this.page = page;
+    if (page !== this.page) {
+      const before = this.ink;
+      if (before.strokes.size > 0) this.wipe(null, new Ink());
+      if (this.page && before.strokes.size > 0) this.kept.set(this.page, before);
+      while (this.kept.size > PAGES_KEPT) this.kept.delete(this.kept.keys().next().value ?? "");
+      this.page = page;
+      const again = page === null ? undefined : this.kept.get(page);
+      if (page !== null) this.kept.delete(page);
+      if (again) {
+        this.ours = true;
+        this.ink = again;
+        this.owed = true;
+      }
+    }
+    if (turned) this.settle();
+  }
+
+  /** Host: say what the rooms have not been told again. */
+  settle() {
+    if (!this.owed) return;
+    this.owed = false;
+    for (const strokes of batches(this.ink.strokes.values())) this.say({ type: "ink", strokes });
+  }
+
   /** The server is back, and may have forgotten: the host says everything again. */
   welcomed() {
     if (!this.ours) return;
     this.waiting = [];
+    this.owed = false;
     this.say({ type: "wipe", stroke: null });
     for (const strokes of batches(this.ink.strokes.values())) this.say({ type: "ink", strokes });
   }
@@ -146,6 +190,7 @@ export class InkBoard {
   /** Host. @param {number} id @param {string} colour @param {Point[]} points */
   draw(id, colour, points) {
     this.ours = true;
+    this.settle();
     this.ink.draw([{ id, colour, points }]);
     const last = this.waiting.at(-1);
     if (last?.id === id) last.points.push(...points);
@@ -154,11 +199,13 @@ export class InkBoard {
     this.changed();
   }
 
-  /** Host. @param {number | null} stroke null: all */
-  wipe(stroke) {
+  /** Host. @param {number | null} stroke null: all @param {Ink} [instead] for what is wiped */
+  wipe(stroke, instead) {
     this.ours = true;
     this.flush();
-    this.ink.wipe(stroke);
+    this.settle();
+    if (instead) this.ink = instead;
+    else this.ink.wipe(stroke);
     this.say({ type: "wipe", stroke });
     this.changed();
   }

@@ -4,6 +4,7 @@
  * of the page, of media or of sockets.
  */
 
+import { Deck } from "./deck.js";
 import { AnswerWish } from "./interaction.js";
 import { OVER, todays } from "./state.js";
 
@@ -47,6 +48,7 @@ export class Model {
     /** @type {{lesson: string, present: number, at: number, said: boolean} | null} */
     this.present = null;
     this.answer = new AnswerWish();
+    this.deck = new Deck();
     /** @type {import("./types.js").Help | null} */
     this.help = null;
   }
@@ -105,7 +107,7 @@ export class Model {
   setLive(live) {
     const before = this.live[live.id];
     this.live = { ...this.live, [live.id]: live };
-    const lasting = (/** @type {Live | undefined} */ l) => [l?.state, l?.ends_at, l?.live_at].join();
+    const lasting = (/** @type {Live | undefined} */ l) => [l?.state, l?.ends_at, l?.live_at, l?.page?.document, l?.page?.page].join();
     // Hands and head counts change all the time and are not worth remembering.
     if (lasting(before) !== lasting(live)) this.store.write("live", this.live);
     return this.giving?.lesson === live.id && OVER.has(live.state) ? this.lesson(live.id) : null;
@@ -142,6 +144,7 @@ export class Model {
     if (command.type === "hand") this.hand = null;
     if (command.type === "headcount") this.present = null;
     if (command.type === "answer") this.answer.refused();
+    if (command.type === "page") this.deck.refused();
     if (command.type === "end") {
       this.left = this.left.filter((id) => id !== command.lesson);
       this.store.left = this.left;

@@ -16,7 +16,10 @@ import { InkBoard } from "./ink.js";
 import { LineReports } from "./line_reports.js";
 import { Model } from "./model.js";
 import { Notices, conditions } from "./notices.js";
+import { Pages } from "./pages.js";
 import { PlanNotices } from "./plan_notices.js";
+import { Presenting } from "./presenting.js";
+import { Sharing } from "./sharing.js";
 import { isOutdated, keepShell } from "./shell.js";
 import { Stage } from "./stage.js";
 import { mayStart, nextLesson, readCode, screenOf } from "./state.js";
@@ -62,7 +65,6 @@ class Terminal {
     this.enrolProblem = null;
     this.enrolBusy = false;
     this.soundBlocked = false;
-    this.screenWasShared = this.model.giving?.screen ?? false;
     this.lines = new LineReports();
     this.faults = new Faults();
     this.faults.listen(window);
@@ -80,11 +82,26 @@ class Terminal {
       this.changed();
     }, this.help);
     this.ink = new InkBoard({ send: (message) => this.connection?.send(message), changed });
+    const token = () => this.store.token;
+    this.pages = new Pages({ token, changed });
+    this.presenting = new Presenting({
+      deck: this.model.deck,
+      ink: this.ink,
+      now: () => {
+        const { lesson } = screenOf(this.inputs());
+        return { lesson, live: this.model.live[lesson?.id ?? ""] };
+      },
+      token,
+      changed,
+      sharing: /** @returns {Sharing} */ () => this.sharing,
+      say: (type, fields) => this.say(type, fields),
+    });
     this.views = this.build();
-    const { devices, model, store, sounds, views } = this;
+    const { devices, model, store, sounds, views, notices } = this;
     const entering = () => this.checkup.cancel();
     const say = (/** @type {string} */ key) => this.notices.add("missed", "info", this.t(key));
-    this.stage = new Stage({ devices, model, sounds, views, changed, entering, say });
+    const stage = (this.stage = new Stage({ devices, model, sounds, views, changed, entering, say }));
+    this.sharing = new Sharing({ stage, model, notices, changed, begun: () => this.presenting.away(), t: this.t.bind(this) });
     this.checkup = new Checkup({
       devices,
       model,
@@ -131,7 +148,8 @@ class Terminal {
         call: (seat) => this.say("call", { seat }),
         mute: (muted) => this.say("mute", { muted }),
         quiet: (quiet) => this.say("quiet", { quiet }),
-        screen: () => void this.toggleScreen(),
+        screen: () => void this.sharing.toggle(),
+        documents: this.presenting,
         ink: () => this.ink,
         ask: (text, options) => this.say("ask", { text, options }),
         close: (question, shown) => this.say("close", { question, shown }),
@@ -320,28 +338,7 @@ class Terminal {
   leave() {
     this.model.stopGiving();
     this.armedAt = null;
-    this.screenWasShared = false;
-    this.changed();
-  }
-
-  async toggleScreen() {
-    const { media } = this.stage;
-    if (!media) return;
-    this.screenWasShared = false;
-    if (media.screen) {
-      media.stopScreen();
-    } else {
-      try {
-        await media.startScreen(() => {
-          this.model.sharing(false);
-          this.notices.add("screen", "warn", this.t("banner.screen_stopped"));
-        });
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.notices.add("screen", "warn", this.t("host.screen_failed", { reason }));
-      }
-    }
-    this.model.sharing(media.screen !== null);
+    this.sharing.before = false;
     this.changed();
   }
 
@@ -419,6 +416,7 @@ class Terminal {
     if (count) this.connection?.command("headcount", count);
     const answer = this.model.settleAnswer(performance.now(), waiting);
     if (answer) this.connection?.command("answer", answer);
+    this.presenting.settle(screen, waiting("page", screen.lesson?.id ?? ""));
     const frame = this.frame(inputs, screen.lesson);
     this.faults.see(frame.banners);
     this.lines.say(frame, (message) => this.connection?.send(message));
@@ -443,7 +441,6 @@ class Terminal {
     const { model, store } = this;
     const { media } = this.stage;
     const t = this.t.bind(this);
-    const line = this.stage.line();
     return {
       t,
       language: store.language,
@@ -459,7 +456,7 @@ class Terminal {
       devices: this.devices.list,
       chosen: store.devices,
       media,
-      line,
+      line: this.stage.line(),
       inbox: this.inbox,
       host: { since: model.giving?.since ?? inputs.now, armedAt: this.armedAt },
       handWish: model.hand?.raised ?? null,
@@ -471,10 +468,10 @@ class Terminal {
           soundBlocked: this.soundBlocked,
           offline: inputs.link === "offline" && inputs.enrolled,
           media,
-          line,
+          line: this.stage.line(),
           devices: this.devices,
-          screenWasShared: this.screenWasShared,
-          actions: { unlock: () => this.sounds.unlock(), screen: () => void this.toggleScreen() },
+          screenWasShared: this.sharing.before,
+          actions: { unlock: () => this.sounds.unlock(), screen: () => void this.sharing.toggle() },
         }),
         ...this.notices.list(),
         ...this.planNotices.banners({
@@ -487,6 +484,9 @@ class Terminal {
       ],
       ink: this.ink,
       missed: this.stage.missed,
+      page: lesson ? model.deck.shown(lesson.id, model.live[lesson.id]) : null,
+      pages: this.pages,
+      given: this.presenting.given,
       help: { call: model.help, sending: Boolean(this.connection?.unacknowledged("help")) },
       enrolProblem: this.enrolProblem,
       enrolBusy: this.enrolBusy,

@@ -73,6 +73,8 @@
  * @property {boolean} [quiet] all rooms are silenced: no hands for now
  * @property {{seat: string, at: string}[]} hands
  * @property {Question | null} [question] the last one
+ * @property {Page | null} [page] of a document, which all rooms are shown
+ * @property {Document[]} [documents] host: what the lesson has, as it was given
  * @property {string[]} [wall]
  * @property {{id: string, seat: string, at: string, text: string}[]} [messages] host: the latest
  *   ones of the rooms, oldest first
@@ -89,6 +91,20 @@
  * @property {string | null} closed_at
  * @property {boolean} shown the result is on the screens of all rooms
  * @property {Record<string, number[]>} answers pupils by option, by seat
+ *
+ * @typedef {object} Page
+ * @property {string} document
+ * @property {string} name
+ * @property {number} page from 1
+ * @property {number} pages
+ * @property {number} width of its largest picture, pixels
+ * @property {number} height
+ *
+ * @typedef {object} Document
+ * @property {string} id
+ * @property {string} name
+ * @property {number} pages 0: being converted, or it could not be
+ * @property {{zh: string, en: string} | null} problem why it could not be
  *
  * @typedef {object} Place
  * @property {string} id

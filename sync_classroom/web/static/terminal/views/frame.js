@@ -27,6 +27,9 @@ import { civil, weekOf } from "../state.js";
  * @property {(question: import("../types.js").Question) => number[]} answer what this room counts
  * @property {import("../ink.js").InkBoard} ink
  * @property {import("../missed.js").Missed} missed
+ * @property {ReturnType<import("../deck.js").Deck["shown"]>} page of a document, in the lesson
+ * @property {import("../pages.js").Pages} pages their pictures
+ * @property {import("../presenting.js").Presenting["given"]} given
  * @property {Banner[]} banners
  * @property {{call: import("../types.js").Help | null, sending: boolean}} help
  * @property {{key: string, params: Record<string, string | number>} | null} enrolProblem

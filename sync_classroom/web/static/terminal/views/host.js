@@ -5,6 +5,7 @@ import { handsOf, headcountDue, loudness, troublesOf, withoutTurn } from "../int
 import { hostBar, phaseOf, pressEnd, roomsOf } from "../state.js";
 import { Annotate } from "./ink.js";
 import { HostMessages } from "./message.js";
+import { Documents, PageStrip, drawPage } from "./pages.js";
 import { HostQuestion } from "./question.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -51,6 +52,7 @@ const LINE_WORDS = {
  * @property {(muted: boolean) => void} mute
  * @property {(quiet: boolean) => void} quiet
  * @property {() => void} screen
+ * @property {import("../presenting.js").Presenting} documents
  * @property {() => void} camera
  * @property {() => void} voice
  * @property {(text: string, options: string[]) => void} ask
@@ -68,15 +70,27 @@ export class Host {
     this.rooms = new Rooms(actions);
     this.question = new HostQuestion(actions);
     this.annotate = new Annotate(this.preview, actions.ink);
-    this.bar = new Bar(actions, () => this.question.write(true), this.annotate.opener);
+    const { documents } = actions;
+    const given = {
+      open: (/** @type {string} */ document) => documents.open(document),
+      turn: (/** @type {number} */ by) => documents.turn(by),
+      page: (/** @type {number} */ page) => documents.page(page),
+      away: () => documents.away(),
+      give: (/** @type {File} */ file) => void documents.give(file),
+    };
+    this.documents = new Documents(given);
+    this.strip = new PageStrip(given);
+    this.bar = new Bar(actions, () => this.question.write(true), [this.documents.opener, this.annotate.opener]);
     this.shown = h(
       "section",
       { class: "shown" },
       this.floor.root,
       this.preview.root,
       this.inset.root,
+      this.strip.root,
       this.annotate.tools,
       this.question.root,
+      this.documents.root,
     );
     this.root = h(
       "main",
@@ -105,7 +119,6 @@ export class Host {
 
   place() {
     this.preview.show(this.screen ?? this.own);
-    this.inset.show(this.screen ? this.own : null);
   }
 
   /** @param {MediaStreamTrack[]} video slots of the subscription */
@@ -119,13 +132,20 @@ export class Host {
     if (!lesson) return;
     const instead = this.own ? null : t("host.no_picture");
     const off = media && !media.cameraOn ? t("host.camera_off") : instead;
-    this.preview.label(t("host.what_rooms_see"), this.screen ? null : off);
+    const page = frame.page !== null;
+    const fresh = drawPage(this.preview, frame);
+    const covered = page || this.screen !== null;
+    const seen = t(page && !fresh ? "page.loading" : "host.what_rooms_see");
+    this.preview.label(seen, covered ? null : off);
     this.inset.label("", off);
-    this.annotate.update(frame, this.screen !== null);
+    this.inset.show(covered ? this.own : null);
+    this.annotate.update(frame, covered);
+    this.documents.update(frame, Boolean(live));
+    this.strip.update(frame);
     const rooms = roomsOf(lesson, live, WALL_SLOTS);
     const called = rooms.find((r) => r.called) ?? null;
     attr(this.shown, "data-called", called ? "" : null);
-    show(this.inset.root, this.screen !== null && !called);
+    show(this.inset.root, covered && !called);
     this.floor.update(called, live?.muted ?? false, t, media, this.rooms.tracks[0] ?? null);
     this.rooms.update(frame, rooms);
     this.question.update(frame, phaseOf(lesson, frame.inputs) === "live");
@@ -362,8 +382,8 @@ function isFresh(media, slot) {
 
 /** What the teacher does, and how far the lesson is. */
 class Bar {
-  /** @param {HostActions} actions @param {() => void} ask @param {HTMLElement} annotate */
-  constructor(actions, ask, annotate) {
+  /** @param {HostActions} actions @param {() => void} ask @param {HTMLElement[]} openers of what lies over the picture */
+  constructor(actions, ask, openers) {
     /** @type {ReturnType<typeof hostBar> | null} */
     this.last = null;
     /** @type {{armedAt: number | null, now: number}} */
@@ -393,7 +413,7 @@ class Bar {
     this.root = h(
       "footer",
       { class: "bar" },
-      h("div", { class: "row" }, this.screen, annotate, this.camera, this.voice, this.ask),
+      h("div", { class: "row" }, this.screen, ...openers, this.camera, this.voice, this.ask),
       h("div", { class: "lesson" }, this.state, this.left),
       h("div", { class: "row" }, this.extend, this.end),
     );

@@ -12,7 +12,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export class InkLayer {
   /** @param {import("../dom.js").Picture} picture */
   constructor(picture) {
-    this.video = picture.video;
+    this.picture = picture;
     this.svg = document.createElementNS(SVG, "svg");
     this.svg.setAttribute("viewBox", `0 0 ${SCALE} ${SCALE}`);
     this.svg.setAttribute("preserveAspectRatio", "none");
@@ -74,13 +74,14 @@ export class InkLayer {
 
   /** Where the picture is in its frame: it keeps its shape, with bars beside or above. */
   fit() {
-    const { videoWidth, videoHeight, clientWidth, clientHeight } = this.video;
-    if (!videoWidth || !videoHeight || !clientWidth || !clientHeight) return;
-    const scale = Math.min(clientWidth / videoWidth, clientHeight / videoHeight);
-    const [width, height] = [videoWidth * scale, videoHeight * scale];
+    const { node, width: wide, height: high } = this.picture.content();
+    const { clientWidth, clientHeight } = node;
+    if (!wide || !high || !clientWidth || !clientHeight) return;
+    const scale = Math.min(clientWidth / wide, clientHeight / high);
+    const [width, height] = [wide * scale, high * scale];
     const { style } = this.root;
-    style.left = `${this.video.offsetLeft + (clientWidth - width) / 2}px`;
-    style.top = `${this.video.offsetTop + (clientHeight - height) / 2}px`;
+    style.left = `${node.offsetLeft + (clientWidth - width) / 2}px`;
+    style.top = `${node.offsetTop + (clientHeight - height) / 2}px`;
     style.width = `${width}px`;
     style.height = `${height}px`;
   }
@@ -157,7 +158,7 @@ export class Annotate {
     this.stroke = null;
   }
 
-  /** @param {Frame} frame @param {boolean} sharing */
+  /** @param {Frame} frame @param {boolean} sharing whether there is courseware to draw on */
   update({ t, ink }, sharing) {
     if (!sharing && this.on) this.turn(false);
     // What was drawn belonged to the picture that is gone.

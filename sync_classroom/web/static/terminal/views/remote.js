@@ -6,6 +6,7 @@ import { HeadcountAsked } from "./headcount.js";
 import { InkLayer } from "./ink.js";
 import { RoomMessage } from "./message.js";
 import { MissedView } from "./missed.js";
+import { drawPage } from "./pages.js";
 import { RoomQuestion } from "./question.js";
 import { clockText, phaseOf, roomName, seatOf } from "../state.js";
 
@@ -100,13 +101,17 @@ export class Remote {
     const screen = age(media, SCREEN);
     // While the line is away nothing can be said about the pictures: the last ones stay.
     const away = link?.state !== "connected";
-    const shown = { teacher: teacher.ever && (away || teacher.ms < CAMERA_STALE_MS), screen: screen.ever && (away || screen.ms < SCREEN_STALE_MS) };
+    const page = frame.page !== null;
+    const fresh = drawPage(this.screen, frame);
+    const shown = { teacher: teacher.ever && (away || teacher.ms < CAMERA_STALE_MS), screen: page || (screen.ever && (away || screen.ms < SCREEN_STALE_MS)) };
     attr(this.pictures, "data-screen", shown.screen ? "" : null);
     attr(this.pictures, "data-picture", teacher.ever || shown.screen ? "" : null);
     const { school, teacher: name } = lesson.host;
     const gone = !shown.teacher && teacher.ever;
     this.teacher.label(name || school, gone ? t("remote.host_gone") : shown.teacher ? null : t("remote.waiting"));
-    this.screen.label(t("remote.screen"), null);
+    const number = frame.page ? t("page.of", { name: frame.page.name, page: frame.page.page, pages: frame.page.pages }) : "";
+    const none = page && this.screen.page.hidden ? t("page.loading") : null;
+    this.screen.label(number && !fresh ? t("page.loading") : number || t("remote.screen"), none);
     this.ink.draw(frame.ink, shown.screen);
     attr(this.teacher.root, "title", t("remote.swap"));
     attr(this.screen.root, "title", t("remote.swap"));

@@ -1,0 +1,93 @@
+"""Documents for lessons, made here: pages of one colour each, so that a pixel says which it is."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+import typst
+from PIL import Image
+
+from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.documents import Document
+from sync_classroom.domain.ids import OccurrenceId
+from sync_classroom.domain.lesson import LessonRun, LessonState
+from tests.support.plan_changes import book
+from tests.support.plans import lesson
+from tests.support.web import Site
+
+RED, GREEN, BLUE = (200, 30, 30), (30, 140, 60), (30, 60, 200)
+
+
+def pdf(*colours: tuple[int, int, int], size: str = "width: 32cm, height: 18cm") -> bytes:
+    """A real PDF with a page for each colour."""
+    pages = "\n#pagebreak()\n".join(
+        f'#page(fill: rgb("#{r:02x}{g:02x}{b:02x}"))[#text(40pt)[Page {n}]]'
+        for n, (r, g, b) in enumerate(colours, 1)
+    )
+    text = f"#set page({size}, margin: 1cm)\n" + pages.replace("#pagebreak()", "")
+    return bytes(typst.compile(text.encode()))
+
+
+def png(size: tuple[int, int], colour: tuple[int, int, int]) -> bytes:
+    """A picture of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def colour_of(picture: bytes | Path) -> tuple[int, int, int]:
+    """The colour in the middle of a page's picture."""
+    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
+        seen = image.convert("RGB").getpixel((image.width // 2, image.height * 3 // 4))
+    assert isinstance(seen, tuple)
+    return (int(seen[0]), int(seen[1]), int(seen[2]))
+
+
+def near(seen: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether two colours are the same but for what compression does."""
+    return all(abs(a - b) <= 12 for a, b in zip(seen[:3], wanted, strict=True))
+
+
+async def begun(served: Site) -> None:
+    """The lesson `o-1` of the host and one room is live."""
+    planned = lesson("o-1", "08:00", "08:40", seats=("far-1-r1",))
+    await book(served.store, planned, key="k", gap_s=0)
+    at = served.clock()
+    run = LessonRun(planned.id, LessonState.LIVE, opened_at=at, live_at=at)
+    await served.store.save_run(run)
+
+
+async def given(
+    served: Site,
+    data: bytes,
+    name: str = "课件.pdf",
+    *,
+    to: str = "o-1",
+    role: Role | None = Role.ADMIN,
+    token: str | None = None,
+    key: str = "k",
+) -> aiohttp.ClientResponse:
+    """`POST` of a document, by a person or a classroom."""
+    headers = {
+        "X-File-Name": quote(name),
+        "Content-Type": "application/octet-stream",
+        "Idempotency-Key": key,
+    }
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return await served.ask(
+        "POST", f"/api/lessons/{to}/documents", headers=headers, data=data,
+        role=None if token is not None else role,
+    )  # fmt: skip
+
+
+async def ready(served: Site, *colours: tuple[int, int, int], to: str = "o-1") -> Document:
+    """A converted document of the lesson."""
+    answer = await given(served, pdf(*colours), to=to, key=f"k{len(colours)}")
+    assert answer.status == 201, await answer.text()
+    await served.services.documents.idle()
+    found = await served.services.documents.of(OccurrenceId(to))
+    return next(d for d in found if d.ready)
