@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -31,6 +32,12 @@ gc.set_threshold(20_000, 10, 10)
 def pytest_collection_finish() -> None:
     """What is there by now stays: every later look for garbage passes it by."""
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> None:
+    """A test finds the log as it is at first, whatever a command ran before has set."""
+    structlog.reset_defaults()
 
 
 @event.listens_for(Engine, "engine_connect")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from sync_classroom.cli import main
@@ -17,7 +16,7 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run `sync-classroom ARGUMENTS…` with its data in a temporary folder."""
     monkeypatch.setenv("SYNC_CLASSROOM_SERVER__DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -25,8 +24,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command
     def run(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, list(arguments), input=stdin)
 
-    yield run
-    structlog.reset_defaults()
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +37,6 @@ def taicang(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={"SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder), "LC_ALL": "C.UTF-8"},
     )
     assert done.exit_code == 0, done.output
-    structlog.reset_defaults()
     return folder
 
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from sync_classroom.cli.logs import configure_logs
 from sync_classroom.setting_tables import LogSettings
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Leave logging as other tests expect it."""
-    yield
-    structlog.reset_defaults()
 
 
 def test_json_lines_hold_event_level_and_values(capsys: pytest.CaptureFixture[str]) -> None:

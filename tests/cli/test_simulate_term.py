@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from sync_classroom.cli import main
@@ -33,7 +32,6 @@ def _run(folder: Path, *arguments: str) -> Result:
     """A command of ours over a folder's database, in English."""
     environment = {"SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder), "LC_ALL": "C.UTF-8"}
     done = CliRunner().invoke(main, list(arguments), env=environment)
-    structlog.reset_defaults()
     assert done.exit_code == 0, done.output
     return done
 

@@ -74,7 +74,7 @@ class Wire:
     def broadcast(self, group: Sequence[Output], batch: Batch) -> None:
         self.forward([(output, batch.packets) for output in group])
 
-    def resend(self, output: Output, packet: Packet) -> bool:
+    def resend(self, output: Output, packet: Packet, now: float) -> bool:
         slot = output.slot
         number = packet.seq + slot.seq_shift
         self.counters.retransmitted += 1

@@ -27,7 +27,6 @@ def restored() -> Iterator[None]:
     root.handlers[:] = before
     root.setLevel(level)
     logging.raiseExceptions = raising
-    structlog.reset_defaults()
 
 
 def lines(path: Path) -> list[dict[str, object]]:
