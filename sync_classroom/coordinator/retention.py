@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from ..domain.problems import ProblemError
+from ..domain.accounts import User
+from ..domain.problems import ProblemError, ProblemKind
 from ..domain.retention import ROWS, Kind, Retention, RetentionRun, Stock, cut_of
 from .alarms import Alarms, next_clock
 from .lease import LeaseKeeper
@@ -34,6 +35,8 @@ OVERDUE: Final = timedelta(hours=25)
 # A transaction of some dozen milliseconds, and a pause for everybody else.
 BATCH: Final = 2_000
 PAUSE_S: Final = 0.05
+# A person waits so long for a page; what is left is deleted the next time or by night.
+NOW_S: Final = 20.0
 
 RemoveReports = Callable[[datetime], Awaitable[int]]
 """Removes the files of unpublished reports made before an instant; how many reports."""
@@ -65,6 +68,7 @@ class RetentionService:
         self._clock = clock
         self._zone = zone
         self._pause_s = pause_s
+        self._deleting = 0
         self.alarms = Alarms(clock, self.ring, monotonic=monotonic)
 
     # ------------------------------------------------------------------ looking
@@ -107,6 +111,13 @@ class RetentionService:
 
         Stops early when `going` says so; what is left is deleted by the next run.
         """
+        self._deleting += 1
+        try:
+            return await self._delete_due(by, going)
+        finally:
+            self._deleting -= 1
+
+    async def _delete_due(self, by: str, going: Callable[[], bool]) -> RetentionRun:
         began_at, cuts = self._clock(), self.cuts()
         deleted: dict[Kind, int] = {}
         failure = None
@@ -134,6 +145,23 @@ class RetentionService:
         told = {kind.value: n for kind, n in deleted.items()}
         log.info("retention.deleted", by=by, total=run.total, failure=failure, **told)
         return run
+
+    async def delete_now(self, user: User) -> tuple[RetentionRun, bool]:
+        """Delete what is due because an administrator says so, for `NOW_S` at most; whether all was
+        looked through by then.
+
+        ProblemError `retention_running` while this coordinator deletes already.
+        """
+        if self._deleting:
+            raise ProblemError(
+                "retention_running",
+                "正在删除到期的内容，请稍后刷新本页查看。",
+                "What is due is being deleted; reload this page in a while.",
+                kind=ProblemKind.CONFLICT,
+            )
+        ends = monotonic() + NOW_S
+        run = await self.delete_due(user.login, going=lambda: monotonic() < ends)
+        return run, run.failure is None and monotonic() < ends
 
     async def _delete(
         self,

@@ -14,6 +14,7 @@ from xlsxwriter.worksheet import Worksheet
 from ..domain.crediting import Cause, SeatState
 from ..domain.definitions import CAUSES, STATES
 from ..domain.report import SEAT_COLUMNS
+from .print_setup import set_columns
 from .words import pick, word
 
 # Excel's limit is 32 767; a cell that long is no name.
@@ -119,9 +120,7 @@ class SeatSheet:
         for column, code in enumerate(COLUMNS):
             sheet.write_string(_HEAD_ROW, column, heading(code, self._language), head)
         sheet.set_row(_HEAD_ROW, 32)
-        sheet.set_column(0, 1, 11)
-        sheet.set_column(2, 8, 14)
-        sheet.set_column(9, len(COLUMNS) - 1, 9)
+        set_columns(sheet, [11, 11, *[14] * 7, *[9] * (len(COLUMNS) - 9)], 4)
         sheet.freeze_panes(_HEAD_ROW + 1, 4)
         sheet.repeat_rows(0, _HEAD_ROW)
         for at, seat in enumerate(named_seats(self._content), start=_HEAD_ROW + 1):

@@ -23,10 +23,10 @@ from ..domain.definitions import CAUSES, DEFINITIONS, MODES, Unit, kind_name
 from ..domain.rules import Rules
 from ..domain.writing import NOTHING
 from .charts import week_label
+from .print_setup import on_a4, set_columns
 from .seat_sheet import SeatSheet, text
 from .words import RULES, lines, pick, word
 
-A4: Final = 9
 _HEAD_ROW: Final = 2
 #: Group of a table → (its number's column among the seats, which flags count its lessons once).
 _KEYS: Final[Mapping[str, tuple[str, str]]] = {
@@ -144,24 +144,24 @@ class _Workbook:
         return f"{self._figures['period']['from']} – {self._figures['period']['to']}"
 
     def _sheet(self, key: str) -> Worksheet:
-        """A sheet that prints on A4 with its heads on every page and the hash below."""
+        """A sheet that prints on A4 with the hash below."""
         sheet = self._book.add_worksheet(self._w(key)[:31])
-        sheet.set_paper(A4)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
+        on_a4(sheet)
         sheet.set_row(0, 24)
-        sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         digest = self._content["sha256"].get("facts.ndjson", "")[:16]
         sheet.set_footer(f"&L&8{self._w('hash_facts')} {digest}&R&8&P / &N")
         return sheet
 
-    def _begin(self, sheet: Worksheet, title: str, heads: Sequence[str], widths: int = 12) -> None:
+    def _begin(
+        self, sheet: Worksheet, title: str, heads: Sequence[str], widths: Sequence[int], leads: int
+    ) -> None:
         sheet.write_string(0, 0, f"{title} · {self._period()}", self._title)
         for column, head in enumerate(heads):
             sheet.write_string(_HEAD_ROW, column, head, self._head)
-        sheet.set_column(0, max(0, len(heads) - 1), widths)
-        sheet.set_row(_HEAD_ROW, 44)
-        sheet.freeze_panes(_HEAD_ROW + 1, 0)
+        set_columns(sheet, widths, leads)
+        tallest = max((lines(h, w) for h, w in zip(heads, widths, strict=True)), default=1)
+        sheet.set_row(_HEAD_ROW, 14 * tallest + 4)
+        sheet.freeze_panes(_HEAD_ROW + 1, leads)
         sheet.repeat_rows(0, _HEAD_ROW)
 
     def _put(
@@ -181,10 +181,8 @@ class _Workbook:
         sheet, rows = self._groups[name], self._tables[name]
         leads = self._leads(name)
         heads = [title for title, _ in leads] + [self._column_name(code) for code in COLUMNS]
-        self._begin(sheet, self._w(name), heads)
-        sheet.freeze_panes(_HEAD_ROW + 1, len(leads))
-        sheet.set_column(0, 0, 6)
-        sheet.set_column(1, len(leads) - 1, 16)
+        widths = [6] + [16] * (len(leads) - 1) + [10] * len(COLUMNS)
+        self._begin(sheet, self._w(name), heads, widths, len(leads))
         columns = {code: len(leads) + n for n, code in enumerate(COLUMNS)}
         self._positions[name] = columns
         for at, row in enumerate(rows, start=_HEAD_ROW + 1):
@@ -260,7 +258,7 @@ class _Workbook:
         weeks, schools = self._tables["week"], self._tables["school"]
         known = {(w, s): (held, due) for w, s, held, due in self._content["week_school"]}
         heads = [self._w("number"), self._w("week"), *(text(s["name"]) for s in schools)]
-        self._begin(self._heat, self._w("heat"), heads)
+        self._begin(self._heat, self._w("heat"), heads, [6, 14, *[12] * len(schools)], 2)
         for column, school in enumerate(schools, start=2):
             self._heat.write_number(1, column, school["no"], self._soft)
         for at, week in enumerate(weeks, start=_HEAD_ROW + 1):
@@ -290,8 +288,7 @@ class _Workbook:
         names = {r["no"]: r["name"] for r in self._tables["school"]}
         heads = [self._w("cause"), self._w("meaning"), self._w("total"),
                  *(text(names[r["school_no"]]) for r in schools)]  # fmt: skip
-        self._begin(self._causes, self._w("causes"), heads)
-        self._causes.set_column(1, 1, 40)
+        self._begin(self._causes, self._w("causes"), heads, [12, 40, *[12] * (len(heads) - 2)], 2)
         for column, row in enumerate(schools, start=3):
             self._causes.write_number(1, column, row["school_no"], self._soft)
         for at, cause in enumerate(Cause, start=_HEAD_ROW + 1):
@@ -308,7 +305,7 @@ class _Workbook:
 
     def _write_modes(self) -> None:
         heads = [self._w("school"), *(m.name(self._language) for m in MODES.values())]
-        self._begin(self._modes, self._w("matrix"), heads, 18)
+        self._begin(self._modes, self._w("matrix"), heads, [18] * len(heads), 1)
         matrix = self._figures["mode_matrix"]
         rows = [r for r in self._tables["school"] if r["id"] in matrix]
         for at, row in enumerate(rows, start=_HEAD_ROW + 1):
@@ -319,7 +316,7 @@ class _Workbook:
     def _write_adjustments(self) -> None:
         heads = [self._w(k) for k in ("when", "school", "classroom", "lesson", "seat", "length",
                                       "who", "reason")]  # fmt: skip
-        self._begin(self._vouched, self._w("adjustments"), heads, 18)
+        self._begin(self._vouched, self._w("adjustments"), heads, [18] * len(heads), 0)
         zone = ZoneInfo(self._content["zone"])
         schools = {r["no"]: r["name"] for r in self._tables["school"]}
         rooms = {r["no"]: r["name"] for r in self._tables["classroom"]}

@@ -86,6 +86,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.notices.noticed": SIGNED_IN,
     "api.coverage": BUREAU,
     "api.coverage.seats": BUREAU,
+    "api.coverage.compare": BUREAU,
     "api.reports.ask": BUREAU,
     "api.reports.list": BUREAU,
     "api.reports.read": BUREAU,

@@ -6,6 +6,7 @@ from typing import Final
 
 from . import (
     api_calendar,
+    api_compare,
     api_coverage,
     api_draft,
     api_evidence,
@@ -34,6 +35,7 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_timetable.ROUTES,
     *api_draft.ROUTES,
     *api_coverage.ROUTES,
+    *api_compare.ROUTES,
     *api_reports.ROUTES,
     *api_evidence.ROUTES,
     *api_library.ROUTES,

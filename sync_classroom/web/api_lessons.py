@@ -368,14 +368,14 @@ def _unknown_lesson(lesson: str) -> ProblemError:
     )
 
 
-def checked_days(days: Days, limit: int) -> tuple[date, date]:
-    """First and last day, if they are in order and at most `limit` days."""
+def checked_days(days: Days, limit: int, *, to: str = "to") -> tuple[date, date]:
+    """First and last day, if they are in order and at most `limit` days; `to` names the last."""
     if days.last < days.first or days.last - days.first >= timedelta(days=limit):
         raise ProblemError(
             "period",
             f"结束日期 {days.last} 须不早于开始日期 {days.first}，且最多 {limit} 天。",
             f"The period from {days.first} to {days.last} must have 1 to {limit} days.",
-            field="to",
+            field=to,
             value=days.last.isoformat(),
         )
     return days.first, days.last

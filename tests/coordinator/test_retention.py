@@ -13,6 +13,8 @@ import pytest_asyncio
 from sync_classroom.coordinator import retention as module
 from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.retention import SCHEDULE, RetentionService
+from sync_classroom.domain.accounts import Role, User
+from sync_classroom.domain.ids import UserId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.retention import Kind, Retention
 from sync_classroom.store.database import Database, open_store
@@ -179,3 +181,24 @@ async def test_who_does_not_lead_deletes_nothing(store: Database) -> None:
     finally:
         keeper.alarms.stop()
     assert await keeper.last_run() is None
+
+
+async def test_a_person_deletes_for_as_long_as_a_page_is_waited_for_and_not_twice_at_once(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, NOW, 200)
+    keeper, _, _ = service(store)
+    user = User(UserId("u"), "li", "李", Role.ADMIN, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "NOW_S", -1.0)  # over before it began
+        run, whole = await keeper.delete_now(user)
+    assert (run.by, run.total, whole) == ("li", 0, False)
+    found = await asyncio.gather(
+        *(keeper.delete_now(user) for _ in range(2)), return_exceptions=True
+    )
+    [refused] = [f for f in found if isinstance(f, ProblemError)]
+    assert refused.code == "retention_running"
+    [(run, whole)] = [f for f in found if isinstance(f, tuple)]
+    assert whole
+    assert run.deleted[Kind.TERMINAL_SAMPLES]
+    assert (await keeper.delete_now(user))[0].deleted == {Kind.REPORTS: 3}

@@ -89,6 +89,7 @@ def test_rates_are_formulas_over_the_seats_and_sheets_print_on_a4_with_the_hash(
         names = [n for n in packed.namelist() if n.startswith("xl/worksheets/sheet")]
         schools = packed.read("xl/worksheets/sheet2.xml").decode()
         sheets = [packed.read(n).decode() for n in names]
+        titles = packed.read("xl/workbook.xml").decode()
         assert sum(n.startswith("xl/charts/chart") for n in packed.namelist()) == 3
     raw = word("raw", "zh")
     assert re.search(rf"<f>SUMIFS\('{raw}'!\$", schools)
@@ -97,6 +98,10 @@ def test_rates_are_formulas_over_the_seats_and_sheets_print_on_a4_with_the_hash(
         assert 'paperSize="9"' in xml
         assert "b2b2b2b2b2b2b2b2" in xml
         assert "<pane " in xml or "topLeftCell" in xml
+    # A group's thirty columns are read on two pages, each with whose figures they are.
+    assert 'orientation="landscape"' in schools
+    assert 'fitToWidth="2" fitToHeight="0"' in schools
+    assert f"{word('school', 'zh')}!$A:$C,{word('school', 'zh')}!$1:$3" in titles
 
 
 def test_names_are_text_whatever_they_look_like() -> None:

@@ -34,6 +34,11 @@ FAILURE_WORDS: Final = {
     Failure.HASH: Word("missed", mark("内容校验不符")),
     Failure.DISK: Word("missed", mark("终端磁盘已满")),
 }
+#: What the server gives as its own reasons, which `domain.make_up` has in Chinese.
+OWN_REASONS: Final = (
+    mark("缺课补推：没开成或只收到一部分"),
+    mark("后来的记录表明：这间教室已开成这节课，不用补看"),
+)
 _WITHDRAWN: Final = Word("cancelled", mark("已撤回"))
 _NO_COPY: Final = Word("waiting", mark("未下载"))
 

@@ -10,9 +10,12 @@ from typing import Final
 from aiohttp import web
 
 from ...coordinator.retention import SCHEDULE
+from ...domain.problems import ProblemError
 from ...domain.retention import SETTING, Kind, RetentionRun, Stock, days_of
 from ..i18n import mark
-from .frame import Frame
+from ..problems import STATUS_OF
+from .forms import Form
+from .frame import Frame, posted, see_other
 from .route import ADMIN, PageRoute
 
 HOME: Final = "/settings/retention"
@@ -69,11 +72,35 @@ def _day(frame: Frame, at: datetime) -> str:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Rules in words, the store by kind and age, and the latest deletions."""
+    return await _show(Frame.of(request), Form())
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete what is due now, if that was confirmed."""
     frame = Frame.of(request)
+    form = await posted(request)
+    if form.text("confirm") != "yes":
+        form.wrong("confirm", frame.t("删除后不能恢复：请先勾选确认。"))
+        return await _show(frame, form, status=422)
+    try:
+        _, whole = await frame.services.retention.delete_now(frame.user)
+    except ProblemError as problem:
+        form.wrong("form", frame.say(problem))
+        return await _show(frame, form, status=STATUS_OF[problem.kind])
+    return see_other(HOME, done="retention-done" if whole else "retention-part")
+
+
+async def _show(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
     service = frame.services.retention
+    stocks = await service.stock()
+    due = [s for s in stocks if s.due and s.kind is not Kind.MEDIA]
     return frame.render(
         "retention.html",
-        rows=[_row(frame, stock) for stock in await service.stock()],
+        status=status,
+        problem=form.errors.get("form"),
+        form=form,
+        due=[(WORDS[s.kind][0], s.due) for s in due],
+        rows=[_row(frame, stock) for stock in stocks],
         ages=AGE_WORDS,
         facts=await service.kept_facts(),
         runs=[_run(frame, run) for run in await service.runs(RUNS)],
@@ -110,4 +137,7 @@ def _run(frame: Frame, run: RetentionRun) -> RunRow:
     return RunRow(run, _day(frame, run.began_at), who, lines)
 
 
-ROUTES = (PageRoute("retention", "GET", HOME, show, ADMIN),)
+ROUTES = (
+    PageRoute("retention", "GET", HOME, show, ADMIN),
+    PageRoute("retention-delete", "POST", HOME + "/delete", delete, ADMIN),
+)

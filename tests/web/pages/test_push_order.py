@@ -10,8 +10,9 @@ import pytest
 from sync_classroom.coordinator.push_files import ANY_TIME, LineOptions
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import SchoolId, TargetId
-from sync_classroom.domain.make_up import WITHDRAWN
+from sync_classroom.domain.make_up import REASON, WITHDRAWN
 from sync_classroom.domain.school_lines import Carried, Lines
+from sync_classroom.web.pages.push_order import OWN_REASONS
 from tests.support.library import PDF, recorded
 from tests.support.pages import look, office, read
 from tests.support.plans import at
@@ -63,6 +64,10 @@ async def test_an_automatic_order_is_administrators_to_cancel(tmp_path: Path) ->
         assert answer.status == 403
         assert (await send(served, path + "/cancel", {"reason": "不用补"})).status == 303
         assert "已取消" in (await look(served, path)).text
+
+
+async def test_the_server_s_own_reasons_are_those_it_gives() -> None:
+    assert set(OWN_REASONS) == {REASON, WITHDRAWN}
 
 
 async def test_a_room_a_push_was_withdrawn_from_says_when_and_why(tmp_path: Path) -> None:

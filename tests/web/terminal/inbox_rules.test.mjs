@@ -126,12 +126,13 @@ test("a reminder stands until somebody has opened it, here or on the teacher's p
 
 test("a cache is asked first, unless it gave wrong bytes, and told when a person waits", () => {
   const cached = "https://cache.example/f?push=p1";
-  assert.deepEqual(sourcesOf(copy("p1")), { url: "/f", cached: null });
-  assert.deepEqual(sourcesOf(copy("p1", { asked: true })), { url: "/f?asked=1", cached: null });
-  assert.deepEqual(sourcesOf(copy("p1", {}, { cached })), { url: "/f", cached });
-  assert.deepEqual(sourcesOf(copy("p1", { asked: true }, { cached })), {
+  assert.deepEqual(sourcesOf(copy("p1"), 0), { url: "/f", cached: null });
+  assert.deepEqual(sourcesOf(copy("p1", { asked: true }), 0), { url: "/f?asked=1", cached: null });
+  assert.deepEqual(sourcesOf(copy("p1", {}, { cached }), 1), { url: "/f", cached });
+  assert.deepEqual(sourcesOf(copy("p1", { asked: true }, { cached }), 0), {
     url: "/f?asked=1",
     cached: `${cached}&asked=1`,
   });
-  assert.deepEqual(sourcesOf(copy("p1", { tries: 1 }, { cached })), { url: "/f", cached: null });
+  assert.deepEqual(sourcesOf(copy("p1", { tries: 1 }, { cached }), 0), { url: "/f", cached: null });
+  assert.deepEqual(sourcesOf(copy("p1", {}, { cached }), 2), { url: "/f", cached: null });
 });

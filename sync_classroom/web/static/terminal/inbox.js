@@ -319,7 +319,7 @@ export class Inbox {
 
   /** @param {Copy} copy */
   start(copy) {
-    const { url, cached } = sourcesOf(copy);
+    const { url, cached } = sourcesOf(copy, this.failures);
     // What a worker may ask is said with its file, and kept with it: another cache, another file.
     const allowed = cached ? new URL(cached).origin : "";
     if (this.worker && this.allowed !== allowed) this.stop();

@@ -7,6 +7,8 @@
 const PAUSES_MS = [2_000, 10_000, 60_000, 300_000];
 /** A file whose bytes are not what the server has is fetched anew so often, then left alone. */
 export const MOST_TRIES = 3;
+/** A cache that breaks off so often in a row, nothing having come, is passed by. */
+const MOST_BREAKS = 2;
 /** The share of a video or sound that must have been played to have completed it: as a lesson. */
 export const COMPLETED = 0.8;
 
@@ -172,15 +174,18 @@ export function decide(copies, { now, quota, quiet, playing }) {
 
 /**
  * Where a file is fetched: from the school's cache, else from the server. A cache that gave wrong
- * bytes would give them again. `asked` says that a person wants it now, whatever the hour.
+ * bytes would give them again, and one that broke off `MOST_BREAKS` times without bringing anything
+ * is left out. `asked` says to both that a person wants it now, whatever the hour.
  * @param {Copy} copy
+ * @param {number} failures in a row, nothing having come
  * @returns {{url: string, cached: string | null}}
  */
-export function sourcesOf({ push, asked, tries }) {
+export function sourcesOf({ push, asked, tries }, failures) {
   const { href, cached } = push;
+  const usable = cached !== null && !tries && failures < MOST_BREAKS;
   return {
     url: asked ? `${href}?asked=1` : href,
-    cached: !cached || tries ? null : asked ? `${cached}&asked=1` : cached,
+    cached: !usable ? null : asked ? `${cached}&asked=1` : cached,
   };
 }
 
