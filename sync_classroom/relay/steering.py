@@ -41,8 +41,8 @@ relay has thousands of receivers."""
 PROBE_PACKETS: Final = 24
 """Of the latest sent, in one tick of 20 ms: 10 Mbit/s, more than any probe goes to."""
 CALLED_BPS: Final = int(1280 * 720 * NOMINAL_BPS_PER_PIXEL)
-"""Where an empty slot stands ready it is found out beforehand whether the line carries one more
-large picture: a room that is called on is to be seen at once, and a probe takes seconds."""
+"""Where an empty slot for one stands ready it is found out beforehand whether the line carries one
+more large picture: a room that is called on is to be seen at once, and a probe takes seconds."""
 AHEAD_S: Final = 10.0
 AHEAD_SPREAD_S: Final = 20.0
 """But not while everybody joins at the bell, nor by all of them at the same time."""
@@ -177,7 +177,7 @@ class Steering:
 
     def _ahead_bps(self, spent_bps: int, now: float) -> int | None:
         """What to try though nobody needs it yet, so that a room may be called on at any moment."""
-        if not spent_bps or all(view.source is not None for view in self.views):
+        if not spent_bps or all(v.source is not None or v.wish.height for v in self.views):
             return None
         if self._ahead_s is None:  # our SSRCs are random: they spread the attempts
             spread = self.views[0].slot.ssrc % 1000 / 1000 * AHEAD_SPREAD_S

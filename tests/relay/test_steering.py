@@ -271,6 +271,10 @@ def test_nothing_is_tried_beforehand_without_an_empty_slot_or_hope() -> None:
     watching(stage)
     assert stage.downlink.wanted_bps is None
     stage = Stage(2)
+    stage.steering.show(1, None, Wish(180))  # one more of a wall, which is never large
+    watching(stage)
+    assert stage.downlink.wanted_bps is None
+    stage = Stage(2)
     stage.downlink = Downlink(stage.now, pads=False)
     stage.steering.downlink = stage.downlink
     watching(stage)
