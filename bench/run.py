@@ -40,6 +40,7 @@ BENCHES: Final = (
     Bench("bench.relay.compare", "CPU per packet, memory and joins: relay, Janus, floor in turn"),
     Bench("bench.relay.capacity", "receivers one core carries at 600 kbit/s"),
     Bench("bench.relay.joins", "48 receivers join at the bell: time to the first picture"),
+    Bench("bench.relay.calling", "a room is called on: time to its full picture, in Chromium"),
     Bench("bench.relay.latency", "latency the relay adds at full city load"),
     Bench("bench.relay.hostile", "bad lines: picture frozen and sound made up, as Chromium says"),
     Bench("bench.relay.churn", "memory after eight hours of joins and leaves"),

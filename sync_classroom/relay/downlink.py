@@ -170,6 +170,12 @@ class Downlink:
         self._proven_bps = 0.0
         self._probe: _Probe | None = None
 
+    @property
+    def hopeful(self) -> bool:
+        """Whether more may be tried than anybody needs just now: it harms nothing, and no attempt
+        has failed since the line last carried or refused something."""
+        return self._pads and self._backoff_s == BACKOFF_S
+
     # ------------------------------------------------------------------ witnesses
 
     def remb(self, bps: int, now: float) -> None:

@@ -25,6 +25,9 @@ show the same instants, and upstream loss or a slow keyframe delays one by a thi
 BACK_S: Final = 1.0
 """One that comes back is taken again when it has stayed for so long: an encoder short of bits sends
 a frame now and then, and nobody wants to change with each of them."""
+WANTED_S: Final = 3.0
+"""But one that comes within so long after somebody new began to look was begun for them: a room
+that is called on sends its large picture then, and is not waited for."""
 CHECK_S: Final = 0.25
 """How often that is looked at while the others arrive."""
 RATE_WINDOW_S: Final = 2.0
@@ -149,6 +152,7 @@ class Source:
         "_heard_s",
         "_requests",
         "_resumed_s",
+        "_wanted_s",
         "feeds",
         "ladder",
         "listeners",
@@ -161,8 +165,16 @@ class Source:
         """The layers that arrive now, the smallest picture first; never empty."""
         self._alive: frozenset[Feed] = frozenset()
         self._back_s: dict[Feed, float] = {}
-        self._checked_s = self._heard_s = self._resumed_s = float("-inf")
+        self._checked_s = self._heard_s = self._resumed_s = self._wanted_s = float("-inf")
         self._requests = dict.fromkeys(self.feeds, MAX_SIZE_REQUESTS)
+
+    def wanted(self, now: float) -> None:
+        """Somebody new is to see it large: what comes now, or has just come, was begun for them."""
+        self._wanted_s = now
+        hesitating = [feed for feed in self._alive if now < self._back_s[feed]]
+        if hesitating:
+            self._back_s |= dict.fromkeys(hesitating, now)
+            self.ladder = self._look(now)
 
     def heard(self, feed: Feed, now: float) -> bool:
         """Something new has come on a feed; whether `ladder` is another one than before."""
@@ -194,7 +206,8 @@ class Source:
         for feed in alive:
             if feed not in self._alive:
                 # At first at once: everybody waits for a picture.
-                self._back_s[feed] = now + BACK_S if feed in self._back_s else now
+                again = feed in self._back_s and now - self._wanted_s > WANTED_S
+                self._back_s[feed] = now + BACK_S if again else now
         self._alive = frozenset(alive)
         steady = [feed for feed in alive if now >= self._back_s[feed]] or alive
         for feed in steady:

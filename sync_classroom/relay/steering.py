@@ -14,7 +14,18 @@ from .counters import Counters
 from .downlink import HEAVY_LOSS, Downlink, Verdict
 from .feed import Feed
 from .forwarding import Slot, SlotState
-from .layers import STAY_SHARE, Demand, Shares, Source, Wish, cost_bps, share
+from .layers import (
+    NOMINAL_BPS,
+    NOMINAL_BPS_PER_PIXEL,
+    STAY_SHARE,
+    UP_MARGIN,
+    Demand,
+    Shares,
+    Source,
+    Wish,
+    cost_bps,
+    share,
+)
 
 UP_WAIT_S: Final = 5.0
 """A step up whose keyframe has not come by then is given up, and looked at again."""
@@ -29,6 +40,12 @@ CHOOSE_S: Final = 1.0
 relay has thousands of receivers."""
 PROBE_PACKETS: Final = 24
 """Of the latest sent, in one tick of 20 ms: 10 Mbit/s, more than any probe goes to."""
+CALLED_BPS: Final = int(1280 * 720 * NOMINAL_BPS_PER_PIXEL)
+"""Where an empty slot for one stands ready it is found out beforehand whether the line carries one
+more large picture: a room that is called on is to be seen at once, and a probe takes seconds."""
+AHEAD_S: Final = 10.0
+AHEAD_SPREAD_S: Final = 20.0
+"""But not while everybody joins at the bell, nor by all of them at the same time."""
 AUDIO_BPS: Final = 50_000
 """Kept free for every voice, whether it speaks now or not."""
 
@@ -79,6 +96,7 @@ class Steering:
         self.downlink = downlink
         self._counters = counters
         self._chosen_s = float("-inf")
+        self._ahead_s: float | None = None
 
     def show(self, place: int, source: Source | None, wish: Wish) -> bool:
         """What a video slot is for from now on; whether that changes anything. Then `choose`."""
@@ -130,6 +148,8 @@ class Steering:
                 view.slot.route(None, now)
             elif view.slot.feed not in view.source.feeds:
                 view.slot.route(None, now)  # another source: nothing of the old one counts
+                if view.wish.height is None:
+                    view.source.wanted(now)
                 shown.append((view, view.source))
             elif view.slot.state is not SlotState.PAUSED:
                 shown.append((view, view.source))
@@ -151,7 +171,22 @@ class Steering:
                 self._counters.pictures_stopped += 1
             self._steer(view, feed, now, drowning=verdict is Verdict.DROWNING)
         wanted = shares.wanted_bps
+        if wanted is None:
+            wanted = self._ahead_bps(sum(cost_bps(feed, now) for feed in feeds), now)
         self.downlink.wanted_bps = None if wanted is None else wanted + self.audio_bps(now)
+
+    def _ahead_bps(self, spent_bps: int, now: float) -> int | None:
+        """What to try though nobody needs it yet, so that a room may be called on at any moment."""
+        if not spent_bps or all(v.source is not None or v.wish.height for v in self.views):
+            return None
+        if self._ahead_s is None:  # our SSRCs are random: they spread the attempts
+            spread = self.views[0].slot.ssrc % 1000 / 1000 * AHEAD_SPREAD_S
+            self._ahead_s = now + AHEAD_S + spread
+        if now < self._ahead_s or not self.downlink.hopeful:
+            return None
+        need = spent_bps + UP_MARGIN * CALLED_BPS + NOMINAL_BPS
+        carried = self.downlink.estimate_bps - self.audio_bps(now)
+        return None if carried >= need else int(UP_MARGIN * need)
 
     def _steer(self, view: View, feed: Feed, now: float, *, drowning: bool) -> None:
         slot, current = view.slot, view.slot.feed

@@ -165,10 +165,10 @@ async def _question(town: Town) -> None:
 async def _message(town: Town) -> None:
     """A room presses a ready-made message, another types one by keyboard alone; both are shown."""
     host, (pressing, typing) = town.host, town.rooms
-    await pressing.click("#message-new")
+    await pressing.click("#message-open")
     await pressing.click("[data-phrase='message.slower']")
     await host.wait_for_selector(".messages li:has-text('请讲慢一点')")
-    await typing.focus("#message-new")
+    await typing.focus("#message-open")
     await typing.keyboard.press("Enter")
     await typing.fill("#message-text", "第三题没听懂")
     await typing.keyboard.press("Enter")

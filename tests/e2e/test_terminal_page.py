@@ -197,7 +197,7 @@ async def test_lesson_from_start_to_end(school: Town, browser: Browser) -> None:
     await expect(host.locator(".hands li")).to_have_count(1)
     await expect(host.locator(".sum")).to_have_text("实到 43，1 间未报")
     await expect(first.locator("#headcount-due")).to_be_hidden()
-    await second.click("#message-new")
+    await second.click("#message-open")
     await expect(second.locator("#headcount-due")).to_be_hidden()
     await second.click("#message-cancel")
     await second.fill("#headcount-asked", "40")

@@ -62,6 +62,8 @@ async def test_a_watcher_sees_every_room_and_leaves_no_trace(
     await expect(tiles).to_have_count(3)
     for number in range(3):
         await wait_frames(office, f".wall-tile:nth-child({number + 1}) video", 5)
+    # Nothing is said over a picture that is there.
+    assert await office.locator(".wall-tile .instead:visible").count() == 0
     await watched_by(school, lesson, {"viewer:wall-0"})
     # Words change around the pictures, which stay where they are.
     await office.evaluate(
@@ -77,6 +79,7 @@ async def test_a_watcher_sees_every_room_and_leaves_no_trace(
     await office.wait_for_selector("#look")
     await wait_frames(office, "#look [data-source=camera] video", 5)
     await wait_frames(office, ".wall-tile:nth-child(2) video", 5)
+    assert await office.evaluate("[...document.querySelectorAll('audio')].every((a) => a.muted)")
     await office.click("#look-sound")
     await office.wait_for_function(
         "[...document.querySelectorAll('audio')].length === 2"

@@ -225,6 +225,18 @@ def test_the_end_of_the_line_ends_a_probe_and_it_is_tried_ever_more_rarely() -> 
     assert longest < 0.31
 
 
+def test_more_than_is_needed_is_tried_until_an_attempt_fails_and_again_on_another_line() -> None:
+    made = path(800_000, 500_000)
+    assert made.downlink.hopeful
+    made.downlink.wanted_bps = 3_000_000
+    made.run(10.0)
+    assert not made.downlink.hopeful
+    made.line.capacity_bps = 300_000  # refuses even what was carried: all is new
+    made.run(5.0)
+    assert made.downlink.hopeful
+    assert not Downlink(0.0, pads=False).hopeful
+
+
 def test_a_probe_rises_step_by_step() -> None:
     made = path(None, 400_000)
     made.downlink.wanted_bps = 2_000_000

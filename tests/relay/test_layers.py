@@ -110,6 +110,28 @@ def test_a_layer_that_falls_silent_is_left_out_and_comes_back() -> None:
     assert seen == {(BACK_S, "lmh")}
 
 
+def test_a_layer_that_comes_when_somebody_new_looks_was_begun_for_them() -> None:
+    """A room that is called on again: nobody waits for its large picture to stay."""
+    made = source("l", "h")
+    for rid in ("l", "h"):
+        hear(made, rid, 10.0)
+    for tick in range(1, 20):
+        hear(made, "l", 10.0 + tick * 0.1)
+    assert rids(made.ladder) == "l"
+    made.wanted(12.0)
+    assert hear(made, "h", 12.1)
+    assert rids(made.ladder) == "lh"
+    # It goes, and comes back long after anybody new has looked: an encoder that hesitates.
+    for tick in range(20, 60):
+        hear(made, "l", 10.0 + tick * 0.1)
+    assert rids(made.ladder) == "l"
+    hear(made, "h", 16.0)
+    assert rids(made.ladder) == "l"
+    # Whoever begins to look now wants it, whatever it hesitated for.
+    made.wanted(16.1)
+    assert rids(made.ladder) == "lh"
+
+
 def test_when_all_are_silent_nothing_is_left_out() -> None:
     made = source("l", "h")
     hear(made, "l", 10.0)

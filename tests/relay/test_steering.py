@@ -8,7 +8,15 @@ from sync_classroom.relay.forwarding import Slot, SlotState
 from sync_classroom.relay.layers import Source, Wish
 from sync_classroom.relay.rtp import Packet
 from sync_classroom.relay.session import Codec
-from sync_classroom.relay.steering import DOWN_WAIT_S, UP_WAIT_S, Steering, plan
+from sync_classroom.relay.steering import (
+    AHEAD_S,
+    AHEAD_SPREAD_S,
+    CALLED_BPS,
+    DOWN_WAIT_S,
+    UP_WAIT_S,
+    Steering,
+    plan,
+)
 
 VP8 = Codec("VP8", 96, 90000, None, {}, frozenset({"nack"}), 97)
 OPUS = Codec("opus", 111, 48000, 2)
@@ -224,6 +232,76 @@ def test_a_source_in_two_slots_is_listened_to_until_the_last_is_gone() -> None:
     assert list(source.listeners) == [stage.steering]
     stage.steering.show(1, None, Wish())
     assert list(source.listeners) == []
+
+
+def watching(stage: Stage) -> Source:
+    """The teacher is seen in the first slot for a while, as large as the line carries it."""
+    camera = stage.source("l", "m", "h")
+    stage.downlink.estimate_bps = 3_000_000
+    stage.steering.show(0, camera, Wish())
+    stage.steering.choose(stage.now)
+    stage.live()
+    for _ in range(round((AHEAD_S + AHEAD_SPREAD_S) / 0.1)):
+        stage.now += 0.1
+        stage.all(camera)
+    stage.steering.choose(stage.now)
+    assert shown(stage.slots[0]) == "h"
+    return camera
+
+
+def test_room_for_one_who_may_be_called_on_is_found_out_beforehand() -> None:
+    stage = Stage(2)
+    camera = stage.source("l", "m", "h")
+    stage.downlink.estimate_bps = 3_000_000
+    stage.steering.show(0, camera, Wish())
+    stage.steering.choose(stage.now)
+    assert stage.downlink.wanted_bps is None  # at the bell everybody joins
+    stage = Stage(2)
+    watching(stage)
+    wanted = stage.downlink.wanted_bps
+    assert wanted is not None
+    assert wanted > 3_000_000 + CALLED_BPS / 2
+    stage.downlink.estimate_bps = wanted
+    stage.steering.choose(stage.now)
+    assert stage.downlink.wanted_bps is None
+
+
+def test_nothing_is_tried_beforehand_without_an_empty_slot_or_hope() -> None:
+    stage = Stage()
+    watching(stage)
+    assert stage.downlink.wanted_bps is None
+    stage = Stage(2)
+    stage.steering.show(1, None, Wish(180))  # one more of a wall, which is never large
+    watching(stage)
+    assert stage.downlink.wanted_bps is None
+    stage = Stage(2)
+    stage.downlink = Downlink(stage.now, pads=False)
+    stage.steering.downlink = stage.downlink
+    watching(stage)
+    assert stage.downlink.wanted_bps is None
+
+
+def test_a_room_that_is_called_on_is_seen_whole_from_its_first_large_picture() -> None:
+    """It was called on before: neither the layer's return nor its rate is waited for."""
+    stage = Stage(2)
+    camera = watching(stage)
+    wanted = stage.downlink.wanted_bps
+    assert wanted is not None
+    stage.downlink.estimate_bps = wanted
+    seat = stage.source("l", "h")
+    low, large = seat.feeds
+    for _ in range(30):
+        stage.now += 0.1
+        stage.all(camera)
+        stage.frame(low)
+    assert seat.ladder == (low,)
+    stage.steering.show(1, seat, Wish())
+    stage.steering.choose(stage.now)
+    assert shown(stage.slots[1]) == "l"
+    stage.live(1)
+    stage.now += 0.05
+    assert stage.frame(large, key=True) == 1
+    assert (shown(stage.slots[0]), shown(stage.slots[1])) == ("h", "h")
 
 
 def test_every_voice_is_kept_free() -> None:

@@ -9,6 +9,8 @@ import { SignedOutError, fetchPart, listen } from "./server.js";
 const REFRESH_MS = 15_000;
 /** A picture without frames for this long is no picture, ms. */
 const STALE_MS = 5_000;
+/** Pictures are on their way for this long after they were asked for, ms. */
+const COMING_MS = 4_000;
 /** Lessons whose pictures are received at once; further ones wait until others leave the screen. */
 const LESSONS_MAX = 16;
 /** After a refusal the next try comes so much later, ms. */
@@ -43,21 +45,26 @@ async function streamsOf(lesson, look) {
 class Watching {
   /**
    * @param {HTMLElement} root holds one `.wall-picture` in each `[data-source]`
-   * @param {{look: boolean, none: string, sounds?: Sounds}} options `none` is said where no picture is
+   * @param {{look: boolean, none: string, coming: string, sounds?: Sounds}} options `none` is said
+   *   where no picture is, `coming` where one is on its way
    */
-  constructor(root, { look, none, sounds }) {
+  constructor(root, { look, none, coming, sounds }) {
     this.root = root;
     this.lesson = root.dataset.lesson ?? "";
     this.look = look;
     this.none = none;
+    this.coming = coming;
     this.sounds = sounds;
     /** @type {Map<string, Picture>} */
     this.pictures = new Map();
     for (const place of root.querySelectorAll("[data-source]")) {
+      const source = /** @type {HTMLElement} */ (place).dataset.source ?? "";
       const picture = new Picture({ class: "picture" });
-      picture.label("", none);
+      picture.label("", coming);
+      // The first frame: statistics, which tell whether it goes on, come a second later.
+      picture.video.addEventListener("loadeddata", () => this.say(source, true));
       place.querySelector(".wall-picture")?.replaceChildren(picture.root);
-      this.pictures.set(/** @type {HTMLElement} */ (place).dataset.source ?? "", picture);
+      this.pictures.set(source, picture);
     }
     /** @type {{sources: string[], down: Subscription}[]} */
     this.sessions = [];
@@ -66,16 +73,23 @@ class Watching {
     this.asking = false;
   }
 
+  /** @param {string} source @param {boolean} there whether its picture moves */
+  say(source, there) {
+    this.pictures.get(source)?.label("", there ? null : this.none);
+    if (this.look) this.root.toggleAttribute(`data-${source}`, there);
+  }
+
   /** Called now and then: begins, or looks which pictures move. */
   async tick() {
     const due = performance.now() - this.triedAt > AGAIN_MS;
     if (this.wanted && !this.sessions.length && !this.asking && due) await this.begin();
+    const early = performance.now() - this.triedAt < COMING_MS;
+    if (!this.sessions.length && !early) for (const source of this.pictures.keys()) this.say(source, false);
     for (const { sources, down } of this.sessions) {
       sources.forEach((source, slot) => {
         const stats = down.slot("video", slot);
         const moving = stats !== null && performance.now() - stats.movedAt < STALE_MS;
-        this.pictures.get(source)?.label("", moving ? null : this.none);
-        if (this.look) this.root.toggleAttribute(`data-${source}`, moving);
+        if (moving || !early) this.say(source, moving);
       });
       // A token that ended, or a relay that has forgotten the lesson: what is true is asked anew.
       if (down.link.status.state === "denied") this.end();
@@ -111,6 +125,7 @@ class Watching {
       this.triedAt = -Infinity; // coming back is no retry
     }
     this.wanted = wanted;
+    void this.tick();
   }
 
   end() {
@@ -118,7 +133,7 @@ class Watching {
     this.sessions = [];
     for (const picture of this.pictures.values()) {
       picture.show(null);
-      picture.label("", this.none);
+      picture.label("", this.coming);
     }
     this.sounds?.show([]);
   }
@@ -129,7 +144,8 @@ class Wall {
   /** @param {HTMLElement} part */
   constructor(part) {
     this.part = part;
-    this.none = part.dataset.none ?? "";
+    const { none = "", coming = "" } = part.dataset;
+    this.words = { none, coming };
     /** @type {Map<Element, Watching>} */
     this.all = new Map();
     /** @type {Set<Element>} */
@@ -160,7 +176,7 @@ class Wall {
     }
     for (const root of now) {
       if (this.all.has(root)) continue;
-      this.all.set(root, new Watching(/** @type {HTMLElement} */ (root), { look: false, none: this.none }));
+      this.all.set(root, new Watching(/** @type {HTMLElement} */ (root), { look: false, ...this.words }));
       this.observer.observe(root);
     }
     this.choose();
@@ -251,19 +267,16 @@ function lookIn(wall) {
   if (!root || !button) return;
   const sounds = new Sounds(() => undefined);
   document.body.append(sounds.root);
-  const silence = () => {
-    const on = button.getAttribute("aria-pressed") === "true";
-    for (const node of sounds.root.children) /** @type {HTMLAudioElement} */ (node).muted = !on;
-  };
-  new MutationObserver(silence).observe(sounds.root, { childList: true });
+  sounds.hush(true);
   button.addEventListener("click", () => {
     const on = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(on));
     button.textContent = (on ? button.dataset.on : button.dataset.off) ?? "";
-    silence();
+    sounds.hush(!on);
     if (on) sounds.unlock();
   });
-  wall.look = new Watching(root, { look: true, none: root.dataset.none ?? "", sounds });
+  const { none = "", coming = "" } = root.dataset;
+  wall.look = new Watching(root, { look: true, none, coming, sounds });
   wall.choose();
 }
 

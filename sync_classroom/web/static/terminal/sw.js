@@ -84,6 +84,7 @@ const FILES = [
   "terminal/views/question.js",
   "terminal/views/remote.css",
   "terminal/views/remote.js",
+  "terminal/views/say.js",
   "terminal/views/stage.css",
 ];
 
