@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +107,13 @@ class DocumentService:
 
     async def of(self, lesson: OccurrenceId) -> Sequence[Document]:
         """The documents of a lesson as they were given, also those that could not be converted."""
-        return (await self._store.documents_of([lesson])).get(lesson, ())
+        return (await self.of_all([lesson])).get(lesson, ())
+
+    async def of_all(
+        self, lessons: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, Sequence[Document]]:
+        """As `of` for many lessons; nothing of those without any."""
+        return await self._store.documents_of(lessons)
 
     async def lesson(self, ident: OccurrenceId) -> Occurrence:
         """The lesson that documents are asked for; ProblemError `unknown_lesson`."""
