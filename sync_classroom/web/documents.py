@@ -129,7 +129,7 @@ async def remove(call: Call[None, None]) -> None:
     documents: DocumentService = call.services.documents
     lesson = await documents.lesson(OccurrenceId(call.path("lesson")))
     _check_gives(call.request, lesson)
-    await documents.remove(lesson.id, call.path("document"))
+    await documents.remove(lesson.id, call.path("document"), by=_who(call.request))
 
 
 # ---------------------------------------------------------------------------- who may

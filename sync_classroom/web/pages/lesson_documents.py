@@ -116,7 +116,9 @@ async def remove(request: web.Request) -> web.StreamResponse:
     await posted(request)
     lesson = await _lesson(frame)
     try:
-        await frame.services.documents.remove(lesson.id, request.match_info["document"])
+        await frame.services.documents.remove(
+            lesson.id, request.match_info["document"], by=frame.user.login
+        )
     except ProblemError as problem:
         return frame.problem(problem)
     return see_other(f"/lessons/{lesson.id}?done=document-removed#documents")

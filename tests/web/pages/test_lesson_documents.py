@@ -65,6 +65,10 @@ async def test_what_the_library_has_is_given_by_a_form_and_taken_back(tmp_path: 
         assert (await send(served, remove, {})).status == 303
         assert await served.services.documents.of(MATHS) == ()
         assert (await send(served, remove, {})).status == 404
+        done = [(e.actor, e.what, e.target) for e in await served.store.accesses(limit=9)]
+        named = f"maths/{document.id}"
+        assert ("admin", "document.give", named) in done
+        assert ("admin", "document.remove", named) in done
         answer = await send(served, "/lessons/maths/documents", {"resource": "r-none", "key": "b"})
         assert answer.status == 404
 
