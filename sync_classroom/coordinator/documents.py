@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Mode, Occurrence
 from .document_files import PageFolder
 from .document_ports import DocumentStore, PageMaking
+from .evidence_ports import AccessLogStore
 from .lessons import unknown_lesson
 from .library import LibraryService
 from .library_files import head_of
@@ -54,8 +55,8 @@ CONVERTED = Counter(
 )  # fmt: skip
 
 
-class ServiceStore(DocumentStore, TimetableStore, LessonStore, Protocol):
-    """Documents, and the lessons they are given to."""
+class ServiceStore(DocumentStore, TimetableStore, LessonStore, AccessLogStore, Protocol):
+    """Documents, the lessons they are given to, and who did so."""
 
 
 async def sweep_pages(store: DocumentStore, folder: PageFolder) -> None:
@@ -107,7 +108,13 @@ class DocumentService:
 
     async def of(self, lesson: OccurrenceId) -> Sequence[Document]:
         """The documents of a lesson as they were given, also those that could not be converted."""
-        return (await self._store.documents_of([lesson])).get(lesson, ())
+        return (await self.of_all([lesson])).get(lesson, ())
+
+    async def of_all(
+        self, lessons: Iterable[OccurrenceId]
+    ) -> Mapping[OccurrenceId, Sequence[Document]]:
+        """As `of` for many lessons; nothing of those without any."""
+        return await self._store.documents_of(lessons)
 
     async def lesson(self, ident: OccurrenceId) -> Occurrence:
         """The lesson that documents are asked for; ProblemError `unknown_lesson`."""
@@ -172,11 +179,12 @@ class DocumentService:
         document = self._new(lesson, version.name, version.sha256, version.bytes, by)
         return await self._begin(document, kind, path, None, key)
 
-    async def remove(self, lesson: OccurrenceId, ident: str) -> None:
+    async def remove(self, lesson: OccurrenceId, ident: str, *, by: str) -> None:
         """Take a document back; a room that sees it sees it no more. ProblemError
         `unknown_document`."""
         if not await self._store.remove_document(lesson, DocumentId(ident)):
             raise unknown_document(ident)
+        await self._log(by, "document.remove", lesson, ident)
         await self._tell(lesson)
 
     # ------------------------------------------------------------------ parts
@@ -250,6 +258,8 @@ class DocumentService:
             )
             self._work.add(task)
             task.add_done_callback(self._work.discard)
+        if stored.id == document.id:
+            await self._log(stored.by, "document.give", stored.occurrence, stored.id)
         await self._tell(document.occurrence)
         return stored
 
@@ -285,6 +295,9 @@ class DocumentService:
             log.exception("documents.conversion_failed", document=document.id)
             return replace(document, refused=("document_damaged", ""))
         return replace(document, pages=pages)
+
+    async def _log(self, actor: str, what: str, lesson: OccurrenceId, ident: str) -> None:
+        await self._store.log_access(actor, what, f"{lesson}/{ident}", at=self._clock())
 
     async def _tell(self, lesson: OccurrenceId) -> None:
         await self._bus.publish(

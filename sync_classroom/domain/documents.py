@@ -15,6 +15,9 @@ from .ids import DocumentId, OccurrenceId, TeacherId
 from .library import media_type_of, suffix_of
 from .message_fields import Fields
 from .problems import ProblemError, ProblemKind
+from .recordings import schools_of
+from .roster import Roster
+from .timetable import Occurrence
 
 #: A book of slides with photographs; a film belongs into the library.
 MAX_BYTES: Final = 100_000_000
@@ -153,6 +156,19 @@ def may_give(user: User, host: TeacherId) -> bool:
     return user.role is Role.ADMIN or (user.teacher is not None and user.teacher == host)
 
 
+def check_may_give(user: User, lesson: Occurrence) -> None:
+    """ProblemError `document_forbidden` unless this person `may_give`."""
+    if not may_give(user, lesson.host.teacher):
+        raise not_giver(lesson.id)
+
+
+def may_see(user: User, lesson: Occurrence, roster: Roster) -> bool:
+    """Administrators and the bureau all; teachers what their school takes part in."""
+    school_of = {c.id: c.school for c in roster.classrooms.values()}
+    ours = user.role is Role.TEACHER and user.school in schools_of(lesson, school_of)
+    return ours or user.role in (Role.ADMIN, Role.REVIEWER)
+
+
 # ---------------------------------------------------------------------------- refusals
 
 _SENTENCES: Final = {
@@ -220,6 +236,31 @@ def document_problem(code: str, value: str = "") -> ProblemError:
     zh, en = _SENTENCES[code]
     return ProblemError(
         code, zh.format(value=value), en.format(value=value), field="file", value=value or None
+    )
+
+
+def not_giver(lesson: OccurrenceId) -> ProblemError:
+    """Somebody who neither gives the lesson nor administers."""
+    return ProblemError(
+        "document_forbidden",
+        "只有管理员、主讲教师和主讲教室可以添加或删除这节课的文档。",
+        "Only administrators, the lesson's teacher and the classroom that gives it may add or"
+        " remove its documents.",
+        kind=ProblemKind.FORBIDDEN,
+        field="lesson",
+        value=lesson,
+    )
+
+
+def not_viewer(lesson: OccurrenceId) -> ProblemError:
+    """Somebody whose classroom or school takes no part."""
+    return ProblemError(
+        "document_forbidden",
+        "这节课的文档只给参加这节课的教室和学校看。",
+        "A lesson's documents are for the classrooms and schools that take part in it.",
+        kind=ProblemKind.FORBIDDEN,
+        field="lesson",
+        value=lesson,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync_classroom.domain import documents
+from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.documents import (
     CONVERTED_WITHIN,
     MAX_BYTES,
@@ -15,15 +16,18 @@ from sync_classroom.domain.documents import (
     PageSize,
     ShownPage,
     check_bytes,
+    check_may_give,
     check_page,
     document_problem,
     kind_of,
+    may_see,
     read_shown,
 )
-from sync_classroom.domain.ids import DocumentId, OccurrenceId
+from sync_classroom.domain.ids import DocumentId, OccurrenceId, SchoolId, TeacherId, UserId
 from sync_classroom.domain.message_fields import Fields
 from sync_classroom.domain.problems import ProblemError
-from tests.support.plans import at
+from tests.support.coordination import roster
+from tests.support.plans import at, lesson
 
 GIVEN = Document(
     DocumentId("d-1"), OccurrenceId("o-1"), "课件.pdf", "0" * 64, 9, at("08:00"), "admin"
@@ -93,6 +97,34 @@ def test_what_was_cut_off_while_it_was_converted_says_so() -> None:
     assert refused is not None
     assert "512" in refused.zh
     assert "512" in refused.en
+
+
+def test_who_gives_and_who_sees() -> None:
+    planned = lesson("o-1", "09:00", "09:40", seats=("far-1-r1",))
+
+    def person(role: Role, school: str = "", teacher: str = "") -> User:
+        return User(
+            UserId("u"), "u", "U", role, "hash", "zh",
+            SchoolId(school) if school else None, TeacherId(teacher) if teacher else None,
+        )  # fmt: skip
+
+    known = roster()
+    for someone, gives, sees in (
+        (person(Role.ADMIN), True, True),
+        (person(Role.REVIEWER), False, True),
+        (person(Role.OPERATOR), False, False),
+        (person(Role.TEACHER, "host-1", planned.host.teacher), True, True),
+        (person(Role.TEACHER, "host-1", "host-1-t2"), False, True),
+        (person(Role.TEACHER, "far-1", "far-1-t1"), False, True),
+        (person(Role.TEACHER, "far-2", "far-2-t1"), False, False),
+        (person(Role.TEACHER), False, False),
+    ):
+        assert may_see(someone, planned, known) is sees, someone
+        if gives:
+            check_may_give(someone, planned)
+        else:
+            with pytest.raises(ProblemError, match="Only administrators"):
+                check_may_give(someone, planned)
 
 
 def test_every_refusal_names_a_remedy_in_both_languages() -> None:

@@ -27,6 +27,8 @@ WHAT_WORDS: Final = {
     "resource.add": mark("添加资源"),
     "resource.describe": mark("修改资源说明"),
     "resource.delete": mark("删除资源"),
+    "document.give": mark("给课次添加文档"),
+    "document.remove": mark("删除课次的文档"),
     WATCHED: mark("巡课：看各教室画面"),
     LOOKED_IN: mark("巡课：进入课堂"),
 }

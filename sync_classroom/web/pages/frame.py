@@ -69,6 +69,8 @@ DONE: Final = {
     "rules": mark("新的一版规则已保存；到生效日期全部课次会重新计算，已发布的报告不变。"),
     "resource-added": mark("资源已放入资源库。"),
     "resource-deleted": mark("资源已删除，删除原因留在记录里。"),
+    "document-given": mark("文档已添加，转换好就可以展示。"),
+    "document-removed": mark("文档已删除。"),
     "push-sent": mark("推送已发送。"),
     "push-scheduled": mark("推送单已保存，到时自动发送。"),
     "push-cancelled": mark("推送已取消。"),

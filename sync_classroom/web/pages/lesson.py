@@ -27,6 +27,7 @@ from ..timeline_chart import Bar, Chart, Gap, SeatRow, SecondRow, draw
 from .forms import Form
 from .frame import Frame, once, posted, see_other
 from .lesson_amend import amendments, blame, read_command
+from .lesson_documents import documents_view
 from .lesson_history import history_rows
 from .recording import recording_view
 from .route import ADMIN, SIGNED_IN, PageRoute
@@ -220,6 +221,7 @@ async def _page(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
             for message in await frame.services.lessons.messages(view.occurrence.id)
         ),
         recorded=await recording_view(frame, view),
+        documents=await documents_view(frame, view),
         sampled=sampled,
         samples=next((r.row.line.samples for r in rows if r.row.line.seat == sampled), ()),
         noted=next((r.row.line.second.samples for r in rows if r.row.line.seat == sampled), ()),

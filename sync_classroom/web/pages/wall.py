@@ -6,15 +6,18 @@ The pages tell what is known; the pictures come from the relay to `wall.js`, whi
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from ...coordinator.views import LessonView, SeatView
+from ...domain.documents import Document
 from ...domain.ids import OccurrenceId
 from ...domain.lesson import LessonState
 from .frame import Frame
+from .lesson_documents import NowShown, now_shown
 from .route import BUREAU, PageRoute
 from .words import PATH_NAMES, SEAT_NOW, Word, seat_now
 
@@ -37,7 +40,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class LiveLesson:
-    """A lesson that is live. `signature` changes when other pictures belong to it."""
+    """A lesson that is live. `signature` changes when other pictures belong to it.
+
+    `page` is what its rooms see of a document.
+    """
 
     view: LessonView
     tiles: tuple[Tile, ...]
@@ -45,6 +51,7 @@ class LiveLesson:
     present: int
     counted: int
     running_s: int
+    page: NowShown | None
 
     @property
     def signature(self) -> str:
@@ -56,7 +63,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     """All live lessons, `?part=live` without what surrounds them."""
     frame = Frame.of(request)
     views = await frame.services.watching.now()
-    lessons = [_lesson(frame, view) for view in views if view.run.state is LessonState.LIVE]
+    lessons = await _live(frame, views)
     return frame.render(
         "_wall_live.html" if _live_only(frame) else "wall.html",
         lessons=lessons,
@@ -75,7 +82,7 @@ async def look(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     wanted = OccurrenceId(request.match_info["occurrence"])
     views = [v for v in await frame.services.watching.now() if v.occurrence.id == wanted]
-    lessons = [_lesson(frame, v) for v in views if v.run.state is LessonState.LIVE]
+    lessons = await _live(frame, views)
     return frame.render(
         "_wall_live.html" if _live_only(frame) else "wall_lesson.html",
         lessons=lessons,
@@ -91,7 +98,15 @@ def _live_only(frame: Frame) -> bool:
     return frame.request.query.get("part") == "live"
 
 
-def _lesson(frame: Frame, view: LessonView) -> LiveLesson:
+async def _live(frame: Frame, views: Iterable[LessonView]) -> list[LiveLesson]:
+    live = [view for view in views if view.run.state is LessonState.LIVE]
+    documents = await frame.services.documents.of_all(
+        v.occurrence.id for v in live if v.floor.page is not None
+    )
+    return [_lesson(frame, v, documents.get(v.occurrence.id, ())) for v in live]
+
+
+def _lesson(frame: Frame, view: LessonView, documents: Sequence[Document]) -> LiveLesson:
     seats = view.due_seats
     counted = [s.present for s in seats if s.present is not None]
     begun = view.run.live_at or frame.now
@@ -102,6 +117,7 @@ def _lesson(frame: Frame, view: LessonView) -> LiveLesson:
         sum(counted),
         len(counted),
         max(0, int((frame.now - begun).total_seconds())),
+        now_shown(view, documents),
     )
 
 

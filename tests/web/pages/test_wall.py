@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.documents import ShownPage
 from sync_classroom.domain.floor import Floor, raise_hand, set_present
-from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from tests.support.coordination import peer
+from tests.support.documents import RED, ready
 from tests.support.pages import look, office
 from tests.support.web import Site
 
@@ -68,6 +70,23 @@ async def test_the_signature_of_a_lesson_changes_with_its_seats_only(tmp_path: P
         )
         after = [s["data-key"] for s in (await look(served, "/wall")).all("section")]
         assert after == [f"maths seat:{FIRST}"] != before
+
+
+async def test_the_page_that_the_rooms_see_is_on_the_wall(tmp_path: Path) -> None:
+    async with office(tmp_path, clock="14:12") as served:
+        await begin(served)
+        document = await ready(served, RED, RED, to="maths")
+        planned = await served.store.get_occurrence(MATHS)
+        assert planned is not None
+        shown = ShownPage(document.id, 2)
+        await served.services.floor.show_page(planned, shown, act=ActId("1"))
+        picture = f"/api/lessons/maths/documents/{document.id}/pages/2?size=small"
+        for path in ("/wall", "/wall/maths"):
+            page = await look(served, path, role=Role.REVIEWER)
+            assert [i["src"] for i in page.all("img")] == [picture], path
+            assert "第 2 页，共 2 页" in page.text, path
+        await served.services.floor.show_page(planned, None, act=ActId("2"))
+        assert (await look(served, "/wall", role=Role.REVIEWER)).all("img") == []
 
 
 async def test_empty_and_waiting_say_what_comes(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ export class Presenting {
   /** @param {import("./deck.js").Place} place */
   show(place) {
     const { lesson } = this.now();
-    if (!lesson) return;
+    // A panel that gave one lesson may listen to the next, and its keys are heard still.
+    if (lesson?.role !== "host") return;
     if (place && this.sharing().on) this.sharing().stop();
     this.say("page", this.deck.show(lesson.id, place, performance.now()));
   }

@@ -200,7 +200,7 @@ export const STRINGS = {
   "host.camera": ["摄像头", "Camera"],
   "host.camera_off": ["摄像头已关", "Camera off"],
   "host.screen": ["课件", "Screen"],
-  "host.screen_stop": ["停止课件", "Stop screen"],
+  "host.screen_stop": ["停止课件", "Unshare"],
   "host.microphone": ["声音", "Voice"],
   "host.microphone_off": ["已静音", "Muted"],
   "host.no_picture": ["没有摄像头画面", "No camera picture"],
