@@ -276,6 +276,7 @@ class MeetingService:
         names = await self._names(session, {p.peer for p in present} | set(stage.senders))
         return {
             "me": who.peer,
+            "room": occurrence.id,
             "leads": who.leads,
             "state": run.state.value,
             "over": run.state in lesson.OVER,

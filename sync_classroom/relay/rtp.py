@@ -59,8 +59,8 @@ class Packet:
 
     `seq` is extended; `send_time` is the abs-send-time (24 bit, 6.18 s) it carries to everybody,
     fixed at arrival so that one sent again under its own number is the same bytes (AES-GCM forbids
-    to protect two different packets under one number). `keyframe` marks the first packet of a keyframe. `vp8` is
-    where picture id and TL0PICIDX stand in the payload, or None.
+    to protect two different packets under one number). `keyframe` marks the first packet of a
+    keyframe. `vp8` is where picture id and TL0PICIDX stand in the payload, or None.
     """
 
     __slots__ = (

@@ -117,6 +117,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminal.pushes": DEVICE,
     "api.terminal.pushes.said": DEVICE,
     "api.terminal.pushes.file": DEVICE,
+    "api.meeting.attendance": SIGNED_IN,
     # A teacher by their account, or a guest by their pass: `meeting_guest.attendee` asks which.
     "api.meeting.join": ANYBODY,
     "api.meeting.here": ANYBODY,

@@ -1,4 +1,5 @@
-"""API: coming into the meeting of a research session, sending in it, sharing a screen, leaving."""
+"""API: coming into the meeting of a research session, sending in it, sharing a screen, leaving; and
+who attended."""
 
 from __future__ import annotations
 
@@ -41,13 +42,14 @@ class PersonOut(Out):
 
 
 class MeetingOut(Out):
-    """A meeting as it is now. `places` are the peers who may send, by place (null: free); slot k of
-    what a page receives is place k, the last slot the shared screen. `version` counts what happened
-    to places, screen and speaker: answers may overtake each other. `state` is the lesson's.
-    `grants` come with an answer that changes what its asker may do, as for terminals
-    (docs/terminal-protocol.md)."""
+    """A meeting as it is now. `room` is what the relay's WHIP and WHEP are asked for. `places` are
+    the peers who may send, by place (null: free); slot k of what a page receives is place k, the
+    last slot the shared screen. `version` counts what happened to places, screen and speaker:
+    answers may overtake each other. `state` is the lesson's. `grants` come with an answer that
+    changes what its asker may do, as for terminals (docs/terminal-protocol.md)."""
 
     me: str
+    room: str
     leads: bool
     state: str
     over: bool
@@ -61,6 +63,12 @@ class MeetingOut(Out):
     people: list[PersonOut]
     names: dict[str, PersonOut]
     grants: dict[str, Any] | None = None
+
+
+class AttendanceOut(Out):
+    """Seconds by teacher within the planned time, from media facts; whoever was there at all."""
+
+    attendance: dict[str, int]
 
 
 async def _who(call: Call[Any, None]) -> tuple[Session, Attendee]:
@@ -117,8 +125,19 @@ async def finish(call: Call[PageIn, None]) -> None:
     await call.services.meetings.finish(session, who, act)
 
 
+async def attendance(call: Call[None, None]) -> AttendanceOut:
+    """Who was there how long, some seconds old at most."""
+    session = await call.services.research.session(OccurrenceId(call.path("session")))
+    seconds = await call.services.evidence.attendance(session.occurrence)
+    return AttendanceOut(attendance={str(t): s for t, s in seconds.items()})
+
+
 _AT = "/api/research/{session}"
 ROUTES = (
+    ApiRoute(
+        "api.meeting.attendance", "GET", f"{_AT}/attendance", attendance,
+        "Who was there how long", answer=AttendanceOut, problems=(404,),
+    ),
     ApiRoute(
         "api.meeting.join", "POST", f"{_AT}/join", join, "Come into a session's meeting",
         body=JoinIn, answer=MeetingOut, problems=(401, 403, 404, 409),

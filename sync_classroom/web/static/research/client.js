@@ -13,6 +13,7 @@ const HERE_MS = { signedIn: 5_000, guest: 2_000 };
  *
  * @typedef {object} Meeting
  * @property {string} me
+ * @property {string} room the relay's
  * @property {boolean} leads
  * @property {string} state
  * @property {boolean} over

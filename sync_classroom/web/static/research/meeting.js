@@ -74,8 +74,7 @@ async function join(anyway) {
   try {
     const answer = await client.join(anyway);
     if (!answer.grants) throw new Error("no grants");
-    // The room is named by the token: a session that was moved meets under its latest plan's id.
-    media = new MeetingMedia(roomOf(answer), answer.grants, devices, {
+    media = new MeetingMedia(answer.room, answer.grants, devices, {
       changed: draw,
       own: draw,
       tracks: (slots) => {
@@ -95,13 +94,6 @@ async function join(anyway) {
   } finally {
     enable(button("join"), true);
   }
-}
-
-/** @param {Meeting} answer */
-function roomOf(answer) {
-  const token = answer.grants?.subscribe?.token ?? "";
-  const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-  return String(JSON.parse(atob(payload)).room);
 }
 
 /** Out of the meeting, with a sentence in the lobby. @param {string} sentence */
