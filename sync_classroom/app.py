@@ -361,7 +361,7 @@ def _services(
         journals=TerminalJournalService(store, bus, clock, throttle=throttle),
         retention=retention, research=booth.research, watching=booth.watching,
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings,
-        minutes=MinutesService(store, bus, clock=clock),
+        minutes=MinutesService(store, bus, clock=clock), study=booth.study,
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),

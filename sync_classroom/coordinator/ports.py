@@ -39,7 +39,7 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, MinutesStore, ResearchStore
+from .research_ports import MeetingStore, MinutesStore, ResearchStore, StudyStore
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -242,6 +242,10 @@ class RecordingStore(Protocol):
         """The recordings there are of these lessons."""
         ...
 
+    async def saved_recordings(self, *, limit: int) -> Sequence[Recording]:
+        """The recordings that can be watched, the latest begun first."""
+        ...
+
     async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
         """Lessons whose recording is not at its end yet, by id."""
         ...
@@ -288,6 +292,7 @@ class Store(
     ResearchStore,
     MeetingStore,
     MinutesStore,
+    StudyStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
+    from .study import StudyService
     from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
@@ -112,3 +113,4 @@ class Services:
     ink: InkDesk
     meetings: MeetingService
     minutes: MinutesService
+    study: StudyService

@@ -38,6 +38,7 @@ from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
 from .simulation import SimulationQueries
+from .study import StudyQueries
 from .terminal_journal import TerminalJournalQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
@@ -79,6 +80,7 @@ class Database(
     ResearchQueries,
     MeetingQueries,
     MinutesQueries,
+    StudyQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

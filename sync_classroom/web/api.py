@@ -16,6 +16,7 @@ from . import (
     api_people,
     api_pushes,
     api_reports,
+    api_study,
     api_terminal_journal,
     api_terminal_pushes,
     api_terminals,
@@ -41,4 +42,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_terminal_pushes.ROUTES,
     *api_wall.ROUTES,
     *api_meetings.ROUTES,
+    *api_study.ROUTES,
 )

@@ -281,6 +281,7 @@ async def site(
             research=booth.research,
             meetings=booth.meetings,
             minutes=MinutesService(store, bus, clock=clock),
+            study=booth.study,
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

@@ -4,6 +4,7 @@ import { Devices } from "../terminal/devices.js";
 import { Picture, Sounds, attr, enable, h, keyed, show, text } from "../terminal/dom.js";
 import { MeetingClient, RefusedError } from "./client.js";
 import { MeetingMedia } from "./media.js";
+import { StudyView } from "./study.js";
 
 /** @typedef {import("./client.js").Meeting} Meeting */
 /** @typedef {import("./client.js").Person} Person */
@@ -65,6 +66,8 @@ const client = new MeetingClient(page.dataset.session ?? "", page.dataset.signed
   },
 });
 
+const study = new StudyView(page, client, words, { act, take });
+
 // ---------------------------------------------------------------------------- coming and going
 
 /** @param {boolean} anyway */
@@ -104,6 +107,7 @@ function out(sentence) {
   meeting = null;
   received = { audio: [], video: [] };
   sounds.show([]);
+  study.stop();
   keyed(tiles, [], () => "", () => h("li"), () => undefined);
   show(room, false);
   show(lobby, true);
@@ -114,6 +118,7 @@ function out(sentence) {
 
 /** @param {Meeting} next */
 function take(next) {
+  if (media && !next.over) study.take(next);
   // An answer that was overtaken: it would take us off a place we have just been given.
   if (meeting && next.version < meeting.version) return;
   meeting = next;
