@@ -51,6 +51,7 @@ from .coordinator.reports import ReportOptions, ReportService
 from .coordinator.retention import RetentionService
 from .coordinator.roster import NationalSource
 from .coordinator.runner import SWEEP_S
+from .coordinator.scoring import ScoringService
 from .coordinator.services import Services, ServiceSettings
 from .coordinator.terminal_journal import TerminalJournalService
 from .coordinator.throttle import Throttle
@@ -60,6 +61,7 @@ from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError
 from .domain.retention import Retention
+from .domain.rubric import DEFAULT_RUBRIC, Item
 from .domain.turn import Turn
 from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
@@ -123,6 +125,7 @@ class ServeSettings:
     library: LibraryOptions = field(default_factory=LibraryOptions)
     library_folder: Path | None = None
     push_lines: LineOptions = field(default_factory=LineOptions)
+    rubric: tuple[Item, ...] = DEFAULT_RUBRIC
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -362,6 +365,7 @@ def _services(
         retention=retention, research=booth.research, watching=booth.watching,
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings,
         minutes=MinutesService(store, bus, clock=clock), study=booth.study,
+        scoring=ScoringService(store, bus, rubric=settings.rubric, clock=clock),
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),

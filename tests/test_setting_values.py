@@ -15,6 +15,7 @@ from sync_classroom.setting_values import (
     check_days,
     check_hours,
     check_ips,
+    check_rubric,
     check_zone,
 )
 
@@ -28,6 +29,9 @@ from sync_classroom.setting_values import (
         (check_hours, ["17:00-07:30", "00:00-24:00"], ["17:00-25:00"]),
         (check_hours, [], ["12:00-13:00"] * 13),
         (check_days, 0, 1),
+        (check_rubric, {"教学目标": [20, 10]}, {"教学目标": [20]}),
+        (check_rubric, {"a": [1, 1]}, {"a": [0, 10]}),
+        (check_rubric, {"a": [1, 1]}, {}),
         (check_ips, ["192.0.2.1", "2001:db8::1"], ["relay.example"]),
         (check_control, "https://relay.example:8091", "http://relay.example:8091"),
     ],

@@ -39,7 +39,7 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, MinutesStore, ResearchStore, StudyStore
+from .research_ports import MeetingStore, MinutesStore, ResearchStore, ScoreStore, StudyStore
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -293,6 +293,7 @@ class Store(
     MeetingStore,
     MinutesStore,
     StudyStore,
+    ScoreStore,
     Protocol,
 ):
     """One database behind all of the above."""

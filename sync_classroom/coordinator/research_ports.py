@@ -10,6 +10,7 @@ from ..domain.ids import OccurrenceId, TeacherId
 from ..domain.meeting import Guest, Presence, Stage
 from ..domain.minutes import Paragraph
 from ..domain.research import Papers
+from ..domain.rubric import Scores
 from ..domain.study import Comment, Study
 from ..domain.timetable import Occurrence
 
@@ -145,4 +146,16 @@ class StudyStore(Protocol):
 
     async def add_comment(self, comment: Comment, *, key: str, most: int) -> Comment | None:
         """Store a comment as the next one, once for a `key`; None if there are `most`."""
+        ...
+
+
+class ScoreStore(Protocol):
+    """Scores of lessons in sessions, one of each person."""
+
+    async def scores_of(self, session: OccurrenceId) -> Sequence[Scores]:
+        """Every score of a session, by lesson, then as people last gave them."""
+        ...
+
+    async def save_scores(self, scores: Scores) -> bool:
+        """Store one person's, in place of theirs before; False where others used other items."""
         ...

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
+    from .scoring import ScoringService
     from .study import StudyService
     from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
@@ -114,3 +115,4 @@ class Services:
     meetings: MeetingService
     minutes: MinutesService
     study: StudyService
+    scoring: ScoringService

@@ -37,6 +37,7 @@ from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
+from .scores import ScoreQueries
 from .simulation import SimulationQueries
 from .study import StudyQueries
 from .terminal_journal import TerminalJournalQueries
@@ -81,6 +82,7 @@ class Database(
     MeetingQueries,
     MinutesQueries,
     StudyQueries,
+    ScoreQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

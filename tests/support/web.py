@@ -38,6 +38,7 @@ from sync_classroom.coordinator.pushes import PushService
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.retention import RetentionService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
+from sync_classroom.coordinator.scoring import ScoringService
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.terminal_journal import TerminalJournalService
 from sync_classroom.coordinator.throttle import Throttle
@@ -47,6 +48,7 @@ from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
+from sync_classroom.domain.rubric import DEFAULT_RUBRIC
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.sandbox import Sandbox
 from sync_classroom.reports.worker import Renderer
@@ -282,6 +284,7 @@ async def site(
             meetings=booth.meetings,
             minutes=MinutesService(store, bus, clock=clock),
             study=booth.study,
+            scoring=ScoringService(store, bus, rubric=DEFAULT_RUBRIC, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

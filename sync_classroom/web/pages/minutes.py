@@ -23,6 +23,7 @@ from .forms import Form, parse_count
 from .frame import Frame, once, posted, see_other
 from .research import session_of
 from .route import PLANNERS, SIGNED_IN, PageRoute
+from .scores import averages
 
 _MOST: Final = 9999
 
@@ -93,7 +94,10 @@ async def markdown(request: web.Request) -> web.StreamResponse:
     ]
     text = as_markdown(
         o.title, facts, await frame.services.minutes.of(session), await _names(frame),
-        [(part.title, part.lines) for part in await _commented(frame, session)],
+        [
+            *((part.title, part.lines) for part in await _commented(frame, session)),
+            *await averages(frame, session),
+        ],
     )  # fmt: skip
     response = web.Response(text=text, content_type="text/markdown", charset="utf-8")
     name = quote(f"{o.title}-{o.date}.md", safe="")
@@ -149,6 +153,7 @@ async def _page(frame: Frame, session: Session, form: Form, *, status: int = 200
         term=term_on(frame.roster, o.date),
         paragraphs=shown(await frame.services.minutes.of(session)),
         names=await _names(frame),
+        averages=await averages(frame, session),
         commented=await _commented(frame, session),
         clock=clock,
         may_write=may_write(frame.user, session),
