@@ -40,8 +40,10 @@ from ..simulator.swarm import (
     make_terminals,
     open_http,
 )
+from ..simulator.teacher import VirtualMeeting
 from ..simulator.terminal import CommandRefusedError, VirtualTerminal
 from .coverage import print_coverage
+from .demo_meeting import PlannedMeeting, plan_meeting, print_attendance, virtual_meeting
 from .doctor import in_use
 from .language import say
 from .offline import Offline, open_offline
@@ -65,9 +67,11 @@ THUMBNAILS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What the demo prepared: the lesson of this minute, its rooms, and how to sign in."""
+    """What the demo prepared: lesson and research session of this minute, rooms, sign-ins."""
 
     lesson: OccurrenceId
+    meeting: PlannedMeeting
+    roster: Roster
     host_classroom: str
     remote_classrooms: tuple[str, ...]
     names: dict[str, str]
@@ -93,7 +97,7 @@ class Planned:
 )
 @click.option("--seconds", type=click.IntRange(5, 3600), help="Stop by itself after so long.")
 def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -> None:
-    """Run the main job here: a lesson, a virtual teacher, ROOMS virtual classrooms."""
+    """Run the main job here: a lesson in ROOMS virtual classrooms, a research session, a push."""
     console = Console(highlight=False, soft_wrap=True)
     settings = local_settings(DEMO_DIR, port)
     check_ports(settings)
@@ -109,7 +113,7 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
         asyncio.run(_run(console, settings, server, planned, recording, thumbnail, seconds))
     title = say("刚才这节课的覆盖情况", "Coverage of what just happened")
     console.print(f"\n[bold]{title}[/]")
-    asyncio.run(_print_coverage(settings, console))
+    asyncio.run(_print_coverage(settings, planned, console))
 
 
 def check_ports(settings: Settings) -> None:
@@ -145,7 +149,7 @@ def _recordings(lesson_file: Path | None) -> tuple[Recording, Recording]:
 
 
 async def _prepare(settings: Settings, rooms: int) -> Planned:
-    """Start from an empty demo database and journal: roster, sign-ins, two lessons."""
+    """Start from an empty demo database and journal: roster, sign-ins, two lessons, a meeting."""
     for path in DEMO_DIR.glob("sync_classroom.db*"):
         path.unlink()
     # Evidence of lessons that the new database does not know would only stand before today's.
@@ -161,16 +165,19 @@ async def _prepare(settings: Settings, rooms: int) -> Planned:
             )
             logins.append((role.value, password))
         lesson, remote = await _plan_lessons(services, roster, rooms)
+        meeting = await plan_meeting(services, roster)
         occurrence = await services.store.get_occurrence(lesson)
     assert occurrence is not None
     return Planned(
         lesson=lesson,
+        meeting=meeting,
+        roster=roster,
         host_classroom=occurrence.host.classroom,
         remote_classrooms=remote,
         names={
             c.id: f"{roster.schools[c.school].name} {c.name}" for c in roster.classrooms.values()
         },
-        logins=tuple(logins),
+        logins=(*logins, meeting.visitor),
     )
 
 
@@ -307,14 +314,15 @@ async def _run(
             recording=None, thumbnail=thumbnail, mix=Mix(hands=0.2), seed=1,
         )  # fmt: skip
         swarm = Swarm([host, *shown, *remote[len(shown) :]])
+        meeting = virtual_meeting(admin, url, planned.meeting, planned.roster, thumbnail)
         inboxes = [VirtualInbox(http, url, t, seed=n) for n, t in enumerate(tokens.values())]
 
         async def finish() -> None:
-            await _finish(admin, host, planned.lesson, console)
+            await _finish(admin, host, planned.lesson, meeting, console)
 
         try:
             async with asyncio.timeout(seconds):
-                await watch(console, swarm, finish, inboxes)
+                await watch(console, swarm, finish, inboxes, meeting)
         except TimeoutError:
             pass  # the time that was asked for is up
 
@@ -328,18 +336,22 @@ async def _push(admin: Administrator, planned: Planned) -> str:
 
 
 async def _finish(
-    admin: Administrator, host: VirtualTerminal, lesson: str, console: Console
+    admin: Administrator,
+    host: VirtualTerminal,
+    lesson: str,
+    meeting: VirtualMeeting,
+    console: Console,
 ) -> None:
-    """Press the end button, and wait for the evidence of the lesson's last seconds."""
+    """Press both end buttons, and wait for the evidence of the last seconds."""
     with contextlib.suppress(TimeoutError, RequestRefusedError, CommandRefusedError):
         async with asyncio.timeout(SETTLE_S):
-            await host.command("end", lesson=lesson)
+            await asyncio.gather(host.command("end", lesson=lesson), meeting.finish())
             console.print(
                 say("已下课，正在收集最后的证据…", "lesson ended; collecting the last evidence…")
             )
-            before: list[int] = []
-            while not before or await _credited(admin, lesson) != before:
-                before = await _credited(admin, lesson)
+            before: object = None
+            while (known := (await _credited(admin, lesson), await meeting.look())) != before:
+                before = known
                 await asyncio.sleep(STEADY_S)
 
 
@@ -355,6 +367,10 @@ def _print_addresses(
     pages = (
         (url, say("页面", "pages")),
         (f"{url}/lessons/{planned.lesson}", say("正在上的课", "the lesson that is running now")),
+        (
+            f"{url}/research/{planned.meeting.session}/meeting",
+            say("正在开的教研（用 teacher 进入）", "a research session; come in as teacher"),
+        ),
         (f"{url}/pushes/{push}", say("正在送达的推送", "a push on its way to all rooms")),
         (f"{url}/terminals", say("各教室的终端和注册码", "classrooms and their enrolment codes")),
         (f"{url}/terminal", say("教室屏幕上的页面", "what a classroom's screen shows")),
@@ -379,12 +395,13 @@ def _print_addresses(
     )
 
 
-async def _print_coverage(settings: Settings, console: Console) -> None:
+async def _print_coverage(settings: Settings, planned: Planned, console: Console) -> None:
     async with open_offline(serve_settings(settings)) as services:
         today = services.clock().astimezone(services.zone).date()
         await services.coverage.settle()
         figures = await services.coverage.figures(today, today)
         await print_coverage(services, figures, console)
+        await print_attendance(services, planned.meeting.session, figures, console)
     share = f"{figures.rules.held:.0%}"
     console.print(
         say(

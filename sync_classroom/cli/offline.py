@@ -31,6 +31,7 @@ from ..coordinator.lease import LeaseKeeper
 from ..coordinator.lessons import LessonService
 from ..coordinator.local_bus import LocalBus
 from ..coordinator.ports import Bus, Store
+from ..coordinator.research import ResearchService
 from ..coordinator.retention import RetentionService
 from ..coordinator.roster import RosterService
 from ..coordinator.services import Clock
@@ -50,6 +51,7 @@ class Offline:
     roster: RosterService
     calendar: CalendarService
     lessons: LessonService
+    research: ResearchService
     evidence: EvidenceService
     coverage: CoverageService
     accounts: AccountService
@@ -115,6 +117,7 @@ async def _services(
         booth.roster,
         CalendarService(store, booth.roster, utc_now),
         booth.lessons,
+        booth.research,
         booth.evidence,
         booth.coverage,
         accounts,

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ..simulator.pushes import VirtualInbox, run_inboxes
 from ..simulator.swarm import Row, Swarm
+from ..simulator.teacher import VirtualMeeting
 from ..simulator.terminal import Tally
 from .language import say
 
@@ -95,15 +96,32 @@ def pushed_line(inboxes: Sequence[VirtualInbox]) -> str:
     )
 
 
+def meeting_line(meeting: VirtualMeeting | None) -> str:
+    """How many teachers meet, and their time as the server counts it; "" without a meeting."""
+    if meeting is None:
+        return ""
+    here = sum(teacher.here for teacher in meeting.teachers.values())
+    seconds = sum(meeting.attendance.values())
+    return say(
+        f"   教研 在场 {here}/{len(meeting.teachers)} 出席 {seconds} 秒",
+        f"   research: here {here}/{len(meeting.teachers)} attended {seconds} s",
+    )
+
+
 def progress_line(
-    rows: Sequence[Row], elapsed_s: float, inboxes: Sequence[VirtualInbox] = ()
+    rows: Sequence[Row],
+    elapsed_s: float,
+    inboxes: Sequence[VirtualInbox] = (),
+    meeting: VirtualMeeting | None = None,
 ) -> str:
     """One line for consoles that cannot redraw."""
     sums = totals(rows)
-    told = [*(r.tally.last_error for r in rows), *(i.tally.last_error for i in inboxes)]
+    everybody = [*rows, *(meeting.rows() if meeting else ())]
+    told = [*(r.tally.last_error for r in everybody), *(i.tally.last_error for i in inboxes)]
     errors = sorted({text for both in told if (text := say(*both))})
     label = say("最近的错误：", "last errors: ")
-    tail = pushed_line(inboxes) + (f"   {label}{'; '.join(errors)[:200]}" if errors else "")
+    tail = pushed_line(inboxes) + meeting_line(meeting)
+    tail += f"   {label}{'; '.join(errors)[:200]}" if errors else ""
     return say(
         f"{elapsed_s:5.0f} 秒   收看 {sums['receiving']}/{sums['rooms']}"
         f"   包 {sums['packets']}   丢包 {sums['lost']}   重复 {sums['twice']}{tail}",
@@ -133,18 +151,22 @@ def swarm_table(
     rows: Sequence[Row],
     elapsed_s: float,
     inboxes: Sequence[VirtualInbox] = (),
+    meeting: VirtualMeeting | None = None,
     *,
     width: int = 140,
     height: int = 40,
 ) -> RenderableType:
-    """Every room if the screen holds them in as many columns as fit, else every school."""
+    """Every room if the screen holds them in as many columns as fit, else every school; below them
+    the teachers who meet."""
     lines = max(1, height - OTHER_LINES)
-    if len(rows) > lines * max(1, width // TABLE_COLUMNS):
-        rows_shown: Sequence[Row] = by_school(rows)
-    else:
-        rows_shown = rows
+    met = list(meeting.rows()) if meeting else []
+    rows_shown = [*rows, *met]
+    if len(rows_shown) > lines * max(1, width // TABLE_COLUMNS):
+        rows_shown = [*by_school(rows), *met]
     tables = [_table(rows_shown[i : i + lines]) for i in range(0, len(rows_shown), lines)]
-    return Group(Columns(tables, padding=(0, 3)), Text(progress_line(rows, elapsed_s, inboxes)))
+    return Group(
+        Columns(tables, padding=(0, 3)), Text(progress_line(rows, elapsed_s, inboxes, meeting))
+    )
 
 
 async def watch(
@@ -152,10 +174,13 @@ async def watch(
     swarm: Swarm,
     at_end: Callable[[], Awaitable[None]] | None = None,
     inboxes: Sequence[VirtualInbox] = (),
+    meeting: VirtualMeeting | None = None,
 ) -> None:
     """Run the swarm and show it until cancelled; `at_end` is awaited while it still runs."""
     running = asyncio.create_task(swarm.run(), name="virtual terminals")
-    receiving = asyncio.create_task(run_inboxes(inboxes), name="virtual inboxes")
+    beside = [asyncio.create_task(run_inboxes(inboxes), name="virtual inboxes")]
+    if meeting is not None:
+        beside.append(asyncio.create_task(meeting.run(), name="virtual teachers"))
     started = time.monotonic()
     try:
         if console.is_terminal:
@@ -164,23 +189,26 @@ async def watch(
                     size = console.size
                     elapsed_s = time.monotonic() - started
                     table = swarm_table(
-                        swarm.rows(), elapsed_s, inboxes, width=size.width, height=size.height
-                    )
+                        swarm.rows(), elapsed_s, inboxes, meeting,
+                        width=size.width, height=size.height,
+                    )  # fmt: skip
                     live.update(table)
                     await asyncio.wait([running], timeout=0.5)
         else:
             while not running.done():
                 elapsed_s = time.monotonic() - started
-                console.print(progress_line(swarm.rows(), elapsed_s, inboxes))
+                console.print(progress_line(swarm.rows(), elapsed_s, inboxes, meeting))
                 await asyncio.wait([running], timeout=5)
         await running
     finally:
         if at_end is not None and not running.done():
             await at_end()
-        running.cancel()
-        receiving.cancel()
-        _, error = await asyncio.gather(running, receiving, return_exceptions=True)
-        if isinstance(error, Exception):
-            console.print(f"[red]✕[/] {say('推送', 'pushes')}: {error!r}")
-        for name, reasons in swarm.failures.items():
+        for task in (running, *beside):
+            task.cancel()
+        _, *errors = await asyncio.gather(running, *beside, return_exceptions=True)
+        for task, error in zip(beside, errors, strict=True):
+            if isinstance(error, Exception):
+                console.print(f"[red]✕[/] {task.get_name()}: {error!r}")
+        failures = swarm.failures | (meeting.swarm.failures if meeting else {})
+        for name, reasons in failures.items():
             console.print(f"[red]✕[/] {name}: {say(*reasons)}")

@@ -35,6 +35,7 @@ from .rooms import Rooms
 from .roster import NationalSource, RosterService, no_national_days
 from .runner import SWEEP_S, LessonRunner
 from .services import Clock
+from .study import StudyService
 from .timetable import TimetableService
 from .tokens import TokenMinter
 from .watching import WatchService
@@ -69,6 +70,7 @@ class Booth:
     watching: WatchService
     meetings: MeetingService
     meeting_watch: MeetingWatch
+    study: StudyService
 
 
 async def build_booth(
@@ -144,12 +146,12 @@ def _meetings(
     lease: LeaseKeeper,
     *,
     clock: Clock,
-) -> tuple[MeetingService, MeetingWatch]:
+) -> tuple[MeetingService, MeetingWatch, StudyService]:
     service = MeetingService(store, bus, research, life, grants, rooms=rooms, clock=clock)
     watch = MeetingWatch(
         store, bus, rooms=rooms, media=media, leading=lambda: lease.leading, clock=clock
     )
-    return service, watch
+    return service, watch, StudyService(store, bus, roster=research.roster, clock=clock)
 
 
 def _name_unknown(ingests: Iterable[ClassroomId], roster: RosterService) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -65,12 +65,13 @@ class MeetingsStore(TimetableStore, LessonStore, MeetingStore, Protocol):
 @dataclass(frozen=True, slots=True)
 class Attendee:
     """Somebody who may come into a meeting. `peer` is their name at the relay; `school` is empty
-    for a guest."""
+    for a guest. `account` is what the access log calls them."""
 
     peer: str
     name: str
     school: str
     leads: bool
+    account: str = ""
 
 
 class MeetingService:
@@ -112,14 +113,16 @@ class MeetingService:
                 field="session",
                 value=user.login,
             )
-        return self._teacher(session, teacher)
+        return replace(self._teacher(session, teacher), account=user.login)
 
     async def as_guest(self, session: Session, token: str) -> Attendee | None:
         """The guest who holds this pass, None if nobody or of another session."""
         guest = await self._store.guest_by_pass(_hashed(token))
         if guest is None or guest.session != session.id:
             return None
-        return Attendee(guest_peer(guest.id), guest.name or "", "", leads=False)
+        return Attendee(
+            guest_peer(guest.id), guest.name or "", "", leads=False, account=guest_peer(guest.id)
+        )
 
     def _teacher(self, session: Session, teacher: TeacherId) -> Attendee:
         roster = self._roster.current()
@@ -205,14 +208,7 @@ class MeetingService:
         now = self._clock()
         wanted = Presence(who.peer, session.occurrence.id, client[:MAX_CLIENT], now, now)
         if not await self._store.see_presence(wanted):
-            raise ProblemError(
-                "meeting_left",
-                "您已在另一个窗口进入会议，或已离开。要在这里继续，请重新进入。",
-                "You came in with another window, or have left. Come in again to go on here.",
-                kind=ProblemKind.CONFLICT,
-                field="client",
-                value=client[:MAX_CLIENT],
-            )
+            raise left(client)
         return await self.state(session, who)
 
     async def leave(self, session: Session, who: Attendee, client: str) -> None:
@@ -276,6 +272,7 @@ class MeetingService:
         names = await self._names(session, {p.peer for p in present} | set(stage.senders))
         return {
             "me": who.peer,
+            "room": occurrence.id,
             "leads": who.leads,
             "state": run.state.value,
             "over": run.state in lesson.OVER,
@@ -381,6 +378,18 @@ class MeetingService:
         await self._bus.publish(
             "lesson", {"type": "changed", "occurrence": occurrence, "what": "meeting"}
         )
+
+
+def left(client: str) -> ProblemError:
+    """This page is not (any more) the one that somebody is in the meeting with."""
+    return ProblemError(
+        "meeting_left",
+        "您已在另一个窗口进入会议，或已离开。要在这里继续，请重新进入。",
+        "You came in with another window, or have left. Come in again to go on here.",
+        kind=ProblemKind.CONFLICT,
+        field="client",
+        value=client[:MAX_CLIENT],
+    )
 
 
 def _hashed(token: str) -> bytes:

@@ -40,7 +40,7 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushLineStore, PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, MinutesStore, ResearchStore
+from .research_ports import MeetingStore, MinutesStore, ResearchStore, ScoreStore, StudyStore
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -243,6 +243,10 @@ class RecordingStore(Protocol):
         """The recordings there are of these lessons."""
         ...
 
+    async def saved_recordings(self, *, limit: int) -> Sequence[Recording]:
+        """The recordings that can be watched, the latest begun first."""
+        ...
+
     async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
         """Lessons whose recording is not at its end yet, by id."""
         ...
@@ -291,6 +295,8 @@ class Store(
     MeetingStore,
     MinutesStore,
     DocumentStore,
+    StudyStore,
+    ScoreStore,
     Protocol,
 ):
     """One database behind all of the above."""

@@ -10,6 +10,8 @@ from ..domain.ids import OccurrenceId, TeacherId
 from ..domain.meeting import Guest, Presence, Stage
 from ..domain.minutes import Paragraph
 from ..domain.research import Papers
+from ..domain.rubric import Scores
+from ..domain.study import Comment, Study
 from ..domain.timetable import Occurrence
 
 
@@ -116,4 +118,44 @@ class MinutesStore(Protocol):
 
         `number` 0 is a new one. KeyError for a paragraph that is not there.
         """
+        ...
+
+
+class StudyStore(Protocol):
+    """What sessions watch, and comments at moments of it."""
+
+    async def study_of(self, session: OccurrenceId) -> Study | None:
+        """What a session watches; None while nothing was ever chosen."""
+        ...
+
+    async def save_study(self, study: Study) -> Study | None:
+        """Store it over `study.version`; None if another writer was first."""
+        ...
+
+    async def lessons_watched(self, session: OccurrenceId) -> Sequence[OccurrenceId]:
+        """Every lesson that a session watched, as they were first watched."""
+        ...
+
+    async def comments_of(self, session: OccurrenceId) -> Sequence[Comment]:
+        """Every comment of a session, as they came."""
+        ...
+
+    async def count_comments(self, session: OccurrenceId) -> int:
+        """How many comments a session has."""
+        ...
+
+    async def add_comment(self, comment: Comment, *, key: str, most: int) -> Comment | None:
+        """Store a comment as the next one, once for a `key`; None if there are `most`."""
+        ...
+
+
+class ScoreStore(Protocol):
+    """Scores of lessons in sessions, one of each person."""
+
+    async def scores_of(self, session: OccurrenceId) -> Sequence[Scores]:
+        """Every score of a session, by lesson, then as people last gave them."""
+        ...
+
+    async def save_scores(self, scores: Scores) -> bool:
+        """Store one person's, in place of theirs before; False where others used other items."""
         ...

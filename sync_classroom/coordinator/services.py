@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .retention import RetentionService
     from .roster import RosterService
     from .runner import LessonRunner
+    from .scoring import ScoringService
+    from .study import StudyService
     from .terminal_journal import TerminalJournalService
     from .timetable import TimetableService
     from .timetable_import import ImportService
@@ -118,3 +120,5 @@ class Services:
     minutes: MinutesService
     missed: MissedService
     documents: DocumentService
+    study: StudyService
+    scoring: ScoringService

@@ -58,8 +58,10 @@ def as_markdown(
     facts: Sequence[tuple[str, str]],
     paragraphs: Iterable[Paragraph],
     names: Mapping[str, str],
+    sections: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
-    """The minutes as a Markdown document: title, what is known of the session, paragraphs.
+    """The minutes as a Markdown document: title, what is known of the session, paragraphs; then
+    `sections`, each a heading and lines.
 
     Every paragraph stands as it was typed, but for signs that Markdown would read as its own.
     """
@@ -69,6 +71,9 @@ def as_markdown(
         text = "  \n".join(_plain(line) for line in paragraph.text.splitlines())
         author = _plain(names.get(paragraph.by, paragraph.by))
         lines += ["", text, "", f"<sub>{author}</sub>"]
+    for heading, items in sections:
+        lines += ["", f"## {_plain(heading)}", ""]
+        lines += [f"- {_plain(item)}" for item in items]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urljoin
 
 import aiohttp
@@ -84,8 +84,8 @@ class RequestRefusedError(Exception):
         self.status = status
 
 
-class Administrator:
-    """An administrator signed in over the public API: enrols virtual terminals, gives orders."""
+class Account:
+    """Somebody signed in over the public API."""
 
     def __init__(self, http: aiohttp.ClientSession, server: str) -> None:
         self._http = http
@@ -110,6 +110,23 @@ class Administrator:
     async def get(self, path: str) -> Any:
         """GET JSON."""
         return await self._ask("GET", path, None, None)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
+        url = urljoin(self._server, path)
+        sent = {"Origin": self._server.rstrip("/"), **(headers or {})}
+        async with self._http.request(method, url, json=body, headers=sent) as response:
+            await _accepted(response)
+            return await response.json() if response.status != 204 else {}
+
+
+class Administrator(Account):
+    """An administrator: enrols virtual terminals, gives orders."""
 
     async def enrol(self, classroom: str, label: str) -> str:
         """Make a code for a classroom and redeem it; returns the device token."""
@@ -143,19 +160,6 @@ class Administrator:
         body = {"resource": resource, "classrooms": list(classrooms), "reason": reason}
         return str((await self.post("/api/pushes", body, {KEY: secrets.token_hex(8)}))["id"])
 
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-    ) -> Any:
-        url = urljoin(self._server, path)
-        sent = {"Origin": self._server.rstrip("/"), **(headers or {})}
-        async with self._http.request(method, url, json=body, headers=sent) as response:
-            await _accepted(response)
-            return await response.json() if response.status != 204 else {}
-
 
 async def _accepted(response: aiohttp.ClientResponse) -> None:
     if response.status >= 400:
@@ -171,10 +175,30 @@ class Row:
     host: bool = False
 
 
+class Virtual(Protocol):
+    """A virtual terminal or person: runs until cancelled, or until nothing is left to do."""
+
+    name: str
+    tally: Tally
+
+    @property
+    def hosts(self) -> bool:
+        """Whether it gives a lesson, which the sums of the rooms leave out."""
+        ...
+
+    async def run(self) -> None:
+        """Be there."""
+        ...
+
+    def figures(self) -> Tally:
+        """What it has seen so far."""
+        ...
+
+
 class Swarm:
     """Runs terminals until cancelled; one that fails for good is reported, the others go on."""
 
-    def __init__(self, terminals: Sequence[VirtualTerminal]) -> None:
+    def __init__(self, terminals: Sequence[Virtual]) -> None:
         self.terminals = tuple(terminals)
         self.failures: dict[str, tuple[str, str]] = {}
 
@@ -184,14 +208,16 @@ class Swarm:
             for terminal in self.terminals:
                 tasks.create_task(self._guard(terminal), name=terminal.name)
 
-    async def _guard(self, terminal: VirtualTerminal) -> None:
+    async def _guard(self, terminal: Virtual) -> None:
         try:
             await terminal.run()
         except Exception as error:  # one broken terminal must not end the others
             terminal.tally.state = "failed"
             technical = repr(error)
             self.failures[terminal.name] = (
-                (error.zh, error.en) if isinstance(error, ProblemError) else (technical, technical)
+                (error.zh, error.en)
+                if isinstance(error, ProblemError | RequestRefusedError)
+                else (technical, technical)
             )
 
     def rows(self) -> list[Row]:

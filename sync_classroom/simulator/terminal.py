@@ -9,8 +9,8 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -18,6 +18,7 @@ import aiohttp
 
 from ..domain.problems import ProblemError
 from .client import H264, HTTP_TIMEOUT, Publisher, Receiver, SessionRefusedError
+from .holding import hold
 from .journal import Received, RoomJournal
 from .recording import Recording, play
 from .transport import TransportError
@@ -68,6 +69,29 @@ class Tally:
     rtt_ms: float | None = None
     errors: int = 0
     last_error: tuple[str, str] = ("", "")
+
+    def received(self, receiver: Receiver) -> None:
+        """Add what a session received."""
+        self.packets += receiver.reports.packets
+        self.bytes += receiver.reports.bytes
+        self.lost += receiver.reports.lost
+        self.duplicates += receiver.reports.duplicates
+        rtt = receiver.transport.rtt_s
+        self.rtt_ms = None if rtt is None else rtt * 1000
+        if self.first_packet_s is None:
+            self.first_packet_s = receiver.first_packet_s
+
+    def published(self, publisher: Publisher) -> None:
+        """Add what a session sent."""
+        self.sent += publisher.sent
+        rtt = publisher.transport.rtt_s
+        self.rtt_ms = None if rtt is None else rtt * 1000
+
+    def note(self, error: BaseException) -> None:
+        """Count what went wrong."""
+        self.errors += 1
+        technical = f"{type(error).__name__}: {error}"
+        self.last_error = (technical, technical)
 
 
 class VirtualTerminal:
@@ -149,7 +173,7 @@ class VirtualTerminal:
                     self._socket = socket
                     await self._talk(socket, tasks)
             except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-                self._note(error)
+                self.tally.note(error)
             finally:
                 self._socket = None
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
@@ -273,14 +297,14 @@ class VirtualTerminal:
                 TransportError,
                 TimeoutError,
             ) as error:
-                self._note(error)
+                self.tally.note(error)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 continue
             self.tally.sessions += 1
             if source == "camera":
                 self.tally.state = "publishing"
                 self._camera = publisher
-            await self._while_it_lasts(publisher, play(recording, publisher), lambda: False)
+            await self._while_it_lasts(publisher, play(recording, publisher))
 
     async def _attend(self, lesson: str) -> None:
         """Remote classroom: receive, show itself if it has a picture, raise its hand in time."""
@@ -333,7 +357,7 @@ class VirtualTerminal:
             ) as answer:
                 said = await answer.text()
                 if answer.status != 200:
-                    self._note(SessionRefusedError(answer.status, said, None))
+                    self.tally.note(SessionRefusedError(answer.status, said, None))
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             return False  # sent again in a while: the server knows samples by their numbers
@@ -343,7 +367,7 @@ class VirtualTerminal:
         try:
             await self.command("hand", lesson=lesson, raised=True)
         except CommandRefusedError as error:
-            self._note(error)
+            self.tally.note(error)
 
     async def _show_itself(self, lesson: str) -> None:
         """Publish the small picture of the room, for the host's wall."""
@@ -370,24 +394,24 @@ class VirtualTerminal:
                 await receiver.connect()
             except SessionRefusedError as refused:
                 if refused.status not in (404, 409):
-                    self._note(refused)
+                    self.tally.note(refused)
                 self.tally.state = "waiting"
                 await asyncio.sleep(NOT_YET_RETRY_S)
                 continue
             except (aiohttp.ClientError, TransportError, TimeoutError) as error:
-                self._note(error)
+                self.tally.note(error)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 continue
             self.tally.sessions += 1
             self.tally.state = "receiving"
             self.tally.connected_at = time.monotonic()
             self._receiver = receiver
-            await self._while_it_lasts(receiver, self._watch(lesson, receiver), self._blinks())
+            await self._while_it_lasts(receiver, self._watch(lesson, receiver), self._blink())
 
-    def _blinks(self) -> Callable[[], bool]:
-        """Whether this terminal should lose everything now, as after a pulled cable."""
-        started, every = time.monotonic(), self._behaviour.blink_s
-        return lambda: every is not None and time.monotonic() - started > every
+    async def _blink(self) -> None:
+        """Returns when this terminal loses everything, as after a pulled cable."""
+        every = self._behaviour.blink_s
+        await (asyncio.Event().wait() if every is None else asyncio.sleep(every))
 
     async def _watch(self, lesson: str, receiver: Receiver) -> None:
         """Returns when live media has been silent for too long."""
@@ -398,69 +422,36 @@ class VirtualTerminal:
                 return
 
     async def _while_it_lasts(
-        self, session: Publisher | Receiver, work: Any, blinks: Callable[[], bool]
+        self, session: Publisher | Receiver, *works: Coroutine[Any, Any, None]
     ) -> None:
-        """Run a session until its work returns, the relay is new, or the cable is pulled."""
+        """Run a session until one of its works returns or the relay is new, and count it."""
         self._reopen.clear()
-        running = [
-            asyncio.create_task(session.run(), name=f"{self.name} session"),
-            asyncio.create_task(work, name=f"{self.name} media"),
-            asyncio.create_task(self._reopen.wait(), name=f"{self.name} relay boot"),
-        ]
         try:
-            while not any(task.done() for task in running):
-                await asyncio.wait(running, timeout=0.25, return_when=asyncio.FIRST_COMPLETED)
-                if blinks():
-                    break
+            broken = await hold(session, self._reopen.wait(), *works, name=f"{self.name} session")
         finally:
-            for task in running:
-                task.cancel()
-            results = await asyncio.gather(*running, return_exceptions=True)
             self._count(session)
-            await asyncio.shield(session.close())
-        for result in results:
-            if isinstance(result, TransportError):
-                self._note(result)
-            elif isinstance(result, Exception):
-                raise result
+        if broken is not None:
+            self.tally.note(broken)
 
     # ------------------------------------------------------------------ figures
 
     def figures(self) -> Tally:
         """The tally with the running session included."""
-        now = Tally(**{f: getattr(self.tally, f) for f in Tally.__slots__})
+        now = replace(self.tally)
         if self._receiver is not None:
-            self._add(now, self._receiver)
+            now.received(self._receiver)
         if self._camera is not None:
-            now.sent += self._camera.sent
-            rtt = self._camera.transport.rtt_s
-            now.rtt_ms = None if rtt is None else rtt * 1000
+            now.published(self._camera)
         return now
 
     def _count(self, session: Publisher | Receiver) -> None:
         if isinstance(session, Receiver):
-            self._add(self.tally, session)
+            self.tally.received(session)
             self._receiver = None
         elif session is self._camera:
-            self.tally.sent += session.sent
+            self.tally.published(session)
             self._camera = None
         self.tally.state = "lobby"
-
-    @staticmethod
-    def _add(tally: Tally, receiver: Receiver) -> None:
-        tally.packets += receiver.reports.packets
-        tally.bytes += receiver.reports.bytes
-        tally.lost += receiver.reports.lost
-        tally.duplicates += receiver.reports.duplicates
-        rtt = receiver.transport.rtt_s
-        tally.rtt_ms = None if rtt is None else rtt * 1000
-        if tally.first_packet_s is None:
-            tally.first_packet_s = receiver.first_packet_s
-
-    def _note(self, error: BaseException) -> None:
-        self.tally.errors += 1
-        technical = f"{type(error).__name__}: {error}"
-        self.tally.last_error = (technical, technical)
 
 
 class CommandRefusedError(Exception):

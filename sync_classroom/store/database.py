@@ -39,7 +39,9 @@ from .retention import RetentionQueries
 from .rollups import RollupQueries
 from .roster import RosterQueries
 from .rules import RulesQueries
+from .scores import ScoreQueries
 from .simulation import SimulationQueries
+from .study import StudyQueries
 from .terminal_journal import TerminalJournalQueries
 from .terminals import TerminalQueries
 from .timetable import TimetableQueries
@@ -83,6 +85,8 @@ class Database(
     MeetingQueries,
     MinutesQueries,
     DocumentQueries,
+    StudyQueries,
+    ScoreQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

@@ -74,6 +74,20 @@ class RecordingQueries(Queries):
                         found[row.occurrence] = _recording(row, files.get(row.occurrence, []))
         return found
 
+    async def saved_recordings(self, *, limit: int) -> Sequence[Recording]:
+        """The recordings that can be watched, the latest begun first."""
+        t = recordings.c
+        statement = (
+            select(t.occurrence)
+            .where(t.state == RecordingState.SAVED.value)
+            .order_by(t.started_at.desc(), t.occurrence)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            latest = [row.occurrence for row in await rows(connection, statement)]
+        found = await self.recordings_of(latest)
+        return [found[occurrence] for occurrence in latest if occurrence in found]
+
     async def unsettled_recordings(self) -> Sequence[OccurrenceId]:
         """Lessons whose recording is not at its end yet, by id."""
         states = [state.value for state in UNSETTLED]

@@ -128,6 +128,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.terminal.pushes.said": DEVICE,
     "api.terminal.pushes.file": DEVICE,
     "api.push-files": ANYBODY,  # whoever knows the school's secret, which is in the address
+    "api.meeting.attendance": SIGNED_IN,
     # A teacher by their account, or a guest by their pass: `meeting_guest.attendee` asks which.
     "api.meeting.join": ANYBODY,
     "api.meeting.here": ANYBODY,
@@ -136,6 +137,10 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.meeting.share": ANYBODY,
     "api.meeting.leave": ANYBODY,
     "api.meeting.finish": ANYBODY,
+    "api.study.act": ANYBODY,
+    "api.study.offered": ANYBODY,
+    "api.study.comment": ANYBODY,
+    "api.study.comments": ANYBODY,
     "api.events": SIGNED_IN,
     "api.openapi": ANYBODY,
     "api.timetable.imports": ADMIN,

@@ -17,6 +17,7 @@ from . import (
     api_people,
     api_pushes,
     api_reports,
+    api_study,
     api_terminal_journal,
     api_terminal_missed,
     api_terminal_pushes,
@@ -47,4 +48,5 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     *api_wall.ROUTES,
     *api_meetings.ROUTES,
     *documents.ROUTES,
+    *api_study.ROUTES,
 )

@@ -54,6 +54,15 @@ def test_demo_runs_twice_in_a_row_until_ctrl_c_and_by_itself(tmp_path: Path) -> 
     text = "".join(told) + rest
     assert _credited(text) > 6
     assert "pushed: delivered 3/3" in text
+    # Five teachers of five schools met with real media, and the server counted each.
+    assert "research: here 5/5" in text
+    assert re.search(r"/research/o-\S+/meeting ", text)
+    attended = [int(n) for n in re.findall(r"^ ?\S+ +(?:\S+小学|随迁\S+) +(\d+) *$", text, re.M)]
+    assert len(attended) == 5, text
+    assert min(attended) > 6
+    told = re.search(r"research_teacher_s: (\d+)", text)
+    assert told
+    assert int(told.group(1)) == sum(attended)
     assert "Traceback" not in text
     assert process.returncode == 0
     process = _demo(tmp_path, "--seconds", "8")

@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from sync_classroom.cli.watch import progress_line, pushed_line, swarm_table, totals
+from sync_classroom.cli.watch import meeting_line, progress_line, pushed_line, swarm_table, totals
 from sync_classroom.simulator.pushes import PushTally, VirtualInbox
-from sync_classroom.simulator.swarm import Row
+from sync_classroom.simulator.swarm import Account, Row
+from sync_classroom.simulator.teacher import VirtualMeeting, VirtualTeacher
 from sync_classroom.simulator.terminal import Tally
 
 ROWS = [
@@ -33,10 +34,12 @@ def test_progress_line_names_errors() -> None:
     assert "full" in line
 
 
-def _printed(rows: list[Row], width: int, height: int) -> list[str]:
+def _printed(
+    rows: list[Row], width: int, height: int, meeting: VirtualMeeting | None = None
+) -> list[str]:
     with Path(os.devnull).open("w") as nowhere:
         console = Console(width=width, height=height, record=True, file=nowhere)
-        console.print(swarm_table(rows, 3, width=width, height=height))
+        console.print(swarm_table(rows, 3, (), meeting, width=width, height=height))
         return console.export_text().splitlines()
 
 
@@ -80,3 +83,24 @@ async def test_pushes_are_summed_once_there_are_any() -> None:
         line = progress_line(ROWS, 1.0, inboxes)
     assert "pushed: delivered 2/3 opened 1 completed 0" in line
     assert "broke" in line
+
+
+@pytest.mark.asyncio
+async def test_teachers_who_meet_have_a_row_each_with_their_seconds_and_no_room() -> None:
+    assert meeting_line(None) == ""
+    url = "http://127.0.0.1:1"
+    teachers = {
+        ident: VirtualTeacher(url, ident, "", "s", name=f"research {ident}", recording=None)
+        for ident in ("li", "wang")
+    }
+    teachers["wang"].tally.last_error = ("断了", "broke")
+    async with aiohttp.ClientSession() as http:
+        meeting = VirtualMeeting(Account(http, url), "s", teachers)
+        meeting.attendance = {"li": 42}
+        line = progress_line(ROWS, 1.0, (), meeting)
+        text = "\n".join(_printed(ROWS, 140, 40, meeting))
+    assert "receiving 1/2" in line
+    assert "research: here 0/2 attended 42 s" in line
+    assert "broke" in line
+    assert "research li 42 s" in text
+    assert "research wang 0 s" in text

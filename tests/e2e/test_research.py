@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,10 +22,16 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from sync_classroom.app import DATABASE_URL
+from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
 from sync_classroom.simulator.swarm import Administrator, open_http
+from sync_classroom.store.database import open_store
 from tests.support.browser import launch, open_device, page_problems, watch
 from tests.support.lesson import WITNESS, follow, sound, today, wait_shown
+from tests.support.plan_changes import book
+from tests.support.plans import lesson
 from tests.support.processes import PASSWORD, ZONE, Server
+from tests.support.recordings import finished
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
@@ -33,6 +39,14 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 TOLERANCE_S = 3.0
 #: So long everybody is in the meeting; what is compared is some tens of seconds.
 MEET_S = 25.0
+#: So far apart may players be: below it nobody notices, and the page corrects from 0.06 s on.
+STEP_S = 0.25
+STUDIED, RECORDED_S = "english-5", 300
+JUMP = """(ms) => {
+  const range = document.querySelector("[data-study-range]");
+  range.value = ms;
+  range.dispatchEvent(new Event("change"));
+}"""
 LEADER = "host-1-t01"
 SPEAKS, LISTENS, SHARES = "remote-1-t01", "remote-2-t01", "host-2-t01"
 PEOPLE = (LEADER, SPEAKS, LISTENS, SHARES)
@@ -92,6 +106,7 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
         await asyncio.to_thread(server.command, "init", "config/taicang.toml")
         account = ("user", "add", "admin", "--name", "管理员", "--role", "admin")
         await asyncio.to_thread(server.command, *account, "--password", PASSWORD)
+        await recorded_lesson(server)
         await asyncio.to_thread(server.start)
         async with launch() as browser, open_http(server.url) as http:
             admin = await Administrator.sign_in(http, server.url, "admin", PASSWORD)
@@ -105,6 +120,28 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
             yield Office(server, browser, http, admin)
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def recorded_lesson(server: Server) -> None:
+    """A lesson of the leader's school, with a recording of `RECORDED_S` that begins at 2 s."""
+    folder = server.folder / "data/recordings" / STUDIED
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    path = await asyncio.to_thread(finished, folder / "01-camera-1.mp4", seconds=RECORDED_S)
+    taught = lesson(
+        STUDIED, "08:10", "08:50", room="host-1-r1", teacher="host-1-t02", subject="英语",
+        seats=["remote-1-r1"],
+    )  # fmt: skip
+    size = await asyncio.to_thread(lambda: path.stat().st_size)
+    file = RecordedFile(path.name, "camera", "mp4", 2.0, float(RECORDED_S), size, None, 320, 240)
+    recording = Recording(
+        taught.id, RecordingState.SAVED, STUDIED, taught.starts_at, taught.ends_at, files=(file,)
+    )
+    store = await open_store(DATABASE_URL, data_dir=server.folder / "data")
+    try:
+        await book(store, taught, key=STUDIED, gap_s=0)
+        await store.save_recordings([recording])
+    finally:
+        await store.close()
 
 
 async def come_in(office: Office, page: Page, session: str) -> float:
@@ -158,8 +195,10 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
     await pages[SHARES].click("[data-screen]")
     await listener.wait_for_selector(screen, state="detached")
 
+    await study_begins(pages)
     await refused_elsewhere(office, later, session)
-    await guest_once(office, session)
+    await guest_once(office, session, pages[LISTENS])
+    await study_goes_on(pages)
 
     since = {teacher: await connected_at(pages[teacher]) for teacher in PEOPLE}
     latest = max(since.values())
@@ -196,6 +235,72 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
         assert page_problems(pages[teacher]) == []
 
 
+PLACE = """() => {
+  const video = document.querySelector("[data-study-video]");
+  return [video.currentTime - Date.now() / 1000, video.currentTime, video.paused, video.readyState];
+}"""
+
+
+async def in_step(pages: Collection[Page]) -> bool:
+    """Whether all play the same moment, but for `STEP_S`."""
+    places = await asyncio.gather(*(page.evaluate(PLACE) for page in pages))
+    offsets = [offset for offset, _, paused, ready in places if ready >= 2 and not paused]
+    return len(offsets) == len(pages) and max(offsets) - min(offsets) < STEP_S
+
+
+async def stands_at(page: Page, seconds: float) -> bool:
+    """Whether the page shows just this moment and stands."""
+    _, at, paused, ready = await page.evaluate(PLACE)
+    return bool(paused and ready >= 2 and abs(at - seconds) < 0.05)
+
+
+async def study_begins(pages: Mapping[str, Page]) -> None:
+    """The leader chooses a lesson; it plays in every page in step."""
+    leader = pages[LEADER]
+    assert await pages[LISTENS].locator("[data-study-choose]").is_hidden()
+    await leader.click("[data-study-choose]")
+    await leader.select_option("#study-files", f"{STUDIED}/01-camera-1.mp4")
+    await leader.click("[data-study-watch]")
+    for page in pages.values():
+        await page.wait_for_selector("[data-study]:visible")
+        await expect(page.locator("[data-study-title]")).to_have_text("课")
+        await until(lambda page=page: stands_at(page, 0))
+    await leader.click("[data-study-play]")
+    await until(lambda: in_step(pages.values()))
+    await expect(leader.locator("[data-study-play]")).to_have_text("暂停")
+
+
+async def study_goes_on(pages: Mapping[str, Page]) -> None:
+    """Pause, jump and comments at a mark reach everybody; a comment's mark is a way back to it."""
+    leader, listener = pages[LEADER], pages[LISTENS]
+    assert await listener.locator("[data-study-play]").is_hidden()
+    await leader.click("[data-study-play]")
+    await until(lambda: all_stand(pages.values()))
+    await leader.evaluate(JUMP, 62_000)
+    for page in pages.values():
+        await until(lambda page=page: stands_at(page, 60))
+    await listener.fill("#comment", "这里等学生等得好")
+    await listener.press("#comment", "Enter")
+    said = leader.locator("[data-comments] li")
+    await expect(said).to_contain_text("这里等学生等得好")
+    await expect(said.locator(".mark")).to_have_text("01:02")
+    await expect(listener.locator("[data-comments] .mark")).to_be_disabled()
+    await leader.evaluate(JUMP, 12_000)
+    await until(lambda: stands_at(listener, 10))
+    await said.locator(".mark").click()
+    await until(lambda: stands_at(listener, 60))
+    await leader.click("[data-study-close]")
+    for page in pages.values():
+        await page.wait_for_selector("[data-study]", state="hidden")
+
+
+async def all_stand(pages: Collection[Page]) -> bool:
+    """Whether all have stopped at the same moment."""
+    places = await asyncio.gather(*(page.evaluate(PLACE) for page in pages))
+    moments = [at for _, at, paused, _ in places if paused]
+    return len(moments) == len(pages) and max(moments) - min(moments) < 0.05
+
+
 async def heard(page: Page, voices: int) -> bool:
     """Whether so many voices arrive."""
     return sum(packets > 0 for packets, _ in await sound(page)) >= voices
@@ -219,7 +324,7 @@ async def refused_elsewhere(office: Office, later: str, session: str) -> None:
     await page.context.close()
 
 
-async def guest_once(office: Office, session: str) -> None:
+async def guest_once(office: Office, session: str, beside: Page) -> None:
     """A guest comes in by a link; with the same link nobody comes in again."""
     leader = await office.sign_in(LEADER)
     await leader.goto(f"{office.server.url}/research/{session}")
@@ -235,6 +340,8 @@ async def guest_once(office: Office, session: str) -> None:
     await guest.wait_for_url("**/meeting")
     await guest.click("[data-join]")
     await expect(guest.locator("[data-people]")).to_contain_text("顾教研员")
+    # Whoever comes late lands in step with the lesson that is watched.
+    await until(lambda: in_step([guest, beside]))
     await guest.click("[data-leave]")
     assert page_problems(guest) == []
     other = await open_device(office.browser)

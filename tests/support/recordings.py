@@ -210,7 +210,8 @@ def finished(path: Path, *, seconds: int) -> Path:
         for number in range(seconds * 25):
             frame = VideoFrame(320, 240, "yuv420p")
             for plane in frame.planes:
-                plane.update(bytes([40 + number % 25 * 4 + number // 25]) * plane.buffer_size)
+                shade = (40 + number % 25 * 4 + number // 25) % 256
+                plane.update(bytes([shade]) * plane.buffer_size)
             frame.pts, frame.time_base = number, Fraction(1, 25)
             file.mux(video.encode(frame))
             sound = AudioFrame("s16", "mono", 1920)

@@ -41,6 +41,7 @@ from sync_classroom.coordinator.pushes import PushService
 from sync_classroom.coordinator.reports import ReportOptions, ReportService
 from sync_classroom.coordinator.retention import RetentionService
 from sync_classroom.coordinator.roster import NationalSource, no_national_days
+from sync_classroom.coordinator.scoring import ScoringService
 from sync_classroom.coordinator.services import Services, ServiceSettings
 from sync_classroom.coordinator.terminal_journal import TerminalJournalService
 from sync_classroom.coordinator.throttle import Throttle
@@ -50,6 +51,7 @@ from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
+from sync_classroom.domain.rubric import DEFAULT_RUBRIC
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.pages import PageMaker
 from sync_classroom.exchange.sandbox import Sandbox
@@ -293,6 +295,8 @@ async def site(
                 monotonic=seconds,
             ),
             documents=DocumentService(store, bus, PageMaker(), shelf, clock=clock),
+            study=booth.study,
+            scoring=ScoringService(store, bus, rubric=DEFAULT_RUBRIC, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

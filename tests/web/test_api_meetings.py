@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.ids import TeacherId
+from sync_classroom.domain.facts import ParticipantMedia
+from sync_classroom.domain.ids import FactId, OccurrenceId, TeacherId
 from sync_classroom.domain.timetable import Mode
 from tests.support.pages import office
 from tests.support.plan_changes import book
-from tests.support.plans import lesson
+from tests.support.plans import at, lesson
 from tests.support.web import Site, body_of
 
 pytestmark = pytest.mark.asyncio
@@ -41,6 +42,7 @@ async def test_a_teacher_comes_in_takes_a_place_shares_and_leaves(tmp_path: Path
         status, meeting = await post(served, "join")
         assert (status, meeting["me"], meeting["leads"]) == (200, "t:remote-1-t1", False)
         assert meeting["grants"]["publish"] == []
+        assert meeting["room"] == "s-1"
         status, meeting = await post(served, "send")
         assert meeting["places"][0] == "t:remote-1-t1"
         assert len(meeting["grants"]["publish"]) == 2
@@ -64,3 +66,20 @@ async def test_nobody_comes_in_uninvited_or_with_a_name_that_is_none(tmp_path: P
             assert (status, problem["code"]) == (403, "not_invited")
         for client in ("", "short", "x" * 65, "bad client name"):
             assert (await post(served, "join", client=client))[0] == 422
+
+
+async def test_attendance_is_what_the_facts_say_to_whoever_is_signed_in(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await planned(served)
+        who = TeacherId("remote-1-t1")
+        fact = ParticipantMedia(
+            FactId("f-1"), OccurrenceId("s-1"), who, at("10:04:55"), at("10:05:05"), 9, 9
+        )
+        await served.store.append_facts([fact], received_at=at("10:06"))
+        path = "/api/research/s-1/attendance"
+        answer = await served.ask("GET", path, role=Role.REVIEWER)
+        # What was before the planned time is not counted.
+        assert json.loads(body_of(answer)) == {"attendance": {"remote-1-t1": 5}}
+        assert (await served.ask("GET", path)).status == 401
+        unknown = await served.ask("GET", "/api/research/s-9/attendance", role=Role.ADMIN)
+        assert unknown.status == 404

@@ -9,6 +9,7 @@ from aiohttp import web
 from ...domain.ids import OccurrenceId
 from ...domain.meeting import LISTENERS, MAX_NAME, PLACES
 from ...domain.problems import ProblemError, ProblemKind
+from ...domain.study import MAX_COMMENT, RATES
 from ..meeting_guest import attendee, keep_pass
 from .forms import Form
 from .frame import Frame, posted, see_other
@@ -37,6 +38,8 @@ async def meeting(request: web.Request) -> web.StreamResponse:
         relay=frame.services.settings.relay_url,
         places=PLACES,
         most=PLACES + LISTENERS,
+        rates=RATES,
+        comment_max=MAX_COMMENT,
     )
 
 

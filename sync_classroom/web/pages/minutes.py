@@ -1,8 +1,13 @@
-"""Minutes of a research session: read, written paragraph by paragraph, printed, taken along."""
+"""Minutes of a research session: read, written paragraph by paragraph, printed, taken along.
+
+With them stands what was said of the lesson that was watched.
+"""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
@@ -12,11 +17,13 @@ from ...coordinator.research import Session
 from ...domain.accounts import Role, User
 from ...domain.minutes import MAX_PARAGRAPH, as_markdown, shown
 from ...domain.problems import ProblemError, ProblemKind
+from ...domain.study import Comment, clock
 from ..formats import term_on
 from .forms import Form, parse_count
 from .frame import Frame, once, posted, see_other
 from .research import session_of
 from .route import PLANNERS, SIGNED_IN, PageRoute
+from .scores import averages
 
 _MOST: Final = 9999
 
@@ -86,8 +93,12 @@ async def markdown(request: web.Request) -> web.StreamResponse:
         (frame.t("主持人"), leader.name if leader else o.host.teacher),
     ]
     text = as_markdown(
-        o.title, facts, await frame.services.minutes.of(session), await _names(frame)
-    )
+        o.title, facts, await frame.services.minutes.of(session), await _names(frame),
+        [
+            *((part.title, part.lines) for part in await _commented(frame, session)),
+            *await averages(frame, session),
+        ],
+    )  # fmt: skip
     response = web.Response(text=text, content_type="text/markdown", charset="utf-8")
     name = quote(f"{o.title}-{o.date}.md", safe="")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
@@ -98,6 +109,33 @@ async def markdown(request: web.Request) -> web.StreamResponse:
 def may_write(user: User, session: Session) -> bool:
     """Administrators, and teachers who lead or are invited."""
     return user.role is Role.ADMIN or (user.role is Role.TEACHER and user.teacher in session.people)
+
+
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """A lesson that was watched, and what was said of its moments."""
+
+    title: str
+    comments: tuple[Comment, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """`12:05 name: words`, for a file."""
+        return [f"{clock(c.mark_ms)} {c.name}：{c.text}" for c in self.comments]
+
+
+async def _commented(frame: Frame, session: Session) -> list[Commented]:
+    """Comments by lesson, as the lessons were first commented."""
+    found = await frame.services.study.comments(session)
+    lessons = await frame.services.store.occurrences_of({c.lesson for c in found})
+    parts = []
+    for ident, comments in groupby(found, key=lambda c: c.lesson):
+        lesson = lessons.get(ident)
+        what = (
+            ident if lesson is None else f"{lesson.title}（{frame.format.short_day(lesson.date)}）"
+        )
+        parts.append(Commented(frame.t("看课评论：%(lesson)s", lesson=what), tuple(comments)))
+    return parts
 
 
 async def _names(frame: Frame) -> dict[str, str]:
@@ -115,6 +153,9 @@ async def _page(frame: Frame, session: Session, form: Form, *, status: int = 200
         term=term_on(frame.roster, o.date),
         paragraphs=shown(await frame.services.minutes.of(session)),
         names=await _names(frame),
+        averages=await averages(frame, session),
+        commented=await _commented(frame, session),
+        clock=clock,
         may_write=may_write(frame.user, session),
         form=form,
         text_max=MAX_PARAGRAPH,

@@ -175,17 +175,15 @@ async def serve(request: web.Request) -> web.StreamResponse:
     view = await _view(frame)
     if not may_watch(frame.user, view):
         raise _forbidden()
-    name, root = request.match_info["name"], frame.services.settings.recordings
+    name = request.match_info["name"]
     recording = await frame.services.recordings.of(view.occurrence.id)
     known = recording is not None and any(
         name == file.name or name in file.thumbnails for file in recording.files
     )
-    if recording is None or root is None or not known:
+    if recording is None or not known:
         raise _no_file()
-    path = _inside(root, recording.folder, name)
-    if not await asyncio.to_thread(path.is_file):
-        raise _no_file()
-    if path.suffix != ".jpg" and request.http_range.start in (None, 0):
+    response = await recorded_file(frame.services.settings.recordings, recording, name)
+    if not name.endswith(".jpg") and request.http_range.start in (None, 0):
         log.info(
             "recording.watched",
             occurrence=view.occurrence.id,
@@ -193,13 +191,26 @@ async def serve(request: web.Request) -> web.StreamResponse:
             by=frame.user.login,
             taken="download" in request.query,
         )
-    response = web.FileResponse(path)
-    response.content_type = _TYPES[path.suffix]
-    response.headers["Cache-Control"] = "private, no-cache"
     if "download" in request.query:
         response.headers["Content-Disposition"] = (
             f'attachment; filename="{view.occurrence.date}-{view.occurrence.id}-{name}"'
         )
+    return response
+
+
+async def recorded_file(root: Path | None, recording: Recording, name: str) -> web.FileResponse:
+    """A file of a recording with ranges, for whoever may have it.
+
+    ProblemError `recording_not_found`.
+    """
+    if root is None:
+        raise _no_file()
+    path = _inside(root, recording.folder, name)
+    if not await asyncio.to_thread(path.is_file):
+        raise _no_file()
+    response = web.FileResponse(path)
+    response.content_type = _TYPES[path.suffix]
+    response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -230,6 +230,8 @@ async def session_page(
         may_meet=state in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE)
         and frame.user.teacher in session.people,
         may_invite=changeable,
+        may_score=(may_change(frame.user, session) or frame.user.teacher in session.people)
+        and bool(await frame.services.store.lessons_watched(session.id)),
         guests=await frame.services.store.guests_of(session.id),
         link=link,
         guest_max=MAX_NAME,

@@ -54,6 +54,7 @@ NO_PAGES = (
     "/timetable/export.xlsx",
     # For whoever is invited, or has a guest's link; and a file: test_meeting.py, test_minutes.py.
     "/research/{session}/meeting", "/research/guest/{token}", "/research/{session}/minutes.md",
+    "/research/{session}/study/{lesson}/{name}",
     # They need a report or a publication: test_reports.py.
     "/coverage/publications/{no}", "/coverage/reports/{report}",
     "/coverage/reports/{report}/{file}",
@@ -77,7 +78,7 @@ async def _published(served: Site) -> tuple[str, str]:
 
 
 # Files, and what only a teacher of the receiving school sees (test_push_order.py).
-FILES = {"report-file", "resource-file", "push-play"}
+FILES = {"report-file", "resource-file", "push-play", "scores-file"}
 
 
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ const HERE_MS = { signedIn: 5_000, guest: 2_000 };
  *
  * @typedef {object} Meeting
  * @property {string} me
+ * @property {string} room the relay's
  * @property {boolean} leads
  * @property {string} state
  * @property {boolean} over
@@ -26,6 +27,13 @@ const HERE_MS = { signedIn: 5_000, guest: 2_000 };
  * @property {Person[]} people
  * @property {Record<string, Person>} names of those who have a place
  * @property {import("../terminal/types.js").Grants | null} grants
+ * @property {import("./step.js").Study | null} study
+ * @property {number} heard_at `performance.now()` in the middle of the answer's way
+ * @property {number} trip ms that the answer took
+ *
+ * @typedef {{number: number, lesson: string, mark_ms: number, text: string, name: string, peer: string}} Comment
+ *
+ * @typedef {{lesson: string, file: string, title: string, subject: string, date: string, source: string, duration_s: number}} Offered
  */
 
 /** The server understood and refused. */
@@ -89,6 +97,35 @@ export class MeetingClient {
 
   finish() {
     return this.post("finish");
+  }
+
+  /**
+   * What the leader does with the lesson that is watched.
+   * @param {string} act @param {Record<string, unknown>} more @returns {Promise<Meeting>}
+   */
+  study(act, more) {
+    return this.post("study", { act, ...more });
+  }
+
+  /** @returns {Promise<Offered[]>} what the leader may choose */
+  async offered() {
+    return (await this.get("study/recordings")).files;
+  }
+
+  /** @returns {Promise<Comment[]>} */
+  async comments() {
+    return (await this.get("comments")).comments;
+  }
+
+  /** @param {number} mark_ms @param {string} text @param {string} key @returns {Promise<Comment[]>} */
+  async comment(mark_ms, text, key) {
+    return (await this.post("comments", { mark_ms, text, key })).comments;
+  }
+
+  /** Where the file that is watched is. @param {string} name @param {string} lesson */
+  file(name, lesson) {
+    const parts = ["research", this.session, "study", lesson, name];
+    return `/${parts.map(encodeURIComponent).join("/")}`;
   }
 
   /** Leave, even while the page is being closed. */
@@ -162,15 +199,27 @@ export class MeetingClient {
   /**
    * @param {string} what
    * @param {Record<string, unknown>} [more]
-   * @returns {Promise<Meeting>}
+   * @returns {Promise<any>}
    */
   async post(what, more = {}) {
-    const response = await fetch(this.url(what), {
+    const asked = performance.now();
+    const answer = await this.ask(what, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ client: this.client, ...more }),
-      signal: AbortSignal.timeout(PATIENCE_MS),
     });
+    const heard = performance.now();
+    return answer && { ...answer, heard_at: (asked + heard) / 2, trip: heard - asked };
+  }
+
+  /** @param {string} what @returns {Promise<any>} */
+  get(what) {
+    return this.ask(what, {});
+  }
+
+  /** @param {string} what @param {RequestInit} how @returns {Promise<any>} */
+  async ask(what, how) {
+    const response = await fetch(this.url(what), { ...how, signal: AbortSignal.timeout(PATIENCE_MS) });
     const answer = response.status === 204 ? null : await response.json();
     if (!response.ok) {
       const words = document.documentElement.lang.startsWith("zh") ? answer.zh : answer.en;

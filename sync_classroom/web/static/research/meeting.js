@@ -4,6 +4,7 @@ import { Devices } from "../terminal/devices.js";
 import { Picture, Sounds, attr, enable, h, keyed, show, text } from "../terminal/dom.js";
 import { MeetingClient, RefusedError } from "./client.js";
 import { MeetingMedia } from "./media.js";
+import { StudyView } from "./study.js";
 
 /** @typedef {import("./client.js").Meeting} Meeting */
 /** @typedef {import("./client.js").Person} Person */
@@ -65,6 +66,8 @@ const client = new MeetingClient(page.dataset.session ?? "", page.dataset.signed
   },
 });
 
+const study = new StudyView(page, client, words, { act, take });
+
 // ---------------------------------------------------------------------------- coming and going
 
 /** @param {boolean} anyway */
@@ -74,8 +77,7 @@ async function join(anyway) {
   try {
     const answer = await client.join(anyway);
     if (!answer.grants) throw new Error("no grants");
-    // The room is named by the token: a session that was moved meets under its latest plan's id.
-    media = new MeetingMedia(roomOf(answer), answer.grants, devices, {
+    media = new MeetingMedia(answer.room, answer.grants, devices, {
       changed: draw,
       own: draw,
       tracks: (slots) => {
@@ -97,13 +99,6 @@ async function join(anyway) {
   }
 }
 
-/** @param {Meeting} answer */
-function roomOf(answer) {
-  const token = answer.grants?.subscribe?.token ?? "";
-  const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-  return String(JSON.parse(atob(payload)).room);
-}
-
 /** Out of the meeting, with a sentence in the lobby. @param {string} sentence */
 function out(sentence) {
   client.stop();
@@ -112,6 +107,7 @@ function out(sentence) {
   meeting = null;
   received = { audio: [], video: [] };
   sounds.show([]);
+  study.stop();
   keyed(tiles, [], () => "", () => h("li"), () => undefined);
   show(room, false);
   show(lobby, true);
@@ -122,6 +118,7 @@ function out(sentence) {
 
 /** @param {Meeting} next */
 function take(next) {
+  if (media && !next.over) study.take(next);
   // An answer that was overtaken: it would take us off a place we have just been given.
   if (meeting && next.version < meeting.version) return;
   meeting = next;
