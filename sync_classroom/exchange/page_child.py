@@ -143,13 +143,13 @@ def _picture(source: Path) -> Iterator[Image.Image]:
 
 
 def _write(page: Image.Image, folder: Path, number: int) -> tuple[int, int]:
-    for size, box in SIZES.items():
-        image = page
-        if page.width > box[0] or page.height > box[1]:
-            image = page.copy()
-            image.thumbnail(box, Image.Resampling.LANCZOS)
-        image.save(folder / page_file(number, size), "WEBP", quality=QUALITY, method=3)
-    return page.size
+    """Every size of a page, the largest first: each is made of the one before."""
+    page.thumbnail(SIZES["large"], Image.Resampling.LANCZOS)
+    largest = page.size
+    for size, box in sorted(SIZES.items(), key=lambda item: item[1], reverse=True):
+        page.thumbnail(box, Image.Resampling.LANCZOS)
+        page.save(folder / page_file(number, size), "WEBP", quality=QUALITY, method=3)
+    return largest
 
 
 def _limit(memory: int) -> None:

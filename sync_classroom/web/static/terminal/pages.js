@@ -7,12 +7,12 @@
 const KEPT_MAX = 12;
 /** Small ones for the strip: a long document's, some times over. */
 const THUMBS_MAX = 400;
-/** Fetched together: what is shown goes first. */
+/** Fetched together, once what is shown is here: until then it has the line to itself. */
 const AT_ONCE = 2;
 /** Before it is tried again, ms; the last one repeats. */
 const AGAIN_MS = [500, 1_000, 2_000, 5_000];
-/** A line that carries nothing for so long has broken, ms. */
-const IDLE_MS = 30_000;
+/** A page of half a megabyte over a line of 64 kbit/s; what takes longer has broken, ms. */
+const LONGEST_MS = 60_000;
 
 /** What `small` pictures fit into, pixels; domain/documents.py says the same. */
 const SMALL = { width: 1280, height: 800 };
@@ -47,12 +47,13 @@ export function sizeFor(page, place) {
  * Brings one picture and decodes it, so that it is there at once when it is shown.
  * @param {string} url
  * @param {string} token
+ * @param {AbortSignal} signal
  * @returns {Promise<string>} an address of this page's own; rejects with the status, or an error
  */
-async function bring(url, token) {
+async function bring(url, token, signal) {
   const response = await fetch(url, {
     headers: { Authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(IDLE_MS),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)]),
   });
   if (!response.ok) throw new Error(String(response.status));
   const own = URL.createObjectURL(await response.blob());
@@ -70,7 +71,7 @@ async function bring(url, token) {
 export class Pages {
   /**
    * @param {{token: () => string | null, changed: () => void,
-   *   bring?: (url: string, token: string) => Promise<string>,
+   *   bring?: (url: string, token: string, signal: AbortSignal) => Promise<string>,
    *   later?: (act: () => void, ms: number) => unknown, letGo?: (url: string) => void}} options
    */
   constructor({
@@ -91,8 +92,8 @@ export class Pages {
     this.thumbs = new Map();
     /** @type {string[]} what is wanted and not here, the most urgent first */
     this.wanted = [];
-    /** @type {Set<string>} */
-    this.coming = new Set();
+    /** What is being fetched; null: it failed, and is tried again later. @type {Map<string, AbortController | null>} */
+    this.coming = new Map();
     /** @type {Map<string, number>} how often each failed */
     this.failed = new Map();
     /** @type {{key: string, shown: Shown} | null} */
@@ -151,6 +152,12 @@ export class Pages {
   pump() {
     const token = this.token();
     if (token === null) return;
+    const [first] = this.wanted;
+    if (first !== undefined && !this.kept.has(first)) {
+      for (const [url, fetching] of this.coming) if (url !== first) fetching?.abort();
+      if (!this.coming.has(first)) void this.fetch(first, token);
+      return;
+    }
     const missing = [...this.wanted.filter((u) => !this.kept.has(u)), ...this.strip.filter((u) => !this.thumbs.has(u))];
     for (const url of missing) {
       if (this.coming.size >= AT_ONCE) return;
@@ -160,14 +167,20 @@ export class Pages {
 
   /** @param {string} url @param {string} token */
   async fetch(url, token) {
-    this.coming.add(url);
+    const fetching = new AbortController();
+    this.coming.set(url, fetching);
     try {
-      this.keep(url, await this.bring(url, token));
+      this.keep(url, await this.bring(url, token, fetching.signal));
       this.failed.delete(url);
       this.coming.delete(url);
       this.changed();
       this.pump();
     } catch (error) {
+      if (fetching.signal.aborted) {
+        this.coming.delete(url);
+        return;
+      }
+      this.coming.set(url, null);
       console.debug("page not fetched", url, error);
       const times = this.failed.get(url) ?? 0;
       this.failed.set(url, times + 1);
