@@ -180,7 +180,7 @@ def main() -> None:
     parser = figures.arguments(__doc__)
     parser.add_argument("--turns", type=int, default=8, help="calls in all")
     parser.add_argument("--listeners", type=int, default=2, help="rooms that see the one called on")
-    parser.add_argument("--before", type=float, default=40.0, help="seconds before the first call")
+    parser.add_argument("--before", type=float, default=60.0, help="seconds before the first call")
     chosen = parser.parse_args()
     turns = 2 if chosen.quick else chosen.turns
     first, again = asyncio.run(measure(turns, chosen.listeners, chosen.before))

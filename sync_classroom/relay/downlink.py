@@ -78,6 +78,8 @@ PROBE_DRAIN_S: Final = 1.0
 BACKOFF_S: Final = 10.0
 BACKOFF_MAX_S: Final = 120.0
 """Between attempts; doubled with every one that failed."""
+HOPE_S: Final = 40.0
+"""What nobody needs yet is tried three times: one attempt may have met a bad moment."""
 TRIAL_S: Final = 6.0
 """A step up after which trouble comes within this time has failed like a probe."""
 
@@ -172,9 +174,9 @@ class Downlink:
 
     @property
     def hopeful(self) -> bool:
-        """Whether more may be tried than anybody needs just now: it harms nothing, and no attempt
-        has failed since the line last carried or refused something."""
-        return self._pads and self._backoff_s == BACKOFF_S
+        """Whether more may be tried than anybody needs just now: it harms nothing, and has not
+        failed too often since the line last carried or refused something."""
+        return self._pads and self._backoff_s <= HOPE_S
 
     # ------------------------------------------------------------------ witnesses
 

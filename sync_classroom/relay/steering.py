@@ -44,8 +44,9 @@ CALLED_BPS: Final = int(1280 * 720 * NOMINAL_BPS_PER_PIXEL)
 """Where an empty slot for one stands ready it is found out beforehand whether the line carries one
 more large picture: a room that is called on is to be seen at once, and a probe takes seconds."""
 AHEAD_S: Final = 10.0
-AHEAD_SPREAD_S: Final = 20.0
-"""But not while everybody joins at the bell, nor by all of them at the same time."""
+AHEAD_SPREAD_S: Final = 40.0
+"""But not while everybody joins at the bell, nor by all of them at the same time: while a receiver
+is probed for it, it costs twice what it does."""
 AUDIO_BPS: Final = 50_000
 """Kept free for every voice, whether it speaks now or not."""
 

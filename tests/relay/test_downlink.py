@@ -229,7 +229,9 @@ def test_more_than_is_needed_is_tried_until_an_attempt_fails_and_again_on_anothe
     made = path(800_000, 500_000)
     assert made.downlink.hopeful
     made.downlink.wanted_bps = 3_000_000
-    made.run(10.0)
+    made.run(25.0)
+    assert made.downlink.hopeful  # a second attempt has failed, and there is a third
+    made.run(35.0)
     assert not made.downlink.hopeful
     made.line.capacity_bps = 300_000  # refuses even what was carried: all is new
     made.run(5.0)

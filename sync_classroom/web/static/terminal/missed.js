@@ -30,8 +30,8 @@ export class Missed {
     this.lesson = null;
     /** @type {Loss[]} */
     this.losses = [];
-    /** Watched or waved away here. @type {Set<string>} */
-    this.done = new Set();
+    /** Watched or waved away here. @type {Loss[]} */
+    this.done = [];
     this.flowing = false;
     this.asking = false;
     /** When media began to come, and when to ask next; ms, monotonic. */
@@ -56,7 +56,7 @@ export class Missed {
       if (this.lesson !== null && this.losses.length) this.ended(this.lesson);
       this.lesson = lesson;
       this.losses = [];
-      this.done = new Set();
+      this.done = [];
       this.flowing = this.asking = false;
     }
     if (flowing && !this.flowing) {
@@ -111,7 +111,7 @@ export class Missed {
 
   /** @param {Loss} loss watched to its end, or not wanted */
   put(loss) {
-    this.done.add(loss.from_at);
+    this.done.push(loss);
     this.changed();
   }
 }

@@ -31,6 +31,8 @@ const SOON_MS = 3_000;
 const PATIENT_MS = 60_000;
 /** A line that lost much without being lost: looked at now and then, ms. */
 const SELDOM_MS = 60_000;
+/** A loss of which so much was watched is not offered again. */
+const SEEN_SHARE = 0.8;
 /** Two buffered stretches this near are one to a player, s. */
 const NEAR_S = 0.3;
 
@@ -50,9 +52,20 @@ export function ready(losses) {
   return losses.filter((loss) => loss.parts.length > 0);
 }
 
-/** Losses that nobody has watched or waved away, by when they began. @param {Loss[]} losses @param {Set<string>} done */
+/**
+ * Losses that nobody has watched or waved away: evidence that comes late moves their ends a little.
+ * @param {Loss[]} losses
+ * @param {Loss[]} done
+ */
 export function open(losses, done) {
-  return losses.filter((loss) => !done.has(loss.from_at));
+  return losses.filter((loss) => {
+    const [from, to] = [Date.parse(loss.from_at), Date.parse(loss.to_at)];
+    const seen = done.reduce(
+      (sum, one) => sum + Math.max(0, Math.min(to, Date.parse(one.to_at)) - Math.max(from, Date.parse(one.from_at))),
+      0,
+    );
+    return seen < SEEN_SHARE * (to - from);
+  });
 }
 
 /**
