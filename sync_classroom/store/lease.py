@@ -17,9 +17,6 @@ from .queries import Queries
 from .tables import leases
 
 _NAME: Final = "scheduler"
-# SQLite's `julianday` is exact to the millisecond, which is far below any lease's length.
-_SQLITE_NOW_US: Final = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"
-_POSTGRES_NOW_US: Final = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 
 
 class LeaseQueries(Queries):
@@ -30,7 +27,7 @@ class LeaseQueries(Queries):
 
         The caller leads if, and only if, the returned lease names it.
         """
-        now = now_us(sqlite=self._database.place.sqlite)
+        now = self._now_us()
         until = literal_column(f"{now} + {round(for_s * 1_000_000)}", Instant)
         taken = self._insert(leases).values(name=_NAME, holder=holder, epoch=1, expires_at=until)
         same = leases.c.holder == taken.excluded.holder
@@ -56,8 +53,3 @@ class LeaseQueries(Queries):
                 .where(leases.c.name == _NAME, leases.c.holder == holder)
                 .values(expires_at=EPOCH)
             )
-
-
-def now_us(*, sqlite: bool) -> str:
-    """The database's clock as SQL, in microseconds since 1970."""
-    return _SQLITE_NOW_US if sqlite else _POSTGRES_NOW_US

@@ -13,7 +13,6 @@ from sqlalchemy import BigInteger, case, literal_column, select, type_coerce
 from ..domain.ids import PushId, SchoolId
 from ..domain.school_lines import Carried
 from .columns import EPOCH, Instant
-from .lease import now_us
 from .push_order_tables import push_carried, push_lines
 from .queries import Queries, rows
 
@@ -24,7 +23,7 @@ class PushLineQueries(Queries):
     async def reserve_line(self, school: SchoolId, *, for_s: float) -> float:
         """Grant the next `for_s` seconds of a school's line; in how many seconds they begin."""
         length = round(for_s * 1_000_000)
-        now = now_us(sqlite=self._database.place.sqlite)
+        now = self._now_us()
         begin = literal_column(now, Instant)
         until = literal_column(f"{now} + {length}", Instant)
         add = self._insert(push_lines).values(school=school, free_at=until)

@@ -19,6 +19,10 @@ IDS_PER_STATEMENT: Final = 500
 # Rows prepared at once: the event loop, which carries live lessons too, runs in between.
 ROWS_AT_ONCE: Final = 500
 
+# SQLite's `julianday` is exact to the millisecond, which is far below any lease's length.
+_SQLITE_NOW_US: Final = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"
+_POSTGRES_NOW_US: Final = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+
 Insert = sqlite.Insert | postgresql.Insert
 
 
@@ -33,6 +37,10 @@ class Queries:
         if self._database.place.sqlite:
             return sqlite.insert(table)
         return postgresql.insert(table)
+
+    def _now_us(self) -> str:
+        """The database's clock as SQL, in microseconds since 1970."""
+        return _SQLITE_NOW_US if self._database.place.sqlite else _POSTGRES_NOW_US
 
     async def _alone(self, connection: AsyncConnection, lock: int) -> None:
         """Wait for `lock`, a constant of the caller's, and hold it to the transaction's end.
