@@ -97,6 +97,9 @@ for name in ("nicesink", "x264enc", "avenc_aac", "rtmp2sink", "opusenc"): assert
     missing="$missing python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice"
 command -v whip-client >/dev/null 2>&1 || missing="$missing simple-whip-client"
 command -v docker-compose >/dev/null 2>&1 || missing="$missing docker-compose"  # checks compose.yaml; no Docker
+# PPTX and DOCX as pages of a lesson.
+command -v soffice >/dev/null 2>&1 || missing="$missing libreoffice-impress-nogui libreoffice-calc-nogui"
+[ -e /usr/lib/libreoffice/program/libswlo.so ] || missing="$missing libreoffice-writer-nogui"
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of package names
     apt_install $missing || say "cannot install here:$missing. Tests that need them are skipped (with CI=true they fail)."

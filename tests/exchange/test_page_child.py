@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -17,9 +16,7 @@ from sync_classroom.domain.documents import SIZES, page_file
 from sync_classroom.exchange import page_child
 from sync_classroom.exchange.page_child import answer
 from tests.support.documents import BLUE, GREEN, RED, colour_of, near, pdf, png
-
-SOFFICE = shutil.which("soffice") or ""
-IMPRESS = bool(SOFFICE) and (Path(SOFFICE).resolve().parent / "libsdlo.so").exists()
+from tests.support.programs import program
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +29,7 @@ def converted(folder: Path, kind: str, data: bytes, name: str = "source") -> dic
     source, into = folder / name, folder / "pages"
     source.write_bytes(data)
     into.mkdir()
-    return answer(kind, source, into, SOFFICE)
+    return answer(kind, source, into, program("soffice") if kind == "office" else "")
 
 
 def test_every_page_of_a_pdf_comes_in_three_sizes_of_its_own_shape(tmp_path: Path) -> None:
@@ -126,7 +123,6 @@ def test_a_picture_that_will_not_do_says_why(
     assert converted(tmp_path, "image", data) == {"refused": code, "value": value}
 
 
-@pytest.mark.skipif(not SOFFICE, reason="LibreOffice is not installed")
 def test_libreoffice_makes_pages_of_an_office_file_and_leaves_nothing(tmp_path: Path) -> None:
     book = tmp_path / "book.xlsx"
     with xlsxwriter.Workbook(book) as workbook:
@@ -137,7 +133,6 @@ def test_libreoffice_makes_pages_of_an_office_file_and_leaves_nothing(tmp_path: 
     assert (tmp_path / "pages" / page_file(1, "small")).exists()
 
 
-@pytest.mark.skipif(not SOFFICE, reason="LibreOffice is not installed")
 def test_an_office_file_that_libreoffice_cannot_read_says_so(tmp_path: Path) -> None:
     found = converted(tmp_path, "office", b"PK\x03\x04" + bytes(500), "source.pptx")
     assert found == {"refused": "document_office_failed", "value": ""}
@@ -178,14 +173,13 @@ def slides(folder: Path, count: int) -> bytes:
         odp.writestr("content.xml", content)
         odp.writestr("META-INF/manifest.xml", manifest)
     command = [
-        SOFFICE, f"-env:UserInstallation={(folder / 'own').as_uri()}", "--headless",
+        program("soffice"), f"-env:UserInstallation={(folder / 'own').as_uri()}", "--headless",
         "--convert-to", "pptx", "--outdir", str(folder), str(folder / "slides.odp"),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     return (folder / "slides.pptx").read_bytes()
 
 
-@pytest.mark.skipif(not IMPRESS, reason="LibreOffice Impress is not installed")
 def test_slides_become_a_page_each(tmp_path: Path) -> None:
     found = converted(tmp_path, "office", slides(tmp_path, 2), "source.pptx")
     assert len(found["pages"]) == 2  # type: ignore[arg-type]
