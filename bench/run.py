@@ -41,6 +41,7 @@ BENCHES: Final = (
     Bench("bench.relay.capacity", "receivers one core carries at 600 kbit/s"),
     Bench("bench.relay.joins", "48 receivers join at the bell: time to the first picture"),
     Bench("bench.relay.latency", "latency the relay adds at full city load"),
+    Bench("bench.relay.meeting", "a meeting of 12 who send and 60 who listen: CPU, loss, joins"),
     Bench("bench.relay.churn", "memory after eight hours of joins and leaves"),
     Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.relay.recording", "what recording costs the relay"),
