@@ -39,6 +39,7 @@ from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.make_up import MakeUpService
+from .coordinator.materials import MaterialService
 from .coordinator.minutes import MinutesService
 from .coordinator.notices import NoticeService
 from .coordinator.ports import Bus
@@ -369,7 +370,7 @@ def _services(
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
-        library=library, pushes=pushes,
+        library=library, pushes=pushes, materials=MaterialService(store, library, clock=clock),
         make_up=MakeUpService(store, pushes, library, lease, clock=clock, zone=zone),
         receiver=PushReceiver(store, booth.roster, library, settings.push_lines, clock, zone,
                               throttle),

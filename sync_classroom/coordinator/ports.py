@@ -39,7 +39,14 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, MinutesStore, ResearchStore, ScoreStore, StudyStore
+from .research_ports import (
+    MaterialStore,
+    MeetingStore,
+    MinutesStore,
+    ResearchStore,
+    ScoreStore,
+    StudyStore,
+)
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -292,6 +299,7 @@ class Store(
     ResearchStore,
     MeetingStore,
     MinutesStore,
+    MaterialStore,
     StudyStore,
     ScoreStore,
     Protocol,

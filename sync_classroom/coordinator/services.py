@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .lessons import LessonService
     from .library import LibraryService
     from .make_up import MakeUpService
+    from .materials import MaterialService
     from .media_watch import MediaWatch
     from .meetings import MeetingService
     from .minutes import MinutesService
@@ -116,3 +117,4 @@ class Services:
     minutes: MinutesService
     study: StudyService
     scoring: ScoringService
+    materials: MaterialService
