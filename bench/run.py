@@ -43,6 +43,7 @@ BENCHES: Final = (
     Bench("bench.relay.calling", "a room is called on: time to its full picture, in Chromium"),
     Bench("bench.relay.latency", "latency the relay adds at full city load"),
     Bench("bench.relay.hostile", "bad lines: picture frozen and sound made up, as Chromium says"),
+    Bench("bench.relay.meeting", "a meeting of 12 who send and 60 who listen: CPU, loss, joins"),
     Bench("bench.relay.churn", "memory after eight hours of joins and leaves"),
     Bench("bench.relay.hosts", "a recording host's cost, and its voice against its picture"),
     Bench("bench.relay.recording", "what recording costs the relay"),

@@ -42,6 +42,7 @@ from .coordinator.lease import LeaseKeeper
 from .coordinator.library import LibraryOptions, LibraryService
 from .coordinator.local_bus import LocalBus
 from .coordinator.make_up import MakeUpService
+from .coordinator.materials import MaterialService
 from .coordinator.minutes import MinutesService
 from .coordinator.missed import MissedService
 from .coordinator.notices import NoticeService
@@ -385,6 +386,7 @@ def _services(
         imports=ImportService(
             TimetableReader(Sandbox()), booth.timetable, roster=booth.roster, clock=clock,
             zone=zone, gap_s=settings.setup_gap_s),
+        materials=MaterialService(store, library, clock=clock),
         make_up=MakeUpService(
             store, pushes, library, lease, lambda: booth.ingest.heard_at, clock=clock, zone=zone
         ),

@@ -40,7 +40,14 @@ from .library_ports import LibraryStore
 from .plan_ports import DraftStore, FeedStore, NoticeStore, TimetableStore
 from .push_ports import PushLineStore, PushOrderStore
 from .report_ports import ReportStore, RetentionStore
-from .research_ports import MeetingStore, MinutesStore, ResearchStore, ScoreStore, StudyStore
+from .research_ports import (
+    MaterialStore,
+    MeetingStore,
+    MinutesStore,
+    ResearchStore,
+    ScoreStore,
+    StudyStore,
+)
 from .terminal_ports import HelpStore, TerminalStore
 
 # ---------------------------------------------------------------------------- store
@@ -295,6 +302,7 @@ class Store(
     MeetingStore,
     MinutesStore,
     DocumentStore,
+    MaterialStore,
     StudyStore,
     ScoreStore,
     Protocol,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from ..domain.ids import OccurrenceId, TeacherId
+from ..domain.ids import OccurrenceId, ResourceId, TeacherId
 from ..domain.meeting import Guest, Presence, Stage
 from ..domain.minutes import Paragraph
-from ..domain.research import Papers
+from ..domain.research import Papers, SessionFile
 from ..domain.rubric import Scores
 from ..domain.study import Comment, Study
 from ..domain.timetable import Occurrence
@@ -158,4 +158,20 @@ class ScoreStore(Protocol):
 
     async def save_scores(self, scores: Scores) -> bool:
         """Store one person's, in place of theirs before; False where others used other items."""
+        ...
+
+
+class MaterialStore(Protocol):
+    """Files that belong to sessions."""
+
+    async def files_of(self, session: OccurrenceId) -> Sequence[SessionFile]:
+        """The files of a session, as they were added."""
+        ...
+
+    async def add_file(self, file: SessionFile, *, most: int) -> bool:
+        """Store a file, a resource once in a session; False if there are `most` others."""
+        ...
+
+    async def remove_file(self, session: OccurrenceId, resource: ResourceId) -> None:
+        """A file no longer belongs to a session; the library keeps it."""
         ...

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .lessons import LessonService
     from .library import LibraryService
     from .make_up import MakeUpService
+    from .materials import MaterialService
     from .media_watch import MediaWatch
     from .meetings import MeetingService
     from .minutes import MinutesService
@@ -122,3 +123,4 @@ class Services:
     documents: DocumentService
     study: StudyService
     scoring: ScoringService
+    materials: MaterialService

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .bookable import reason_of, text_of, unknown
 from .booking import NewLesson, plan_lesson
 from .edit_sheet import Decision, EditDesk, Sheet
-from .ids import ClassroomId, OccurrenceId, SchoolId, TeacherId
+from .ids import ClassroomId, OccurrenceId, ResourceId, SchoolId, TeacherId
 from .problems import ProblemError
 from .roster import Roster
 from .timetable import Mode, Occurrence
@@ -63,6 +63,19 @@ class Papers:
     revision: int
     agenda: str
     materials: tuple[Material, ...]
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFile:
+    """A file that belongs to a session: version `no` of a resource of the library, which was called
+    `title` then. `session` is the first plan's id."""
+
+    session: OccurrenceId
+    resource: ResourceId
+    no: int
+    title: str
     at: datetime
     by: str
 

@@ -199,8 +199,10 @@ class Receiver:
         """A last report, goodbye, and the socket back."""
         for packet in self.reports.report(time.monotonic()):
             self.transport.send_rtcp(packet)
-        await self._signalling.delete()
-        self.transport.close()
+        try:
+            await self._signalling.delete()
+        finally:
+            self.transport.close()
 
     def silent_for_s(self) -> float:
         """Seconds since the last packet, or since the request if none has come."""
@@ -345,8 +347,10 @@ class Publisher:
 
     async def close(self) -> None:
         """Goodbye, and the socket back."""
-        await self._signalling.delete()
-        self.transport.close()
+        try:
+            await self._signalling.delete()
+        finally:
+            self.transport.close()
 
     def _on_packet(self, data: bytes, is_rtcp: bool) -> None:
         if not is_rtcp:

@@ -23,6 +23,7 @@ from .help_calls import HelpQueries
 from .lease import LeaseQueries
 from .lessons import LessonQueries
 from .library import LibraryQueries
+from .materials import MaterialQueries
 from .meetings import MeetingQueries
 from .messages import MessageQueries
 from .migrate import migrate
@@ -87,6 +88,7 @@ class Database(
     DocumentQueries,
     StudyQueries,
     ScoreQueries,
+    MaterialQueries,
 ):
     """`Store` of the coordinator's ports. Made by `open_store`; safe for any number of tasks."""
 

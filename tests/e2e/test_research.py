@@ -28,6 +28,7 @@ from sync_classroom.simulator.swarm import Administrator, open_http
 from sync_classroom.store.database import open_store
 from tests.support.browser import launch, open_device, page_problems, watch
 from tests.support.lesson import WITNESS, follow, sound, today, wait_shown
+from tests.support.library import PDF
 from tests.support.plan_changes import book
 from tests.support.plans import lesson
 from tests.support.processes import PASSWORD, ZONE, Server
@@ -41,6 +42,10 @@ TOLERANCE_S = 3.0
 MEET_S = 25.0
 #: So far apart may players be: below it nobody notices, and the page corrects from 0.06 s on.
 STEP_S = 0.25
+FETCHED = """async (href) => {
+  const answer = await fetch(href);
+  return [answer.status, (await answer.arrayBuffer()).byteLength];
+}"""
 STUDIED, RECORDED_S = "english-5", 300
 JUMP = """(ms) => {
   const range = document.querySelector("[data-study-range]");
@@ -328,6 +333,10 @@ async def guest_once(office: Office, session: str, beside: Page) -> None:
     """A guest comes in by a link; with the same link nobody comes in again."""
     leader = await office.sign_in(LEADER)
     await leader.goto(f"{office.server.url}/research/{session}")
+    await leader.click(".add-material summary")
+    await leader.set_input_files("#file", {"name": "教案.pdf", "mimeType": "", "buffer": PDF})
+    await leader.click("[data-send]")
+    await expect(leader.locator(".materials")).to_contain_text("教案.pdf")
     await leader.fill("#guest", "教研员")
     await leader.click(".guest-form button")
     link = await leader.inner_text(".guest-link")
@@ -338,6 +347,9 @@ async def guest_once(office: Office, session: str, beside: Page) -> None:
     await guest.fill("#name", "顾教研员")
     await guest.keyboard.press("Enter")
     await guest.wait_for_url("**/meeting")
+    plan = await guest.get_attribute(".meeting-side a", "href")
+    assert plan is not None
+    assert await guest.evaluate(FETCHED, plan) == [200, len(PDF)]
     await guest.click("[data-join]")
     await expect(guest.locator("[data-people]")).to_contain_text("顾教研员")
     # Whoever comes late lands in step with the lesson that is watched.

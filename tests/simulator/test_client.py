@@ -132,6 +132,20 @@ async def test_goodbye_ends_the_session_on_the_relay(tmp_path: Path, recording: 
         assert [p.direction for p in status.peers] == ["publish"]
 
 
+async def test_a_goodbye_that_is_cut_short_gives_the_socket_back(
+    tmp_path: Path, recording: Recording
+) -> None:
+    async with relay(tmp_path, open_mode=True) as running, publishing(running, recording):
+        receiver = Receiver(running.http, f"{running.url}/whep/room", "", audio=1, video=1)
+        await receiver.connect()
+        closing = asyncio.create_task(receiver.close())
+        await asyncio.sleep(0)  # it has begun to say goodbye
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert closing.cancelled()
+        assert not receiver.transport.connected
+
+
 async def test_numbering_and_sender_report_of_an_outgoing_stream() -> None:
     stream = Outgoing.make(H264)
     stream.sequence, stream.timestamp_offset = 0xFFFF, 0xFFFFFFFF

@@ -31,6 +31,7 @@ from sync_classroom.coordinator.lease import LeaseKeeper
 from sync_classroom.coordinator.library import LibraryOptions, LibraryService
 from sync_classroom.coordinator.local_bus import LocalBus
 from sync_classroom.coordinator.make_up import MakeUpService
+from sync_classroom.coordinator.materials import MaterialService
 from sync_classroom.coordinator.minutes import MinutesService
 from sync_classroom.coordinator.missed import MissedService
 from sync_classroom.coordinator.notices import NoticeService
@@ -296,6 +297,7 @@ async def site(
             ),
             documents=DocumentService(store, bus, PageMaker(), shelf, clock=clock),
             study=booth.study,
+            materials=MaterialService(store, shelf, clock=clock),
             scoring=ScoringService(store, bus, rubric=DEFAULT_RUBRIC, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from ...domain.library import (
     TYPES,
     Details,
     Resource,
+    Version,
     check_may_change,
     matches,
     may_change,
@@ -90,7 +92,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         used=await frame.services.library.used_bytes(),
         limits=limits,
         may_add=may_add(frame.user),
-        upload=_upload_words(frame, limits.file_bytes),
+        upload=upload_words(frame, limits.file_bytes),
         accept=ACCEPT,
         title_max=MAX_TITLE,
         note_max=MAX_NOTE,
@@ -192,13 +194,18 @@ async def serve(request: web.Request) -> web.StreamResponse:
     version, path = await frame.services.library.read(
         request.match_info["resource"], no, actor=frame.user.login if begins else None
     )
+    return file_response(version, path, download="download" in request.query)
+
+
+def file_response(version: Version, path: Path, *, download: bool) -> web.FileResponse:
+    """A version's file with ranges; `download`: to keep, under its own name."""
     response = web.FileResponse(path)
     response.content_type = version.media_type
     response.headers["Cache-Control"] = "private, no-cache"
     if version.kind == "document":
         response.headers["Content-Security-Policy"] = _DOCUMENT_POLICY
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    if "download" in request.query:
+    if download:
         response.headers["Content-Disposition"] = (
             f"attachment; filename*=UTF-8''{quote(version.name, safe='')}"
         )
@@ -232,7 +239,7 @@ async def _one(frame: Frame, form: Form | None, *, status: int = 200) -> web.Res
         grades=[(None, [(str(n), str(n)) for n in range(1, MAX_GRADE + 1)])],
         may_change=may_change(frame.user, resource),
         may_push=may_add(frame.user),
-        upload=_upload_words(frame, service.limits.file_bytes),
+        upload=upload_words(frame, service.limits.file_bytes),
         accept=ACCEPT,
         title_max=MAX_TITLE,
         note_max=MAX_NOTE,
@@ -287,7 +294,7 @@ def _teachers(frame: Frame) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def _upload_words(frame: Frame, file_bytes: int) -> Mapping[str, str]:
+def upload_words(frame: Frame, file_bytes: int) -> Mapping[str, str]:
     """What the upload's script says; `data-*` of its form."""
     return {
         "max-bytes": str(file_bytes),

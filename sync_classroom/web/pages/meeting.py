@@ -39,6 +39,7 @@ async def meeting(request: web.Request) -> web.StreamResponse:
         places=PLACES,
         most=PLACES + LISTENERS,
         rates=RATES,
+        files=await frame.services.materials.of(session),
         comment_max=MAX_COMMENT,
     )
 

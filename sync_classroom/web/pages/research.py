@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -15,6 +15,7 @@ from ...coordinator.views import LessonView
 from ...domain.accounts import Role, User
 from ...domain.ids import OccurrenceId, TermId
 from ...domain.lesson import LessonState
+from ...domain.library import MAX_TITLE
 from ...domain.meeting import MAX_NAME
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.research import Papers, by_school
@@ -24,10 +25,13 @@ from ..i18n import mark
 from .forms import Form
 from .frame import Frame, once, posted, see_other
 from .lesson_history import HistoryRow, history_rows
+from .library import ACCEPT, upload_words
 from .route import PLANNERS, SIGNED_IN, PageRoute
 from .words import Word, lesson_code
 
 REASON_MAX: Final = 200
+#: Resources that a session's leader chooses from; older ones are found in the library.
+MAX_OFFERED: Final = 200
 #: Outside every term the list reaches so far to both sides.
 AROUND: Final = timedelta(days=120)
 
@@ -230,6 +234,11 @@ async def session_page(
         may_meet=state in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE)
         and frame.user.teacher in session.people,
         may_invite=changeable,
+        files=await frame.services.materials.of(session),
+        upload=_upload(frame, session),
+        accept=ACCEPT,
+        title_max=MAX_TITLE,
+        resources=await _unattached(frame, session),
         may_score=(may_change(frame.user, session) or frame.user.teacher in session.people)
         and bool(await frame.services.store.lessons_watched(session.id)),
         guests=await frame.services.store.guests_of(session.id),
@@ -268,6 +277,22 @@ async def _attendance(frame: Frame, session: Session) -> Attendance:
         len({p.teacher.school for p in attended}),
         least,
     )
+
+
+def _upload(frame: Frame, session: Session) -> Mapping[str, str]:
+    """What the upload's script says and does: the file belongs to the session then."""
+    page = f"/research/{session.id}"
+    words = upload_words(frame, frame.services.library.limits.file_bytes)
+    return {**words, "then": f"{page}/materials", "done": f"{page}?done=resource-added"}
+
+
+async def _unattached(frame: Frame, session: Session) -> list[tuple[str, str]]:
+    """The library's latest for whoever may add them, but for those that belong here already."""
+    if not may_change(frame.user, session):
+        return []
+    here = {each.file.resource for each in await frame.services.materials.of(session)}
+    found = await frame.services.library.resources()
+    return [(str(r.id), r.details.title) for r in found if r.id not in here][:MAX_OFFERED]
 
 
 async def _history(frame: Frame, session: Session) -> tuple[HistoryRow, ...]:

@@ -14,6 +14,12 @@ function one(from, selector) {
   return /** @type {T} */ (found);
 }
 
+/** Say that a resource belongs to something else too. @param {string} where @param {string} id */
+async function belongs(where, id) {
+  const response = await fetch(where, { method: "POST", body: new URLSearchParams({ resource: id }) });
+  if (!response.ok) throw new Error(`${where}: ${response.status}`);
+}
+
 /** @param {HTMLFormElement} form */
 function prepare(form) {
   const input = /** @type {HTMLInputElement} */ (one(form, "input[type=file]"));
@@ -68,7 +74,8 @@ function prepare(form) {
       });
       progress.textContent = words.checking ?? "";
       const made = await takeIn(file, wanted(file, id), key, signal);
-      location.assign(`/library/${made.id}?done=resource-added`);
+      if (words.then) await belongs(words.then, String(made.id));
+      location.assign(words.done || `/library/${made.id}?done=resource-added`);
     } catch (failure) {
       if (signal.aborted) await forget(file);
       else if (failure instanceof RefusedError && failure.status === 401) location.reload();

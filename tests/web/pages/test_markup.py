@@ -54,7 +54,7 @@ NO_PAGES = (
     "/timetable/export.xlsx",
     # For whoever is invited, or has a guest's link; and a file: test_meeting.py, test_minutes.py.
     "/research/{session}/meeting", "/research/guest/{token}", "/research/{session}/minutes.md",
-    "/research/{session}/study/{lesson}/{name}",
+    "/research/{session}/study/{lesson}/{name}", "/research/{session}/materials/{resource}",
     # They need a report or a publication: test_reports.py.
     "/coverage/publications/{no}", "/coverage/reports/{report}",
     "/coverage/reports/{report}/{file}",
