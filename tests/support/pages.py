@@ -110,6 +110,14 @@ async def look(
     return await read(await served.ask("GET", path, role=role), status)
 
 
+async def look_in_english(served: Site, path: str) -> Page:
+    """GET a page as an administrator who reads English; of whom it is then for good."""
+    await send(served, "/language", {"language": "en", "back": "/"})
+    page = await look(served, path)
+    assert page.all("html")[0]["lang"] == "en"
+    return page
+
+
 async def send(
     served: Site, path: str, fields: object, *, role: Role | None = Role.ADMIN
 ) -> aiohttp.ClientResponse:

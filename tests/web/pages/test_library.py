@@ -11,7 +11,7 @@ from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import SchoolId, TeacherId
 from sync_classroom.web.pages.library import parse_mark
 from tests.support.library import PDF, PNG, added, recorded, send, take
-from tests.support.pages import look, office, read
+from tests.support.pages import look, look_in_english, office, read
 from tests.support.pages import send as post
 from tests.support.recordings import items
 from tests.support.web import body_of
@@ -31,7 +31,7 @@ async def test_an_empty_library_says_what_to_do_next(tmp_path: Path) -> None:
         assert not reader.all("input", type="file")
         assert (await served.ask("GET", "/library", role=Role.OPERATOR)).status == 403
         assert (await served.ask("GET", "/library")).status == 303
-        await look(served, "/library?lang=en")
+        await look_in_english(served, "/library")
 
 
 async def test_the_list_is_filtered_by_words_subject_grade_and_kind(tmp_path: Path) -> None:

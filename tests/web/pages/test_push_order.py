@@ -14,7 +14,7 @@ from sync_classroom.domain.make_up import REASON, WITHDRAWN
 from sync_classroom.domain.school_lines import Carried, Lines
 from sync_classroom.web.pages.push_order import OWN_REASONS
 from tests.support.library import PDF, recorded
-from tests.support.pages import look, office, read
+from tests.support.pages import look, look_in_english, office, read
 from tests.support.plans import at
 from tests.support.pushes import bearer, inbox_of, pushed, say
 from tests.web.pages.test_pushes import send
@@ -44,7 +44,7 @@ async def test_the_automatic_rule_is_seen_and_switched_by_administrators(tmp_pat
         assert "admin 甲：考试周" in page.text
         answer = await send(served, "/pushes/automatic", {"on": "yes", "reason": "考完了"})
         assert "自动补推 开着" in (await look(served, answer.headers["Location"])).text
-        await look(served, "/pushes?lang=en")
+        await look_in_english(served, "/pushes")
 
 
 async def test_an_automatic_order_is_administrators_to_cancel(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ async def test_every_target_shows_its_copy_and_how_far_it_got(tmp_path: Path) ->
         assert "还有 2 个对象没有打开。" in page.text
         assert "(2/4)" in page.text  # 触达
         assert "(1/4)" in page.text  # 完成
-        await look(served, path + "?lang=en")
+        await look_in_english(served, path)
 
 
 async def test_who_has_not_opened_is_reminded_once_an_hour_until_all_have(tmp_path: Path) -> None:

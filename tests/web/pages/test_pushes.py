@@ -11,7 +11,7 @@ import pytest
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import SchoolId
 from tests.support.library import added
-from tests.support.pages import look, office, read, send
+from tests.support.pages import look, look_in_english, office, read, send
 from tests.support.plans import at
 from tests.support.web import Site
 
@@ -72,7 +72,7 @@ async def test_an_order_goes_to_just_those_and_once_for_a_key(tmp_path: Path) ->
         assert "已发送" in page.text
         assert "(0/2)" in page.text
         assert "Unit 6 练习" in (await look(served, "/pushes")).text
-        await look(served, path + "?lang=en")
+        await look_in_english(served, path)
 
 
 @pytest.mark.parametrize(

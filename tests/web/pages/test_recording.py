@@ -13,7 +13,7 @@ from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId, SchoolId, TeacherId
 from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
 from sync_classroom.web.pages.recording import word
-from tests.support.pages import look, office, send
+from tests.support.pages import look, look_in_english, office, send
 from tests.support.plans import at
 from tests.support.web import Site
 
@@ -68,7 +68,7 @@ async def test_a_saved_recording_is_shown_with_all_that_is_known(tmp_path: Path)
         ):  # fmt: skip
             assert text in page.text
         assert ADDRESS + "?download" in page.links()
-        english = await look(served, "/lessons/english?lang=en")
+        english = await look_in_english(served, "/lessons/english")
         assert english.all("video")
 
 
