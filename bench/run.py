@@ -1,6 +1,7 @@
 """`make bench`: every figure with its aim, the machine and the command that made it.
 
-Nothing here passes or fails. `--markdown README.md` also puts the table between README's marks.
+Nothing here passes or fails. `--markdown README.md` also puts the table between README's marks;
+with `--only`, the figures of those benches into the table that is there.
 
     python -m bench.run --quick
     python -m bench.run --only capacity latency
@@ -9,6 +10,7 @@ Nothing here passes or fails. `--markdown README.md` also puts the table between
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -103,11 +105,34 @@ def between_marks(text: str, table: str) -> str:
     return f"{before}{begin}{table}{end}{after}"
 
 
+def _aimed(done: list[Done]) -> list[tuple[str, list[Figure]]]:
+    aimed = [(one.command, [f for f in one.found if f.aim is not None]) for one in done]
+    return [(command, found) for command, found in aimed if found]
+
+
 def document(done: list[Done], where: str, at: datetime, command: str) -> str:
     """The table for README: the machine and commands named, every figure that has an aim."""
-    aimed = [(one.command, [f for f in one.found if f.aim is not None]) for one in done]
-    table = figures.markdown([(command, found) for command, found in aimed if found])
+    table = figures.markdown(_aimed(done))
     return f"Measured on {where}, {at:%Y-%m-%d}, by `{command}`:\n\n{table}"
+
+
+def renewed(text: str, done: list[Done], where: str, at: datetime) -> str:
+    """A document whose table has the figures of these benches anew, the others' as they were.
+
+    Theirs are headed by their date. Raises ValueError where the table is of another machine.
+    """
+    _, _, marked = text.partition(MARKS[0])
+    table, _, _ = marked.partition(MARKS[1])
+    if not table.startswith(f"Measured on {where},"):
+        raise ValueError("the figures there are of another machine: measure all of them")
+    head, *groups = re.split(r"^(?=\| `)", table, flags=re.MULTILINE)
+    kept = {group.split("`")[1]: group for group in groups}
+    for command, found in _aimed(done):
+        rows = figures.markdown([(f"{command}`, `{at:%Y-%m-%d}", found)]).splitlines(keepends=True)
+        kept[command] = "".join(rows[2:])
+    order = {bench.module: place for place, bench in enumerate((*BENCHES, *ALONE))}
+    sorted_ = sorted(kept.items(), key=lambda item: order.get(item[0].split()[2], len(order)))
+    return between_marks(text, head + "".join(group for _, group in sorted_))
 
 
 def parse() -> argparse.Namespace:
@@ -136,11 +161,14 @@ def main() -> int:
             done.append(outcome)
     print(f"\nall in {(time.monotonic() - started) / 60:.0f} minutes, {load()}")
     if arguments.markdown is not None:
-        made_by = "python -m bench.run" + (" --quick" if arguments.quick else "")
-        made_by += f" --only {' '.join(arguments.only)}" if arguments.only else ""
-        text = document(done, machine(), datetime.now(UTC), made_by)
-        file = arguments.markdown
-        file.write_text(between_marks(file.read_text("utf-8"), text), "utf-8")
+        file, now = arguments.markdown, datetime.now(UTC)
+        text = file.read_text("utf-8")
+        if arguments.only:
+            text = renewed(text, done, machine(), now)
+        else:
+            made_by = "python -m bench.run" + (" --quick" if arguments.quick else "")
+            text = between_marks(text, document(done, machine(), now, made_by))
+        file.write_text(text, "utf-8")
     return status
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure
-from bench.run import ALONE, BENCHES, COMPUTED, Bench, Done, between_marks, document
+from bench.run import ALONE, BENCHES, COMPUTED, Bench, Done, between_marks, document, renewed
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -55,3 +55,31 @@ def test_document_names_machine_date_and_command() -> None:
     )  # fmt: skip
     assert text.startswith("Measured on two cores, 2026-11-25, by `python -m bench.run`:\n\n| |")
     assert text.endswith("| `python -m bench.x` | | | |\n| cost | 6 µs | ≤ 12 µs | 0.5 |\n")
+
+
+def test_renewed_replaces_the_figures_of_some_benches_and_says_when() -> None:
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    first = [
+        Done("python -m bench.relay.joins", [Figure("joins", 6.0, "s", 12.0)]),
+        Done("python -m bench.relay.churn", [Figure("churn", 1.0, "%", 2.0)]),
+    ]
+    whole = document(first, "two cores", at, "python -m bench.run")
+    text = between_marks("<!-- figures -->\n<!-- end of figures -->\nafter\n", whole)
+    later = datetime(2026, 11, 30, tzinfo=UTC)
+    again = [
+        Done("python -m bench.relay.churn", [Figure("churn", 1.5, "%", 2.0)]),
+        Done("python -m bench.relay.hostile", [Figure("frozen", 0.5, "%", 1.0)]),
+    ]
+    found = renewed(text, again, "two cores", later)
+    assert found.endswith("<!-- end of figures -->\nafter\n")
+    assert [line for line in found.splitlines() if line.startswith("| ")][1:] == [
+        "| `python -m bench.relay.joins` | | | |",
+        "| joins | 6 s | ≤ 12 s | 0.5 |",
+        "| `python -m bench.relay.hostile`, `2026-11-30` | | | |",
+        "| frozen | 0.5 % | ≤ 1 % | 0.5 |",
+        "| `python -m bench.relay.churn`, `2026-11-30` | | | |",
+        "| churn | 1.5 % | ≤ 2 % | 0.75 |",
+    ]
+    assert renewed(found, again, "two cores", later) == found
+    with pytest.raises(ValueError, match="another machine"):
+        renewed(found, again, "four cores", later)
