@@ -32,6 +32,7 @@ from .routes import ApiRoute, Call, Out, idempotency_key, json_answer
 from .uploads import MEDIA_TYPE, NAME_HEADER
 
 PATH: Final = "/api/lessons/{lesson}/documents"
+GIVE_PATH: Final = "/api/lessons/{lesson}/document-files"
 PAGE_PATH: Final = PATH + "/{document}/pages/{page}"
 GIVE_ROUTE: Final = "api.documents.give"
 PAGE_ROUTE: Final = "api.documents.page"

@@ -62,8 +62,8 @@ _OTHERS: Final = (
     ("GET", "/api/terminal/lessons/{lesson}/missed/{name}", "api.terminal.missed.file", "What"
      " plays a recorded file of a lesson that runs, from `from_s` to `to_s` (seconds from the"
      " recording's start); `204`: not written yet"),
-    ("POST", "/api/lessons/{lesson}/documents", "api.documents.give", "A document for a lesson as"
-     " `application/octet-stream`, at most 100 MB, its name in `X-File-Name` (percent-encoded),"
+    ("POST", "/api/lessons/{lesson}/document-files", "api.documents.give", "A document for a lesson"
+     " as `application/octet-stream`, at most 100 MB, its name in `X-File-Name` (percent-encoded),"
      " with an `Idempotency-Key`: `201` and the document, which is converted then; else a problem"
      " with a code `document_…`. PDF, PPTX, PPT, DOCX, DOC, ODP, ODT, PNG, JPEG, WebP"),
     ("GET", "/api/lessons/{lesson}/documents/{document}/pages/{page}", "api.documents.page",

@@ -79,7 +79,7 @@ async def given(
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     return await served.ask(
-        "POST", f"/api/lessons/{to}/documents", headers=headers, data=data,
+        "POST", f"/api/lessons/{to}/document-files", headers=headers, data=data,
         role=None if token is not None else role,
     )  # fmt: skip
 

@@ -145,7 +145,7 @@ async def test_a_file_that_will_not_do_is_refused_and_leaves_nothing(tmp_path: P
             "Content-Length": str(MAX_BYTES + 1), "Connection": "close",
         }  # fmt: skip
         answer = await served.ask(
-            "POST", "/api/lessons/o-1/documents", role=Role.ADMIN, headers=headers, data=b""
+            "POST", "/api/lessons/o-1/document-files", role=Role.ADMIN, headers=headers, data=b""
         )
         assert (await answer.json())["code"] == "document_too_large"
         answer = await given(served, pdf(RED), to="o-none")

@@ -9,12 +9,14 @@ from pathlib import Path
 import icalendar
 import pytest
 
+from sync_classroom.cli.logs import configure_logs
 from sync_classroom.coordinator.throttle import FEED_BY_ADDRESS, FEED_USE
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.edits import CancelLesson, MoveLesson, Place, RestoreLesson
 from sync_classroom.domain.feeds import FeedKind
 from sync_classroom.domain.ids import OccurrenceId, TermId
 from sync_classroom.domain.timetable import Change, ChangeKind
+from sync_classroom.setting_tables import LogSettings
 from sync_classroom.web.feed_file import feed_url
 from tests.support.pages import office
 from tests.support.plan_changes import changing
@@ -171,9 +173,14 @@ async def test_imported_lesson_moves_goes_and_comes_back_as_one_event(tmp_path: 
         }
 
 
+@pytest.mark.parametrize("log", [LogSettings(), LogSettings(format="json")])
 async def test_address_is_in_no_log_when_it_fails(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    log: LogSettings,
 ) -> None:
+    configure_logs(log)
     async with office(tmp_path) as served:
         path = await _path(served)
 

@@ -94,7 +94,7 @@ async def test_whose_documents_they_are_not_sees_and_gives_none(tmp_path: Path) 
         for role, sees in ((Role.OPERATOR, False), (Role.REVIEWER, True)):
             page = await look(served, "/lessons/maths", role=role)
             assert bool(page.all("section", id="documents")) is sees, role
-            assert not page.all("form", data_document="/api/lessons/maths/documents"), role
+            assert not page.all("form", data_document="/api/lessons/maths/document-files"), role
         for path in (f"/lessons/maths/documents/{document.id}/remove", "/lessons/maths/documents"):
             for role in (Role.REVIEWER, Role.OPERATOR, Role.TEACHER):
                 assert (await send(served, path, {"resource": "r"}, role=role)).status == 403, role

@@ -27,7 +27,7 @@ export function give(lesson, file, { token, sent }) {
   }
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `/api/lessons/${encodeURIComponent(lesson)}/documents`);
+    request.open("POST", `/api/lessons/${encodeURIComponent(lesson)}/document-files`);
     request.setRequestHeader("Authorization", `Bearer ${token}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
