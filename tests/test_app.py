@@ -327,8 +327,7 @@ async def test_lesson_opens_by_itself_is_received_ended_and_counted(school: Scho
     assert told["host"]["media"] is True
     await until(lambda: _receiving(school, 2))
     # What was sent and acknowledged is journalled and becomes evidence while the lesson runs.
-    delivered = await until(lambda: _delivered(school))
-    assert len(delivered) == 2
+    assert len(await until(lambda: _credited(school))) == 2
     await school.rooms[0].command("hand", lesson=school.lesson, raised=True)
     await school.host.command("call", lesson=school.lesson, seat=f"{school.lesson}-s01")
     layouts = (await school.read())["seats"][0]
@@ -549,9 +548,10 @@ async def _online(school: School, count: int) -> bool:
     return (await school.read())["seats_online"] == count
 
 
-async def _delivered(school: School) -> list[Any] | None:
+async def _credited(school: School) -> list[Any] | None:
+    """The seats once each has two seconds at least."""
     timeline = await school.admin.get(f"/api/lessons/{school.lesson}/timeline")
-    found = [seat for seat in timeline["seats"] if seat["delivered"]]
+    found = [seat for seat in timeline["seats"] if seat["credited_s"] >= 2]
     return found if len(found) == len(school.rooms) else None
 
 
