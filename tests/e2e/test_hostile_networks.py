@@ -21,8 +21,8 @@ from tests.support.whip_page import frames_after, play, publish, stats
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 
-WATCH_S: Final = 15.0
-"""Some hundred losses on every line."""
+WATCH_S: Final = 10.0
+"""Fifty losses and more on every line."""
 
 
 async def test_media_go_by_tcp_where_udp_does_not_get_through(tmp_path: Path) -> None:
@@ -101,24 +101,21 @@ async def test_a_nat_that_forgets_costs_a_moment_and_no_handshake(tmp_path: Path
 
 
 async def test_what_bad_lines_lose_comes_all_the_same(tmp_path: Path) -> None:
-    lines = FIVE_PERCENT + TWENTY_PERCENT
+    lines = FIVE_PERCENT[1], FIVE_PERCENT[2], TWENTY_PERCENT[1]
     async with relay(tmp_path) as running, watched(running, lines) as watch:
         found = await watch(WATCH_S)
         publishers = [p for p in (await running.control.status()).peers if p.direction == "publish"]
     for line, figures in found.items():
         print(f"{line.name}: {figures}")
-        share = figures.lost / figures.datagrams
-        assert share > 0.6 * line.subscriber.loss, line
+        assert figures.lost / figures.datagrams > 0.6 * line.subscriber.loss, line
         # More than half of the datagrams are sound, which is sent again under its own number.
         assert figures.resent > 0.2 * figures.lost, line
+        assert figures.missing < 0.3 * line.subscriber.loss, line
         assert figures.shown > 0, line
         assert figures.opened == 0, line
-    for line in FIVE_PERCENT:
+    for line in lines[:2]:
         # Most pictures are of a packet or two: one in twenty would go, and all that follow it.
         assert found[line].shown > 0.9 * found[line].sent, line
-    for line in TWENTY_PERCENT:
-        # Of the sound as much would be missing as the line loses.
-        assert found[line].concealed < line.subscriber.loss / 2, line
     assert len(publishers) == len({line.publisher for line in lines})
     for peer in publishers:
         assert peer.loss is not None

@@ -96,6 +96,8 @@ class Figures:
     datagrams: int
     lost: int
     """Datagrams to the subscriber, and those of them that the line lost."""
+    missing: float
+    """Of the packets of sound: those that had not come at all, soon or late, when it was over."""
     resent: int
     """Packets that came as retransmissions (RFC 4588)."""
     shown: int
@@ -118,6 +120,7 @@ def _figures(
         return float(last.get(field, 0) - first.get(field, 0))
 
     seconds = gained("video", "timestamp") / 1000
+    never, came = gained("audio", "packetsLost"), gained("audio", "packetsReceived")
     frames = [found["outbound-rtp video"]["framesSent"] for found in (host, host_now)]
     return Figures(
         seconds,
@@ -125,6 +128,7 @@ def _figures(
         gained("audio", "concealedSamples") / gained("audio", "totalSamplesReceived"),
         datagrams_now - datagrams,
         lost_now - lost,
+        never / (never + came),
         int(gained("video", "retransmittedPacketsReceived")),
         int(gained("video", "framesDecoded")),
         frames[1] - frames[0],
