@@ -110,12 +110,13 @@ async def test_what_bad_lines_lose_comes_all_the_same(tmp_path: Path) -> None:
         assert figures.lost / figures.datagrams > 0.6 * line.subscriber.loss, line
         # More than half of the datagrams are sound, which is sent again under its own number.
         assert figures.resent > 0.2 * figures.lost, line
-        assert figures.missing < 0.3 * line.subscriber.loss, line
         assert figures.shown > 0, line
         assert figures.opened == 0, line
     for line in lines[:2]:
         # Most pictures are of a packet or two: one in twenty would go, and all that follow it.
         assert found[line].shown > 0.9 * found[line].sent, line
+    # Of the sound a third would be missing; what is just on its way is a few packets in a hundred.
+    assert found[lines[2]].missing < 0.15
     assert len(publishers) == len({line.publisher for line in lines})
     for peer in publishers:
         assert peer.loss is not None
