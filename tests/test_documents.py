@@ -21,10 +21,6 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
-import sync_classroom.coordinator.booth
-import sync_classroom.coordinator.make_up
-import sync_classroom.coordinator.relay_process
-import sync_classroom.coordinator.terminal_journal  # noqa: F401 - each registers its metrics
 from bench.relay.sizing import read_costs, sizing_table
 from sync_classroom import __version__
 from sync_classroom.cli import main
