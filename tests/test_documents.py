@@ -21,6 +21,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
+import sync_classroom.app  # noqa: F401 - imports all that registers metrics
 from bench.relay.sizing import read_costs, sizing_table
 from sync_classroom import __version__
 from sync_classroom.cli import main
