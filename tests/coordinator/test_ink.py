@@ -37,6 +37,13 @@ async def enter(served: Site, room: str) -> aiohttp.ClientWebSocketResponse:
     return socket
 
 
+async def greeted(*sockets: aiohttp.ClientWebSocketResponse) -> None:
+    """Wait until these know what is drawn already: all later strokes then come one by one."""
+    for socket in sockets:
+        await socket.send_json({"type": "time", "sent": 0})
+        await expect(socket, "time")
+
+
 def ink(*strokes: tuple[int, int], first: int = 0) -> dict[str, Any]:
     """Strokes of so many points each."""
     return {
@@ -57,6 +64,7 @@ async def test_what_the_host_draws_reaches_its_rooms_and_who_comes_late(tmp_path
     async with site(tmp_path) as served:
         await begun(served)
         host, room = await enter(served, HOST), await enter(served, ROOM)
+        await greeted(room)
         await host.send_json(ink((1, 2)))
         await host.send_json(ink((1, 3), (2, 1), first=2))
         await host.send_json({"type": "point", "lesson": "o-1", "at": [10, 20]})
@@ -96,6 +104,7 @@ async def test_a_flood_of_points_is_refused_and_what_came_before_stays(tmp_path:
     async with site(tmp_path) as served:
         await begun(served)
         host, room = await enter(served, HOST), await enter(served, ROOM)
+        await greeted(room)
         most = int(POINTS_BURST) // MAX_BATCH
         for number in range(most):
             await host.send_json(ink((number, MAX_BATCH)))
@@ -118,7 +127,8 @@ async def test_a_room_at_another_server_sees_it_and_asks_for_what_was_before(
         await begun(here)
         host = await enter(here, HOST)
         await host.send_json(ink((1, 4)))
-        await expect(await enter(here, ROOM), "ink")
+        room = await enter(here, ROOM)
+        await expect(room, "ink")
         async with site(tmp_path, bus=bus, store=here.store, people=False) as there:
             late = await enter(there, OTHER)
             whole = await expect(late, "ink", whole=True)
@@ -126,4 +136,5 @@ async def test_a_room_at_another_server_sees_it_and_asks_for_what_was_before(
             await host.send_json(ink((2, 1)))
             assert sizes(await expect(late, "ink")) == [(2, 1)]
             await late.close()
-        await host.close()
+        for socket in (host, room):
+            await socket.close()
