@@ -60,6 +60,14 @@ export function dragging(page, carrying, carriedOf) {
     if (dragged) carrying.stop();
     end();
   });
+  // A finger that stops the page in mid-scroll goes on scrolling it: the browser does not ask.
+  page.addEventListener(
+    "touchstart",
+    (event) => {
+      if (!event.cancelable && pressed?.touch) end();
+    },
+    { passive: true },
+  );
   // Once it is taken up, the finger carries it and no longer scrolls.
   page.addEventListener(
     "touchmove",
