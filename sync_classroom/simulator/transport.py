@@ -359,8 +359,9 @@ class Transport:
             return
         try:
             plain = receive.unprotect_rtcp(data) if rtcp else receive.unprotect(data)
-        except SrtpError:
-            self.undecryptable += 1
+        except SrtpError as error:
+            # What is asked for again may come twice, which replay protection takes out.
+            self.undecryptable += "replay" not in str(error)
             return
         self._on_packet(plain, rtcp)
 
