@@ -41,6 +41,9 @@ class Bench:
 BENCHES: Final = (
     Bench("bench.relay.compare", "CPU per packet, memory and joins: relay, Janus, floor in turn"),
     Bench("bench.relay.capacity", "receivers one core carries at 600 kbit/s"),
+    Bench(
+        "bench.relay.sending", "the same without the receivers' half: relay, Janus, floor in turn"
+    ),
     Bench("bench.relay.joins", "48 receivers join at the bell: time to the first picture"),
     Bench("bench.relay.calling", "a room is called on: time to its full picture, in Chromium"),
     Bench("bench.relay.latency", "latency the relay adds at full city load"),

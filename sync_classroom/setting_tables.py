@@ -156,7 +156,8 @@ class RelayTableSettings(Section):
         2.0,
         ge=0,
         le=20,
-        description="How long part of a frame may wait for the rest, milliseconds; 0: never.",
+        description="How long part of a frame may wait for the rest, milliseconds, twice as long in"
+        " a busy relay; 0: never.",
     )
     fanout: Literal["auto", "kernel", "python"] = Field(
         "auto",

@@ -49,6 +49,7 @@ class Options:
     preferred: bool = False
     max_sessions: int = 20_000
     profile: str | None = None
+    host: str = "127.0.0.1"
     fingerprint: str = ""
 
 
@@ -95,7 +96,7 @@ class _Served:
         if options.preferred:
             prefer()
         settings = RelaySettings(
-            media=Listen("127.0.0.1", 0),
+            media=Listen(options.host, 0),
             batch_window_ms=options.window_ms,
             max_sessions=options.max_sessions,
             fanout=options.fanout,

@@ -70,6 +70,13 @@ class Contest:
             self.measured.setdefault(name, []).append(costs)
             print(f"  {name:32} {costs['us_per_packet']:7.2f} µs per packet", flush=True)
 
+    async def rounds(self, count: int) -> dict[str, dict[str, float]]:
+        """So many rounds; the medians."""
+        for turn in range(count):
+            print(f"round {turn + 1} of {count}", flush=True)
+            await self.round()
+        return self.costs
+
     @property
     def costs(self) -> dict[str, dict[str, float]]:
         """The medians of each."""
@@ -148,11 +155,7 @@ def found(costs: dict[str, dict[str, float]]) -> list[Figure]:
 async def compete(load: Load, rounds: int) -> dict[str, dict[str, float]]:
     """Run all rounds; the medians."""
     with tempfile.TemporaryDirectory(prefix="bench-floor-") as folder:
-        everybody = contest(load, Path(folder))
-        for turn in range(rounds):
-            print(f"round {turn + 1} of {rounds}", flush=True)
-            await everybody.round()
-    return everybody.costs
+        return await contest(load, Path(folder)).rounds(rounds)
 
 
 def parse() -> argparse.Namespace:

@@ -16,6 +16,7 @@ import multiprocessing
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,6 +30,7 @@ from pylibsrtp._binding import lib as srtp_lib
 from bench import figures
 from bench.figures import Figure
 from bench.machine import CpuMeter, NoCompilerError, compile_shared
+from bench.relay.discard import HOST, RECEIVERS, Discard
 from bench.relay.measure import LINGER_S, Load
 from bench.relay.pattern import PATTERNS, Pattern, bursts
 from bench.relay.peers import MID_ID, NOISE, PAYLOAD_TYPES, SEND_TIME_ID, Drain
@@ -39,6 +41,9 @@ SOURCE: Final = Path(__file__).with_name("floor.c")
 WARM_S: Final = 1.0
 SEGMENTS: Final = 30
 HEADER: Final = 12
+LOOPBACK: Final = "127.0.0.1"
+FIRST_PORT: Final = 20_000
+"""Of receivers that are not there."""
 
 ffi: Any = cffi.FFI()
 ffi.cdef(
@@ -57,9 +62,11 @@ ffi.cdef(
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the child sends: to whom, what, and how."""
+    """What the child sends: from where to whom, what, and how."""
 
     library: str
+    host: str
+    to: str
     ports: tuple[int, ...]
     load: Load
     run: int
@@ -85,7 +92,7 @@ def _send(pipe: Connection, job: Job) -> None:
     for receiver, session, port in zip(receivers, sessions, job.ports, strict=True):
         receiver.session = int(srtp_ffi.cast("uintptr_t", session._srtp[0]))
         receiver.to.family = socket.AF_INET
-        receiver.to.port, receiver.to.host = port.to_bytes(2, "big"), bytes([127, 0, 0, 1])
+        receiver.to.port, receiver.to.host = port.to_bytes(2, "big"), socket.inet_aton(job.to)
         receiver.types = PAYLOAD_TYPES
     protect = srtp_ffi.cast("uintptr_t", srtp_ffi.addressof(srtp_lib, "srtp_protect"))
     pointer = ffi.cast("void *", int(protect))
@@ -93,7 +100,7 @@ def _send(pipe: Connection, job: Job) -> None:
     body = ffi.new("uint8_t[]", bytes(HEADER) + block + NOISE)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
-    udp.bind(("127.0.0.1", 0))
+    udp.bind((job.host, 0))
     for seconds in (WARM_S, job.load.seconds):
         timeline = _timeline(job.load, seconds, HEADER + len(block))
         result = ffi.new("struct result *")
@@ -117,39 +124,60 @@ def _timeline(load: Load, seconds: float, header: int) -> Any:
 
 
 async def run(load: Load, folder: Path, *, segments: bool) -> dict[str, float]:
-    """Costs by name, per packet that arrived. Raises NoCompilerError."""
-    library = str(compile_shared(SOURCE, folder))
+    """Costs by name, per packet sent over loopback. Raises NoCompilerError."""
     sockets = [_receiver() for _ in range(load.subscribers)]
     ports = tuple(udp.getsockname()[1] for udp in sockets)
-    context = multiprocessing.get_context("spawn")
-    pipe, other = context.Pipe()
-    job = Job(library, ports, load, SEGMENTS if segments else 1)
-    process = context.Process(target=_send, args=(other, job), daemon=True)
-    process.start()
+    job = Job(
+        str(compile_shared(SOURCE, folder)), LOOPBACK, LOOPBACK, ports, load,
+        SEGMENTS if segments else 1,
+    )  # fmt: skip
     drain = Drain(sockets)
     drain.start()
     try:
-        costs = await _rounds(pipe, process.pid or 0, drain)
+        costs = await _measure(job, lambda: drain.received)
     finally:
-        process.kill()
-        process.join()
         drain.stop()
         for udp in sockets:
             udp.close()
+    costs["bytes_per_packet"] = drain.mailbox.bytes / max(1, drain.received)
     return costs
 
 
-async def _rounds(pipe: Connection, pid: int, drain: Drain) -> dict[str, float]:
+async def discarding(
+    load: Load, folder: Path, discard: Discard, *, segments: bool
+) -> dict[str, float]:
+    """The same to a device that throws packets away. Raises NoCompilerError."""
+    ports = tuple(range(FIRST_PORT, FIRST_PORT + load.subscribers))
+    job = Job(
+        str(compile_shared(SOURCE, folder)), HOST, RECEIVERS, ports, load,
+        SEGMENTS if segments else 1,
+    )  # fmt: skip
+    return await _measure(job, lambda: discard.taken)
+
+
+async def _measure(job: Job, arrived: Callable[[], int]) -> dict[str, float]:
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    process = context.Process(target=_send, args=(other, job), daemon=True)
+    process.start()
+    try:
+        return await _rounds(pipe, process.pid or 0, arrived)
+    finally:
+        process.kill()
+        process.join()
+
+
+async def _rounds(pipe: Connection, pid: int, arrived: Callable[[], int]) -> dict[str, float]:
     costs: dict[str, float] = {}
     for _ in range(2):  # the first is to be warm
         await asyncio.to_thread(pipe.recv)
-        meter, received, size = CpuMeter(pid), drain.received, drain.mailbox.bytes
+        meter, before = CpuMeter(pid), arrived()
         pipe.send(None)
         sent, refused, blocked, calls = await asyncio.to_thread(pipe.recv)
         used = meter.lap()
         await asyncio.sleep(LINGER_S)
         pipe.send(None)
-        received, size = drain.received - received, drain.mailbox.bytes - size
+        received = arrived() - before
         costs = {
             "us_per_packet": used.total / max(1, sent) * 1e6,
             "us_user": used.user / max(1, sent) * 1e6,
@@ -159,7 +187,6 @@ async def _rounds(pipe: Connection, pid: int, drain: Drain) -> dict[str, float]:
             "arrived_percent": received / max(1, sent) * 100,
             "refused": refused,
             "would_block": blocked,
-            "bytes_per_packet": size / max(1, received),
             "packets_per_sendmmsg": sent / max(1, calls),
         }
     return costs
@@ -169,7 +196,7 @@ def _receiver() -> socket.socket:
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.setblocking(False)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
-    udp.bind(("127.0.0.1", 0))
+    udp.bind((LOOPBACK, 0))
     return udp
 
 

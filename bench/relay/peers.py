@@ -196,11 +196,15 @@ class Handshake:
 
 
 class Client:
-    """One connected peer on a socket of its own. `unprotect`, `protect` are its SRTP sessions."""
+    """One connected peer on a socket of its own. `unprotect`, `protect` are its SRTP sessions.
 
-    def __init__(self, remote: Remote) -> None:
+    It sends from address `host`, or from the one the system chooses.
+    """
+
+    def __init__(self, remote: Remote, host: str = "") -> None:
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setblocking(False)
+        self.udp.bind((host, 0))
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
         self.udp.connect(remote.address)
         self.handshake = Handshake(remote, self.send)
@@ -254,9 +258,9 @@ Opens = Callable[[Direction, str], Awaitable[Remote]]
 """Asks a server for a session of one peer."""
 
 
-async def join(opens: Opens, direction: Direction, peer: str) -> Client:
+async def join(opens: Opens, direction: Direction, peer: str, host: str = "") -> Client:
     """Open a session and connect it."""
-    client = Client(await opens(direction, peer))
+    client = Client(await opens(direction, peer), host)
     await client.connect()
     return client
 

@@ -424,6 +424,7 @@ class Endpoint:
             self.ports.flush()
             self._watch_writable()
         finally:
+            self._window.worked(now, self._loop.time())
             self._arm()
 
     def _advance(self, session: Session, now: float) -> None:

@@ -87,7 +87,8 @@ class _Pass:
 
     def __init__(self) -> None:
         self.jobs: list[_Sending] = []
-        self.tables: dict[int, int] = {}  # where a list of packets begins, by its identity
+        # By a list's identity: where its packets begin, their bytes, and those with a level.
+        self.tables: dict[int, tuple[int, int, int]] = {}
         self.packets = 0
         self.kept: list[Any] = []
 
@@ -151,23 +152,27 @@ class KernelFanOut(PythonFanOut):
         self._run_pass(current)
 
     def _add(self, current: _Pass, output: Output, packets: Sequence[Packet]) -> None:
-        first = current.tables.get(id(packets))
-        if first is None:
-            first = current.tables[id(packets)] = current.packets
-            current.kept.append(self._tabulate(packets, first))
+        known = current.tables.get(id(packets))
+        if known is None:
+            known = current.tables[id(packets)] = (
+                current.packets,
+                sum([len(packet.payload) for packet in packets]),
+                sum([packet.audio_level is not None for packet in packets]),
+            )
+            current.kept.append(self._tabulate(packets, current.packets))
             current.packets += len(packets)
+        first, payload, levelled = known
         address, outgoing = output.destination.address, output.destination.outgoing
         assert address is not None  # looked at by who calls
         assert outgoing is not None
-        place = len(current.jobs)
-        self._record(self._job_view, place, output, address, outgoing, (first, len(packets)))
+        place, count = len(current.jobs), len(packets)
+        self._record(self._job_view, place, output, address, outgoing, (first, count))
         current.jobs.append((output, address, packets))
         current.kept.append(outgoing)
-        count, levelled = len(packets), sum(packet.audio_level is not None for packet in packets)
         plain_bytes, levelled_bytes = output.shape.extension_bytes
         self._counters.forwarded += count
         self._counters.bytes_out += (
-            sum([len(packet.payload) for packet in packets])
+            payload
             + HEADER_LENGTH * count
             + plain_bytes * (count - levelled)
             + levelled_bytes * levelled

@@ -198,8 +198,9 @@ class Subscriber:
         """When `advance` has something to do; None before it is connected."""
         if self._report_at is None:
             return None
-        if any(stream.slot.state is SlotState.REPLAYING for stream in self.streams):
-            return 0.0 if self._replayed_s is None else self._replayed_s + REPLAY_INTERVAL_S
+        for stream in self.streams:
+            if stream.slot.state is SlotState.REPLAYING:
+                return 0.0 if self._replayed_s is None else self._replayed_s + REPLAY_INTERVAL_S
         probe_at = self.downlink.deadline_s
         return self._report_at if probe_at is None else min(probe_at, self._report_at)
 

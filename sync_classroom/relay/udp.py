@@ -297,6 +297,8 @@ class UdpSocket:
         if self._kept:
             self.retry()
         count, self.used = self.used, 0
+        if not count:
+            return  # as at the end of most turns: media goes out by the kernel's own buffers
         starts, headers = self._starts, self._tx.headers
         messages, at = self._assemble(0, count), 0
         while at < messages:

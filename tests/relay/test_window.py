@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from sync_classroom.relay.feed import Feed
 from sync_classroom.relay.rtp import Packet
 from sync_classroom.relay.session import Codec
-from sync_classroom.relay.window import LOOK_S, Window
+from sync_classroom.relay.window import BUSY_FACTOR, BUSY_SHARE, IDLE_SHARE, LOOK_S, Window
 
 VP8 = Codec("VP8", 96, 90000)
 OPUS = Codec("opus", 111, 48000, 2)
@@ -31,8 +33,10 @@ def test_a_part_of_a_frame_waits_for_the_rest_and_nobody_waits_for_it() -> None:
     assert window.take(5.0) == []
     assert (window.open, window.deadline_s) == (True, 5.0 + LOOK_S)
     arrive(window, voice)
-    assert window.take(5.0 + LOOK_S) == [voice]
-    assert window.deadline_s == 5.0 + LOOK_S + LOOK_S
+    assert window.take(5.0001) == [voice]  # something else woke us
+    assert window.deadline_s == 5.0 + LOOK_S
+    assert window.take(5.0 + LOOK_S) == []
+    assert window.deadline_s == 5.0 + LENGTH_S  # one look has found nothing
     arrive(window, picture, marker=True)
     assert window.take(5.001) == [picture]
     assert not window.open
@@ -49,6 +53,45 @@ def test_a_frame_whose_end_does_not_come_goes_when_the_window_ends() -> None:
     arrive(window, picture)
     assert window.take(5.003) == []  # the next one has a window of its own
     assert window.take(5.003 + LENGTH_S) == [picture]
+
+
+def test_while_a_frame_takes_several_windows_there_is_no_look_before_their_end() -> None:
+    window, picture = Window(LENGTH_S), Feed("video", VP8)
+    arrive(window, picture)
+    window.take(5.0)
+    assert window.take(5.0 + LENGTH_S) == [picture]
+    picture.take_batch()
+    arrive(window, picture)
+    assert window.take(5.1) == []
+    assert window.deadline_s == 5.1 + LENGTH_S
+    arrive(window, picture, marker=True)
+    assert window.take(5.1 + LENGTH_S) == [picture]
+    picture.take_batch()
+    arrive(window, picture)  # the next frame may be quick again
+    assert window.take(5.2) == []
+    assert window.deadline_s == 5.2 + LOOK_S
+
+
+def length_after(share: float, *, length_s: float = LENGTH_S, before: float = 0.0) -> float:
+    """How long a window is once the loop has worked so much of its time, and `before` earlier."""
+    window, picture = Window(length_s), Feed("video", VP8)
+    for turn in range(200):
+        begin_s = 5.0 + turn * 0.01
+        window.worked(begin_s, begin_s + 0.01 * (before if turn < 100 else share))
+    arrive(window, picture)
+    assert window.take(8.0) == ([] if length_s else [picture])
+    window.take(8.0 + LOOK_S)
+    return (window.deadline_s or 8.0) - 8.0
+
+
+def test_the_window_grows_with_the_share_of_its_time_that_the_loop_works() -> None:
+    assert length_after(0.0) == pytest.approx(LENGTH_S)
+    assert length_after(IDLE_SHARE) == pytest.approx(LENGTH_S)
+    assert length_after(0.4) < length_after(0.6)
+    assert length_after(BUSY_SHARE, before=0.1) == pytest.approx(BUSY_FACTOR * LENGTH_S, rel=0.02)
+    assert length_after(1.0) == pytest.approx(BUSY_FACTOR * LENGTH_S)
+    assert length_after(0.1, before=1.0) == pytest.approx(LENGTH_S)  # and is short again
+    assert length_after(1.0, length_s=0.0) == 0.0  # none stays none
 
 
 def test_without_a_window_everything_goes_at_once() -> None:
