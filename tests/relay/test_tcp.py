@@ -10,7 +10,7 @@ import pytest
 
 from sync_classroom.relay import tcp as tcp_module
 from sync_classroom.relay.endpoint import Endpoint
-from sync_classroom.relay.forwarding import BLOCKED_PAUSE_S, SlotState
+from sync_classroom.relay.forwarding import SlotState
 from sync_classroom.relay.framing import frame
 from sync_classroom.relay.session import Direction
 from sync_classroom.relay.tcp import bind
