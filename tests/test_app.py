@@ -436,7 +436,8 @@ async def test_both_killed_at_once_the_lesson_continues(school: School) -> None:
     assert (await school.control.identity()).boot != before.boot
     await school.all_receive(more=20)
     told = await school.in_state("live")
-    assert told["live_at"] == live["live_at"]
+    # It did not begin again; evidence may meanwhile say when its first packet came.
+    assert told["live_at"] <= live["live_at"]
 
 
 @pytest.mark.valkey
