@@ -354,7 +354,7 @@ async def test_coordinator_killed_in_mid_lesson_leaves_media_alone_and_takes_the
     after = await school.control.identity()
     assert (after.pid, after.boot) == (before.pid, before.boot)
     told = await school.in_state("live")
-    assert told["live_at"] == live["live_at"]
+    assert told["live_at"] <= live["live_at"]
     await until(lambda: _online(school, 2))
     await school.all_receive(more=100)
     # Nobody's media session was opened anew: the pictures never stopped.
