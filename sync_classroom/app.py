@@ -378,6 +378,7 @@ def _services(
         journals=TerminalJournalService(store, bus, clock, throttle=throttle), library=library,
         retention=retention, research=booth.research, watching=booth.watching,
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings, pushes=pushes,
+        meeting_recorder=booth.meeting_recorder,
         minutes=MinutesService(store, bus, clock=clock), study=booth.study,
         scoring=ScoringService(store, bus, rubric=settings.rubric, clock=clock),
         missed=MissedService(store, booth.evidence, booth.recordings, find,

@@ -290,6 +290,7 @@ async def site(
             ),
             research=booth.research,
             meetings=booth.meetings,
+            meeting_recorder=booth.meeting_recorder,
             minutes=MinutesService(store, bus, clock=clock),
             missed=MissedService(
                 store, booth.evidence, booth.recordings, find, folder=changes.get("recordings"),

@@ -27,6 +27,7 @@ from .frame import Frame, once, posted, see_other
 from .lesson_history import HistoryRow, history_rows
 from .library import ACCEPT, upload_words
 from .route import PLANNERS, SIGNED_IN, PageRoute
+from .session_recording import recording_of
 from .words import Word, lesson_code
 
 REASON_MAX: Final = 200
@@ -241,6 +242,7 @@ async def session_page(
         resources=await _unattached(frame, session),
         may_score=(may_change(frame.user, session) or frame.user.teacher in session.people)
         and bool(await frame.services.store.lessons_watched(session.id)),
+        recorded=await recording_of(frame, session),
         guests=await frame.services.store.guests_of(session.id),
         link=link,
         guest_max=MAX_NAME,
