@@ -45,6 +45,7 @@ from .research_ports import (
     MeetingStore,
     MinutesStore,
     ResearchStore,
+    RubricStore,
     ScoreStore,
     StudyStore,
 )
@@ -314,6 +315,7 @@ class Store(
     DocumentStore,
     MaterialStore,
     StudyStore,
+    RubricStore,
     ScoreStore,
     Protocol,
 ):

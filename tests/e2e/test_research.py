@@ -210,6 +210,7 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
     await refused_elsewhere(office, later, session)
     await guest_once(office, session, pages[LISTENS])
     await study_goes_on(pages)
+    await two_score(office, session, pages)
 
     since = {teacher: await connected_at(pages[teacher]) for teacher in PEOPLE}
     latest = max(since.values())
@@ -347,6 +348,23 @@ async def study_goes_on(pages: Mapping[str, Page]) -> None:
     await leader.click("[data-study-close]")
     for page in pages.values():
         await page.wait_for_selector("[data-study]", state="hidden")
+
+
+async def two_score(office: Office, session: str, pages: Mapping[str, Page]) -> None:
+    """Two teachers score what was watched; whoever leads reads the average of both."""
+    at = f"{office.server.url}/research/{session}/scores"
+    for teacher, points in ((SPEAKS, "6"), (LISTENS, "9")):
+        asks = pages[teacher].request
+        shown = re.search(r'name="rubric" value="(\w+)"', await (await asks.get(at)).text())
+        assert shown is not None
+        given = {"lesson": STUDIED, "rubric": shown.group(1)}
+        given |= {f"points-{n}": points for n in range(5)}
+        same = {"Sec-Fetch-Site": "same-origin"}
+        answer = await asks.post(at, form=given, headers=same)
+        assert "done=saved" in answer.url, await answer.text()
+    told = re.sub(r"<[^>]+>|\s+", " ", await (await pages[LEADER].request.get(at)).text())
+    assert "平均（2 人）" in told
+    assert "75.0" in told
 
 
 async def all_stand(pages: Collection[Page]) -> bool:

@@ -109,6 +109,7 @@ async def sessions(request: web.Request) -> web.StreamResponse:
         everybody=frame.link(mine=None),
         own=frame.link(mine="1") if frame.user.teacher is not None else None,
         may_plan=may_plan(frame.user),
+        may_edit_rubric=frame.user.role is Role.ADMIN,
     )
 
 
