@@ -67,7 +67,6 @@ from .domain.ids import ClassroomId
 from .domain.lesson import LessonRules
 from .domain.problems import ProblemError
 from .domain.retention import Retention
-from .domain.rubric import DEFAULT_RUBRIC, Item
 from .domain.turn import Turn
 from .exchange.bundle_files import BundleWriter
 from .exchange.importer import TimetableReader
@@ -141,7 +140,6 @@ class ServeSettings:
     library: LibraryOptions = field(default_factory=LibraryOptions)
     library_folder: Path | None = None
     push_lines: LineOptions = field(default_factory=LineOptions)
-    rubric: tuple[Item, ...] = DEFAULT_RUBRIC
     stop_relay: bool = False
     log_level: str = "info"
 
@@ -378,8 +376,9 @@ def _services(
         journals=TerminalJournalService(store, bus, clock, throttle=throttle), library=library,
         retention=retention, research=booth.research, watching=booth.watching,
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings, pushes=pushes,
+        meeting_recorder=booth.meeting_recorder,
         minutes=MinutesService(store, bus, clock=clock), study=booth.study,
-        scoring=ScoringService(store, bus, rubric=settings.rubric, clock=clock),
+        scoring=ScoringService(store, bus, clock=clock),
         missed=MissedService(store, booth.evidence, booth.recordings, find,
                              folder=settings.relay.recording_dir),
         documents=DocumentService(store, bus, PageMaker(), library, clock=clock),

@@ -32,7 +32,6 @@ from .setting_tables import (
     RecordingSettings,
     RelayTableSettings,
     ReportSettings,
-    ResearchSettings,
     RetentionSettings,
     ServerSettings,
     StoreSettings,
@@ -58,7 +57,6 @@ class Settings(BaseSettings):
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
     library: LibrarySettings = Field(default_factory=LibrarySettings)
     push: PushSettings = Field(default_factory=PushSettings)
-    research: ResearchSettings = Field(default_factory=ResearchSettings)
     lesson: LessonSettings = Field(default_factory=LessonSettings)
     reports: ReportSettings = Field(default_factory=ReportSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from .domain.rubric import DEFAULT_RUBRIC
 from .setting_values import (
     MIN_SECRET_CHARACTERS,
     InvalidSettingError,
@@ -16,7 +15,6 @@ from .setting_values import (
     check_days,
     check_hours,
     check_ips,
-    check_rubric,
     check_targets,
     check_turn,
     check_zone,
@@ -242,15 +240,6 @@ class LibrarySettings(Section):
     scan_command: list[str] = Field(
         default_factory=list,
         description="Virus scanner, {file} stands for the file: exit code 0 clean, 1 found.",
-    )
-
-
-class ResearchSettings(Section):
-    """Research sessions."""
-
-    rubric: Annotated[dict[str, list[int]], AfterValidator(check_rubric)] = Field(
-        {item.name: [item.weight, item.most] for item in DEFAULT_RUBRIC},
-        description="What a lesson is scored by: each item's weight and its most points.",
     )
 
 

@@ -9,9 +9,6 @@ from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .domain.problems import ProblemError
-from .domain.rubric import Item
-from .domain.rubric import check_rubric as check_items
 from .domain.school_lines import MAX_WINDOWS, parse_hours
 from .domain.terminal_journal import MAX_AGE
 from .domain.turn import MAX_URLS, TurnUrl
@@ -65,21 +62,6 @@ def check_targets(targets: dict[str, int]) -> dict[str, int]:
         if count < 0:
             raise InvalidSettingError("间数不能小于 0", "a number of rooms is 0 or more")
     return targets
-
-
-def check_rubric(items: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Check weight and most of every item and return them."""
-    for name, numbers in items.items():
-        if len(numbers) != 2:
-            raise InvalidSettingError(
-                f"“{name}”要写成 [权重, 满分]，如 [20, 10]",
-                f"write {name!r} as [weight, most points], such as [20, 10]",
-            )
-    try:
-        check_items([Item(name, weight, most) for name, (weight, most) in items.items()])
-    except ProblemError as problem:
-        raise InvalidSettingError(problem.zh, problem.en) from None
-    return items
 
 
 def check_hours(windows: list[str]) -> list[str]:

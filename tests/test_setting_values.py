@@ -16,7 +16,6 @@ from sync_classroom.setting_values import (
     check_days,
     check_hours,
     check_ips,
-    check_rubric,
     check_zone,
 )
 
@@ -36,9 +35,6 @@ from sync_classroom.setting_values import (
         (check_cache, "https://cache.example", "cache.example:8443"),
         (check_cache, "https://cache.example", "https://cache.example:84430"),
         (check_cache, "https://cache.example", "https://cache.example; script-src *"),
-        (check_rubric, {"教学目标": [20, 10]}, {"教学目标": [20]}),
-        (check_rubric, {"a": [1, 1]}, {"a": [0, 10]}),
-        (check_rubric, {"a": [1, 1]}, {}),
         (check_ips, ["192.0.2.1", "2001:db8::1"], ["relay.example"]),
         (check_control, "https://relay.example:8091", "http://relay.example:8091"),
     ],

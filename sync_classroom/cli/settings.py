@@ -23,7 +23,6 @@ from ..domain.problems import ProblemError
 from ..domain.report import Target
 from ..domain.retention import Retention
 from ..domain.roster import NationalDay
-from ..domain.rubric import Item
 from ..domain.school_lines import Line, Lines, parse_hours
 from ..exchange.national_days import NationalTables
 from ..setting_tables import ProgrammeSettings, split_address
@@ -65,7 +64,6 @@ def serve_settings(settings: Settings, *, stop_relay: bool = False) -> ServeSett
         library=library_options(settings),
         library_folder=library_folder(settings),
         push_lines=push_lines(settings),
-        rubric=tuple(Item(name, *numbers) for name, numbers in settings.research.rubric.items()),
         retention=Retention(**settings.retention.model_dump()),
         report_fonts=tuple(settings.reports.fonts),
         stop_relay=stop_relay,

@@ -23,6 +23,7 @@ from .lease import LeaseKeeper
 from .lessons import LessonService, Presence
 from .life import LessonLife
 from .media_watch import BUSY_S, MediaWatch
+from .meeting_recording import MeetingRecorder
 from .meeting_watch import MeetingWatch
 from .meetings import MeetingService
 from .plan_writer import PlanWriter
@@ -69,6 +70,7 @@ class Booth:
     research: ResearchService
     watching: WatchService
     meetings: MeetingService
+    meeting_recorder: MeetingRecorder
     meeting_watch: MeetingWatch
     study: StudyService
 
@@ -114,9 +116,9 @@ async def build_booth(
         LessonCommands(store, life, floor, said, rooms=rooms, media=media, clock=clock, zone=zone),
         grants, roster=roster, rooms=rooms, presence=presence, media=media, clock=clock, zone=zone,
     )  # fmt: skip
-    recordings = RecordingKeeper(store, relay, bus, by_default=record)
+    keeper = RecordingKeeper(store, relay, bus, by_default=record, clock=clock)
     runner = LessonRunner(
-        store, bus, life, rooms, media, lease, recordings,
+        store, bus, life, rooms, media, lease, keeper,
         clock=clock, dismiss=desk.dismiss, sweep_s=sweep_s,
     )  # fmt: skip
     ingest = JournalIngest(
@@ -124,14 +126,14 @@ async def build_booth(
         busy=lambda: media.status is not None and bool(media.status.rooms),
         leading=lambda: lease.leading,
     )  # fmt: skip
-    figures = _figures(store, bus, lease, lessons, roster, clock=clock, zone=zone)
+    evidence, rollups, coverage = _figures(store, bus, lease, lessons, roster, clock, zone)
     timetable = TimetableService(store, bus, writer, lessons, roster=roster, clock=clock, zone=zone)
     research = ResearchService(store, writer, lessons, roster=roster, clock=clock, zone=zone)
     return Booth(
-        roster, media, rooms, life, floor, runner, ingest, lessons, desk, *figures,
-        recordings, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
+        roster, media, rooms, life, floor, runner, ingest, lessons, desk, evidence, rollups,
+        coverage, keeper, timetable, FeedService(store, roster=roster, clock=clock, zone=zone),
         research, WatchService(store, lessons, grants, clock=clock),
-        *_meetings(store, bus, research, life, grants, rooms, media, lease, clock=clock),
+        *_meetings(store, bus, research, life, grants, rooms, media, lease, keeper, clock=clock),
     )  # fmt: skip
 
 
@@ -144,14 +146,17 @@ def _meetings(
     rooms: Rooms,
     media: MediaWatch,
     lease: LeaseKeeper,
+    keeper: RecordingKeeper,
     *,
     clock: Clock,
-) -> tuple[MeetingService, MeetingWatch, StudyService]:
+) -> tuple[MeetingService, MeetingRecorder, MeetingWatch, StudyService]:
     service = MeetingService(store, bus, research, life, grants, rooms=rooms, clock=clock)
     watch = MeetingWatch(
         store, bus, rooms=rooms, media=media, leading=lambda: lease.leading, clock=clock
     )
-    return service, watch, StudyService(store, bus, roster=research.roster, clock=clock)
+    recorder = MeetingRecorder(store, keeper, service, clock=clock)
+    study = StudyService(store, bus, roster=research.roster, clock=clock)
+    return service, recorder, watch, study
 
 
 def _name_unknown(ingests: Iterable[ClassroomId], roster: RosterService) -> None:
@@ -166,7 +171,6 @@ def _figures(
     lease: LeaseKeeper,
     lessons: LessonService,
     roster: RosterService,
-    *,
     clock: Clock,
     zone: ZoneInfo,
 ) -> tuple[EvidenceService, RollupKeeper, CoverageService]:

@@ -26,3 +26,9 @@ def meeting_layout(stage: Stage) -> Layout:
         None if p is not None and p.peer == large else SMALL_HEIGHT for p in stage.places
     )
     return Layout((*places, screen), (*places, screen), (*heights, None))
+
+
+def meeting_sources(stage: Stage) -> tuple[str, ...]:
+    """What of a meeting is recorded: everybody who has a place, and the screen that is shared."""
+    screen = () if stage.screen is None else (f"screen:{stage.screen}",)
+    return (*(f"seat:{peer}" for peer in stage.senders), *screen)

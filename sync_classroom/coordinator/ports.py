@@ -22,7 +22,7 @@ from ..domain.ids import (
     UserId,
 )
 from ..domain.lesson import LessonRun
-from ..domain.recordings import Recording
+from ..domain.recordings import Recording, RecordingAct
 from ..domain.room_messages import RoomMessage
 from ..domain.roster import Roster
 from .document_ports import DocumentStore
@@ -45,6 +45,7 @@ from .research_ports import (
     MeetingStore,
     MinutesStore,
     ResearchStore,
+    RubricStore,
     ScoreStore,
     StudyStore,
 )
@@ -230,8 +231,18 @@ class LeaseStore(Protocol):
 class RecordingStore(Protocol):
     """What is known of lessons' recordings."""
 
-    async def want_recording(self, occurrence: OccurrenceId, wanted: bool) -> None:
-        """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
+    async def want_recording(
+        self, occurrence: OccurrenceId, wanted: bool, *, by: str, at: datetime, most: int
+    ) -> bool:
+        """A person says whether a lesson is to be recorded; KeyError for an unknown lesson.
+
+        What changes the wish is kept as an act; False, and nothing done, if a beginning would be
+        the act after `most`.
+        """
+        ...
+
+    async def recording_acts(self, occurrence: OccurrenceId) -> Sequence[RecordingAct]:
+        """Who had a recording begin and stop, as they did."""
         ...
 
     async def recording_wishes(
@@ -304,6 +315,7 @@ class Store(
     DocumentStore,
     MaterialStore,
     StudyStore,
+    RubricStore,
     ScoreStore,
     Protocol,
 ):

@@ -20,10 +20,20 @@ from prometheus_client import Counter
 from ..domain.floor import Floor
 from ..domain.ids import OccurrenceId
 from ..domain.lesson import LessonRun, LessonState
-from ..domain.recordings import Recording, RecordingState, parse_recording, wanted_sources
+from ..domain.problems import ProblemError, ProblemKind
+from ..domain.recordings import (
+    Recording,
+    RecordingState,
+    Told,
+    parse_recording,
+    told,
+    wanted_sources,
+)
+from .meeting_layout import meeting_sources
 from .ports import Bus, LessonStore, RecordingStore, RelayControl, RelayDownError
 from .relay_client import RelayRefusedError
 from .research_ports import MeetingStore
+from .services import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +44,9 @@ AGAIN_S: Final = 10.0
 DELETED_S: Final = 600.0
 #: Live lessons of one relay are some hundred; what was asked of others is forgotten first.
 MAX_REMEMBERED: Final = 1000
+
+#: Beginnings and stops of one recording; a person who presses a button comes nowhere near.
+MAX_ACTS: Final = 200
 
 #: This many commands are under way at the relay together.
 AT_ONCE: Final = 16
@@ -63,6 +76,7 @@ class RecordingKeeper:
         bus: Bus,
         *,
         by_default: bool | None,
+        clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -70,6 +84,7 @@ class RecordingKeeper:
         self._bus = bus
         self._by_default = bool(by_default)
         self.possible = by_default is not None
+        self._clock = clock
         self._monotonic = monotonic
         self._asked: dict[OccurrenceId, tuple[tuple[str, ...], str | None, float]] = {}
         self._deleted_at = float("-inf")
@@ -78,18 +93,41 @@ class RecordingKeeper:
         """Whether a lesson is to be recorded: as somebody said, else as the settings say."""
         return occurrence in await self._wanted_of([occurrence])
 
-    async def _wanted_of(self, occurrences: Collection[OccurrenceId]) -> frozenset[OccurrenceId]:
-        """Those of these lessons that are to be recorded."""
+    async def _wanted_of(
+        self, occurrences: Collection[OccurrenceId], meetings: Collection[OccurrenceId] = ()
+    ) -> frozenset[OccurrenceId]:
+        """Those of these lessons that are to be recorded; of `meetings` if somebody said so."""
         if not self.possible or not occurrences:
             return frozenset()
         wishes = await self._store.recording_wishes(occurrences)
-        return frozenset(o for o in occurrences if wishes.get(o, self._by_default))
+        return frozenset(
+            o for o in occurrences if wishes.get(o, self._by_default and o not in meetings)
+        )
+
+    async def told(self, occurrence: OccurrenceId) -> Told:
+        """What those in a meeting are told of its being recorded."""
+        wishes = await self._store.recording_wishes([occurrence])
+        return told(wishes.get(occurrence, False), await self.of(occurrence))
 
     async def want(self, occurrence: OccurrenceId, wanted: bool, *, actor: str) -> None:
-        """Somebody says whether a lesson is to be recorded. KeyError for an unknown lesson."""
-        await self._store.want_recording(occurrence, wanted)
+        """Somebody says whether a lesson is to be recorded: it begins at the next look, and stops
+        at once. KeyError for an unknown lesson, ProblemError `recording_acts_full`.
+        """
+        if not await self._store.want_recording(
+            occurrence, wanted, by=actor, at=self._clock(), most=MAX_ACTS
+        ):
+            raise ProblemError(
+                "recording_acts_full",
+                f"这里的录制已开始和停止过 {MAX_ACTS} 次，不能再开始。",
+                f"Recording was begun and stopped {MAX_ACTS} times here and is not begun again.",
+                kind=ProblemKind.CONFLICT,
+                value=MAX_ACTS,
+            )
         self._asked.pop(occurrence, None)
         log.info("recording.wanted", occurrence=occurrence, wanted=wanted, by=actor)
+        known = await self.of(occurrence)
+        if not wanted and known is not None and known.state is RecordingState.RECORDING:
+            await self._ask({occurrence: partial(self._relay.stop_recording, occurrence)})
         await self._tell(occurrence)
 
     async def of(self, occurrence: OccurrenceId) -> Recording | None:
@@ -107,20 +145,24 @@ class RecordingKeeper:
     # ------------------------------------------------------------------ by the leader
 
     async def follow(self, runs: Iterable[LessonRun], boot: str | None) -> None:
-        """Record the live ones of these lessons if it is wanted; research sessions are not.
+        """Record the live ones of these lessons if it is wanted; a meeting if its leader said so.
 
         `boot` is the relay's that answers now.
         """
         live = [run.occurrence for run in runs if run.state is LessonState.LIVE]
-        wanted = await self._wanted_of(live)
-        if wanted:
-            wanted -= {stage.occurrence for stage in await self._store.open_stages()}
+        if not self.possible or not live:
+            return
+        meetings = {stage.occurrence: stage for stage in await self._store.open_stages()}
+        wanted = await self._wanted_of(live, meetings)
         if not wanted:
             return
         floors, now = await self._store.floors_of(wanted), self._monotonic()
         asked: dict[OccurrenceId, tuple[tuple[str, ...], str | None, float]] = {}
         for occurrence in wanted:
-            sources = wanted_sources((floors.get(occurrence) or Floor(occurrence)).called_on)
+            if occurrence in meetings:
+                sources = meeting_sources(meetings[occurrence])
+            else:
+                sources = wanted_sources((floors.get(occurrence) or Floor(occurrence)).called_on)
             known = self._asked.get(occurrence)
             if known is None or known[:2] != (sources, boot) or now - known[2] >= AGAIN_S:
                 asked[occurrence] = (sources, boot, now)

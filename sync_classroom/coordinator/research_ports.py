@@ -10,7 +10,7 @@ from ..domain.ids import OccurrenceId, ResourceId, TeacherId
 from ..domain.meeting import Guest, Presence, Stage
 from ..domain.minutes import Paragraph
 from ..domain.research import Papers, SessionFile
-from ..domain.rubric import Scores
+from ..domain.rubric import Rubric, Scores
 from ..domain.study import Comment, Study
 from ..domain.timetable import Occurrence
 
@@ -158,6 +158,18 @@ class ScoreStore(Protocol):
 
     async def save_scores(self, scores: Scores) -> bool:
         """Store one person's, in place of theirs before; False where others used other items."""
+        ...
+
+
+class RubricStore(Protocol):
+    """The rubric that lessons are scored by."""
+
+    async def rubric(self) -> Rubric | None:
+        """The rubric in force; None while nobody has changed it."""
+        ...
+
+    async def save_rubric(self, rubric: Rubric) -> bool:
+        """Store it as the version after `rubric.version`; False if another writer was first."""
         ...
 
 

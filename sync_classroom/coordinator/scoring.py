@@ -8,32 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import structlog
+
 from ..domain.ids import OccurrenceId
 from ..domain.lesson import OVER
 from ..domain.problems import ProblemError, ProblemKind
-from ..domain.rubric import Item, Scores, check_points, remark_of
+from ..domain.rubric import Item, Rubric, Scores, check_points, check_rubric, remark_of
 from ..domain.timetable import Occurrence
 from .meetings import Attendee
 from .plan_ports import TimetableStore
 from .ports import Bus, LessonStore
 from .research import Session
-from .research_ports import ScoreStore, StudyStore
+from .research_ports import RubricStore, ScoreStore, StudyStore
 from .services import Clock
 
+log = structlog.get_logger(__name__)
 
-class ServiceStore(ScoreStore, StudyStore, LessonStore, TimetableStore, Protocol):
-    """Scores, what was watched, and whether a session is over."""
+
+class ServiceStore(ScoreStore, RubricStore, StudyStore, LessonStore, TimetableStore, Protocol):
+    """Scores, by what, what was watched, and whether a session is over."""
 
 
 class ScoringService:
-    """`rubric` is what a lesson is scored by that nobody in the session has scored yet."""
+    """Scores of sessions, and the rubric, which administrators change."""
 
-    def __init__(
-        self, store: ServiceStore, bus: Bus, *, rubric: Sequence[Item], clock: Clock
-    ) -> None:
+    def __init__(self, store: ServiceStore, bus: Bus, *, clock: Clock) -> None:
         self._store = store
         self._bus = bus
-        self._rubric = tuple(rubric)
         self._clock = clock
 
     async def lessons(self, session: Session) -> list[Occurrence]:
@@ -49,9 +50,32 @@ class ScoringService:
             found[each.lesson] = (*found.get(each.lesson, ()), each)
         return found
 
-    def rubric(self, scores: Sequence[Scores]) -> tuple[Item, ...]:
+    async def rubric(self) -> Rubric:
+        """What a lesson is scored by that nobody in its session has scored yet."""
+        return await self._store.rubric() or Rubric()
+
+    async def items_for(self, scores: Sequence[Scores]) -> tuple[Item, ...]:
         """What a lesson with these scores is scored by: all of them by the same."""
-        return scores[0].items if scores else self._rubric
+        return scores[0].items if scores else (await self.rubric()).items
+
+    async def change_rubric(self, items: Sequence[Item], version: int, *, by: str) -> None:
+        """Replace the rubric that was read as `version`; what was scored keeps its own.
+
+        ProblemError `rubric_invalid` naming the item, or `rubric_moved`.
+        """
+        wanted = Rubric(check_rubric(items), version, by, self._clock())
+        if wanted.items == (await self.rubric()).items:
+            return  # a browser tries again
+        if not await self._store.save_rubric(wanted):
+            raise ProblemError(
+                "rubric_moved",
+                "另一位管理员刚刚改过评课表，您的改动没有保存。请刷新页面，看过以后再改。",
+                "Another administrator has just changed the rubric, and yours was not stored."
+                " Reload the page, look, and change it again.",
+                kind=ProblemKind.CONFLICT,
+                value=version,
+            )
+        log.info("rubric.changed", version=version + 1, by=by)
 
     async def open(self, session: Session) -> bool:
         """Whether scores may still be given and changed."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .make_up import MakeUpService
     from .materials import MaterialService
     from .media_watch import MediaWatch
+    from .meeting_recording import MeetingRecorder
     from .meetings import MeetingService
     from .minutes import MinutesService
     from .missed import MissedService
@@ -118,6 +119,7 @@ class Services:
     watching: WatchService
     ink: InkDesk
     meetings: MeetingService
+    meeting_recorder: MeetingRecorder
     minutes: MinutesService
     missed: MissedService
     documents: DocumentService

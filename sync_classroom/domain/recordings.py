@@ -75,6 +75,40 @@ class Recording:
         return None if self.started_at is None else self.started_at + timedelta(seconds=seconds)
 
 
+class Told(StrEnum):
+    """What those in a meeting are told of its being recorded."""
+
+    OFF = "off"
+    STARTING = "starting"
+    """Somebody asked for it, and the relay has not begun."""
+    ON = "on"
+    """Also while it is being stopped: until the relay has, everything is recorded."""
+    FULL = "full"
+    """Asked for, and standing still for want of room."""
+    FAILED = "failed"
+    """Asked for, and refused by the relay for another reason."""
+
+
+def told(wanted: bool, known: Recording | None) -> Told:
+    """What to tell of a recording, as last heard of it."""
+    if known is not None and known.state is RecordingState.RECORDING and not known.disk_full:
+        return Told.ON
+    if not wanted:
+        return Told.OFF
+    if known is not None and known.disk_full:
+        return Told.FULL
+    return Told.FAILED if known is not None and known.failure else Told.STARTING
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingAct:
+    """Somebody (`by`, an account) had a recording begin or, without `wanted`, stop."""
+
+    at: datetime
+    by: str
+    wanted: bool
+
+
 def wanted_sources(called_on: SeatId | None) -> tuple[str, ...]:
     """What of a lesson is recorded: the host's camera and courseware, and who is called on."""
     seat = () if called_on is None else (f"seat:{called_on}",)

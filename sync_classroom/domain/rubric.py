@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from hashlib import sha256
 from typing import Final
 
 from .ids import OccurrenceId
@@ -17,6 +18,7 @@ from .problems import ProblemError
 
 MAX_ITEMS: Final = 20
 MAX_ITEM_NAME: Final = 40
+MAX_ENGLISH_NAME: Final = 80
 MAX_WEIGHT: Final = 100
 MAX_POINTS: Final = 100
 MAX_REMARK: Final = 500
@@ -25,21 +27,44 @@ FULL: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is looked at: it counts `weight` among the others, and 0 to `most` points are given."""
+    """What is looked at: it counts `weight` among the others, and 0 to `most` points are given.
+
+    `english` is its name in English, empty: the Chinese one stands for it.
+    """
 
     name: str
     weight: int
     most: int
+    english: str = ""
 
 
-#: What a lesson is commonly judged by; a bureau sets its own (`research.rubric`).
+#: What a lesson is commonly judged by, until an administrator says otherwise.
 DEFAULT_RUBRIC: Final = (
-    Item("教学目标", 15, 10),
-    Item("教学内容", 20, 10),
-    Item("教学过程与方法", 25, 10),
-    Item("学生参与", 25, 10),
-    Item("教学效果", 15, 10),
+    Item("教学目标", 15, 10, "Aims"),
+    Item("教学内容", 20, 10, "Content"),
+    Item("教学过程与方法", 25, 10, "Course and method"),
+    Item("学生参与", 25, 10, "Pupils' part"),
+    Item("教学效果", 15, 10, "Effect"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """What lessons are scored by that nobody in their session has scored yet.
+
+    `version` 0 is the one that came with the program.
+    """
+
+    items: tuple[Item, ...] = DEFAULT_RUBRIC
+    version: int = 0
+    by: str = ""
+    at: datetime | None = None
+
+
+def print_of(items: Sequence[Item]) -> str:
+    """A short name of these items, another for any others: says which were shown."""
+    text = repr([(item.name, item.weight, item.most, item.english) for item in items])
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +144,43 @@ def remark_of(text: str) -> str:
 
 
 def check_rubric(items: Sequence[Item]) -> tuple[Item, ...]:
-    """A rubric that can be scored by; ProblemError naming the item that cannot."""
+    """A rubric that can be scored by; ProblemError whose field names the item (`item-3`)."""
     if not 1 <= len(items) <= MAX_ITEMS:
-        raise _unfit("", f"要有 1 到 {MAX_ITEMS} 项", f"has 1 to {MAX_ITEMS} items", len(items))
-    for item in items:
-        name = item.name.strip()
-        if not name or len(name) > MAX_ITEM_NAME or not name.isprintable():
-            raise _unfit(
-                item.name[:MAX_ITEM_NAME], f"名称为 1 到 {MAX_ITEM_NAME} 字",
-                f"a name is 1 to {MAX_ITEM_NAME} characters", len(name),
-            )  # fmt: skip
-        if not 1 <= item.weight <= MAX_WEIGHT or not 1 <= item.most <= MAX_POINTS:
-            raise _unfit(
-                name, f"权重 1 到 {MAX_WEIGHT}，满分 1 到 {MAX_POINTS}，如 [20, 10]",
-                f"weight 1 to {MAX_WEIGHT} and most 1 to {MAX_POINTS} points, such as [20, 10]",
-                [item.weight, item.most],
-            )  # fmt: skip
+        raise _unfit(
+            "rubric", f"评课表要有 1 到 {MAX_ITEMS} 项", f"A rubric has 1 to {MAX_ITEMS} items",
+            len(items),
+        )  # fmt: skip
+    for n, item in enumerate(items):
+        _check_item(f"item-{n}", item, {each.name for each in items[:n]})
     return tuple(items)
 
 
-def _unfit(name: str, zh: str, en: str, value: object) -> ProblemError:
-    return ProblemError(
-        "rubric_invalid",
-        f"评课表{f'「{name}」' if name else ''}不能用：{zh}。",
-        f"The rubric{f' item {name!r}' if name else ''} will not do: {en}.",
-        field="research.rubric",
-        value=value,
-    )
+def _check_item(field: str, item: Item, before: set[str]) -> None:
+    name = item.name
+    if not name.strip() or len(name) > MAX_ITEM_NAME or not name.isprintable():
+        raise _unfit(
+            field, f"名称为 1 到 {MAX_ITEM_NAME} 字", f"A name is 1 to {MAX_ITEM_NAME} characters",
+            name[: MAX_ITEM_NAME + 1],
+        )  # fmt: skip
+    if name in before:
+        raise _unfit(field, f"「{name}」已经有了", f"There is an item {name!r} already", name)
+    if len(item.english) > MAX_ENGLISH_NAME or not item.english.isprintable():
+        raise _unfit(
+            field, f"「{name}」的英文名称最多 {MAX_ENGLISH_NAME} 个字符",
+            f"The English name of {name!r} is {MAX_ENGLISH_NAME} characters at most",
+            item.english[: MAX_ENGLISH_NAME + 1],
+        )  # fmt: skip
+    if not 1 <= item.weight <= MAX_WEIGHT:
+        raise _unfit(
+            field, f"「{name}」的权重是 1 到 {MAX_WEIGHT} 的整数",
+            f"The weight of {name!r} is a whole number from 1 to {MAX_WEIGHT}", item.weight,
+        )  # fmt: skip
+    if not 1 <= item.most <= MAX_POINTS:
+        raise _unfit(
+            field, f"「{name}」的满分是 1 到 {MAX_POINTS} 的整数",
+            f"The most points of {name!r} are a whole number from 1 to {MAX_POINTS}", item.most,
+        )  # fmt: skip
+
+
+def _unfit(field: str, zh: str, en: str, value: object) -> ProblemError:
+    return ProblemError("rubric_invalid", f"{zh}。", f"{en}.", field=field, value=value)

@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Executable, delete, insert, select
+from sqlalchemy import Executable, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.ids import OccurrenceId
-from ..domain.recordings import UNSETTLED, RecordedFile, Recording, RecordingState
+from ..domain.recordings import (
+    UNSETTLED,
+    RecordedFile,
+    Recording,
+    RecordingAct,
+    RecordingState,
+)
 from .queries import Queries, in_chunks, rows
-from .tables import recorded_files, recordings
+from .tables import recorded_files, recording_acts, recordings
+
+# A constant of our own: whoever numbers an act holds it.
+ACTS_LOCK: Final = 0x5C_1A55_0036
 
 
 class RecordingQueries(Queries):
     """`RecordingStore` of the coordinator's ports."""
 
-    async def want_recording(self, occurrence: OccurrenceId, wanted: bool) -> None:
-        """A person says whether a lesson is to be recorded; KeyError for an unknown lesson."""
+    async def want_recording(
+        self, occurrence: OccurrenceId, wanted: bool, *, by: str, at: datetime, most: int
+    ) -> bool:
+        """A person says whether a lesson is to be recorded; KeyError for an unknown lesson.
+
+        What changes the wish is kept as an act; False, and nothing done, if a beginning would be
+        the act after `most`. Stopping is never refused.
+        """
         row = {"occurrence": occurrence, "wanted": wanted, "disk_full": False}
+        known = select(recordings.c.wanted).where(recordings.c.occurrence == occurrence)
+        count = select(func.count()).where(recording_acts.c.occurrence == occurrence)
+        act = {"occurrence": occurrence, "at": at, "by": by, "wanted": wanted}
         try:
             async with self._database.write() as connection:
+                await self._alone(connection, ACTS_LOCK)
+                if await connection.scalar(known) is wanted:
+                    return True
+                number = (await connection.scalar(count) or 0) + 1
+                if wanted and number > most:
+                    return False
                 await connection.execute(self._upsert(["wanted"]), [row])
+                await connection.execute(insert(recording_acts), [act | {"no": number}])
         except IntegrityError as error:
             raise KeyError(occurrence) from error
+        return True
+
+    async def recording_acts(self, occurrence: OccurrenceId) -> Sequence[RecordingAct]:
+        """Who had a recording begin and stop, as they did."""
+        t = recording_acts.c
+        statement = select(t.at, t.by, t.wanted).where(t.occurrence == occurrence).order_by(t.no)
+        async with self._database.read() as connection:
+            return [RecordingAct(*row) for row in await rows(connection, statement)]
 
     async def recording_wishes(
         self, occurrences: Iterable[OccurrenceId]

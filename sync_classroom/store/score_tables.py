@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Table, Text
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text
 
 from .columns import Instant, document, ordered_text
 from .tables import metadata
 
-# `items` is [[name, weight, most], …], by which a lesson is scored in a session; `points` has one
-# number for each.
+# The rubric in force is the last version; `items` as below.
+research_rubrics = Table(
+    "research_rubrics",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("items", document(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+)
+
+# `items` is [[name, weight, most, English name], …], by which a lesson is scored in a session;
+# `points` has one number for each.
 research_scores = Table(
     "research_scores",
     metadata,

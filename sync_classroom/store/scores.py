@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from ..domain.ids import OccurrenceId
-from ..domain.rubric import Item, Scores
+from ..domain.rubric import Item, Rubric, Scores
 from .queries import Queries, rows
-from .score_tables import research_scores
+from .score_tables import research_rubrics, research_scores
 
 # A constant of our own: whoever scores holds it.
 SCORES_LOCK: Final = 0x5C_1A55_0034
+# Rubrics kept: who changed it lately; scores have their own.
+MAX_VERSIONS: Final = 100
 
 
 class ScoreQueries(Queries):
@@ -34,7 +36,7 @@ class ScoreQueries(Queries):
         False, and nothing is stored, where others scored this lesson by another rubric.
         """
         t = research_scores.c
-        items = [[i.name, i.weight, i.most] for i in scores.items]
+        items = _items(scores.items)
         others = select(t["items"]).where(
             t.session == scores.session, t.lesson == scores.lesson, t.by != scores.by
         )
@@ -48,14 +50,48 @@ class ScoreQueries(Queries):
         async with self._database.write() as connection:
             await self._alone(connection, SCORES_LOCK)
             known = await rows(connection, others.limit(1))
-            if known and known[0]._mapping["items"] != items:
+            if known and _parsed(known[0]) != scores.items:
                 return False
             await connection.execute(statement)
         return True
 
+    async def rubric(self) -> Rubric | None:
+        """The rubric in force; None while nobody has changed it."""
+        t = research_rubrics.c
+        statement = select(research_rubrics).order_by(t.version.desc()).limit(1)
+        async with self._database.read() as connection:
+            found = await rows(connection, statement)
+        if not found:
+            return None
+        return Rubric(_parsed(found[0]), found[0].version, found[0].by, found[0].at)
+
+    async def save_rubric(self, rubric: Rubric) -> bool:
+        """Store it as the version after `rubric.version`; False if another writer was first."""
+        t = research_rubrics.c
+        number = rubric.version + 1
+        values = {"version": number, "items": _items(rubric.items)}
+        values |= {"at": rubric.at, "by": rubric.by}
+        statement = self._insert(research_rubrics).values(**values)
+        statement = statement.on_conflict_do_nothing(index_elements=["version"])
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).rowcount != 1:
+                return False
+            await connection.execute(
+                delete(research_rubrics).where(t.version <= number - MAX_VERSIONS)
+            )
+        return True
+
+
+def _items(items: Sequence[Item]) -> list[list[object]]:
+    return [[i.name, i.weight, i.most, i.english] for i in items]
+
+
+def _parsed(row: Any) -> tuple[Item, ...]:
+    return tuple(Item(*item) for item in row._mapping["items"])
+
 
 def _scores(row: Any) -> Scores:
-    items = tuple(Item(*item) for item in row._mapping["items"])
     return Scores(
-        row.session, row.lesson, row.by, row.name, items, tuple(row.points), row.remark, row.at
-    )
+        row.session, row.lesson, row.by, row.name, _parsed(row), tuple(row.points), row.remark,
+        row.at,
+    )  # fmt: skip

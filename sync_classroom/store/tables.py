@@ -309,6 +309,17 @@ recordings = Table(
     Index(None, "state"),
 )
 
+# Who had a recording begin or stop, numbered from 1.
+recording_acts = Table(
+    "recording_acts",
+    metadata,
+    Column("occurrence", ordered_text(), ForeignKey("occurrences.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+)
+
 # `gaps` is [[kind, from_s, to_s], …], `thumbnails` names of files.
 recorded_files = Table(
     "recorded_files",

@@ -137,6 +137,7 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.meeting.share": ANYBODY,
     "api.meeting.leave": ANYBODY,
     "api.meeting.finish": ANYBODY,
+    "api.meeting.record": ANYBODY,
     "api.study.act": ANYBODY,
     "api.study.offered": ANYBODY,
     "api.study.comment": ANYBODY,

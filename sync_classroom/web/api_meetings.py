@@ -3,7 +3,7 @@ who attended."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,12 @@ class JoinIn(PageIn):
 
 class ShareIn(PageIn):
     """Whether the screen is shared from now on."""
+
+    on: bool
+
+
+class RecordIn(PageIn):
+    """Whether the meeting is recorded from now on."""
 
     on: bool
 
@@ -71,7 +77,9 @@ class MeetingOut(Out):
     last slot the shared screen. `version` counts what happened to places, screen and speaker:
     answers may overtake each other. `state` is the lesson's. `grants` come with an answer that
     changes what its asker may do, as for terminals (docs/terminal-protocol.md). `study` is null
-    where nothing was ever watched together."""
+    where nothing was ever watched together. `recording` says whether it is recorded: `off`,
+    `starting`, `on` (also while it is being stopped), `full` (asked for, and there is no room),
+    `failed`; null where nothing can be recorded."""
 
     me: str
     room: str
@@ -88,6 +96,7 @@ class MeetingOut(Out):
     people: list[PersonOut]
     names: dict[str, PersonOut]
     study: StudyOut | None
+    recording: Literal["off", "starting", "on", "full", "failed"] | None
     grants: dict[str, Any] | None = None
 
 
@@ -104,9 +113,10 @@ async def asker(call: Call[Any, None]) -> tuple[Session, Attendee]:
 
 
 async def meeting_out(call: Call[Any, None], session: Session, state: dict[str, Any]) -> MeetingOut:
-    """A meeting's state, with what is watched in it."""
+    """A meeting's state, with what is watched in it and whether it is recorded."""
     study = await call.services.study.state(session)
-    return MeetingOut.model_validate({**state, "study": study})
+    recording = await call.services.meeting_recorder.told(session)
+    return MeetingOut.model_validate({**state, "study": study, "recording": recording})
 
 
 async def join(call: Call[JoinIn, None]) -> Out:
@@ -144,6 +154,14 @@ async def share(call: Call[ShareIn, None]) -> Out:
     meetings = call.services.meetings
     state = await meetings.share(session, who, call.body.client, on=call.body.on)
     return await meeting_out(call, session, state)
+
+
+async def record(call: Call[RecordIn, None]) -> Out:
+    """The leader has the meeting recorded, or stops it."""
+    session, who = await asker(call)
+    body, services = call.body, call.services
+    await services.meeting_recorder.record(session, who, body.client, on=body.on)
+    return await meeting_out(call, session, await services.meetings.state(session, who))
 
 
 async def leave(call: Call[PageIn, None]) -> None:
@@ -191,6 +209,10 @@ ROUTES = (
     ApiRoute(
         "api.meeting.share", "POST", f"{_AT}/share", share, "Share the screen, or stop",
         body=ShareIn, answer=MeetingOut, problems=(401, 403, 404, 409),
+    ),
+    ApiRoute(
+        "api.meeting.record", "POST", f"{_AT}/record", record, "Record the meeting, or stop",
+        body=RecordIn, answer=MeetingOut, problems=(401, 403, 404, 409),
     ),
     ApiRoute(
         "api.meeting.leave", "POST", f"{_AT}/leave", leave, "Leave the meeting", body=PageIn,

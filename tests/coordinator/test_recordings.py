@@ -11,15 +11,16 @@ from sync_classroom.coordinator import recordings
 from sync_classroom.coordinator.relay_client import RelayRefusedError
 from sync_classroom.domain.floor import Floor
 from sync_classroom.domain.ids import OccurrenceId, SeatId
-from sync_classroom.domain.meeting import Stage
-from sync_classroom.domain.recordings import RecordingState
+from sync_classroom.domain.meeting import Stage, share_screen, take_place
+from sync_classroom.domain.problems import ProblemError
+from sync_classroom.domain.recordings import RecordingState, Told
 from sync_classroom.domain.timetable import Mode
 from tests.support.coordination import Bench, account, bench, peer, seats_of
 from tests.support.plans import at, lesson
 
 pytestmark = pytest.mark.asyncio
 
-ONE = OccurrenceId("o-1")
+ONE, MEETING = OccurrenceId("o-1"), OccurrenceId("s-1")
 LESSON = lesson("o-1", "09:00", "09:40", seats=["far-1-r1", "far-1-r2"])
 
 
@@ -213,3 +214,64 @@ async def test_a_research_session_is_not_recorded(tmp_path: Path) -> None:
         await table.sweep()
         assert await table.state_of("s-1") == "live"
         assert table.relay.recorded == []
+        assert await table.booth.recordings.told(MEETING) is Told.OFF
+
+
+async def test_a_meeting_is_recorded_from_its_leaders_word_to_the_next(tmp_path: Path) -> None:
+    async with bench(tmp_path) as table:  # whatever the setting for lessons is
+        table.booth.recordings.possible = True
+        keeper = table.booth.recordings
+        await table.add(lesson("s-1", mode=Mode.RESEARCH, participants=["host-2-t1"]))
+        stage = take_place(Stage(MEETING), "t:host-2-t1", at("09:00"))
+        saved = await table.store.save_stage(stage)
+        assert saved is not None
+        table.clock.now = at("09:00")
+        await table.sweep(first=True)
+        table.relay.peers = [peer("s-1", "t:host-2-t1", "publish", "seat:t:host-2-t1")]
+        await table.sweep()
+        await keeper.want(MEETING, True, actor="wang")
+        assert await keeper.told(MEETING) is Told.STARTING
+        await table.sweep()
+        assert await keeper.told(MEETING) is Told.ON
+        await table.store.save_stage(share_screen(saved, "t:host-2-t1", leads=False))
+        await table.sweep()
+        assert table.relay.recorded[0] == ("s-1", ("seat:t:host-2-t1",))
+        assert table.relay.recorded[-1] == (
+            "s-1", ("seat:t:host-2-t1", "screen:t:host-2-t1"),
+        )  # fmt: skip
+        # At once, not at the next look.
+        await keeper.want(MEETING, False, actor="wang")
+        assert table.relay.answers["s-1"]["state"] == "finishing"
+        assert await keeper.told(MEETING) is Told.OFF
+        asked = len(table.relay.recorded)
+        await table.sweep()
+        assert len(table.relay.recorded) == asked
+        # And the same recording goes on when the leader says so again.
+        table.relay.answers["s-1"] |= {"state": "saved"}
+        await keeper.want(MEETING, True, actor="wang")
+        await table.sweep()
+        assert await keeper.told(MEETING) is Told.ON
+
+
+async def test_a_relay_that_is_away_when_recording_is_stopped_is_told_later(tmp_path: Path) -> None:
+    async with bench(tmp_path, record=True) as table:
+        await go_live(table)
+        table.relay.down = True
+        await table.booth.recordings.want(ONE, False, actor="wang")
+        assert table.relay.answers["o-1"]["state"] == "recording"
+        table.relay.down = False
+        await table.sweep()
+        assert table.relay.answers["o-1"]["state"] == "finishing"
+
+
+async def test_beginnings_of_one_recording_have_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "MAX_ACTS", 2)
+    async with bench(tmp_path, record=True) as table:
+        await go_live(table)
+        for wanted in (True, False):
+            await table.booth.recordings.want(ONE, wanted, actor="wang")
+        with pytest.raises(ProblemError) as refused:
+            await table.booth.recordings.want(ONE, True, actor="wang")
+        assert (refused.value.code, refused.value.value) == ("recording_acts_full", 2)

@@ -9,9 +9,12 @@ import pytest
 
 from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SchoolId, SeatId
 from sync_classroom.domain.recordings import (
+    Recording,
     RecordingState,
+    Told,
     parse_recording,
     schools_of,
+    told,
     wanted_sources,
 )
 from tests.support.plans import lesson
@@ -81,3 +84,32 @@ def test_schools_that_take_part_are_the_host_and_the_active_seats() -> None:
         ClassroomId("far-3-r1"): SchoolId("far-3"),
     }
     assert schools_of(occurrence, school_of) == {occurrence.host.school, "far-1", "far-2"}
+
+
+STATES = RecordingState
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state", "full", "failure", "expected"),
+    [
+        (False, None, False, None, Told.OFF),
+        (True, None, False, None, Told.STARTING),
+        (True, STATES.RECORDING, False, None, Told.ON),
+        # Until the relay has stopped, everything is recorded, and people are told so.
+        (False, STATES.RECORDING, False, None, Told.ON),
+        (True, STATES.RECORDING, True, None, Told.FULL),
+        (False, STATES.RECORDING, True, None, Told.OFF),
+        (True, STATES.REFUSED, True, "recording_disk_full", Told.FULL),
+        (True, STATES.REFUSED, False, "recording_disk", Told.FAILED),
+        (True, STATES.SAVED, False, None, Told.STARTING),
+        (False, STATES.SAVED, False, None, Told.OFF),
+        (True, STATES.DELETED, False, "recording_deleted", Told.FAILED),
+    ],
+)
+def test_people_are_told_that_they_are_recorded_as_long_as_they_are(
+    wanted: bool, state: RecordingState | None, full: bool, failure: str | None, expected: Told
+) -> None:
+    known = None
+    if state is not None:
+        known = Recording(ONE, state, "o-1", disk_full=full, failure=failure)
+    assert told(wanted, known) is expected

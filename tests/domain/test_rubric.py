@@ -16,6 +16,7 @@ from sync_classroom.domain.rubric import (
     Scores,
     check_points,
     check_rubric,
+    print_of,
     remark_of,
     result_of,
 )
@@ -59,14 +60,28 @@ def test_a_remark_has_an_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "items",
+    ("items", "field", "words"),
     [
-        [], [Item("x", 1, 1)] * 21, [Item("", 1, 1)], [Item("x" * 41, 1, 1)], [Item("x", 0, 1)],
-        [Item("x", 1, 0)], [Item("x", 101, 1)], [Item("x", 1, 101)], [Item("a\nb", 1, 1)],
+        ([], "rubric", "1 到 20 项"), ([Item(f"{n}", 1, 1) for n in range(21)], "rubric", "20"),
+        ([Item("", 1, 1)], "item-0", "名称"), ([Item("x" * 41, 1, 1)], "item-0", "40"),
+        ([Item("a", 1, 1), Item("x", 0, 1)], "item-1", "「x」的权重"),
+        ([Item("x", 1, 0)], "item-0", "「x」的满分"), ([Item("x", 101, 1)], "item-0", "权重"),
+        ([Item("x", 1, 101)], "item-0", "满分"), ([Item("a\nb", 1, 1)], "item-0", "名称"),
+        ([Item("x", 1, 1), Item("x", 2, 2)], "item-1", "「x」已经有了"),
+        ([Item("x", 1, 1, "e" * 81)], "item-0", "英文名称"),
     ],
 )  # fmt: skip
-def test_a_rubric_that_cannot_be_scored_by_is_refused(items: list[Item]) -> None:
+def test_a_rubric_that_cannot_be_scored_by_is_refused_by_name(
+    items: list[Item], field: str, words: str
+) -> None:
     assert check_rubric(ITEMS) == ITEMS
     with pytest.raises(ProblemError) as error:
         check_rubric(items)
-    assert error.value.field == "research.rubric"
+    assert error.value.field == field
+    assert words in error.value.zh
+
+
+def test_the_print_tells_items_apart() -> None:
+    assert print_of(ITEMS) == print_of(tuple(ITEMS))
+    for other in (ITEMS[::-1], ITEMS[:1], (replace(ITEMS[0], english="Aims"), ITEMS[1])):
+        assert print_of(other) != print_of(ITEMS)

@@ -9,6 +9,7 @@ Chromium sends once a second.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -48,7 +49,7 @@ FETCHED = """async (href) => {
 }"""
 STUDIED, RECORDED_S = "english-5", 300
 JUMP = """(ms) => {
-  const range = document.querySelector("[data-study-range]");
+  const range = document.querySelector("[data-study-range], #playback [data-range]");
   range.value = ms;
   range.dispatchEvent(new Event("change"));
 }"""
@@ -192,6 +193,11 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
     await expect(listener.locator("[data-tiles] li.speaking")).to_have_count(1)
     await expect(listener.locator("[data-people] li")).to_have_count(4)
 
+    # The leader has it recorded, and everybody reads so, whoever only listens too.
+    await pages[LEADER].click("[data-record]")
+    for teacher in PEOPLE:
+        await pages[teacher].wait_for_selector('[data-recording="on"]:visible')
+
     await pages[SHARES].click("[data-screen]")
     screen = "[data-tiles] li.large .tile-screen video"
     await listener.wait_for_selector(screen)
@@ -204,6 +210,7 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
     await refused_elsewhere(office, later, session)
     await guest_once(office, session, pages[LISTENS])
     await study_goes_on(pages)
+    await two_score(office, session, pages)
 
     since = {teacher: await connected_at(pages[teacher]) for teacher in PEOPLE}
     latest = max(since.values())
@@ -236,8 +243,52 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
 
     await until(counted)
     print(f"counted after {time.monotonic() - ended:.1f} s")
+    await recording_plays(office, session, pages[LISTENS])
     for teacher in PEOPLE:
         assert page_problems(pages[teacher]) == []
+
+
+HEARD_AGAIN = """() => {
+  const tracks = JSON.parse(document.querySelector("[data-tracks]").textContent).tracks;
+  const files = tracks.flatMap((track) => track.files);
+  return [...document.querySelectorAll("[data-tiles] li:not([hidden])")].map((tile) => {
+    const video = tile.querySelector("video");
+    const file = files.find((each) => video.src.endsWith(each.url));
+    return [tile.dataset.source, file.start_ms / 1000 + video.currentTime - Date.now() / 1000,
+      !video.paused && video.readyState >= 3];
+  });
+}"""
+
+
+async def recording_plays(office: Office, session: str, page: Page) -> None:
+    """Afterwards whoever was invited plays on the session's page what all said, in step."""
+
+    async def finished_there() -> bool:
+        await page.goto(f"{office.server.url}/research/{session}")
+        return await page.locator("[data-tracks]").count() == 1
+
+    await until(finished_there)
+    told = json.loads(await page.inner_text("[data-tracks]"))
+    sent = {track["source"]: track["files"] for track in told["tracks"]}
+    senders = {f"seat:t:{teacher}" for teacher in (LEADER, SPEAKS, SHARES)}
+    assert set(sent) == senders | {f"screen:t:{SHARES}"}
+    begins = sent[f"screen:t:{SHARES}"][0]["start_ms"]
+    await page.evaluate(JUMP, begins + 500)
+    await page.click("[data-play]")
+    await expect(page.locator("[data-tiles] li.large")).to_have_attribute(
+        "data-source", f"screen:t:{SHARES}"
+    )
+    ends = max(file["end_ms"] for file in sent[f"screen:t:{SHARES}"])
+    await page.evaluate(JUMP, ends + 1_000)
+
+    async def together() -> bool:
+        places = await page.evaluate(HEARD_AGAIN)
+        moments = [moment for _, moment, plays in places if plays]
+        seen = {source for source, *_ in places} == senders
+        return seen and len(moments) == 3 and max(moments) - min(moments) < STEP_S
+
+    await until(together)
+    await expect(page.locator("[data-tiles] li.speaking")).to_have_count(1)
 
 
 PLACE = """() => {
@@ -297,6 +348,23 @@ async def study_goes_on(pages: Mapping[str, Page]) -> None:
     await leader.click("[data-study-close]")
     for page in pages.values():
         await page.wait_for_selector("[data-study]", state="hidden")
+
+
+async def two_score(office: Office, session: str, pages: Mapping[str, Page]) -> None:
+    """Two teachers score what was watched; whoever leads reads the average of both."""
+    at = f"{office.server.url}/research/{session}/scores"
+    for teacher, points in ((SPEAKS, "6"), (LISTENS, "9")):
+        asks = pages[teacher].request
+        shown = re.search(r'name="rubric" value="(\w+)"', await (await asks.get(at)).text())
+        assert shown is not None
+        given = {"lesson": STUDIED, "rubric": shown.group(1)}
+        given |= {f"points-{n}": points for n in range(5)}
+        same = {"Sec-Fetch-Site": "same-origin"}
+        answer = await asks.post(at, form=given, headers=same)
+        assert "done=saved" in answer.url, await answer.text()
+    told = re.sub(r"<[^>]+>|\s+", " ", await (await pages[LEADER].request.get(at)).text())
+    assert "平均（2 人）" in told
+    assert "75.0" in told
 
 
 async def all_stand(pages: Collection[Page]) -> bool:

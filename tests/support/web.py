@@ -52,7 +52,6 @@ from sync_classroom.domain.accounts import Role, User
 from sync_classroom.domain.ids import ClassroomId
 from sync_classroom.domain.library import Limits
 from sync_classroom.domain.retention import Retention
-from sync_classroom.domain.rubric import DEFAULT_RUBRIC
 from sync_classroom.exchange.importer import TimetableReader
 from sync_classroom.exchange.pages import PageMaker
 from sync_classroom.exchange.sandbox import Sandbox
@@ -290,6 +289,7 @@ async def site(
             ),
             research=booth.research,
             meetings=booth.meetings,
+            meeting_recorder=booth.meeting_recorder,
             minutes=MinutesService(store, bus, clock=clock),
             missed=MissedService(
                 store, booth.evidence, booth.recordings, find, folder=changes.get("recordings"),
@@ -298,7 +298,7 @@ async def site(
             documents=DocumentService(store, bus, PageMaker(), shelf, clock=clock),
             study=booth.study,
             materials=MaterialService(store, shelf, clock=clock),
-            scoring=ScoringService(store, bus, rubric=DEFAULT_RUBRIC, clock=clock),
+            scoring=ScoringService(store, bus, clock=clock),
             journals=TerminalJournalService(
                 store, bus, clock, throttle=throttle, monotonic=seconds
             ),

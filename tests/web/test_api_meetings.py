@@ -68,6 +68,26 @@ async def test_nobody_comes_in_uninvited_or_with_a_name_that_is_none(tmp_path: P
             assert (await post(served, "join", client=client))[0] == 422
 
 
+async def test_the_leader_alone_has_it_recorded_and_everybody_is_told(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await planned(served)
+        assert (await post(served, "join"))[1]["recording"] == "off"
+        status, problem = await post(served, "record", on=True)
+        assert (status, problem["code"]) == (403, "leader_only")
+        assert (await post(served, "leave"))[0] == 204
+        user = served.users[Role.TEACHER].id
+        await served.services.accounts.update_user(user, teacher=TeacherId("host-1-t1"))
+        assert (await post(served, "record", on=True))[1]["code"] == "meeting_left"
+        await post(served, "join")
+        assert (await post(served, "record", on=True))[1]["recording"] == "starting"
+        assert (await post(served, "here"))[1]["recording"] == "starting"
+        assert (await post(served, "record", on=False))[1]["recording"] == "off"
+        assert (await post(served, "record"))[0] == 422
+    async with office(tmp_path / "off") as served:
+        await planned(served)
+        assert (await post(served, "join"))[1]["recording"] is None
+
+
 async def test_attendance_is_what_the_facts_say_to_whoever_is_signed_in(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         await planned(served)

@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from ...coordinator.meeting_recording import READ as PLAYED
 from ...coordinator.study import READ as STUDIED
 from ...coordinator.watching import LOOKED_IN, WATCHED
 from ...domain.accounts import AccessEntry
@@ -25,6 +26,7 @@ WHAT_WORDS: Final = {
     "report.fetch": mark("下载报告文件"),
     "facts.post": mark("提交事实"),
     STUDIED: mark("看课：播放录像"),
+    PLAYED: mark("教研：播放录像"),
     "resource.read": mark("打开或下载资源"),
     "resource.add": mark("添加资源"),
     "resource.describe": mark("修改资源说明"),

@@ -137,7 +137,12 @@ _ACTS: Final = (
     "/guests",
 )
 # Pages of an entry whose addresses do not begin with its own.
-_BELONGS: Final = {"/settings/rules": "/coverage", "/access-log": "/people", "/help": "/terminals"}
+_BELONGS: Final = {
+    "/settings/rules": "/coverage",
+    "/settings/rubric": "/research",
+    "/access-log": "/people",
+    "/help": "/terminals",
+}
 HOME: Final = {
     Role.ADMIN: "/today",
     Role.OPERATOR: "/today",

@@ -33,6 +33,7 @@ from ...domain.library import (
 )
 from ...domain.make_up import BY
 from ...domain.problems import ProblemError, ProblemKind
+from ...domain.timetable import Mode
 from ..i18n import mark
 from ..problems import STATUS_OF
 from .forms import Form, parse_count
@@ -142,7 +143,8 @@ async def cut(request: web.Request) -> web.StreamResponse:
     form = await posted(request)
     lesson = OccurrenceId(request.match_info["occurrence"])
     view = await frame.services.lessons.view(lesson)
-    if view is None:
+    if view is None or view.occurrence.mode is Mode.RESEARCH:
+        # What people say in a meeting is for those invited to it.
         raise not_recorded(lesson, form.text("file")[:40])
     if not may_choose(frame.user, view):
         raise ProblemError(

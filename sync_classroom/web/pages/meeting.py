@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -9,12 +10,22 @@ from aiohttp import web
 from ...domain.ids import OccurrenceId
 from ...domain.meeting import LISTENERS, MAX_NAME, PLACES
 from ...domain.problems import ProblemError, ProblemKind
+from ...domain.recordings import Told
 from ...domain.study import MAX_COMMENT, RATES
+from ..i18n import mark
 from ..meeting_guest import attendee, keep_pass
 from .forms import Form
 from .frame import Frame, posted, see_other
 from .research import require_planner, session_of, session_page
 from .route import ANYBODY, PLANNERS, PageRoute
+
+#: What everybody in the meeting reads beside the dot; nothing while it is off.
+RECORDING_WORDS: Final = {
+    Told.STARTING: mark("主持人要求录制，马上开始录制发言席和共享的屏幕；旁听的人不录。"),
+    Told.ON: mark("正在录制：发言席的声音和画面、共享的屏幕；旁听的人不录。"),
+    Told.FULL: mark("录制暂停：服务器的磁盘已满，有空间后自动继续。"),
+    Told.FAILED: mark("没有录上：媒体服务拒绝了录制，请主持人告诉管理员。"),
+}
 
 
 async def meeting(request: web.Request) -> web.StreamResponse:
@@ -41,6 +52,8 @@ async def meeting(request: web.Request) -> web.StreamResponse:
         rates=RATES,
         files=await frame.services.materials.of(session),
         comment_max=MAX_COMMENT,
+        told=await frame.services.meeting_recorder.told(session),
+        recording_words={told.value: frame.t(words) for told, words in RECORDING_WORDS.items()},
     )
 
 

@@ -22,6 +22,7 @@ from ...domain.ids import OccurrenceId
 from ...domain.lesson import LessonState
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.recordings import RecordedFile, Recording, RecordingState, schools_of
+from ...domain.timetable import Mode
 from ..i18n import mark
 from .frame import Frame, posted, see_other
 from .route import ADMIN, SCHOOL, PageRoute
@@ -225,7 +226,7 @@ def _inside(root: Path, folder: str, name: str) -> Path:
 async def _view(frame: Frame) -> LessonView:
     occurrence = OccurrenceId(frame.request.match_info["occurrence"])
     view = await frame.services.lessons.view(occurrence)
-    if view is None:
+    if view is None or view.occurrence.mode is Mode.RESEARCH:  # that has a page of its own
         raise _no_file()
     return view
 

@@ -27,6 +27,7 @@ from .frame import Frame, once, posted, see_other
 from .lesson_history import HistoryRow, history_rows
 from .library import ACCEPT, upload_words
 from .route import PLANNERS, SIGNED_IN, PageRoute
+from .session_recording import recording_of
 from .words import Word, lesson_code
 
 REASON_MAX: Final = 200
@@ -108,6 +109,7 @@ async def sessions(request: web.Request) -> web.StreamResponse:
         everybody=frame.link(mine=None),
         own=frame.link(mine="1") if frame.user.teacher is not None else None,
         may_plan=may_plan(frame.user),
+        may_edit_rubric=frame.user.role is Role.ADMIN,
     )
 
 
@@ -241,6 +243,7 @@ async def session_page(
         resources=await _unattached(frame, session),
         may_score=(may_change(frame.user, session) or frame.user.teacher in session.people)
         and bool(await frame.services.store.lessons_watched(session.id)),
+        recorded=await recording_of(frame, session),
         guests=await frame.services.store.guests_of(session.id),
         link=link,
         guest_max=MAX_NAME,

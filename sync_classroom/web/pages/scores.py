@@ -15,7 +15,15 @@ from ...coordinator.research import Session
 from ...domain.accounts import Role
 from ...domain.ids import OccurrenceId
 from ...domain.problems import ProblemError
-from ...domain.rubric import MAX_POINTS, MAX_REMARK, Item, Result, Scores, result_of
+from ...domain.rubric import (
+    MAX_POINTS,
+    MAX_REMARK,
+    Item,
+    Result,
+    Scores,
+    print_of,
+    result_of,
+)
 from ...domain.timetable import Occurrence
 from ...reports.csv_files import written
 from ..formats import term_on
@@ -25,10 +33,6 @@ from .frame import Frame, posted, see_other
 from .research import may_change, require_planner, session_of
 from .route import PLANNERS, PageRoute
 
-# The items of the default rubric; a bureau's own stand as they were written.
-_DEFAULTS: Final = (
-    mark("教学目标"), mark("教学内容"), mark("教学过程与方法"), mark("学生参与"), mark("教学效果"),
-)  # fmt: skip
 _COLUMNS: Final = (mark("课"), mark("日期"), mark("教师")), (mark("总分"), mark("评语"))
 
 
@@ -58,7 +62,10 @@ async def give(request: web.Request) -> web.StreamResponse:
     service = frame.services.scoring
     lesson = OccurrenceId(form.text("lesson"))
     known = (await service.scores(session)).get(lesson, ())
-    items = service.rubric(known)
+    items = await service.items_for(known)
+    if form.text("rubric") != print_of(items):  # points belong to the items that were shown
+        form.wrong("form", frame.t("评课表刚刚换过，您的评分没有保存。请按新的评课表再评一次。"))
+        return await _page(frame, session, form, status=409)
     given = [
         parse_count(form.text(f"points-{n}"), least=0, most=MAX_POINTS) for n in range(len(items))
     ]
@@ -116,6 +123,11 @@ async def averages(frame: Frame, session: Session) -> list[tuple[str, list[str]]
     return sections
 
 
+def item_name(frame: Frame, item: Item) -> str:
+    """What an item is called in the reader's language."""
+    return frame.tongue.pick(item.name, item.english or item.name)
+
+
 def one_place(value: Fraction) -> str:
     """A figure to one decimal place."""
     return f"{float(round(value, 1)):.1f}"
@@ -131,8 +143,8 @@ async def _scored(frame: Frame, session: Session, who: Attendee | None) -> list[
     for lesson in await service.lessons(session):
         scores = known.get(lesson.id, ())
         mine = next((s for s in scores if who is not None and s.by == who.peer), None)
-        items = service.rubric(scores)
-        names = tuple(frame.t(item.name) for item in items)
+        items = await service.items_for(scores)
+        names = tuple(item_name(frame, item) for item in items)
         found.append(Scored(lesson, items, names, mine, result_of(scores), scores))
     return found
 
@@ -159,6 +171,8 @@ async def _page(
         form=form,
         form_of=_form_of,
         one_place=one_place,
+        print_of=print_of,
+        may_edit_rubric=frame.user.role is Role.ADMIN,
         remark_max=MAX_REMARK,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.accounts import Role
+from sync_classroom.domain.ids import OccurrenceId
 from tests.support.pages import look, office, read, send
 from tests.web.test_api_meetings import planned
 
@@ -30,6 +31,18 @@ async def test_the_meeting_is_for_the_invited(tmp_path: Path) -> None:
         )  # fmt: skip
         page = await look(served, "/research/s-1", role=Role.TEACHER)
         assert "/research/s-1/meeting" in page.links()
+
+
+async def test_whoever_opens_a_recorded_meeting_reads_so_before_coming_in(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await planned(served)
+        for state in ("off", "starting"):
+            page = await look(served, "/research/s-1/meeting", role=Role.TEACHER)
+            (note,) = page.all("p", data_recording=state)
+            assert ("hidden" in note) == (state == "off")
+            await served.services.recordings.want(OccurrenceId("s-1"), True, actor="wang")
+        shown = page.html.partition("data-recording-words>")[2].partition("<")[0]
+        assert "旁听的人不录" in shown
 
 
 async def test_a_guests_link_is_shown_once_and_used_once(tmp_path: Path) -> None:

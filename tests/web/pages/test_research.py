@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId, TeacherId
-from sync_classroom.domain.lesson import LessonState
+from sync_classroom.domain.lesson import LessonRun, LessonState
 from sync_classroom.domain.timetable import Mode
 from sync_classroom.web.pages.research import SESSION_WORDS
 from tests.support.pages import look, office, read, send
 from tests.support.plan_changes import book
-from tests.support.plans import lesson
+from tests.support.plans import at, lesson
 from tests.support.web import Site
 
 pytestmark = pytest.mark.asyncio
@@ -89,6 +90,17 @@ async def test_the_day_shows_its_sessions_apart_from_its_lessons(tmp_path: Path)
         assert "/research/s-1" in page.links()
         page = await look(served, "/today?school=remote-5")
         assert "/research/s-1" not in page.links()
+
+
+async def test_whoever_has_not_come_is_missing_only_once_it_is_over(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        await planned(served)
+        served.clock.now = at("16:10")
+        run = LessonRun(OccurrenceId("s-1"), LessonState.LIVE, opened_at=at("15:50"))
+        await served.store.save_run(replace(run, live_at=at("16:00")))
+        page = await look(served, "/research/s-1")
+        assert "还没有进来" in page.text
+        assert "没有到场" not in page.text
 
 
 async def test_calling_off_needs_a_reason_and_is_kept(tmp_path: Path) -> None:

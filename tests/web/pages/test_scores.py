@@ -10,13 +10,16 @@ import pytest
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonState
+from sync_classroom.domain.rubric import DEFAULT_RUBRIC, Item, print_of
 from tests.support.pages import look, office, read, send
 from tests.support.web import Site, body_of
 from tests.web.test_api_study import WATCH, met, post
 
 pytestmark = pytest.mark.asyncio
 AT = "/research/s-1/scores"
-GIVEN = {"lesson": "english", "remark": "=导入自然"} | {f"points-{n}": "8" for n in range(5)}
+GIVEN = {"lesson": "english", "remark": "=导入自然", "rubric": print_of(DEFAULT_RUBRIC)} | {
+    f"points-{n}": "8" for n in range(5)
+}
 
 
 async def give(served: Site, role: Role = Role.TEACHER, **more: str) -> int:
@@ -90,3 +93,17 @@ async def test_what_cannot_be_stored_stays_in_the_form_with_its_reason(tmp_path:
         other = GIVEN | {"lesson": "maths"}
         page = await read(await send(served, AT, other, role=Role.TEACHER), 409)
         assert "没有看过这节课" in page.text
+
+
+async def test_points_for_a_rubric_that_was_shown_before_are_not_given_to_another(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await met(served)
+        await post(served, "study", **WATCH)
+        new = [Item(name, 1, 10) for name in ("一", "二", "三", "四", "五")]
+        await served.services.scoring.change_rubric(new, 0, by="admin")
+        page = await read(await send(served, AT, GIVEN, role=Role.TEACHER), 409)
+        assert "评课表刚刚换过" in page.text
+        assert "还没有人评分" in page.text
+        assert await give(served, rubric=print_of(new)) == 303

@@ -42,7 +42,8 @@ async def test_no_page_has_an_error_or_is_wider_than_the_screen(
         for path in (
             "/today", "/lessons/new", "/lessons/english?samples=english-s0", "/coverage",
             "/coverage/second-opinions", "/settings/retention",
-            "/coverage?school=remote-1", "/terminals", "/roster?show=classrooms", "/people",
+            "/settings/rubric", "/coverage?school=remote-1", "/terminals",
+            "/roster?show=classrooms", "/people",
             "/account", "/calendar", "/calendar?show=all", "/calendar/days/remote-1/2026-10-10",
             "/calendar/bells/remote-1-bells", "/calendar?show=edits",
             "/timetable/import", "/timetable/feeds", "/research", "/research/new",

@@ -28,6 +28,7 @@ const HERE_MS = { signedIn: 5_000, guest: 2_000 };
  * @property {Record<string, Person>} names of those who have a place
  * @property {import("../terminal/types.js").Grants | null} grants
  * @property {import("./step.js").Study | null} study
+ * @property {"off" | "starting" | "on" | "full" | "failed" | null} recording null: nothing can be
  * @property {number} heard_at `performance.now()` in the middle of the answer's way
  * @property {number} trip ms that the answer took
  *
@@ -93,6 +94,11 @@ export class MeetingClient {
   /** @param {boolean} on @returns {Promise<Meeting>} */
   share(on) {
     return this.post("share", { on });
+  }
+
+  /** The leader has the meeting recorded, or stops it. @param {boolean} on @returns {Promise<Meeting>} */
+  record(on) {
+    return this.post("record", { on });
   }
 
   finish() {

@@ -40,6 +40,9 @@ function button(name) {
   return /** @type {HTMLButtonElement} */ (buttons[name]);
 }
 
+/** Only the leader has it. */
+const recordButton = /** @type {HTMLButtonElement | null} */ (page.querySelector("[data-record]"));
+
 /** @type {Meeting | null} */
 let meeting = null;
 /** @type {MeetingMedia | null} */
@@ -195,6 +198,9 @@ button("leave").addEventListener("click", () => {
   client.leave();
   out(word("left"));
 });
+recordButton?.addEventListener("click", () => void act(async () => {
+  take(await client.record(recordButton.getAttribute("aria-pressed") !== "true"));
+}));
 page.querySelector("[data-finish]")?.addEventListener("click", () => {
   if (confirm(word("confirm"))) void act(async () => void (await client.finish()));
 });
@@ -207,6 +213,7 @@ function draw() {
   const now = meeting;
   drawTiles(now, media);
   drawPeople(now);
+  drawRecording(now);
   const sends = media.up !== null;
   show(button("send"), !sends);
   for (const name of ["listen", "mic", "camera", "screen"]) show(button(name), sends);
@@ -292,6 +299,20 @@ function drawPeople(now) {
     const doing = person.peer === now.speaker ? word("speaking") : now.places.includes(person.peer) ? word("sends") : word("listens");
     text(what, [person.school || word("guest"), person.leads ? word("leader") : "", doing].filter(Boolean).join(" · "));
   });
+}
+
+/** Everybody sees that they are recorded, and the leader what the button will do. @param {Meeting} now */
+function drawRecording(now) {
+  const state = now.recording ?? "off";
+  const note = part("recording");
+  show(note, state !== "off");
+  attr(note, "data-recording", state);
+  if (state !== "off") text(part("recording-words"), word(`recording-${state}`));
+  if (!recordButton) return;
+  const asked = state !== "off";
+  show(recordButton, now.recording !== null);
+  attr(recordButton, "aria-pressed", String(asked));
+  text(recordButton, word(asked ? "recordStop" : "recordStart"));
 }
 
 const clock = document.querySelector("[data-clock]");
