@@ -297,7 +297,7 @@ async def _run(
         with console.status(say("正在启动服务器…", "starting the server…")):
             await _wait_for_server(http, url, server)
         admin = await Administrator.sign_in(http, url, *planned.logins[0])
-        with console.status(say("正在登记终端…", "enrolling terminals…")):
+        with console.status(say("正在注册终端…", "enrolling terminals…")):
             host_token = await admin.enrol(planned.host_classroom, "virtual host")
             tokens = {
                 planned.names[c]: await admin.enrol(c, "virtual terminal")

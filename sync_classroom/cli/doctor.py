@@ -25,6 +25,7 @@ from .. import __version__
 from ..app import DATABASE_URL, relay_client
 from ..config import Settings
 from ..coordinator.ports import RelayDownError
+from ..coordinator.push_files import strangers
 from ..coordinator.relay_client import RelayIdentity, RelayLockedError
 from ..domain.problems import ProblemError
 from ..domain.turn import Turn
@@ -33,7 +34,7 @@ from ..setting_tables import split_address
 from ..store.database import open_store
 from .language import say, speaks_chinese
 from .relay_settings import recordings_folder
-from .settings import serve_settings
+from .settings import push_lines, serve_settings
 from .tls import RENEW_BEFORE_DAYS, certificate_files
 from .turn_probe import probe
 
@@ -258,6 +259,8 @@ async def _store_findings(settings: Settings) -> list[Finding]:
         findings.append(
             Finding(Level.OK, f"学校/教室 {counts}", f"Schools and classrooms: {counts}")
         )
+    unknown = strangers(push_lines(settings).lines, roster.schools)
+    findings += [Finding(Level.WARN, problem.zh, problem.en) for problem in unknown]
     if not users:
         findings.append(
             Finding(

@@ -153,7 +153,7 @@ async def _enrol(
     if held and not take_over:
         raise ProblemError(
             "terminals_exist",
-            f"{len(held)} 个教室已有终端（例如 {held[0]}）；再次登记会使其失效。"
+            f"{len(held)} 个教室已有终端（例如 {held[0]}）；再次注册会使其失效。"
             "确认请加 --take-over。",
             f"{len(held)} classrooms have a terminal already (such as {held[0]}); enrolling them"
             " again would put it out of use. Add --take-over if that is meant.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -60,6 +60,34 @@ class LineOptions:
     quota_bytes: int = 20_000_000_000
 
 
+def strangers(lines: Lines, known: Collection[SchoolId]) -> list[ProblemError]:
+    """A ProblemError `push_school_unknown` for every school that a line is set for and the roster
+    lacks; none while there is no roster.
+
+    They are told, not refused: the roster is in the database and may come after the settings, and a
+    slip in a line must keep no lesson from being given in the morning.
+    """
+    said = (
+        ("push.school_quiet_hours", lines.hours),
+        ("push.school_rate_kbps", lines.kbps),
+        ("push.school_caches", lines.caches),
+    )
+    return [
+        ProblemError(
+            "push_school_unknown",
+            f"{setting} 里的学校编号 {school} 不在名册中，这一项不起作用。"
+            "请按名册页上的编号改正，或先把这所学校加入名册。",
+            f"{setting} names the school {school}, which the roster does not know, so it has no"
+            " effect. Correct it to an id of the roster page, or add the school to the roster.",
+            field=setting,
+            value=school,
+        )
+        for setting, schools in said
+        for school in sorted(schools)
+        if known and school not in known
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """A file that may be sent now; after `until` no more of it is sent, None: all of it.
@@ -88,6 +116,7 @@ class PushFiles:
     monotonic: Callable[[], float] = time.monotonic
     _turns: dict[SchoolId, _Turns] = field(default_factory=dict)
     _carried: dict[tuple[PushId, SchoolId, bool], int] = field(default_factory=dict)
+    _known: frozenset[SchoolId] = frozenset()
 
     # ------------------------------------------------------------------ lines
 
@@ -205,13 +234,31 @@ class PushFiles:
     # ------------------------------------------------------------------ counting
 
     async def run(self) -> None:
-        """Add what went over lines to the store, for ever; the rest on a clean stop."""
+        """Add what went over lines to the store, for ever; the rest on a clean stop.
+
+        Says at its start, and whenever schools were added, which lines belong to none.
+        """
         try:
             while True:
+                self.name_strangers()
                 await asyncio.sleep(WRITE_S)
                 await self.write_carried()
         finally:
             await self.write_carried()
+
+    def name_strangers(self) -> None:
+        """Warn of lines of schools that the roster lacks, once for the schools it has."""
+        known = frozenset(self.roster.current().schools)
+        if known == self._known:
+            return
+        self._known = known
+        for problem in strangers(self.options.lines, known):
+            log.warning(
+                "push.unknown_school",
+                setting=problem.field,
+                school=problem.value,
+                problem=problem.en,
+            )
 
     async def write_carried(self) -> None:
         """Add what went over lines since the last time to the store."""

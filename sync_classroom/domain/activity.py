@@ -12,7 +12,7 @@ from .evidence import Evidence
 from .facts import PushStep
 from .ids import OccurrenceId, SchoolId
 from .intervals import length
-from .modes import Meeting
+from .modes import Meeting, is_owed
 from .rollup import SeatResult
 from .rules import Rules
 from .timetable import Occurrence, Plan, Push
@@ -31,9 +31,10 @@ class Help:
     """One lesson, meeting or push order as one remote school received it.
 
     `reached` of `addressed` are: held seats of due ones (live); teachers who attended of those
-    invited or present (research); targets that were opened of all (push). Nothing addressed: it was
-    called off in time. `seconds` are what the seats were credited with, or the teachers' time
-    together; None for a push. `source` is the school the help came from, None where nobody says.
+    invited or present (research); targets that were opened of those owed (push). Nothing
+    addressed: it was called off in time. `seconds` are what the seats were credited with, or the
+    teachers' time together; None for a push. `source` is the school the help came from, None where
+    nobody says.
     """
 
     mode: HelpMode
@@ -118,7 +119,7 @@ def _meetings(
 def _pushes(school: SchoolId, pushes: Iterable[Push], evidence: Evidence) -> Iterator[Help]:
     opened = evidence.pushes[PushStep.OPENED]
     for push in pushes:
-        own = [t.id for t in push.targets if t.school == school]
+        own = [t for t in push.targets if t.school == school]
         if own:
             yield Help(
                 HelpMode.PUSH,
@@ -127,7 +128,7 @@ def _pushes(school: SchoolId, pushes: Iterable[Push], evidence: Evidence) -> Ite
                 push.resource,
                 push.subject,
                 None,
-                len(own),
-                sum((push.id, t) in opened for t in own),
+                sum(is_owed(push, t, evidence) for t in own),
+                sum((push.id, t.id) in opened for t in own),
                 None,
             )

@@ -182,7 +182,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
 # `class` cannot be a name in Python.
 _RENAMED: Final = {"school_class": "class"}
 # Keys the layout did not have from the start: written only where they say something.
-_WHERE_SET: Final = frozenset({"slot", "moved_from", "assistant"})
+_WHERE_SET: Final = frozenset({"slot", "moved_from", "assistant", "withdrawn_at"})
 
 
 def written(thing: Any) -> dict[str, Any]:
@@ -446,4 +446,5 @@ def _parse_target(fields: Fields, roster: Roster) -> PushTarget:
         classroom,
         _class_or_none(fields, roster),
         teacher,
+        fields.instant("withdrawn_at") if fields.has("withdrawn_at") else None,
     )

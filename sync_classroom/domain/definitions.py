@@ -249,8 +249,9 @@ DEFINITIONS: Final = _all(
     ),
     Definition(
         "push_addressed", Unit.COUNT, "推送对象", "Targets addressed",
-        "期内下达的推送的全部对象",
-        "all targets of the push orders of the period",
+        "期内下达的推送的对象，不含送达前因后来的记录撤回的",
+        "targets of the push orders of the period, without those that later evidence withdrew"
+        " before anything had arrived",
     ),
     Definition(
         "push_delivered", Unit.COUNT, "推送送达", "Targets delivered",

@@ -16,7 +16,7 @@ from .intervals import EMPTY, Spans, intersection, length, union
 from .measures import Ratio
 from .roster import Teacher
 from .rules import Rules
-from .timetable import Mode, Occurrence, Plan, Push
+from .timetable import Mode, Occurrence, Plan, Push, PushTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class ResearchFigures:
 class PushFigures:
     """Push orders by target: 触达率 is opened of addressed, 完成率 completed of addressed.
 
+    A target that was withdrawn before anything arrived there is not addressed (`is_owed`).
     `push_schools` are remote schools where a target was opened, of those in the programme.
     """
 
@@ -156,10 +157,21 @@ def push_reach(pushes: Iterable[Push], evidence: Evidence) -> dict[SchoolId, Pus
     for push in pushes:
         for target in push.targets:
             own = sums.setdefault(target.school, [0] * len(PushReach._fields))
-            own[0] += 1
+            own[0] += is_owed(push, target, evidence)
             for n, step in enumerate(PushStep, 1):
                 own[n] += (push.id, target.id) in evidence.pushes[step]
     return {school: PushReach._make(own) for school, own in sums.items()}
+
+
+def is_owed(push: Push, target: PushTarget, evidence: Evidence) -> bool:
+    """Whether a target counts as addressed: what was withdrawn before it arrived is not owed.
+
+    Only a withdrawal that evidence gave the reason for excuses; an order that a person cancels
+    after it was sent is owed as before, so that no rate rises by cancelling what does not arrive.
+    """
+    return target.withdrawn_at is None or any(
+        (push.id, target.id) in evidence.pushes[step] for step in PushStep
+    )
 
 
 def pushes_of(reach: Mapping[SchoolId, PushReach], programme: Collection[SchoolId]) -> Pushes:

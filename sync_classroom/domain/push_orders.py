@@ -102,6 +102,10 @@ class PushOrder:
         """Whether a target may have it: sent, not over, not withdrawn."""
         return self.state(now) is OrderState.SENT and self.withdrawal_of(target) is None
 
+    def is_owed(self, target: PushTarget, progress: Progress) -> bool:
+        """Whether a target counts as addressed, as `domain.modes.is_owed` says."""
+        return self.withdrawal_of(target.id) is None or progress != Progress()
+
     def state(self, now: datetime) -> OrderState:
         """Where it is at `now`. A cancelled order stays cancelled, whenever it would expire."""
         if self.cancelled is not None:

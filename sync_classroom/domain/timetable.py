@@ -136,13 +136,18 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class PushTarget:
-    """One addressee of a push order."""
+    """One addressee of a push order.
+
+    `withdrawn_at`: when it was taken out of the order, because evidence showed that it needs it no
+    more; None: it was not. An order that is still to be sent knows of none.
+    """
 
     id: TargetId
     school: SchoolId
     classroom: ClassroomId | None = None
     school_class: ClassId | None = None
     teacher: TeacherId | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import case, func, insert, select
 
@@ -15,8 +15,12 @@ from ..domain.modes import PushReach
 from ..domain.timetable import Push, PushTarget
 from .facts import SELECT_FACTS, decode_fact
 from .plan_tables import push_targets, pushes
+from .push_order_tables import push_withdrawals
 from .queries import Queries, in_chunks, rows
 from .tables import facts
+
+_W: Final = push_withdrawals
+_OF_TARGET: Final = (_W.c.push == push_targets.c.push) & (_W.c.target == push_targets.c.id)
 
 
 class PushQueries(Queries):
@@ -44,7 +48,8 @@ class PushQueries(Queries):
         wanted = (pushes.c.ordered_at >= from_at, pushes.c.ordered_at < to_at)
         statement = select(pushes).where(*wanted).order_by(pushes.c.ordered_at, pushes.c.id)
         of_them = (
-            select(push_targets)
+            select(push_targets, _W.c.at)
+            .select_from(push_targets.outerjoin(_W, _OF_TARGET))
             .where(push_targets.c.push.in_(select(pushes.c.id).where(*wanted)))
             .order_by(push_targets.c.push, push_targets.c.position)
         )
@@ -73,11 +78,14 @@ class PushQueries(Queries):
         statement = (
             select(
                 t.school,
-                func.count(),
+                # Owed, as `domain.modes.is_owed` says.
+                func.sum(case((_W.c.push.is_(None), 1), (taken.c.push.is_not(None), 1), else_=0)),
                 *(func.coalesce(func.sum(taken.c[step.name]), 0) for step in PushStep),
             )
             .select_from(
-                push_targets.outerjoin(taken, (taken.c.push == t.push) & (taken.c.target == t.id))
+                push_targets.outerjoin(
+                    taken, (taken.c.push == t.push) & (taken.c.target == t.id)
+                ).outerjoin(_W, _OF_TARGET)
             )
             .where(t.push.in_(given))
             .group_by(t.school)
@@ -141,5 +149,5 @@ def _push(row: Any, targets: Sequence[PushTarget]) -> Push:
 
 
 def _target(row: Any) -> PushTarget:
-    _push, ident, _position, school, classroom, school_class, teacher = row
-    return PushTarget(ident, school, classroom, school_class, teacher)
+    _push, ident, _position, school, classroom, school_class, teacher, withdrawn_at = row
+    return PushTarget(ident, school, classroom, school_class, teacher, withdrawn_at)

@@ -62,6 +62,18 @@ def test_a_loaded_installation_counts_its_schools(loaded: Command) -> None:
     assert "Schools and classrooms: 10 / " in done.output
 
 
+def test_a_line_of_a_school_that_the_roster_lacks_is_named_with_its_setting(
+    loaded: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "SYNC_CLASSROOM_PUSH__SCHOOL_RATE_KBPS", '{"remote-1": 1000, "school-3": 500}'
+    )
+    done = loaded("doctor")
+    assert "! push.school_rate_kbps names the school school-3" in done.output
+    assert "Correct it to an id of the roster page" in done.output
+    assert "remote-1" not in done.output
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
-from sync_classroom.coordinator.push_files import BLOCK, Fetch, LineOptions
+from sync_classroom.coordinator.push_files import BLOCK, Fetch, LineOptions, strangers
 from sync_classroom.domain.ids import ClassroomId, SchoolId
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.school_lines import Line, Lines, parse_hours
@@ -140,6 +141,32 @@ async def test_what_went_over_a_line_is_counted_and_kept_while_the_store_is_away
         await files.write_carried()
         await files.write_carried()
         assert await files.carried(order) == {SCHOOL: (1024, 15)}
+
+
+async def test_lines_of_schools_the_roster_lacks_are_named_once(tmp_path: Path) -> None:
+    odd = SchoolId("remote-99")
+    general = Line((parse_hours("00:00-24:00"),), 0)
+    lines = Lines(
+        general, hours={odd: ()}, kbps={SCHOOL: 9, odd: 9}, caches={odd: "https://c.example"}
+    )
+    async with office(tmp_path, lines=LineOptions(lines)) as served:
+        files = served.services.push_files
+        with capture_logs() as said:
+            files.name_strangers()
+            files.name_strangers()
+        told = [(e["setting"], e["school"]) for e in said if e["event"] == "push.unknown_school"]
+        assert told == [
+            (f"push.{key}", odd)
+            for key in ("school_quiet_hours", "school_rate_kbps", "school_caches")
+        ]
+        roster = served.services.roster.current()
+    # Without a roster nobody can be missing from it; with the school there nothing is wrong.
+    assert strangers(lines, ()) == []
+    assert strangers(lines, {*roster.schools, odd}) == []
+    [first, *_] = strangers(lines, roster.schools)
+    assert (first.code, first.field, first.value) == (
+        "push_school_unknown", "push.school_quiet_hours", odd
+    )  # fmt: skip
 
 
 async def test_no_more_is_sent_when_the_quiet_hours_are_over(tmp_path: Path) -> None:

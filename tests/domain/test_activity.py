@@ -94,6 +94,13 @@ def test_the_latest_comes_first_with_what_was_meant_and_what_arrived() -> None:
     assert (live.source, live.at) == (NEAR, LESSON.starts_at)
 
 
+def test_a_push_withdrawn_before_it_arrived_was_called_off() -> None:
+    gone = tuple(replace(t, withdrawn_at=at("16:30")) for t in PUSH.targets)
+    plan = replace(PLAN, pushes={PUSH.id: replace(PUSH, targets=gone)})
+    [push] = activity_of(FAR, plan, (), (), Evidence(DEFAULT), DEFAULT)
+    assert (push.addressed, push.reached) == (0, 0)
+
+
 def test_what_was_not_meant_for_the_school_is_not_in_its_stream() -> None:
     elsewhere = Meeting(MEETING.id, MEETING.date, {TeacherId("d"): ((0, 3600),)})
     plan = replace(

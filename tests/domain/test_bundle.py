@@ -16,7 +16,7 @@ from sync_classroom.domain.bundle import (
 )
 from sync_classroom.domain.facts import HostMedia, JournalGap
 from sync_classroom.domain.fields import MalformedError
-from sync_classroom.domain.ids import OccurrenceId, SchoolId, SeriesId
+from sync_classroom.domain.ids import OccurrenceId, PushId, SchoolId, SeriesId
 from sync_classroom.domain.programme import Programme
 from sync_classroom.domain.roster import NationalDay, Wording
 from sync_classroom.domain.rules import DEFAULT, Rules
@@ -179,7 +179,7 @@ def test_a_plan_is_read_whole() -> None:
     assert first.seats[0].school_class == "r-c"
     assert second.participants == ("h-t", "r-t")
     (push,) = plan.pushes.values()
-    assert push.targets[0].classroom == "r-1"
+    assert (push.targets[0].classroom, push.targets[0].withdrawn_at) == ("r-1", None)
     assert plan.roster.target_classrooms == 48
     assert [d.school for d in plan.roster.days] == [None, "r"]
 
@@ -195,12 +195,14 @@ def test_slot_other_end_of_a_move_and_assistant_are_read_and_written_where_set()
     first["seats"][0]["assistant"] = "r-t"
     first["slot"] = {"series": "s1", "date": "2026-11-20", "own": True}
     first["moved_from"] = "s1-20261120"
+    more["pushes"][0]["targets"][0]["withdrawn_at"] = "2026-11-24T20:00:00+08:00"
     plan = parse_plan(more)
     occurrence = plan.occurrences[OccurrenceId("o1")]
     assert occurrence.slot == Slot(SeriesId("s1"), date(2026, 11, 20), own=True)
     assert occurrence.moved_from == "s1-20261120"
     assert occurrence.seats[0].assistant == "r-t"
-    assert plan_to_dict(plan) == more
+    assert plan.pushes[PushId("p")].targets[0].withdrawn_at == at("20:00", "2026-11-24")
+    assert json.loads(json.dumps(plan_to_dict(plan))) == more
     del first["slot"]["own"]
     first["seats"][0]["assistant"] = None
     occurrence = parse_plan(more).occurrences[OccurrenceId("o1")]

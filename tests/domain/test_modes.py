@@ -150,3 +150,21 @@ def test_pushes_are_counted_by_target_and_each_step_by_its_own_fact() -> None:
     assert found.figures.push_schools == Ratio(1, 2)
     assert found.by_school == {R1: 1, HOST: 1}
     assert pushes_of({}, (R1, R2)).figures.push_open_rate == Ratio(0, 0)
+
+
+def test_what_was_withdrawn_before_it_arrived_is_not_owed() -> None:
+    gone, arrived, waiting = (
+        PushTarget(TargetId(f"t{n}"), school, withdrawn_at=at)
+        for n, (school, at) in enumerate([(R1, START), (R1, START), (R2, None)])
+    )
+    push = Push(PushId("p"), "rec", "英语", "未听满", START, targets=(gone, arrived, waiting))
+    late = START + timedelta(hours=1)
+    evidence = Evidence.of(
+        [PushProgress(FactId("f"), PushStep.DELIVERED, PushId("p"), arrived.id, late)]
+    )
+    reach = push_reach([push], evidence)
+    # Whatever a terminal had fetched already, whenever its word of that came, stays owed.
+    assert reach == {R1: (1, 1, 0, 0), R2: (1, 0, 0, 0)}
+    assert pushes_of(reach, (R1, R2)).figures.push_open_rate == Ratio(0, 2)
+    alone = replace(push, targets=(gone,))
+    assert pushes_of(push_reach([alone], evidence), (R1,)).figures.push_open_rate == Ratio(0, 0)

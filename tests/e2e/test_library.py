@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Route
+from playwright.async_api import Route, expect
 
 from sync_classroom.domain.accounts import Role
 from tests.support.browser import SIZES, launch, open_page, page_problems
@@ -35,7 +35,9 @@ async def test_an_upload_goes_on_over_breaks_and_then_plays(tmp_path: Path) -> N
                 await route.continue_()
 
         await page.route("**/api/library/uploads/*", break_once)
+        await expect(page.locator("#file-name")).to_have_text("还没有选择文件")
         await page.set_input_files("#file", str(video))
+        await expect(page.locator("#file-name")).to_have_text(video.name)
         assert await page.input_value("#title") == "导入环节"
         await page.fill("#subject", "英语")
         await page.click("[data-send]")

@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 import pytest_asyncio
 
+from sync_classroom.domain.evidence import Evidence
+from sync_classroom.domain.facts import PushProgress, PushStep
 from sync_classroom.domain.ids import (
     ClassId,
     ClassroomId,
+    FactId,
     PushId,
     ResourceId,
     SchoolId,
@@ -20,6 +23,7 @@ from sync_classroom.domain.ids import (
 )
 from sync_classroom.domain.library import Deletion, Details, Version
 from sync_classroom.domain.make_up import Switch
+from sync_classroom.domain.modes import push_reach
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.push_copies import Copy, CopyState, Failure
 from sync_classroom.domain.push_orders import Cancellation, PushOrder, Reminder, Withdrawal
@@ -192,6 +196,22 @@ async def test_a_target_is_withdrawn_once_and_the_order_says_so(store: Database)
     assert sorted(await asyncio.gather(*tries)) == [0, 0, 1]
     [found] = await store.orders(limit=9)
     assert found.withdrawn == (first, second)
+
+
+async def test_a_withdrawn_target_is_owed_only_where_something_arrived(store: Database) -> None:
+    await store.add_order(ORDER, key="a")
+    assert await store.send_order(push(ORDER))
+    day = at("00:00"), at("23:00")
+    assert await store.push_reach(*day) == {"remote-1": (1, 0, 0, 0), "remote-2": (1, 0, 0, 0)}
+    gone = [Withdrawal(t.id, at("19:00"), "make-up", "后来的记录") for t in TARGETS]
+    assert await store.withdraw_targets(ORDER.id, gone) == 2
+    fact = PushProgress(FactId("f"), PushStep.DELIVERED, ORDER.id, TargetId("t2"), at("19:30"))
+    await store.append_facts([fact], received_at=at("20:00"))
+    [sent] = await store.pushes_between(*day)
+    assert sent.targets == tuple(replace(t, withdrawn_at=at("19:00")) for t in TARGETS)
+    reach = await store.push_reach(*day)
+    assert reach == {"remote-1": (0, 0, 0, 0), "remote-2": (1, 1, 0, 0)}
+    assert reach == push_reach([sent], Evidence.of([fact]))
 
 
 async def test_orders_of_the_server_s_own_are_found_while_they_are_open(store: Database) -> None:

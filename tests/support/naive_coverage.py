@@ -322,7 +322,12 @@ class Naive:
             if not self.first <= ordered <= self.last:
                 continue
             for t in p["targets"]:
-                count["addressed"] += 1
+                arrived = any(
+                    self._kind(f"push_{step}", push=p["id"], target=t["id"])
+                    for step in ("delivered", "opened", "completed")
+                )
+                # Design: `addressed`; what was withdrawn before it could arrive is not owed.
+                count["addressed"] += arrived or t.get("withdrawn_at") is None
                 for step in ("delivered", "opened", "completed"):
                     if self._kind(f"push_{step}", push=p["id"], target=t["id"]):
                         count[step] += 1

@@ -257,6 +257,7 @@ def bundles(draw: st.DrawFn) -> tuple[Json, list[Json]]:
                     "classroom": None,
                     "class": None,
                     "teacher": None,
+                    **({"withdrawn_at": _at(_DAYS[-1], 60_000)} if draw(st.booleans()) else {}),
                 }
                 for n in range(2)
             ],

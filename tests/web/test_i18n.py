@@ -8,10 +8,14 @@ import pytest
 from babel.messages.pofile import read_po
 
 from sync_classroom.web.i18n import CATALOGUE, mark, negotiate, tongue
-from tests.support.catalogue import messages
+from tests.support.catalogue import FOREIGN, WEB, messages
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_TRANS = re.compile(r"\{% trans.*?%\}.*?\{% endtrans %\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 def _catalogue() -> dict[object, object]:
@@ -37,6 +41,25 @@ def test_translations_keep_their_placeholders_and_are_english() -> None:
         for one in texts:
             assert set(PLACEHOLDER.findall(str(one))) == wanted, message
             assert not CHINESE.search(str(one)), one
+
+
+def test_english_counts_are_plurals_not_brackets() -> None:
+    texts = (
+        t for text in _catalogue().values() for t in ((text,) if isinstance(text, str) else text)
+    )  # type: ignore[union-attr]
+    assert [t for t in texts if "(s)" in str(t)] == []
+
+
+def test_templates_say_nothing_outside_of_messages() -> None:
+    """Chinese text or punctuation between two expressions would stand on English pages too."""
+    found = []
+    for path in sorted((WEB / "templates").glob("*.html")):
+        if path.name in FOREIGN:
+            continue
+        text = _TRANS.sub("", _COMMENT.sub("", path.read_text("utf-8")))
+        bare = _EXPRESSION.sub("", text).replace('<span lang="zh-CN">中文</span>', "")
+        found += [f"{path.name}: {c}" for c in CHINESE.findall(bare)]
+    assert found == []
 
 
 def test_the_extraction_sees_python_and_templates() -> None:

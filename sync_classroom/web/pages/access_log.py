@@ -36,16 +36,29 @@ WHAT_WORDS: Final = {
     WATCHED: mark("巡课：看各教室画面"),
     LOOKED_IN: mark("巡课：进入课堂"),
 }
+# Where what an entry is about has its page; its id stands before the first slash.
+_PAGES: Final = {
+    "report.fetch": "/coverage/reports/",
+    "resource.read": "/library/",
+    "resource.add": "/library/",
+    "resource.describe": "/library/",
+    "resource.delete": "/library/",
+    "document.give": "/lessons/",
+    "document.remove": "/lessons/",
+    WATCHED: "/lessons/",
+    LOOKED_IN: "/lessons/",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry with its person and its kind in words."""
+    """One entry with its person and its kind in words; `href` is empty where there is no page."""
 
     entry: AccessEntry
     who: str
     what: str
     place: str
+    href: str
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -93,8 +106,13 @@ def _row(frame: Frame, entry: AccessEntry, names: Mapping[str, str]) -> Row:
     said = (
         place.name if place else f"{roster.schools[room.school].name} {room.name}" if room else ""
     )
+    page = _PAGES.get(entry.what)
     return Row(
-        entry, names.get(entry.actor, entry.actor), WHAT_WORDS.get(entry.what, entry.what), said
+        entry,
+        names.get(entry.actor, entry.actor),
+        WHAT_WORDS.get(entry.what, entry.what),
+        said,
+        page + entry.target.partition("/")[0] if page else "",
     )
 
 

@@ -40,6 +40,7 @@ _MACROS: Final = (
     "error",
     "described",
     "empty",
+    "file",
 )
 
 # A page that has done something says so once, by a code in the address (`?done=`): no state is

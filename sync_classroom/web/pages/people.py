@@ -10,6 +10,7 @@ from ...coordinator.accounts import MAX_NAME, MIN_PASSWORD
 from ...domain.accounts import Role, User
 from ...domain.ids import SchoolId, TeacherId, UserId
 from ...domain.problems import ProblemError, ProblemKind
+from ..i18n import mark
 from ..problems import STATUS_OF
 from .forms import Form
 from .frame import Frame, posted, see_other
@@ -19,6 +20,11 @@ from .words import ROLE_WORDS
 PEOPLE_ROLES: Final = (Role.ADMIN, Role.TEACHER, Role.REVIEWER, Role.OPERATOR)
 _VALUES: Final = frozenset(r.value for r in PEOPLE_ROLES)
 _FIELDS: Final = frozenset({"login", "name", "role", "password", "language", "school", "teacher"})
+_WANTED: Final = (
+    ("name", mark("请输入姓名。")),
+    ("login", mark("请输入账号。")),
+    ("password", mark("请输入密码。")),
+)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -31,7 +37,11 @@ async def add(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     form = await posted(request)
     role = _role(frame, form)
-    if role is None:
+    # Everything that is missing at once, not one thing after the other.
+    for name, text in _WANTED:
+        if not form.get(name).strip():
+            form.wrong(name, frame.t(text))
+    if role is None or not form.ok:
         return await _list(frame, form, status=422)
     try:
         await frame.services.accounts.add_user(

@@ -30,7 +30,7 @@ from ...domain.library import MAX_GRADE, Resource, Version
 from ...domain.make_up import is_on
 from ...domain.problems import ProblemError
 from ...domain.push_orders import MAX_REASON, OrderState, Progress, PushOrder
-from ...domain.roster import SchoolRole
+from ...domain.roster import Roster, School, SchoolRole
 from ...domain.targeting import Rule, check_targets
 from ...domain.timetable import PushTarget
 from ..formats import Rate, rate
@@ -245,14 +245,21 @@ async def _form(frame: Frame, form: Form, *, status: int = 200) -> web.Response:
         any_resource=bool(resources),
         lesson=lesson,
         schools=[(s.id, s.name) for s in remote],
-        grades=[(str(n), str(n)) for n in range(1, MAX_GRADE + 1)],
+        grades=[(str(n), str(n)) for n in _grades(roster, remote, rule)],
         subjects=[(s, s) for s in sorted({o.subject for o in lessons})],
         more=(("classrooms", frame.t("教室"), rooms), ("classes", frame.t("班级"), classes),
               ("teachers", frame.t("教师本人"), teachers)),
         targets=[row_of(frame, t, {}, None) for t in targets],
         nobody=_nobody(frame, rule, targets),
+        untouched=rule == Rule() and form.ok,
         reason_max=MAX_REASON,
     )  # fmt: skip
+
+
+def _grades(roster: Roster, remote: Sequence[School], rule: Rule) -> Sequence[int]:
+    """The grades there are classes of at the remote schools, and what was chosen before."""
+    schools = {s.id for s in remote}
+    return sorted({c.grade for c in roster.classes.values() if c.school in schools} | rule.grades)
 
 
 async def _targets_part(frame: Frame, rule: Rule) -> web.Response:
@@ -261,6 +268,7 @@ async def _targets_part(frame: Frame, rule: Rule) -> web.Response:
         "_push_targets.html",
         targets=[row_of(frame, t, {}, None) for t in targets],
         nobody=_nobody(frame, rule, targets),
+        untouched=rule == Rule(),
     )
 
 
@@ -334,7 +342,7 @@ def order_row(
     """An order with its resource's title, its giver's name and how far it got."""
     reached = [progress.get((order.id, t.id), _NONE) for t in order.targets]
     # What was never sent addressed nobody.
-    addressed = 0 if order.sent_at is None else len(order.targets)
+    addressed = 0 if order.sent_at is None else sum(map(order.is_owed, order.targets, reached))
     return Row(
         order,
         resource.details.title,

@@ -51,7 +51,17 @@ function oneCardAtATime() {
   }
 }
 
+/** The name of a chosen file stands beside its button, which is ours and in our language. */
+function nameChosenFiles() {
+  document.addEventListener("change", (event) => {
+    const input = /** @type {HTMLInputElement} */ (event.target);
+    const name = input.type === "file" && input.parentElement?.querySelector("[data-none]");
+    if (name instanceof HTMLElement) name.textContent = input.files?.[0]?.name ?? name.dataset.none ?? "";
+  });
+}
+
 moveByKeyboard(document);
+nameChosenFiles();
 applyFiltersAtOnce();
 askFirst();
 goToFirstComplaint();

@@ -79,7 +79,7 @@ function prepare(form) {
     event.preventDefault();
     const file = input.files?.[0];
     if (file) void take(file);
-    else input.focus();
+    else complain(words.choose ?? "");
   });
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -92,6 +92,7 @@ function prepare(form) {
     const files = event.dataTransfer?.files;
     if (!files?.[0]) return;
     input.files = files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
     void take(files[0]);
   });
 }

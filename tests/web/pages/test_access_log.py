@@ -24,6 +24,7 @@ async def test_who_looked_is_listed_by_person_and_day(tmp_path: Path) -> None:
         page = await look(served, "/access-log")
         assert "reviewer 甲 reviewer 查看覆盖 2026-11-23…2026-11-23" in page.text
         assert "下载报告文件 r1/report.pdf" in page.text
+        assert "/coverage/reports/r1" in page.links()
         page = await look(served, "/access-log?who=reviewer")
         assert page.text.count("查看覆盖") == 1
         page = await look(served, "/access-log?day=2026-11-22")

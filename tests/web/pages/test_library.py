@@ -26,12 +26,16 @@ async def test_an_empty_library_says_what_to_do_next(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         page = await look(served, "/library", role=Role.TEACHER)
         assert "资源库还是空的" in page.text
-        assert page.all("input", type="file")
+        # The browser's own control speaks the browser's language; what is seen is our label.
+        (control,) = page.all("input", type="file")
+        assert control["class"] == "visually-hidden"
+        assert "选择文件… 还没有选择文件" in page.text
         reader = await look(served, "/library", role=Role.REVIEWER)
         assert not reader.all("input", type="file")
         assert (await served.ask("GET", "/library", role=Role.OPERATOR)).status == 403
         assert (await served.ask("GET", "/library")).status == 303
-        await look_in_english(served, "/library")
+        english = await look_in_english(served, "/library")
+        assert "Choose a file… No file chosen yet" in english.text
 
 
 async def test_the_list_is_filtered_by_words_subject_grade_and_kind(tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ async def test_what_will_not_do_is_said_at_its_field(
             assert page.all("input", name="name")[0]["value"] == "王老师"
 
 
+async def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await read(await send(served, "/people", {"role": "teacher"}), 422)
+        wrong = {a.get("id") for _, a in page.tags if a.get("aria-invalid") == "true"}
+        assert wrong == {"name", "login", "password"}
+
+
 async def test_an_account_is_changed_and_an_empty_password_keeps_the_old(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         user = served.users[Role.TEACHER]

@@ -79,7 +79,8 @@ async def test_a_room_a_push_was_withdrawn_from_says_when_and_why(tmp_path: Path
         page = await look(served, f"/pushes/{order.id}")
         assert f"已撤回 11月23日 11:05 {WITHDRAWN}" in page.text
         assert "还有 1 个对象没有打开。" in page.text
-        assert "仍计入统计" in page.text
+        assert "没有送达的不计入触达率" in page.text
+        assert "触达率 0.0 % (0/1)" in page.text
         told = await served.ask("GET", f"/api/pushes/{order.id}", role=Role.ADMIN)
         assert (await told.json())["withdrawn"] == 1
 

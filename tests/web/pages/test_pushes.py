@@ -43,6 +43,13 @@ async def test_without_resources_or_orders_pages_say_what_to_do(tmp_path: Path) 
 async def test_whom_a_rule_finds_is_named_before_anything_is_sent(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         resource = await added(served)
+        # Where nothing was chosen yet there is nothing to complain of, and grades are the roster's.
+        fresh = await look(served, f"/pushes/new?resource={resource}")
+        assert "选好推给谁，名单就显示在这里。" in fresh.text
+        assert "还没有选推送给谁" not in fresh.text
+        classes = served.services.roster.current().classes.values()
+        grades = sorted({c.grade for c in classes if c.school.startswith("remote")})
+        assert [b["value"] for b in fresh.all("input", name="grades")] == [str(g) for g in grades]
         part = await send(served, "/pushes/preview", {"lesson": "english"})
         text = await part.text()
         # One seat was partly received, one missed; the third was held.

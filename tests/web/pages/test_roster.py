@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sync_classroom.domain.accounts import Role
-from tests.support.pages import look, office
+from tests.support.pages import look, look_in_english, office
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,6 +30,12 @@ async def test_the_sections_show_what_is_in_the_roster(tmp_path: Path) -> None:
         assert "1(1)班" in page.text
         page = await look(served, "/roster?show=teachers&school=host-1")
         assert "host-1-t6" in page.text
+
+
+async def test_in_english_a_school_has_left_and_rooms_are_many(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look_in_english(served, "/roster")
+        assert "Joined Left Classrooms Classes Teachers" in page.text
 
 
 async def test_filters_keep_the_section_and_unknown_ones_are_ignored(tmp_path: Path) -> None:

@@ -182,7 +182,10 @@ async def test_file_is_chosen_looked_over_and_taken_by_keyboard(
         cookie = {"name": "__Host-session", "value": served.cookies[Role.ADMIN], "url": host}
         await page.context.add_cookies([{**cookie, "secure": True}])  # type: ignore[list-item]
         await page.goto(served.url + "/timetable/import")
+        await page.press("[data-send]", "Enter")
+        await expect(page.locator("[data-error]")).to_have_text("请先选择文件。")
         await page.set_input_files("#file", pdf)
+        await expect(page.locator("#file-name")).to_have_text("课表.pdf")
         await page.press("[data-send]", "Enter")
         refusal = "这是 PDF。请上传原来的表格，或把课表填入模板（.xlsx）。"
         await expect(page.locator("[data-error]")).to_have_text(refusal)

@@ -7,6 +7,13 @@ import { MINUTE, START, inputs, lesson, live } from "./fixtures.mjs";
 const END = START + 40 * MINUTE;
 const host = (more = {}) => lesson({ role: "host", seat: null, seats: [], ...more });
 
+test("a long name keeps its beginning and its end, where names of one town differ", () => {
+  assert.equal(state.brief("随迁子女学校一"), "随迁子女学校一");
+  assert.equal(state.brief("太仓市城厢镇流动人口子女义务教育定点学校（北校区）第一分部"), "太仓市城厢镇流…区）第一分部");
+  assert.equal(state.brief("Taicang Primary School for Migrant Workers' Children, North"), "Taicang Primar…ldren, North");
+  assert.equal(state.brief("字".repeat(14)), "字".repeat(14));
+});
+
 test("connected, the server says where a lesson is in its life", () => {
   for (const known of ["planned", "open", "live", "ended", "missed", "cancelled"]) {
     // Far outside its hours: the clock has no say.

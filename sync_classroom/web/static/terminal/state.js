@@ -231,10 +231,25 @@ function roomLine(state) {
   return state.receiving ? "good" : "waiting";
 }
 
+/** A name takes two short lines at most; a Chinese character is as wide as two others. */
+const NAME_UNITS = 28;
+
+/** A long name by its beginning and its end, where names of one town differ. @param {string} name */
+export function brief(name) {
+  const signs = [...name];
+  const wide = (/** @type {string} */ sign) => (sign > "\u2e7f" ? 2 : 1);
+  const width = (/** @type {string[]} */ some) => some.reduce((sum, sign) => sum + wide(sign), 0);
+  if (width(signs) <= NAME_UNITS) return name;
+  let [from, to] = [0, signs.length];
+  while (width(signs.slice(0, from + 1)) <= NAME_UNITS / 2) from += 1;
+  while (width(signs.slice(to - 1)) <= NAME_UNITS / 2 - 2) to -= 1;
+  return `${signs.slice(0, from).join("")}…${signs.slice(to).join("")}`;
+}
+
 /** @param {{school?: string, classroom?: string, id?: string}} seat */
 export function roomName({ school, classroom, id }) {
-  if (!classroom) return school ?? id ?? "";
-  return school && !classroom.includes(school) ? `${school} ${classroom}` : classroom;
+  if (!classroom) return brief(school ?? id ?? "");
+  return school && !classroom.includes(school) ? `${brief(school)} ${brief(classroom)}` : brief(classroom);
 }
 
 /**

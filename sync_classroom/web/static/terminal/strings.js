@@ -8,31 +8,31 @@ export const STRINGS = {
   "language.other": ["English", "中文"],
   "language.label": ["Switch to English", "切换为中文"],
 
-  "enrol.title": ["登记这间教室", "Enrol this classroom"],
+  "enrol.title": ["注册这间教室", "Enrol this classroom"],
   "enrol.lead": [
-    "请管理员在“终端”页面为本教室生成 8 位登记码，15 分钟内在这里输入，只需一次。",
+    "请管理员在“终端”页面为本教室生成 8 位注册码，15 分钟内在这里输入，只需一次。",
     "Ask an administrator for this room’s 8-character code (page “Terminals”). Enter it here within 15 minutes, once.",
   ],
-  "enrol.code": ["登记码", "Code"],
-  "enrol.submit": ["登记", "Enrol"],
-  "enrol.busy": ["正在登记…", "Enrolling…"],
-  "enrol.short": ["登记码有 8 位，还差 {left} 位。", "The code has 8 characters; {left} still missing."],
+  "enrol.code": ["注册码", "Code"],
+  "enrol.submit": ["注册", "Enrol"],
+  "enrol.busy": ["正在注册…", "Enrolling…"],
+  "enrol.short": ["注册码有 8 位，还差 {left} 位。", "The code has 8 characters; {left} still missing."],
   "enrol.bad_characters": [
-    "登记码里没有“{characters}”。不含数字 0、1 和字母 O、I，请再看一遍。",
+    "注册码里没有“{characters}”。不含数字 0、1 和字母 O、I，请再看一遍。",
     "A code never contains “{characters}”: no 0, 1, O or I. Please look again.",
   ],
-  "enrol.long": ["登记码只有 8 位，多输入了 {extra} 位。", "A code has only 8 characters; there are {extra} too many."],
+  "enrol.long": ["注册码只有 8 位，多输入了 {extra} 位。", "A code has only 8 characters; there are {extra} too many."],
   "enrol.refused": [
-    "登记码 {code} 不对、已用过或已超过 15 分钟。请管理员再生成一个。",
+    "注册码 {code} 不对、已用过或已超过 15 分钟。请管理员再生成一个。",
     "Code {code} is wrong, used, or older than 15 minutes. Ask for a new one.",
   ],
   "enrol.too_many": ["尝试太多，请 {seconds} 秒后再试。", "Too many tries. Try again in {seconds} s."],
   "enrol.unreachable": [
-    "连不上服务器。请检查网线，然后再按“登记”。",
+    "连不上服务器。请检查网线，然后再按“注册”。",
     "The server cannot be reached. Check the network cable, then press “Enrol” again.",
   ],
   "enrol.revoked": [
-    "本终端的登记已被撤销（教室可能换了设备）。要继续使用，请重新登记。",
+    "本终端已被吊销（教室可能换了设备）。要继续使用，请重新注册。",
     "This terminal’s enrolment was withdrawn (the room may have a new device). Enrol again to go on.",
   ],
   "enrol.insecure": [

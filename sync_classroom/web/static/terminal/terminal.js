@@ -123,7 +123,7 @@ class Terminal {
 
   build() {
     return {
-      enrol: new Enrol((code) => void this.enrol(code)),
+      enrol: new Enrol((code) => void this.enrol(code), () => this.head.language.click()),
       replaced: new Replaced(() => this.connection?.takeBack()),
       lobby: new Lobby({
         start: (lesson) => this.startLesson(lesson),

@@ -45,6 +45,9 @@ import { civil, weekOf } from "../state.js";
  * @property {() => void} [dismiss]
  */
 
+/** Longer names of a school and its room are written smaller, so that the lesson keeps its place. */
+const LONG_PLACE = 36;
+
 /** Room and clock, over every screen but enrolment. */
 export class Head {
   /** @param {() => void} otherLanguage @param {import("./help.js").HelpCall} help */
@@ -64,7 +67,9 @@ export class Head {
   /** @param {Frame} frame */
   update({ t, now, zone, school, classroom, term }) {
     const { month, day, weekday, seconds } = civil(now, zone);
-    text(this.place, [school?.name, classroom?.name].filter(Boolean).join(" · ") || t("app.title"));
+    const place = [school?.name, classroom?.name].filter(Boolean).join(" · ");
+    text(this.place, place || t("app.title"));
+    attr(this.place, "data-long", place.length > LONG_PLACE ? "" : null);
     const date = t("lobby.date", { month, day, weekday: t(`weekday.${weekday}`) });
     const week = weekOf(now, zone, term);
     text(this.date, week === null ? date : `${date} ${t("lobby.week", { week })}`);
@@ -141,8 +146,9 @@ export class Replaced {
 
 /** Enrolment: one field, one button, one sentence when something is wrong. */
 export class Enrol {
-  /** @param {(code: string) => void} submit */
-  constructor(submit) {
+  /** @param {(code: string) => void} submit @param {() => void} otherLanguage */
+  constructor(submit, otherLanguage) {
+    this.language = h("button", { type: "button", class: "quiet tongue", onclick: otherLanguage });
     this.title = h("h1");
     this.lead = h("p", { class: "lead" });
     this.label = h("label", { for: "code" });
@@ -160,6 +166,7 @@ export class Enrol {
     this.root = h(
       "main",
       { class: "enrol" },
+      this.language,
       this.title,
       this.lead,
       h(
@@ -180,6 +187,8 @@ export class Enrol {
 
   /** @param {Frame} frame */
   update({ t, enrolProblem, enrolBusy }) {
+    text(this.language, t("language.other"));
+    attr(this.language, "aria-label", t("language.label"));
     text(this.title, t("enrol.title"));
     text(this.lead, t("enrol.lead"));
     text(this.label, t("enrol.code"));

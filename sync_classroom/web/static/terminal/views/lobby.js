@@ -29,6 +29,9 @@ const SHAPES = {
 const CHECK_SHAPES = { ok: "✔", failed: "✕", unknown: "!" };
 const ITEMS = /** @type {const} */ (["camera", "microphone", "speaker", "line", "clock"]);
 
+/** A title of more letters is written smaller. */
+const LONG_TITLE = 40;
+
 /**
  * @typedef {object} LobbyActions
  * @property {(lesson: Lesson) => void} start
@@ -151,6 +154,7 @@ class Next {
       const done = inputs.lessons.length > 0;
       text(this.kicker, "");
       text(this.title, t(done ? "lobby.done" : "lobby.none"));
+      attr(this.title, "data-long", null);
       text(this.who, done ? "" : t("lobby.none_lead"));
       text(this.whom, "");
       return;
@@ -168,7 +172,9 @@ class Next {
   /** @param {Lesson} lesson @param {Frame} frame */
   drawLesson(lesson, { t }) {
     const { school, teacher } = lesson.host;
-    text(this.title, lesson.title ? `${lesson.subject} · ${lesson.title}` : lesson.subject);
+    const title = lesson.title ? `${lesson.subject} · ${lesson.title}` : lesson.subject;
+    text(this.title, title);
+    attr(this.title, "data-long", title.length > LONG_TITLE ? "" : null);
     text(this.who, t("lobby.teacher", { school, teacher }));
     if (lesson.role === "host") {
       text(this.whom, t("lobby.rooms", { count: lesson.seats?.length ?? 0 }));
