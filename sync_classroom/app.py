@@ -380,7 +380,7 @@ def _services(
         ink=InkDesk(booth.desk, hub, bus), meetings=booth.meetings, pushes=pushes,
         minutes=MinutesService(store, bus, clock=clock), study=booth.study,
         scoring=ScoringService(store, bus, rubric=settings.rubric, clock=clock),
-        missed=MissedService(store, booth.evidence, booth.recordings, find,
+        missed=MissedService(store, booth.evidence, booth.recordings, library.tracks, find,
                              folder=settings.relay.recording_dir),
         documents=DocumentService(store, bus, PageMaker(), library, clock=clock),
         imports=ImportService(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,11 +12,12 @@ import typst
 from PIL import Image
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.documents import Document
+from sync_classroom.domain.documents import Document, ShownPage
+from sync_classroom.domain.floor import Floor, show_page
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
 from tests.support.plan_changes import book
-from tests.support.plans import lesson
+from tests.support.plans import at, lesson
 from tests.support.web import Site
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 140, 60), (30, 60, 200)
@@ -91,3 +93,23 @@ async def ready(served: Site, *colours: tuple[int, int, int], to: str = "o-1") -
     await served.services.documents.idle()
     found = await served.services.documents.of(OccurrenceId(to))
     return next(d for d in found if d.ready)
+
+
+async def turned(served: Site, ident: str, *turns: tuple[int | None, str]) -> Document:
+    """A document, red and green, given to a lesson of today whose rooms saw these pages of it since
+    these times; whatever became of the lesson."""
+    store, occurrence = served.store, OccurrenceId(ident)
+    run = await store.get_run(occurrence)
+    assert run is not None
+    live = replace(run, state=LessonState.LIVE, ended_at=None, end_reason=None)
+    saved = await store.save_run(live)
+    assert saved is not None
+    document = await ready(served, RED, GREEN, to=ident)
+    floor = await store.get_floor(occurrence) or Floor(occurrence)
+    for page, time in turns:
+        shown = None if page is None else ShownPage(document.id, page)
+        kept = await store.save_floor(show_page(floor, shown), turned_at=at(time))
+        assert kept is not None
+        floor = kept
+    assert await store.save_run(replace(run, version=saved.version)) is not None
+    return document

@@ -47,6 +47,7 @@ const FILES = [
   "terminal/missed_rules.js",
   "terminal/model.js",
   "terminal/notices.js",
+  "terminal/page_track.js",
   "terminal/pages.js",
   "terminal/plan_notices.js",
   "terminal/playout.js",
