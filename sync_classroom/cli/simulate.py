@@ -136,7 +136,9 @@ def _run(work: Coroutine[Any, Any, None], url: str) -> None:
 def _teacher(
     http: aiohttp.ClientSession, url: str, token: str, recording: Recording
 ) -> VirtualTerminal:
-    return VirtualTerminal(http, url, token, name=say("主讲", "host"), recording=recording)
+    return VirtualTerminal(
+        http, url, token, name=say("主讲", "host"), recording=recording, book=True
+    )
 
 
 async def _enrol(

@@ -226,7 +226,7 @@ class DocumentService:
     async def _receive(self, path: Path, blocks: AsyncIterator[bytes]) -> tuple[str, int]:
         """Write what comes; its SHA-256 and length."""
         digest, size = hashlib.sha256(), 0
-        with path.open("xb") as file:
+        with await asyncio.to_thread(path.open, "xb") as file:
             async for block in blocks:
                 size += len(block)
                 if size > MAX_BYTES:
