@@ -30,12 +30,12 @@ from ..domain.ids import OccurrenceId
 from ..domain.problems import ProblemError
 from ..domain.roster import Roster, SchoolClass, SchoolRole
 from ..domain.roster_file import parse_roster
+from ..simulator.answers import RequestRefusedError
 from ..simulator.pushes import VirtualInbox
 from ..simulator.recording import Recording, load_recording, make_material, make_recording
 from ..simulator.swarm import (
     Administrator,
     Mix,
-    RequestRefusedError,
     Swarm,
     make_terminals,
     open_http,

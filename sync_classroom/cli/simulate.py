@@ -16,11 +16,11 @@ import click
 from rich.console import Console
 
 from ..domain.problems import ProblemError, ProblemKind
+from ..simulator.answers import RequestRefusedError
 from ..simulator.recording import Recording, load_recording, make_recording
 from ..simulator.swarm import (
     Administrator,
     Mix,
-    RequestRefusedError,
     Swarm,
     make_terminals,
     open_http,

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 import structlog
 
 from ..domain.accounts import Role, User
-from ..domain.ids import OccurrenceId, ResourceId
+from ..domain.ids import OccurrenceId, ResourceId, UserId
 from ..domain.library import (
     MAX_VERSIONS,
     TYPES,
@@ -154,24 +154,31 @@ class LibraryService:
 
     # ------------------------------------------------------------------ uploads
 
-    async def begin(self, user: User, name: str, size: int) -> Upload:
+    async def begin(self, owner: UserId, name: str, size: int) -> Upload:
         """Announce a file. ProblemError if it is too large for a file, the quota or the disk."""
         cleaned = clean_name(name)
         async with self._beginning:
             used = await self.used_bytes()
             free = await asyncio.to_thread(lambda: self.shelf.free_bytes)
             check_size(size, self.limits, used_bytes=used, free_bytes=free)
-            upload = await asyncio.to_thread(self.shelf.begin, user.id, cleaned, size)
-        log.info("library.upload_begun", upload=upload.id, bytes=size, by=user.login)
+            upload = await asyncio.to_thread(self.shelf.begin, owner, cleaned, size)
+        log.info("library.upload_begun", upload=upload.id, bytes=size, by=owner)
         return upload
 
-    async def upload(self, ident: str, user: User) -> Upload:
+    async def upload(self, ident: str, owner: UserId) -> Upload:
         """How far an upload is; ProblemError `upload_unknown`."""
-        return await asyncio.to_thread(self.shelf.upload, ident, user.id)
+        return await asyncio.to_thread(self.shelf.upload, ident, owner)
 
-    async def cancel(self, ident: str, user: User) -> None:
+    async def whole(self, ident: str, owner: UserId) -> Upload:
+        """An upload that is all here; ProblemError `upload_unknown` or `upload_incomplete`."""
+        upload = await self.upload(ident, owner)
+        if not upload.complete:
+            raise problems.incomplete(upload.offset, upload.size)
+        return upload
+
+    async def cancel(self, ident: str, owner: UserId) -> None:
         """Forget an upload; ProblemError `upload_unknown`."""
-        await self.upload(ident, user)
+        await self.upload(ident, owner)
         await asyncio.to_thread(self.shelf.cancel, ident)
 
     async def take(
@@ -198,9 +205,7 @@ class LibraryService:
     async def _take(
         self, ident: str, details: Details | None, resource: str | None, user: User, key: str
     ) -> Resource:
-        upload = await self.upload(ident, user)
-        if not upload.complete:
-            raise problems.incomplete(upload.offset, upload.size)
+        upload = await self.whole(ident, user.id)
         owner, details = await self._owner(details, resource, user)
         part = self.shelf.part(upload)
         try:

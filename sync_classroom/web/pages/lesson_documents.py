@@ -162,7 +162,8 @@ def _words(frame: Frame) -> dict[str, str]:
         "too-large": frame.t("文件超过 100 MB。请压缩图片后另存，或分成几份。"),
         "choose": frame.t("请先选择文件。"),
         "sending": frame.t("已上传"),
-        "failed": frame.t("没有传完，线路断了。请再添加一次。"),
+        "waiting": frame.t("线路断开，正在续传"),
+        "failed": frame.t("上传没有成功，请检查网络后重试；已传的部分不用重传。"),
     }
 
 

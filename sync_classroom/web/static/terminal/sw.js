@@ -22,6 +22,7 @@ const PATIENCE_MS = 2_500;
 /** Files under `static/<version>/`; tests/web/test_terminal_page.py compares them with the folder. */
 const FILES = [
   "tokens.css",
+  "uploads.js",
   "terminal/terminal.css",
   "terminal/check.js",
   "terminal/checkup.js",
