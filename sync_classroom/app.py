@@ -379,7 +379,7 @@ def _services(
         meeting_recorder=booth.meeting_recorder,
         minutes=MinutesService(store, bus, clock=clock), study=booth.study,
         scoring=ScoringService(store, bus, clock=clock),
-        missed=MissedService(store, booth.evidence, booth.recordings, find,
+        missed=MissedService(store, booth.evidence, booth.recordings, library.tracks, find,
                              folder=settings.relay.recording_dir),
         documents=DocumentService(store, bus, PageMaker(), library, clock=clock),
         imports=ImportService(

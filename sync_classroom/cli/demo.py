@@ -30,12 +30,12 @@ from ..domain.ids import OccurrenceId
 from ..domain.problems import ProblemError
 from ..domain.roster import Roster, SchoolClass, SchoolRole
 from ..domain.roster_file import parse_roster
+from ..simulator.answers import RequestRefusedError
 from ..simulator.pushes import VirtualInbox
 from ..simulator.recording import Recording, load_recording, make_material, make_recording
 from ..simulator.swarm import (
     Administrator,
     Mix,
-    RequestRefusedError,
     Swarm,
     make_terminals,
     open_http,
@@ -305,7 +305,7 @@ async def _run(
             }
         push = await _push(admin, planned)
         _print_addresses(console, url, planned, push, recording)
-        host = VirtualTerminal(http, url, host_token, name="主讲", recording=recording)
+        host = VirtualTerminal(http, url, host_token, name="主讲", recording=recording, book=True)
         remote = make_terminals(
             http, url, tokens, recording=None, thumbnail=None, mix=Mix(hands=0.1), seed=1
         )
@@ -367,6 +367,10 @@ def _print_addresses(
     pages = (
         (url, say("页面", "pages")),
         (f"{url}/lessons/{planned.lesson}", say("正在上的课", "the lesson that is running now")),
+        (
+            f"{url}/wall",
+            say("巡课，能看到翻页的课件", "looking in, with the pages that are turned"),
+        ),
         (
             f"{url}/research/{planned.meeting.session}/meeting",
             say("正在开的教研（用 teacher 进入）", "a research session; come in as teacher"),

@@ -16,11 +16,11 @@ import click
 from rich.console import Console
 
 from ..domain.problems import ProblemError, ProblemKind
+from ..simulator.answers import RequestRefusedError
 from ..simulator.recording import Recording, load_recording, make_recording
 from ..simulator.swarm import (
     Administrator,
     Mix,
-    RequestRefusedError,
     Swarm,
     make_terminals,
     open_http,
@@ -136,7 +136,9 @@ def _run(work: Coroutine[Any, Any, None], url: str) -> None:
 def _teacher(
     http: aiohttp.ClientSession, url: str, token: str, recording: Recording
 ) -> VirtualTerminal:
-    return VirtualTerminal(http, url, token, name=say("主讲", "host"), recording=recording)
+    return VirtualTerminal(
+        http, url, token, name=say("主讲", "host"), recording=recording, book=True
+    )
 
 
 async def _enrol(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..domain.documents import Document, PageSize
 from ..domain.ids import DocumentId, OccurrenceId
+from ..domain.page_track import PageTurn
 
 
 class DocumentStore(Protocol):
@@ -40,6 +41,14 @@ class DocumentStore(Protocol):
 
     async def document_hashes(self) -> Collection[str]:
         """The SHA-256 of everything that any lesson has."""
+        ...
+
+
+class PageTurnStore(Protocol):
+    """Which page was shown when; whoever saves a floor remembers it."""
+
+    async def page_turns_of(self, lesson: OccurrenceId) -> Sequence[PageTurn]:
+        """Which page of a lesson's documents was shown when, in order."""
         ...
 
 

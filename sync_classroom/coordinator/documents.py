@@ -7,9 +7,8 @@ Several coordinators share the documents' folder, or have one each and know only
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +27,9 @@ from ..domain.documents import (
     too_many_documents,
     unknown_document,
 )
-from ..domain.ids import DocumentId, OccurrenceId
+from ..domain.ids import DocumentId, OccurrenceId, UserId
 from ..domain.lesson import LessonState
-from ..domain.library import Limits, check_size, clean_name, suffix_of
+from ..domain.library import Limits, check_size, suffix_of
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.timetable import Mode, Occurrence
 from .document_files import PageFolder
@@ -38,7 +37,7 @@ from .document_ports import DocumentStore, PageMaking
 from .evidence_ports import AccessLogStore
 from .lessons import unknown_lesson
 from .library import LibraryService
-from .library_files import head_of
+from .library_files import head_of, sha256_of
 from .plan_ports import TimetableStore
 from .ports import Bus, LessonStore
 from .services import Clock
@@ -139,29 +138,36 @@ class DocumentService:
     # ------------------------------------------------------------------ giving
 
     async def give(
-        self, lesson: OccurrenceId, name: str, blocks: AsyncIterator[bytes], *, by: str, key: str
+        self, lesson: OccurrenceId, upload: str, *, owner: UserId, by: str, key: str
     ) -> Document:
-        """Take a file in and begin to convert it; once for a `key`.
+        """Take in what `owner` uploaded and begin to convert it; once for a `key`.
 
-        ProblemError if it is too large or of a wrong type, the lesson is over or has too many, or
-        the disk is full. What a conversion finds wrong is found in the document later.
+        ProblemError if it is not all here, too large or of a wrong type, the lesson is over or has
+        too many, or the disk is full. What a conversion finds wrong is found in the document later.
         """
         await self._open_lesson(lesson)
         known = await self._store.document_by_key(lesson, key)
         if known is not None:
             return known
         await self._check_room(lesson)
-        name = clean_name(name)
-        path = self._folder.incoming(suffix_of(name))
+        whole = await self._library.whole(upload, owner)
+        path = self._folder.incoming(suffix_of(whole.name))
+        part = self._library.shelf.part(whole)
         try:
-            sha256, size = await self._receive(path, blocks)
-            kind = kind_of(name, await asyncio.to_thread(head_of, path))
-            await self._library.scan(path)
-        except BaseException:
-            self._folder.discard(path)
+            check_bytes(whole.size)
+            kind = kind_of(whole.name, await asyncio.to_thread(head_of, part))
+            await self._library.scan(part)
+            await asyncio.to_thread(path.hardlink_to, part)
+            sha256 = await asyncio.to_thread(sha256_of, path)
+        except ProblemError as problem:
+            if problem.code != "scan_failed":
+                await self._library.cancel(upload, owner)
             raise
-        document = self._new(lesson, name, sha256, size, by)
-        return await self._begin(document, kind, path, path, key)
+        document = self._new(lesson, whole.name, sha256, whole.size, by)
+        given = await self._begin(document, kind, path, path, key)
+        with suppress(ProblemError):  # another request with this key was faster
+            await self._library.cancel(upload, owner)
+        return given
 
     async def give_resource(
         self, lesson: OccurrenceId, resource: str, *, by: str, key: str
@@ -222,19 +228,6 @@ class DocumentService:
         free = await asyncio.to_thread(lambda: self._folder.free_bytes)
         limits = Limits(MAX_BYTES, 0, self._library.limits.min_free_bytes)
         check_size(MAX_BYTES, limits, used_bytes=0, free_bytes=free)
-
-    async def _receive(self, path: Path, blocks: AsyncIterator[bytes]) -> tuple[str, int]:
-        """Write what comes; its SHA-256 and length."""
-        digest, size = hashlib.sha256(), 0
-        with path.open("xb") as file:
-            async for block in blocks:
-                size += len(block)
-                if size > MAX_BYTES:
-                    check_bytes(size)
-                digest.update(block)
-                await asyncio.to_thread(file.write, block)
-        check_bytes(size)
-        return digest.hexdigest(), size
 
     def _new(self, lesson: OccurrenceId, name: str, sha256: str, size: int, by: str) -> Document:
         ident = DocumentId(f"d-{secrets.token_hex(8)}")

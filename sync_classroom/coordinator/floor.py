@@ -157,7 +157,8 @@ class FloorService:
             if fact is not None and after is not before:
                 await self._store.append_facts([fact], received_at=self._clock())
             # Stored even if nothing changes: a late repeat must not do what this one did not.
-            saved = await self._store.save_floor(after, act=act)
+            turned_at = None if after.page == before.page else self._clock()
+            saved = await self._store.save_floor(after, act=act, turned_at=turned_at)
             if saved is not None:
                 if after is not before:
                     await self._show(occurrence, before, saved)

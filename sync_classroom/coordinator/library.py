@@ -11,14 +11,14 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
 
 from ..domain.accounts import Role, User
-from ..domain.ids import OccurrenceId, ResourceId
+from ..domain.ids import OccurrenceId, ResourceId, UserId
 from ..domain.library import (
     MAX_VERSIONS,
     TYPES,
@@ -40,10 +40,13 @@ from ..domain.library import (
 from ..domain.problems import ProblemError
 from ..domain.recordings import RecordedFile, RecordingState
 from . import library_problems as problems
+from .document_files import PageFolder
+from .document_ports import DocumentStore, PageTurnStore
 from .evidence_ports import AccessLogStore
 from .library_files import Shelf, Upload, head_of, sha256_of
 from .library_ports import LibraryStore
 from .outside import cut, scan
+from .page_tracks import PageTracks
 from .recordings import RecordingKeeper
 from .services import Clock
 
@@ -57,8 +60,8 @@ MAX_WAITING: Final = 20
 MAX_REASON: Final = 200
 
 
-class ServiceStore(LibraryStore, AccessLogStore, Protocol):
-    """Resources, and who read them."""
+class ServiceStore(LibraryStore, AccessLogStore, DocumentStore, PageTurnStore, Protocol):
+    """Resources, who read them, and the pages that go with recordings."""
 
 
 LIMITS: Final = Limits(5_120_000_000, 204_800_000_000, 2_048_000_000)
@@ -94,6 +97,7 @@ class LibraryService:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._work: dict[str, asyncio.Task[Resource]] = {}
         self.shelf = Shelf(folder)
+        self.tracks = PageTracks(store, PageFolder(folder))
 
     async def open(self) -> None:
         """Make the folder; sweep away what nobody refers to. Raises OSError."""
@@ -150,24 +154,31 @@ class LibraryService:
 
     # ------------------------------------------------------------------ uploads
 
-    async def begin(self, user: User, name: str, size: int) -> Upload:
+    async def begin(self, owner: UserId, name: str, size: int) -> Upload:
         """Announce a file. ProblemError if it is too large for a file, the quota or the disk."""
         cleaned = clean_name(name)
         async with self._beginning:
             used = await self.used_bytes()
             free = await asyncio.to_thread(lambda: self.shelf.free_bytes)
             check_size(size, self.limits, used_bytes=used, free_bytes=free)
-            upload = await asyncio.to_thread(self.shelf.begin, user.id, cleaned, size)
-        log.info("library.upload_begun", upload=upload.id, bytes=size, by=user.login)
+            upload = await asyncio.to_thread(self.shelf.begin, owner, cleaned, size)
+        log.info("library.upload_begun", upload=upload.id, bytes=size, by=owner)
         return upload
 
-    async def upload(self, ident: str, user: User) -> Upload:
+    async def upload(self, ident: str, owner: UserId) -> Upload:
         """How far an upload is; ProblemError `upload_unknown`."""
-        return await asyncio.to_thread(self.shelf.upload, ident, user.id)
+        return await asyncio.to_thread(self.shelf.upload, ident, owner)
 
-    async def cancel(self, ident: str, user: User) -> None:
+    async def whole(self, ident: str, owner: UserId) -> Upload:
+        """An upload that is all here; ProblemError `upload_unknown` or `upload_incomplete`."""
+        upload = await self.upload(ident, owner)
+        if not upload.complete:
+            raise problems.incomplete(upload.offset, upload.size)
+        return upload
+
+    async def cancel(self, ident: str, owner: UserId) -> None:
         """Forget an upload; ProblemError `upload_unknown`."""
-        await self.upload(ident, user)
+        await self.upload(ident, owner)
         await asyncio.to_thread(self.shelf.cancel, ident)
 
     async def take(
@@ -194,9 +205,7 @@ class LibraryService:
     async def _take(
         self, ident: str, details: Details | None, resource: str | None, user: User, key: str
     ) -> Resource:
-        upload = await self.upload(ident, user)
-        if not upload.complete:
-            raise problems.incomplete(upload.offset, upload.size)
+        upload = await self.whole(ident, user.id)
         owner, details = await self._owner(details, resource, user)
         part = self.shelf.part(upload)
         try:
@@ -252,21 +261,23 @@ class LibraryService:
         by: str,
         key: str,
     ) -> Resource:
-        recorded, source = await self._recorded(lesson, name)
+        recorded, source, began_at = await self._recorded(lesson, name)
         from_s, to_s = marks
         check_marks(from_s, to_s, recorded.duration_s)
         check_details(details)
         share = min(1.0, (to_s - from_s) / max(recorded.duration_s, 1.0))
+        # From the file's beginning: the part begins with a keyframe before its mark.
+        pages, octets = await self.tracks.to_pack(lesson, began_at, from_s=0.0, to_s=to_s)
         free = await asyncio.to_thread(lambda: self.shelf.free_bytes)
         check_size(
-            max(1, int(recorded.bytes * share)),
+            max(1, int(recorded.bytes * share)) + octets,
             self.limits,
             used_bytes=await self.used_bytes(),
             free_bytes=free,
         )
         kind = _type_of(source)
         target = self.shelf.path(self.shelf.new_name(source.suffix))
-        piece = await cut(source, target, from_s, to_s)
+        piece = await cut(source, target, from_s, to_s, pages)
         version = Version(
             0, target.name, f"{lesson}-{name}", kind.media_type, piece.bytes, piece.sha256,
             self._clock(), by, piece.duration_s,
@@ -274,8 +285,10 @@ class LibraryService:
         )  # fmt: skip
         return await self._stored(_fresh(), details, version, key)
 
-    async def _recorded(self, lesson: OccurrenceId, name: str) -> tuple[RecordedFile, Path]:
-        """A finished file of a lesson's recording and where it is."""
+    async def _recorded(
+        self, lesson: OccurrenceId, name: str
+    ) -> tuple[RecordedFile, Path, datetime]:
+        """A finished file of a lesson's recording, where it is and when it begins."""
         recording = await self._keeper.of(lesson)
         saved = recording is not None and recording.state is RecordingState.SAVED
         if recording is None or not saved or self._recordings is None:
@@ -283,9 +296,11 @@ class LibraryService:
         found = next((f for f in recording.files if f.name == name), None)
         path = self._recordings / recording.folder / name
         inside = path.parent.parent == self._recordings and ".." not in (recording.folder, name)
-        if found is None or not inside or not await asyncio.to_thread(path.is_file):
+        there = inside and await asyncio.to_thread(path.is_file)
+        began_at = None if found is None else recording.at(found.start_s)
+        if found is None or began_at is None or not there:
             raise problems.not_recorded(lesson, name)
-        return found, path
+        return found, path, began_at
 
     # ------------------------------------------------------------------ changing
 

@@ -23,10 +23,12 @@ from ..domain.intervals import Spans, second_of
 from ..domain.lesson import LessonState
 from ..domain.make_up import is_on
 from ..domain.missed import Missed, growing, missed_of, watchable
+from ..domain.page_track import TrackPage
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.recordings import Recording, RecordingState
 from ..domain.timetable import Seat
 from .evidence import EvidenceService
+from .page_tracks import PageTracks
 from .ports import LessonStore
 from .push_ports import PushOrderStore
 from .recordings import RecordingKeeper
@@ -88,6 +90,7 @@ class Offer:
     until: datetime | None
     spans: tuple[Missed, ...]
     recording: Recording | None
+    pages: tuple[TrackPage, ...] = ()
 
 
 class MissedService:
@@ -98,6 +101,7 @@ class MissedService:
         store: MissedStore,
         evidence: EvidenceService,
         keeper: RecordingKeeper,
+        tracks: PageTracks,
         find: FindStretch,
         *,
         folder: Path | None,
@@ -106,6 +110,7 @@ class MissedService:
         self._store = store
         self._evidence = evidence
         self._keeper = keeper
+        self._tracks = tracks
         self._find = find
         self._folder = folder
         self._monotonic = monotonic
@@ -132,7 +137,11 @@ class MissedService:
         recording = await self._keeper.as_it_grows(lesson)
         if recording is not None and recording.state is not RecordingState.RECORDING:
             return Offer(False, False, until, (), None)
-        return Offer(False, False, until, watchable(spans, recording), recording)
+        pages: tuple[TrackPage, ...] = ()
+        if recording is not None and (zero := recording.started_at) is not None:
+            first, last = spans[0][0] - zero.timestamp(), spans[-1][1] - zero.timestamp()
+            pages = await self._tracks.of(lesson, zero, from_s=first, to_s=last)
+        return Offer(False, False, until, watchable(spans, recording), recording, pages)
 
     async def _made_up(self, lesson: OccurrenceId, state: str) -> bool:
         """Whether the automatic rule will push this lesson's recording to a seat in this state."""

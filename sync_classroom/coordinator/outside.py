@@ -7,11 +7,12 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from . import library_problems as problems
+from .page_tracks import PackedPage
 
 #: A scanner of 5 GB reads them from the disk once; one that takes longer than this hangs.
 SCAN_S: Final = 600.0
@@ -54,13 +55,23 @@ async def scan(command: Sequence[str], path: Path) -> None:
         raise problems.not_scanned(said)
 
 
-async def cut(source: Path, target: Path, from_s: float, to_s: float) -> Piece:
+async def cut(
+    source: Path, target: Path, from_s: float, to_s: float, pages: Sequence[PackedPage] = ()
+) -> Piece:
     """Copy `[from_s, to_s)` of a recorded file, beginning with the keyframe at or before it.
 
-    ProblemError `cut_failed`; then there is no `target`.
+    The document pages shown in it go with it. ProblemError `cut_failed`; then there is no `target`.
     """
     words = [sys.executable, "-m", _CUTTING, str(source), str(target), str(from_s), str(to_s)]
-    status, said = await _run(words, CUT_S)
+    told = target.with_name(f"{target.name}.pages")
+    try:
+        if pages:
+            text = json.dumps([asdict(page) for page in pages])
+            await asyncio.to_thread(told.write_text, text, "utf-8")
+            words.append(str(told))
+        status, said = await _run(words, CUT_S)
+    finally:
+        await asyncio.to_thread(told.unlink, missing_ok=True)
     if status == 0:
         with contextlib.suppress(ValueError, TypeError):
             return Piece(**json.loads(said))

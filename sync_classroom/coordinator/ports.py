@@ -141,8 +141,10 @@ class LessonStore(Protocol):
         """The floor, or None if nobody has touched it."""
         ...
 
-    async def save_floor(self, floor: Floor, *, act: ActId | None = None) -> Floor | None:
-        """As `save_run`."""
+    async def save_floor(
+        self, floor: Floor, *, act: ActId | None = None, turned_at: datetime | None = None
+    ) -> Floor | None:
+        """As `save_run`. `turned_at`: its page is another one since then, which is remembered."""
         ...
 
     async def add_message(self, message: RoomMessage) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import secrets
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,10 @@ import aiohttp
 from yarl import URL
 
 from ..domain.problems import ProblemError
+from .answers import RequestRefusedError, accepted
 from .recording import Recording
 from .terminal import Behaviour, Tally, VirtualTerminal
+from .uploads import upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +67,6 @@ def open_http(server: str) -> aiohttp.ClientSession:
 
 
 KEY: Final = "Idempotency-Key"
-#: Of an answer that is not a problem of ours, what is worth showing (characters).
-SHOWN: Final = 300
-
-
-class RequestRefusedError(Exception):
-    """The server refused an administrator's request; its sentence in both languages."""
-
-    def __init__(self, status: int, answer: str) -> None:
-        try:
-            said = json.loads(answer)
-            self.zh, self.en = str(said["zh"]), str(said["en"])
-        except (KeyError, TypeError, ValueError):  # a proxy, or no server of ours
-            self.zh = self.en = f"HTTP {status} {answer[:SHOWN]}"
-        super().__init__(self.en)
-        self.status = status
 
 
 class Account:
@@ -121,7 +106,7 @@ class Account:
         url = urljoin(self._server, path)
         sent = {"Origin": self._server.rstrip("/"), **(headers or {})}
         async with self._http.request(method, url, json=body, headers=sent) as response:
-            await _accepted(response)
+            await accepted(response)
             return await response.json() if response.status != 204 else {}
 
 
@@ -137,19 +122,9 @@ class Administrator(Account):
     async def add_resource(self, file: Path, title: str, subject: str) -> str:
         """Upload a file (tus 1.0) and have it taken into the library; its id there."""
         size = await asyncio.to_thread(lambda: file.stat().st_size)
-        named = b64encode(file.name.encode()).decode()
-        url = urljoin(self._server, "/api/library/uploads")
-        sent = {"Origin": self._server.rstrip("/"), "Tus-Resumable": "1.0.0"}
-        first = {"Upload-Length": str(size), "Upload-Metadata": f"filename {named}"}
-        async with self._http.post(url, headers=sent | first) as response:
-            await _accepted(response)
-            address = urljoin(self._server, response.headers["Location"])
-        piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
         with await asyncio.to_thread(file.open, "rb") as data:
-            async with self._http.patch(address, data=data, headers=sent | piece) as response:
-                await _accepted(response)
-        upload = address.rpartition("/")[2]
-        body, key = {"upload": upload, "title": title, "subject": subject}, {KEY: upload}
+            sent = await upload(self._http, self._server, data, file.name, size, {})
+        body, key = {"upload": sent, "title": title, "subject": subject}, {KEY: sent}
         # 202: it is still being checked, and the same request asks again.
         while not (made := await self.post("/api/library", body, key)):
             pass
@@ -159,11 +134,6 @@ class Administrator(Account):
         """Push a resource to classrooms, at once; the order's id."""
         body = {"resource": resource, "classrooms": list(classrooms), "reason": reason}
         return str((await self.post("/api/pushes", body, {KEY: secrets.token_hex(8)}))["id"])
-
-
-async def _accepted(response: aiohttp.ClientResponse) -> None:
-    if response.status >= 400:
-        raise RequestRefusedError(response.status, await response.text())
 
 
 @dataclass(frozen=True, slots=True)

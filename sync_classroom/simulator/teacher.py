@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import aiohttp
 
+from .answers import RequestRefusedError
 from .client import H264, Publisher, Receiver, SessionRefusedError
 from .holding import hold
 from .recording import Recording, play
-from .swarm import Account, RequestRefusedError, Row, Swarm, open_http
+from .swarm import Account, Row, Swarm, open_http
 from .terminal import NOT_YET_RETRY_S, RETRY_S, Tally
 from .transport import TransportError
 

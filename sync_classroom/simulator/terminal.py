@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import aiohttp
 
 from ..domain.problems import ProblemError
+from .book import show_book
 from .client import H264, HTTP_TIMEOUT, Publisher, Receiver, SessionRefusedError
 from .holding import hold
 from .journal import Received, RoomJournal
@@ -97,7 +98,8 @@ class Tally:
 class VirtualTerminal:
     """Holds the WebSocket and, while a lesson runs, its media. `run()` until cancelled.
 
-    `recording` is what it publishes as host; `thumbnail` what it publishes as a remote classroom.
+    `recording` is what it publishes as host, `book` whether it turns pages of a document meanwhile;
+    `thumbnail` what it publishes as a remote classroom.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class VirtualTerminal:
         thumbnail: Recording | None = None,
         seed: int = 0,
         starts_by_itself: bool = True,
+        book: bool = False,
     ) -> None:
         self.name = name
         self.tally = Tally()
@@ -126,6 +129,7 @@ class VirtualTerminal:
         self._thumbnail = thumbnail
         self._random = random.Random(seed)  # noqa: S311 - a seeded simulation, no secret
         self._starts_by_itself = starts_by_itself
+        self._book = book
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._boot = secrets.token_hex(8)
         self._media: dict[str, asyncio.Task[None]] = {}
@@ -275,12 +279,19 @@ class VirtualTerminal:
         self._media[current] = tasks.create_task(work, name=f"{self.name} {current}")
 
     async def _give(self, lesson: str) -> None:
-        """Host: press the button, publish the recording until told otherwise."""
+        """Host: press the button, publish the recording and turn pages until told otherwise."""
         if self._recording is None:
             return
         if self._starts_by_itself:
             await self.command("start", lesson=lesson)
-        await self._publish(lesson, "camera", self._recording)
+        async with asyncio.TaskGroup() as tasks:
+            camera = self._publish(lesson, "camera", self._recording)
+            tasks.create_task(camera, name=f"{self.name} camera")
+            if self._book:
+                pages = show_book(
+                    self, self._http, self._server, self._token, lesson, note=self.tally.note
+                )
+                tasks.create_task(pages, name=f"{self.name} pages")
 
     async def _publish(self, lesson: str, source: str, recording: Recording) -> None:
         """Publish one source, and come back after anything."""

@@ -30,6 +30,7 @@ from .migrate import migrate
 from .minutes import MinutesQueries
 from .notices import NoticeQueries
 from .opinions import OpinionQueries
+from .page_turns import PageTurnQueries
 from .push_lines import PushLineQueries
 from .push_orders import PushOrderQueries
 from .pushes import PushQueries
@@ -86,6 +87,7 @@ class Database(
     MeetingQueries,
     MinutesQueries,
     DocumentQueries,
+    PageTurnQueries,
     StudyQueries,
     ScoreQueries,
     MaterialQueries,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Table, UpdateBase, bindparam, delete, select, update
@@ -17,6 +18,8 @@ from ..domain.lesson import OVER, EndReason, LessonRun, LessonState
 from ..domain.problems import ProblemError, ProblemKind
 from ..domain.question import Question
 from .columns import from_us, to_us
+from .document_tables import page_turns
+from .page_turns import turn_page
 from .queries import IDS_PER_STATEMENT, Queries, in_chunks, rows
 from .tables import acts, floors, leases, runs
 
@@ -152,8 +155,10 @@ class LessonQueries(Queries):
             found = await rows(connection, statement)
         return _floor(found[0]) if found else None
 
-    async def save_floor(self, floor: Floor, *, act: ActId | None = None) -> Floor | None:
-        """As `save_run`."""
+    async def save_floor(
+        self, floor: Floor, *, act: ActId | None = None, turned_at: datetime | None = None
+    ) -> Floor | None:
+        """As `save_run`. `turned_at`: its page is another one since then, which is remembered."""
         values = {
             "hands": [[h.seat, to_us(h.at)] for h in floor.hands],
             "called_on": floor.called_on,
@@ -166,7 +171,8 @@ class LessonQueries(Queries):
             "document": None if floor.page is None else floor.page.document,
             "page": None if floor.page is None else floor.page.page,
         }
-        saved = await self._save(floors, floor.occurrence, floor.version, values, act)
+        turn = None if turned_at is None else (floor.page, turned_at)
+        saved = await self._save(floors, floor.occurrence, floor.version, values, act, turn=turn)
         return replace(floor, version=floor.version + 1) if saved else None
 
     async def act_done(self, occurrence: OccurrenceId, act: ActId) -> bool:
@@ -184,6 +190,7 @@ class LessonQueries(Queries):
         act: ActId | None,
         *,
         forget: bool = False,
+        turn: tuple[ShownPage | None, datetime] | None = None,
     ) -> bool:
         """Write the next version over `version`; whether that version was the stored one."""
         values = {**values, "version": version + 1}
@@ -193,6 +200,8 @@ class LessonQueries(Queries):
                     return False
                 if act is not None:
                     await self._once(connection, occurrence, act)
+                if turn is not None:
+                    await turn_page(connection, self._insert(page_turns), occurrence, *turn)
                 if forget:
                     await connection.execute(delete(acts).where(acts.c.occurrence == occurrence))
                 return True

@@ -33,7 +33,7 @@ Roles = frozenset[Role] | None
 
 ROSTER_READERS: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})
 DEVICE: Final = frozenset({Role.DEVICE})
-# Documents: of these only those of the lesson; `web.documents` asks which.
+# Documents: of these only those of the lesson; `web.documents` asks which. Uploads: one's own.
 GIVERS: Final = AUTHORS | DEVICE
 VIEWERS: Final = LIBRARY | DEVICE
 TERMINAL: Final[web.RequestKey[Terminal]] = web.RequestKey("terminal", Terminal)
@@ -111,11 +111,11 @@ ACCESS: Final[Mapping[str, Roles]] = {
     "api.library.read": LIBRARY,
     "api.pushes.order": AUTHORS,
     "api.pushes.read": LIBRARY,
-    "api.library.uploads.options": AUTHORS,
-    "api.library.uploads.create": AUTHORS,
-    "api.library.uploads.offset": AUTHORS,
-    "api.library.uploads.append": AUTHORS,
-    "api.library.uploads.cancel": AUTHORS,
+    "api.library.uploads.options": GIVERS,
+    "api.library.uploads.create": GIVERS,
+    "api.library.uploads.offset": GIVERS,
+    "api.library.uploads.append": GIVERS,
+    "api.library.uploads.cancel": GIVERS,
     "api.terminals.list": OFFICE,
     "api.terminals.code": OFFICE,
     "api.terminals.revoke": OFFICE,

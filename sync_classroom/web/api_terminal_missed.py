@@ -9,6 +9,7 @@ from ..coordinator.missed import Offer
 from ..domain.ids import OccurrenceId
 from ..domain.intervals import instant_of
 from ..domain.missed import Missed
+from ..domain.page_track import part_of
 from .access import TERMINAL
 from .missed_file import file_url
 from .routes import ApiRoute, Call, Out
@@ -27,6 +28,20 @@ class PartOut(Out):
     to_s: float
 
 
+class ShownPageOut(Out):
+    """A document page that the rooms saw for `[from_s, to_s)` of the recording; its picture is of
+    the lesson's documents, `width` and `height` are those of the largest."""
+
+    document: str
+    name: str
+    page: int
+    pages: int
+    width: int
+    height: int
+    from_s: float
+    to_s: float
+
+
 class MissedOut(Out):
     """One loss; `from_s` and `to_s` are its place in the recording. `parts` is empty while the
     recording has not come so far."""
@@ -36,6 +51,7 @@ class MissedOut(Out):
     from_s: float
     to_s: float
     parts: list[PartOut]
+    pages: list[ShownPageOut]
 
 
 class OfferOut(Out):
@@ -63,6 +79,7 @@ async def missed(call: Call[None, None]) -> OfferOut:
 def _missed(lesson: OccurrenceId, offer: Offer, one: Missed) -> MissedOut:
     started = offer.recording.started_at if offer.recording is not None else None
     zero = one.first if started is None else started.timestamp()
+    pages = part_of(offer.pages, from_s=one.first - zero, to_s=one.last - zero)
     return MissedOut(
         from_at=instant_of(one.first),
         to_at=instant_of(one.last),
@@ -77,6 +94,19 @@ def _missed(lesson: OccurrenceId, offer: Offer, one: Missed) -> MissedOut:
                 to_s=part.to_s,
             )
             for part in one.parts
+        ],
+        pages=[
+            ShownPageOut(
+                document=shown.document.id,
+                name=shown.document.name,
+                page=shown.page,
+                pages=len(shown.document.pages),
+                width=shown.size.width,
+                height=shown.size.height,
+                from_s=shown.from_s,
+                to_s=shown.to_s,
+            )
+            for shown in pages
         ],
     )
 

@@ -92,7 +92,6 @@ def _add_routes(app: web.Application, pages: tuple[PageRoute, ...]) -> None:
     router.add_get("/api/openapi.json", serve_openapi, name="api.openapi")
     router.add_get("/ws/terminal", serve_terminal, name="ws.terminal", allow_head=False)
     router.add_post(UPLOAD_PATH, take_upload, name=UPLOAD_ROUTE)
-    router.add_post(documents.GIVE_PATH, documents.give, name=documents.GIVE_ROUTE)
     router.add_get(documents.PAGE_PATH, documents.page, name=documents.PAGE_ROUTE)
     for name, method, path, handler in library_uploads.ROUTES:
         router.add_route(method, path, handler, name=name)

@@ -6,11 +6,8 @@ listens; people come by their session.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final, Literal
-from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -18,7 +15,6 @@ from ..coordinator.documents import DocumentService
 from ..domain.documents import (
     PAGE_TYPE,
     Document,
-    check_bytes,
     check_may_give,
     may_see,
     not_giver,
@@ -28,18 +24,13 @@ from ..domain.ids import OccurrenceId
 from ..domain.timetable import Occurrence
 from .access import TERMINAL
 from .keys import SERVICES, USER
-from .routes import ApiRoute, Call, Out, idempotency_key, json_answer
-from .uploads import MEDIA_TYPE, NAME_HEADER
+from .library_uploads import owner_of
+from .routes import ApiRoute, Call, In, Out
 
 PATH: Final = "/api/lessons/{lesson}/documents"
 GIVE_PATH: Final = "/api/lessons/{lesson}/document-files"
 PAGE_PATH: Final = PATH + "/{document}/pages/{page}"
-GIVE_ROUTE: Final = "api.documents.give"
 PAGE_ROUTE: Final = "api.documents.page"
-#: A line that carries nothing for so long has broken.
-IDLE_S: Final = 30.0
-_BLOCK: Final = 1 << 20
-_MAX_NAME: Final = 600
 #: A page never changes: what a document's number names is its for ever.
 _KEPT: Final = "private, max-age=604800, immutable"
 
@@ -66,36 +57,21 @@ class DocumentsOut(Out):
     documents: list[DocumentOut]
 
 
-async def give(request: web.Request) -> web.StreamResponse:
-    """`POST`: a file as it is, its name percent-encoded in `X-File-Name`; it is converted later."""
-    services = request.app[SERVICES]
-    if request.content_type != MEDIA_TYPE:
-        raise web.HTTPUnsupportedMediaType
-    key = idempotency_key(request)
-    lesson = await services.documents.lesson(OccurrenceId(request.match_info["lesson"]))
+class GiveIn(In):
+    """What was uploaded (`/api/library/uploads`) and is to be a document of the lesson."""
+
+    upload: str
+
+
+async def give(call: Call[GiveIn, None]) -> DocumentOut:
+    """Take a file that is all here; it is converted later."""
+    services, request = call.services, call.request
+    lesson = await services.documents.lesson(OccurrenceId(call.path("lesson")))
     _check_gives(request, lesson)
-    check_bytes(request.content_length if request.content_length is not None else 1)
-    name = unquote(request.headers.get(NAME_HEADER, "")[:_MAX_NAME], errors="replace")
     document = await services.documents.give(
-        lesson.id, name, _blocks(request), by=_who(request), key=key
+        lesson.id, call.body.upload, owner=owner_of(request), by=_who(request), key=call.key
     )
-    return json_answer(_out(document, services.clock()), 201)
-
-
-async def _blocks(request: web.Request) -> AsyncIterator[bytes]:
-    block = bytearray()
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_S):
-                piece = await request.content.readany()
-        except TimeoutError:
-            raise web.HTTPRequestTimeout from None
-        block += piece
-        if len(block) >= _BLOCK or not piece:
-            yield bytes(block)
-            block.clear()
-        if not piece:
-            return
+    return _out(document, services.clock())
 
 
 async def page(request: web.Request) -> web.StreamResponse:
@@ -174,6 +150,10 @@ def _out(document: Document, now: datetime) -> DocumentOut:
 
 
 ROUTES: Final = (
+    ApiRoute("api.documents.give", "POST", GIVE_PATH, give,
+             "Give a lesson an uploaded file: PDF, slides, texts, pictures; converted then",
+             body=GiveIn, answer=DocumentOut, status=201, problems=(404, 409, 429),
+             idempotent=True),
     ApiRoute("api.documents.list", "GET", PATH, listed, "The documents of a lesson",
              answer=DocumentsOut, problems=(404,)),
     ApiRoute("api.documents.remove", "DELETE", PATH + "/{document}", remove,

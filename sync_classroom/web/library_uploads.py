@@ -1,8 +1,10 @@
-"""Files for the library, sent piece by piece and resumed after any interruption: tus 1.0.0.
+"""Files for the library and for lessons' documents, sent piece by piece and resumed after any
+interruption: tus 1.0.0.
 
 Core protocol with the extensions creation, termination and expiration (https://tus.io/protocols).
 A piece is on the disk before it is acknowledged; what arrived before a line broke stays. The bytes
-become a resource by `POST /api/library`, which checks them.
+become a resource by `POST /api/library`, a document by `POST /api/lessons/…/document-files`, which
+check them.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ import structlog
 from aiohttp import web
 
 from ..coordinator.library_files import UPLOAD_KEPT_S, Appending, Upload
+from ..domain.documents import check_bytes
+from ..domain.ids import UserId
 from ..domain.problems import ProblemError
+from .access import TERMINAL
 from .keys import SERVICES, USER
 
 PATH: Final = "/api/library/uploads"
@@ -52,7 +57,9 @@ async def create(request: web.Request) -> web.Response:
     _check_version(request)
     size = _number(request, "Upload-Length")
     name = _metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
-    upload = await request.app[SERVICES].library.begin(request[USER], name, size)
+    if TERMINAL in request:
+        check_bytes(size)
+    upload = await request.app[SERVICES].library.begin(owner_of(request), name, size)
     headers = {"Location": f"{PATH}/{upload.id}", "Upload-Offset": "0"}
     return _answer(201, headers | _expires(request))
 
@@ -86,7 +93,7 @@ async def append(request: web.Request) -> web.Response:
 async def cancel(request: web.Request) -> web.Response:
     """`DELETE`: forget the upload."""
     _check_version(request)
-    await request.app[SERVICES].library.cancel(request.match_info["upload"], request[USER])
+    await request.app[SERVICES].library.cancel(request.match_info["upload"], owner_of(request))
     return _answer(204, {})
 
 
@@ -122,7 +129,14 @@ async def _receive(request: web.Request, writing: Appending) -> None:
 
 async def _upload(request: web.Request) -> Upload:
     ident = request.match_info["upload"]
-    return await request.app[SERVICES].library.upload(ident, request[USER])
+    return await request.app[SERVICES].library.upload(ident, owner_of(request))
+
+
+def owner_of(request: web.Request) -> UserId:
+    """Whose uploads these are: a person's, or a classroom's, which gives its lessons documents."""
+    if TERMINAL in request:
+        return UserId(f"terminal:{request[TERMINAL].classroom}")
+    return request[USER].id
 
 
 def _answer(status: int, headers: Mapping[str, str]) -> web.Response:

@@ -13,7 +13,6 @@ from aiohttp import web
 
 from ..domain.problems import ProblemError, ProblemKind
 from .access import wants_page
-from .documents import GIVE_ROUTE
 from .feed_file import FEED_ROUTE
 from .keys import SERVICES
 from .library_uploads import PIECES_ROUTE
@@ -88,7 +87,7 @@ def _loggable(request: web.Request) -> str:
 
 
 # These read their body themselves, piece by piece, and bound its size and time.
-_READS_ITSELF: Final = frozenset({UPLOAD_ROUTE, PIECES_ROUTE, GIVE_ROUTE})
+_READS_ITSELF: Final = frozenset({UPLOAD_ROUTE, PIECES_ROUTE})
 
 
 async def _receive(request: web.Request) -> None:

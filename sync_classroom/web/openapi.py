@@ -62,10 +62,6 @@ _OTHERS: Final = (
     ("GET", "/api/terminal/lessons/{lesson}/missed/{name}", "api.terminal.missed.file", "What"
      " plays a recorded file of a lesson that runs, from `from_s` to `to_s` (seconds from the"
      " recording's start); `204`: not written yet"),
-    ("POST", "/api/lessons/{lesson}/document-files", "api.documents.give", "A document for a lesson"
-     " as `application/octet-stream`, at most 100 MB, its name in `X-File-Name` (percent-encoded),"
-     " with an `Idempotency-Key`: `201` and the document, which is converted then; else a problem"
-     " with a code `document_…`. PDF, PPTX, PPT, DOCX, DOC, ODP, ODT, PNG, JPEG, WebP"),
     ("GET", "/api/lessons/{lesson}/documents/{document}/pages/{page}", "api.documents.page",
      "A page's picture (WebP, `ETag` and `304`), `?size=thumb`, `small` or `large` (the default):"
      " within 320 × 200, 1280 × 800, 2560 × 1600"),

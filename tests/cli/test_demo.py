@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from tests.support.ports import free_port
@@ -30,6 +32,13 @@ def _demo(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def _pages_shown(folder: Path) -> int:
+    """How often the virtual teacher has turned to a page of its document."""
+    database = folder / "var/demo/sync_classroom.db"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reading:
+        return int(reading.execute("SELECT count(*) FROM page_turns").fetchone()[0])
+
+
 def _credited(text: str) -> int:
     """Seconds credited by what a demo prints at its end, when its lesson was ended early."""
     assert "twice 0" in text, text
@@ -46,7 +55,8 @@ def test_demo_runs_twice_in_a_row_until_ctrl_c_and_by_itself(tmp_path: Path) -> 
     process = _demo(tmp_path)
     assert process.stdout is not None
     told: list[str] = []
-    while sum("receiving 3/3" in line for line in told) < 4:  # a line a second
+    # A line a second.
+    while sum("receiving 3/3" in line for line in told) < 4 or not _pages_shown(tmp_path):
         told.append(process.stdout.readline())
         assert told[-1], told
     process.send_signal(signal.SIGINT)

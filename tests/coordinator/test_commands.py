@@ -273,7 +273,7 @@ async def test_late_repeat_of_raising_does_not_raise_a_lowered_hand(table: Bench
 async def test_command_that_failed_may_be_tried_again(
     table: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_: Any, *, act: Any) -> None:
+    async def broken(_: Any, **_more: Any) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:

@@ -10,9 +10,11 @@ import pytest
 import pytest_asyncio
 
 from sync_classroom.coordinator.rooms import layouts
+from sync_classroom.domain.documents import Document, ShownPage
 from sync_classroom.domain.facts import Headcount, Interaction, InteractionKind
 from sync_classroom.domain.floor import Floor
-from sync_classroom.domain.ids import ActId, OccurrenceId
+from sync_classroom.domain.ids import ActId, DocumentId, OccurrenceId
+from sync_classroom.domain.page_track import PageTurn
 from tests.support.coordination import Bench, bench, heard
 from tests.support.plans import at, lesson
 from tests.support.waiting import until
@@ -163,7 +165,7 @@ async def test_command_that_changed_nothing_is_done_too(table: Bench) -> None:
 async def test_retry_after_a_crash_between_fact_and_floor_finishes_the_act(
     table: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def crash(_: Floor, *, act: ActId) -> None:
+    async def crash(_: Floor, **_more: object) -> None:
         raise OSError("power cut")
 
     with monkeypatch.context() as patch:
@@ -209,3 +211,25 @@ async def test_withdrawn_seat_loses_hand_floor_and_media(table: Bench) -> None:
     assert stored.called_on is None
     assert table.relay.kicked == [("o-1", A)]
     assert table.relay.rooms["o-1"].layouts["*"].video[2] is None
+
+
+async def test_which_page_was_shown_when_is_kept_with_the_lesson(table: Bench) -> None:
+    floor = table.booth.floor
+    for n in (1, 2):
+        given = Document(DocumentId(f"d-{n}"), ONE, "课件.pdf", "ab" * 32, 9, at("08:00"), "li")
+        await table.store.add_document(given, key=f"k{n}", most=9)
+    first, second = (ShownPage(DocumentId(f"d-{n}"), 1) for n in (1, 2))
+    await floor.show_page(LESSON, first, act=ActId("1"))
+    table.clock.turn(seconds=30)
+    # A repeat, the page that is shown already, and acts of others turn nothing.
+    await floor.show_page(LESSON, second, act=ActId("1"))
+    await floor.show_page(LESSON, first, act=ActId("2"))
+    await floor.raise_hand(LESSON, A, act=ActId("3"))
+    table.clock.turn(seconds=30)
+    await floor.show_page(LESSON, second, act=ActId("4"))
+    table.clock.turn(seconds=5)
+    await floor.show_page(LESSON, None, act=ActId("5"))
+    assert await table.store.page_turns_of(ONE) == [
+        PageTurn(first, at("09:05"), at("09:06")),
+        PageTurn(second, at("09:06"), at("09:06:05")),
+    ]

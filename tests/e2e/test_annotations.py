@@ -105,6 +105,16 @@ async def test_strokes_are_seen_by_all_rooms_and_by_one_that_comes_late(
     await expect(first.locator(LINE)).to_have_count(0)
     await stroke(host, (0.2, 0.2), (0.3, 0.3))
     await expect(second.locator(LINE)).to_have_count(1)
+    # While a room speaks what is drawn on is in a corner, and the tools lie beside it.
+    await first.click("#hand")
+    await host.click(".hands li:first-child button")
+    await host.wait_for_selector("[data-called] #preview")
+    tools, corner = [await host.locator(s).bounding_box() for s in (".ink-tools", "#preview")]
+    assert tools is not None
+    assert corner is not None
+    assert tools["y"] + tools["height"] <= corner["y"]
+    await stroke(host, (0.4, 0.2), (0.5, 0.3))
+    await expect(second.locator(LINE)).to_have_count(2)
     await host.keyboard.press("Escape")
     await expect(host.locator(".ink-tools")).to_be_hidden()
     # What was drawn goes with the courseware it was drawn on.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.browser import page_problems, wait_frames
 from tests.support.classrooms import Town, town
@@ -47,11 +47,23 @@ async def test_rooms_see_the_page_that_the_teacher_turns_to(
     host, first, second = [await school.terminal(browser, r) for r in (HOST, FIRST, SECOND)]
     await host.click("[data-action=start]")
     await host.click("#documents:not([disabled])")
+    broken: list[str] = []
+
+    async def break_once(route: Route) -> None:
+        if route.request.method == "PATCH" and not broken:
+            broken.append(route.request.url)
+            await route.abort("connectionreset")
+        else:
+            await route.continue_()
+
+    # The line breaks as the file is sent: it goes on by itself.
+    await host.route("**/api/library/uploads/*", break_once)
     await host.set_input_files("#document-file", str(file))
     await host.click(".documents li button:not([disabled])")
     for page, selector in ((first, PAGE), (second, PAGE), (host, "#preview img.page")):
         await sees(page, RED, selector)
     await expect(host.locator("#page-back")).to_be_disabled()
+    assert len(broken) == 1
 
     await host.keyboard.press("PageDown")
     for page in (first, second):

@@ -1,7 +1,7 @@
 """A room that was away watches what it missed while the lesson goes on, in a real Chromium.
 
 The teacher's picture is one colour before the room goes, another while it is away, a third when it
-is back: which of them is seen says which part of the lesson is.
+is back: which of them is seen says which part of the lesson is. So do the pages of a document.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from sync_classroom.coordinator.relay_client import RelayRefusedError
+from tests.e2e.test_lesson_documents import sees
 from tests.support.browser import open_page, page_problems, pixels, wait_frames
 from tests.support.classrooms import Town, town
+from tests.support.documents import GREEN, RED, pdf
 from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
@@ -81,6 +83,8 @@ async def colour(page: Page, selector: str) -> str:
 async def test_a_room_that_was_away_watches_what_it_missed(
     tmp_path: Path, browser: Browser
 ) -> None:
+    book = tmp_path / "单元六.pdf"
+    book.write_bytes(pdf(RED, GREEN))
     async with town(tmp_path) as made:
         lesson = await made.plan(starts_in_s=0)
         room = await made.terminal(browser, "far-1-r1")
@@ -91,7 +95,13 @@ async def test_a_room_that_was_away_watches_what_it_missed(
         # The room's computer is restarted, and takes its time.
         await room.goto("about:blank")
         await host.evaluate("colour = '#f00'")
-        await grown(made, lesson, AWAY_S)
+        await host.set_input_files("#document-file", str(book))
+        await host.click("#documents:not([disabled])")
+        await host.click(".documents li button:not([disabled])")
+        await grown(made, lesson, AWAY_S / 2)
+        await host.keyboard.press("PageDown")
+        await grown(made, lesson, AWAY_S / 2)
+        await host.click("#page-away")
         await host.evaluate("colour = '#00f'")
         await room.goto(f"{made.url}/terminal")
         await wait_frames(room, "#teacher video", 5)
@@ -111,6 +121,9 @@ async def test_a_room_that_was_away_watches_what_it_missed(
             seen.add(await colour(room, "#missed-teacher"))
         assert "blue" not in seen
         assert await colour(room, ".missed-live video") == "blue"
+        # What was on the screens meanwhile is beside it, page after page.
+        await sees(room, RED, "#missed-page")
+        await sees(room, GREEN, "#missed-page")
         await room.click("#missed-back")
         assert await room.locator("#missed").is_hidden()
         assert await room.evaluate(f"document.querySelector('{VOICE}').muted") is False

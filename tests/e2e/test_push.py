@@ -4,6 +4,7 @@ away; a classroom that missed a lesson gets its recording by itself."""
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import struct
 from collections.abc import AsyncIterator
@@ -13,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import Page
 
 from sync_classroom.domain.facts import PushProgress
 from sync_classroom.domain.ids import PushId
+from sync_classroom.relay.recording.page_pack import append
 from sync_classroom.simulator.recording import load_recording, make_recording
 from sync_classroom.simulator.terminal import VirtualTerminal
 from sync_classroom.store.database import open_store
+from tests.e2e.test_lesson_documents import sees
 from tests.support.browser import launch, page_problems
 from tests.support.classrooms import Town, town
+from tests.support.documents import GREEN, RED, png
 from tests.support.ports import free_port
 from tests.support.recordings import finished
 from tests.support.school_cache import school_cache
@@ -44,10 +49,20 @@ KEPT = "async () => (await (await caches.open('terminal-shell')).keys()).length 
 
 
 def film(folder: Path) -> Path:
-    """A video of some seconds in a file of some megabytes."""
+    """A video of some seconds, with two pages that were shown, in a file of some megabytes."""
     path = finished(folder / "补课.mp4", seconds=4)
     with path.open("ab") as file:  # a box that says nothing (14496-12 8.1.2)
         file.write(struct.pack(">I4s", PADDING + 8, b"free") + os.urandom(PADDING))
+    pages = []
+    for number, colour in enumerate((RED, GREEN), 1):
+        picture = folder / f"{number}.webp"
+        with Image.open(io.BytesIO(png((320, 180), colour))) as image:
+            image.save(picture, lossless=True)
+        pages.append({
+            "from_s": 2 * number - 2, "to_s": 2 * number, "name": "课件.pdf", "page": number,
+            "pages": 2, "width": 320, "height": 180, "type": "image/webp", "picture": str(picture),
+        })  # fmt: skip
+    append(path, pages, mp4=True, from_s=0, to_s=4)
     return path
 
 
@@ -110,6 +125,11 @@ async def watched_offline(room: Page) -> None:
     )
     width = await room.locator(".player video").evaluate("video => video.videoWidth")
     assert width == 320
+    # The pages are in the file, and follow a person who looks again.
+    assert await room.locator(".player .page-beside").is_hidden()
+    for seconds, colour in ((3, GREEN), (1, RED)):
+        await room.evaluate(f"document.querySelector('.player video').currentTime = {seconds}")
+        await sees(room, colour, ".player .page-beside img")
     await room.wait_for_selector("#push-complete", state="hidden")
     assert "已看完" in await room.locator("#push-seen").inner_text()
 

@@ -23,6 +23,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.connector import UnixConnector
 
+from sync_classroom.relay.recording.cutting import cut
 from sync_classroom.relay.settings import RelaySettings
 from tests.e2e.test_whip_whep import LEAVE, PUBLISH, at
 from tests.support.browser import launch, open_page, pixels
@@ -148,6 +149,13 @@ async def test_what_chromium_sent_chromium_plays_again(tmp_path: Path, codec: st
                 tail = await page.evaluate(PLAY_FROM, [duration - 2, PATIENCE_S])
                 assert tail["at"] == pytest.approx(duration, abs=0.1)
                 assert 0 < tail["frames"] < whole["frames"]
+                # Pages behind the media are nothing to a player, whole or in part.
+                kept, long_s = await asyncio.to_thread(with_pages, tmp_path, file["name"])
+                duration, _, _ = await page.evaluate(LOAD, f"{url}/{kept}")
+                assert duration == pytest.approx(long_s, abs=0.1)
+                tail = await page.evaluate(PLAY_FROM, [duration - 2, PATIENCE_S])
+                assert tail["at"] == pytest.approx(duration, abs=0.1)
+                assert tail["frames"] > 0
     path = tmp_path / "recordings" / "lesson-1" / file["name"]
     found = items(path)
     sounds = [item for item in found if item.kind == "audio"]
@@ -157,6 +165,21 @@ async def test_what_chromium_sent_chromium_plays_again(tmp_path: Path, codec: st
     heights = [frame.height for _, frame in decoded(path)]
     assert {360, 720} <= set(heights)
     assert begun == heights[0]  # a browser that has just begun may send less than it was asked for
+
+
+def with_pages(folder: Path, name: str) -> tuple[str, float]:
+    """A part of a recording, as much as can be cut, with a page; how long it is."""
+    picture = folder / "page.webp"
+    picture.write_bytes(os.urandom(300_000))
+    shown = {
+        "from_s": 0.0, "to_s": 900.0, "name": "课件", "page": 1, "pages": 1, "width": 9,
+        "height": 9, "type": "image/webp", "picture": str(picture),
+    }  # fmt: skip
+    source = folder / "recordings" / "lesson-1" / name
+    target = source.with_name(f"part{source.suffix}")
+    piece = cut(source, target, 0.0, 900.0, [shown])
+    assert piece.bytes > 300_000
+    return target.name, piece.duration_s
 
 
 def small_disk(folder: Path, megabytes: int) -> list[str]:

@@ -25,7 +25,7 @@ from sync_classroom.store.tables import metadata
 from tests.support.plan_changes import changing
 
 pytestmark = pytest.mark.asyncio
-NEWEST = "0031"
+NEWEST = "0032"
 
 
 async def table_names(store: Database) -> set[str]:

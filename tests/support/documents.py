@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
 
 import aiohttp
 import typst
 from PIL import Image
 
 from sync_classroom.domain.accounts import Role
-from sync_classroom.domain.documents import Document
+from sync_classroom.domain.documents import Document, ShownPage
+from sync_classroom.domain.floor import Floor, show_page
 from sync_classroom.domain.ids import OccurrenceId
 from sync_classroom.domain.lesson import LessonRun, LessonState
+from tests.support.library import TUS
 from tests.support.plan_changes import book
-from tests.support.plans import lesson
+from tests.support.plans import at, lesson
 from tests.support.web import Site
 
+PIECES = "application/offset+octet-stream"
 RED, GREEN, BLUE = (200, 30, 30), (30, 140, 60), (30, 60, 200)
 
 
@@ -70,17 +74,22 @@ async def given(
     token: str | None = None,
     key: str = "k",
 ) -> aiohttp.ClientResponse:
-    """`POST` of a document, by a person or a classroom."""
-    headers = {
-        "X-File-Name": quote(name),
-        "Content-Type": "application/octet-stream",
-        "Idempotency-Key": key,
-    }
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+    """An upload and the `POST` that gives it, by a person or a classroom; what was refused."""
+    ours = {} if token is None else {"Authorization": f"Bearer {token}"}
+    who = role if token is None else None
+    named = base64.b64encode(name.encode()).decode()
+    headers = {**TUS, **ours, "Upload-Length": str(len(data))}
+    headers["Upload-Metadata"] = f"filename {named}"
+    made = await served.ask("POST", "/api/library/uploads", role=who, headers=headers)
+    if made.status != 201:
+        return made
+    address = made.headers["Location"]
+    headers = {**TUS, **ours, "Upload-Offset": "0", "Content-Type": PIECES}
+    sent = await served.ask("PATCH", address, role=who, headers=headers, data=io.BytesIO(data))
+    assert sent.status == 204, await sent.text()
     return await served.ask(
-        "POST", f"/api/lessons/{to}/document-files", headers=headers, data=data,
-        role=None if token is not None else role,
+        "POST", f"/api/lessons/{to}/document-files", role=who,
+        headers={**ours, "Idempotency-Key": key}, json={"upload": address.rpartition("/")[2]},
     )  # fmt: skip
 
 
@@ -91,3 +100,23 @@ async def ready(served: Site, *colours: tuple[int, int, int], to: str = "o-1") -
     await served.services.documents.idle()
     found = await served.services.documents.of(OccurrenceId(to))
     return next(d for d in found if d.ready)
+
+
+async def turned(served: Site, ident: str, *turns: tuple[int | None, str]) -> Document:
+    """A document, red and green, given to a lesson of today whose rooms saw these pages of it since
+    these times; whatever became of the lesson."""
+    store, occurrence = served.store, OccurrenceId(ident)
+    run = await store.get_run(occurrence)
+    assert run is not None
+    live = replace(run, state=LessonState.LIVE, ended_at=None, end_reason=None)
+    saved = await store.save_run(live)
+    assert saved is not None
+    document = await ready(served, RED, GREEN, to=ident)
+    floor = await store.get_floor(occurrence) or Floor(occurrence)
+    for page, time in turns:
+        shown = None if page is None else ShownPage(document.id, page)
+        kept = await store.save_floor(show_page(floor, shown), turned_at=at(time))
+        assert kept is not None
+        floor = kept
+    assert await store.save_run(replace(run, version=saved.version)) is not None
+    return document

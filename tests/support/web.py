@@ -292,8 +292,8 @@ async def site(
             meeting_recorder=booth.meeting_recorder,
             minutes=MinutesService(store, bus, clock=clock),
             missed=MissedService(
-                store, booth.evidence, booth.recordings, find, folder=changes.get("recordings"),
-                monotonic=seconds,
+                store, booth.evidence, booth.recordings, shelf.tracks, find,
+                folder=changes.get("recordings"), monotonic=seconds,
             ),
             documents=DocumentService(store, bus, PageMaker(), shelf, clock=clock),
             study=booth.study,

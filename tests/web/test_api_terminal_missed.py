@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import GREEN, colour_of, near, turned
 from tests.support.missed import ENGLISH, NAME, running
 from tests.support.pages import office
 from tests.support.pushes import bearer
@@ -37,6 +38,7 @@ async def test_the_offer_names_when_and_where_it_is(tmp_path: Path) -> None:
                         {"source": "camera", "href": href, "start_s": 0.0, "from_s": 20.0,
                          "to_s": 60.0}
                     ],
+                    "pages": [],
                 }
             ],
         }  # fmt: skip
@@ -45,6 +47,25 @@ async def test_the_offer_names_when_and_where_it_is(tmp_path: Path) -> None:
         assert len(body_of(played)) > 10_000
         # Watched later is not received live: no fact, so no figure moves.
         assert len(await served.store.facts_of([ENGLISH])) == facts
+
+
+async def test_the_pages_shown_meanwhile_are_told_and_their_pictures_come(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await running(served)
+        document = await turned(served, "english", (1, "08:19"), (2, "08:20:10"), (None, "08:21"))
+        here = await bearer(served, "remote-1-r2")
+        [missed] = (await (await served.ask("GET", ADDRESS, headers=here)).json())["missed"]
+        assert (missed["from_s"], missed["to_s"]) == (20, 320)
+        # The recording began at 08:19:40.
+        assert [(p["page"], p["from_s"], p["to_s"]) for p in missed["pages"]] == [
+            (1, 20, 30), (2, 30, 80),
+        ]  # fmt: skip
+        page = missed["pages"][1]
+        assert (page["document"], page["name"], page["pages"]) == (document.id, "课件.pdf", 2)
+        assert page["width"] > page["height"] > 0
+        address = f"/api/lessons/english/documents/{document.id}/pages/2"
+        answer = await served.ask("GET", address, headers=here)
+        assert near(colour_of(body_of(answer)), GREEN)
 
 
 async def test_people_strangers_and_other_rooms_are_refused(tmp_path: Path) -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from sync_classroom.domain import documents
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.documents import MAX_BYTES
 from sync_classroom.domain.ids import OccurrenceId
-from tests.support.documents import GREEN, RED, begun, colour_of, given, near, pdf, png, ready
+from tests.support.documents import (
+    GREEN,
+    PIECES,
+    RED,
+    begun,
+    colour_of,
+    given,
+    near,
+    pdf,
+    png,
+    ready,
+)
+from tests.support.library import TUS
 from tests.support.web import Site, body_of, expect, site
 
 pytestmark = pytest.mark.asyncio
@@ -130,25 +145,71 @@ async def test_who_takes_no_part_neither_gives_nor_sees(tmp_path: Path) -> None:
             assert answer.status == 404, wrong
 
 
-async def test_a_file_that_will_not_do_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_classrooms_upload_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        await begun(served)
+        data, tokens = pdf(RED), [(await served.device(room))[1] for room in (HOST, ROOM)]
+        ours, theirs = [{**TUS, **bearer(token)} for token in tokens]
+
+        async def announce(size: int, **more: str) -> aiohttp.ClientResponse:
+            headers = {**ours, "Upload-Length": str(size), **more}
+            return await served.ask("POST", "/api/library/uploads", headers=headers)
+
+        async def append(first: int, part: bytes) -> int:
+            headers = {**ours, "Upload-Offset": str(first), "Content-Type": PIECES}
+            answer = await served.ask("PATCH", address, headers=headers, data=io.BytesIO(part))
+            return answer.status
+
+        async def take(headers: dict[str, str]) -> tuple[int, str]:
+            answer = await served.ask(
+                "POST", "/api/lessons/o-1/document-files", json={"upload": upload},
+                headers={**headers, "Idempotency-Key": "k"},
+            )  # fmt: skip
+            told = await answer.json()
+            return answer.status, str(told.get("code", told.get("name")))
+
+        answer = await announce(MAX_BYTES + 1)
+        assert (answer.status, (await answer.json())["code"]) == (422, "document_too_large")
+        named = base64.b64encode("课件.pdf".encode()).decode()
+        address = (await announce(len(data), **{"Upload-Metadata": f"filename {named}"})).headers[
+            "Location"
+        ]
+        upload = address.rpartition("/")[2]
+        assert await append(0, data[:1000]) == 204
+        # It is the classroom's that began it, and no document before all of it is here.
+        assert (await served.ask("HEAD", address, headers=theirs)).status == 404
+        assert await take(bearer(tokens[0])) == (409, "upload_incomplete")
+        answer = await served.ask("HEAD", address, headers=ours)
+        assert answer.headers["Upload-Offset"] == "1000"
+        assert await append(0, data[:1000]) == 409
+        assert await append(1000, data[1000:]) == 204
+        assert await take(bearer(tokens[1])) == (403, "document_forbidden")
+        assert await take(bearer(tokens[0])) == (201, "课件.pdf")
+        assert await take(bearer(tokens[0])) == (201, "课件.pdf")  # its answer was lost
+        await served.services.documents.idle()
+        [document] = await served.services.documents.of(ONE)
+        assert (document.bytes, len(document.pages)) == (len(data), 1)
+        assert (await served.ask("HEAD", address, headers=ours)).status == 404
+        assert list((tmp_path / "library" / "uploads").iterdir()) == []
+
+
+async def test_a_file_that_will_not_do_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with site(tmp_path) as served:
         await begun(served)
         for data, name, status, code in (
-            (b"", "a.pdf", 422, "document_empty"),
+            (b"", "a.pdf", 422, "file_empty"),
             (b"MZ" + bytes(50), "a.exe", 422, "document_type"),
             (b"PK\x03\x04", "a.zip", 422, "document_type"),
         ):
             answer = await given(served, data, name, key=name)
             assert (answer.status, (await answer.json())["code"]) == (status, code)
-        headers = {
-            "Content-Type": "application/octet-stream", "Idempotency-Key": "k",
-            "Content-Length": str(MAX_BYTES + 1), "Connection": "close",
-        }  # fmt: skip
-        answer = await served.ask(
-            "POST", "/api/lessons/o-1/document-files", role=Role.ADMIN, headers=headers, data=b""
-        )
-        assert (await answer.json())["code"] == "document_too_large"
         answer = await given(served, pdf(RED), to="o-none")
         assert (await answer.json())["code"] == "unknown_lesson"
+        with monkeypatch.context() as patch:
+            patch.setattr(documents, "MAX_BYTES", 100)
+            answer = await given(served, pdf(RED))
+        assert (answer.status, (await answer.json())["code"]) == (422, "document_too_large")
         assert list((tmp_path / "library" / "documents" / "incoming").iterdir()) == []
         assert await served.services.documents.of(ONE) == ()

@@ -39,7 +39,7 @@ async def test_worker_keeps_every_file_of_the_page_and_no_other() -> None:
         for name in files().names()
         if name.startswith("terminal/") and name.endswith((".js", ".css"))
     }
-    assert kept == (needed - {"terminal/sw.js"}) | {"tokens.css"}
+    assert kept == (needed - {"terminal/sw.js"}) | {"tokens.css", "uploads.js"}
 
 
 async def test_scripts_import_only_files_that_exist() -> None:

@@ -1,9 +1,10 @@
 """Copies a part of a finished recording into a file of its own; nothing is encoded.
 
-    python -m sync_classroom.relay.recording.cutting SOURCE TARGET FROM_S TO_S
+    python -m sync_classroom.relay.recording.cutting SOURCE TARGET FROM_S TO_S [PAGES]
 
 A picture can only be decoded from its keyframe on, so the part begins with the last keyframe at or
-before FROM_S: early rather than late. What was copied is told as one line of JSON.
+before FROM_S: early rather than late. What was copied is told as one line of JSON. PAGES names a
+file of JSON with the document pages shown meanwhile, which go with the part (`page_pack`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from . import page_pack
 from .child import NICE, end_with_parent, sha256_of, whole_packets
 
 
@@ -56,8 +58,16 @@ class _Copy:
         self.output.mux(packet)
 
 
-def cut(source: Path, target: Path, from_s: float, to_s: float) -> Piece:
+def cut(
+    source: Path,
+    target: Path,
+    from_s: float,
+    to_s: float,
+    pages: Sequence[Mapping[str, Any]] = (),
+) -> Piece:
     """Copy a part of `source`; a file named `target` appears when all of it is there.
+
+    `pages` are those shown while `source` was recorded, as `page_pack.append` takes them.
 
     Raises ValueError if nothing lies between the marks, OSError or av.FFmpegError.
     """
@@ -69,13 +79,13 @@ def cut(source: Path, target: Path, from_s: float, to_s: float) -> Piece:
             av.open(str(source)) as reading,
             av.open(str(partial), "w", format=source.suffix[1:], options=options) as writing,
         ):
-            copied = _copy(reading, writing, Fraction(from_s), Fraction(to_s))
+            begins, ends = _copy(reading, writing, Fraction(from_s), Fraction(to_s))
+        page_pack.append(partial, pages, mp4=not webm, from_s=float(begins), to_s=float(ends))
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    begins, ends = copied
     return Piece(
         round(float(begins), 3),
         round(float(ends), 3),
@@ -145,9 +155,10 @@ def main() -> int:
     end_with_parent()
     os.nice(NICE)
     av.logging.set_level(av.logging.PANIC)
-    source, target, from_s, to_s = sys.argv[1:]
+    source, target, from_s, to_s, *packed = sys.argv[1:]
     try:
-        piece = cut(Path(source), Path(target), float(from_s), float(to_s))
+        pages = [page for name in packed for page in json.loads(Path(name).read_text("utf-8"))]
+        piece = cut(Path(source), Path(target), float(from_s), float(to_s), pages)
     except (OSError, ValueError, av.FFmpegError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

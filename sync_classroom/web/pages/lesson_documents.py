@@ -93,7 +93,7 @@ def now_shown(view: LessonView, documents: Sequence[Document]) -> NowShown | Non
     found = next((d for d in documents if d.id == shown.document), None)
     if found is None or shown.page > len(found.pages):
         return None
-    return NowShown(found, shown.page, _picture(view.occurrence.id, found, shown.page, "small"))
+    return NowShown(found, shown.page, picture_url(view.occurrence.id, found, shown.page, "small"))
 
 
 async def give(request: web.Request) -> web.StreamResponse:
@@ -147,11 +147,12 @@ def _row(frame: Frame, view: LessonView, document: Document) -> DocumentRow:
         _REFUSED if problem else _READY if ready else _CONVERTING,
         frame.say(problem) if problem else "",
         view.host_classroom.name if document.by.startswith("terminal:") else document.by,
-        _picture(view.occurrence.id, document, 1, "thumb") if ready else None,
+        picture_url(view.occurrence.id, document, 1, "thumb") if ready else None,
     )
 
 
-def _picture(lesson: OccurrenceId, document: Document, page: int, size: str) -> str:
+def picture_url(lesson: OccurrenceId, document: Document, page: int, size: str) -> str:
+    """Where a page's picture is."""
     return f"/api/lessons/{lesson}/documents/{document.id}/pages/{page}?size={size}"
 
 
@@ -161,7 +162,8 @@ def _words(frame: Frame) -> dict[str, str]:
         "too-large": frame.t("文件超过 100 MB。请压缩图片后另存，或分成几份。"),
         "choose": frame.t("请先选择文件。"),
         "sending": frame.t("已上传"),
-        "failed": frame.t("没有传完，线路断了。请再添加一次。"),
+        "waiting": frame.t("线路断开，正在续传"),
+        "failed": frame.t("上传没有成功，请检查网络后重试；已传的部分不用重传。"),
     }
 
 

@@ -7,7 +7,7 @@ else. Who watched what is logged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,13 @@ from ...coordinator.views import LessonView
 from ...domain.accounts import Role, User
 from ...domain.ids import OccurrenceId
 from ...domain.lesson import LessonState
+from ...domain.page_track import TrackPage, part_of
 from ...domain.problems import ProblemError, ProblemKind
 from ...domain.recordings import RecordedFile, Recording, RecordingState, schools_of
 from ...domain.timetable import Mode
 from ..i18n import mark
 from .frame import Frame, posted, see_other
+from .lesson_documents import picture_url
 from .route import ADMIN, SCHOOL, PageRoute
 from .words import Word, lesson_code
 
@@ -54,7 +56,8 @@ _GAPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file as it is shown: `from_at` when it begins, `gaps` in words."""
+    """A file as it is shown: `from_at` when it begins, `gaps` in words, `pages` the documents'
+    pages shown meanwhile, as `static/recorded_pages.js` reads them."""
 
     file: RecordedFile
     source: str
@@ -63,6 +66,7 @@ class FileView:
     playable: bool
     gaps: Sequence[str]
     more_gaps: int
+    pages: Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ async def recording_view(frame: Frame, view: LessonView) -> RecordingView | None
     watch = may_watch(frame.user, view)
     ahead = lesson_code(view) in (LessonState.PLANNED, LessonState.OPEN, LessonState.LIVE)
     files = () if found is None or not watch else found.files
+    track = await _track(frame, found) if files else ()
     return RecordingView(
         recording=found,
         word=None if found is None else word(found),
@@ -111,7 +116,17 @@ async def recording_view(frame: Frame, view: LessonView) -> RecordingView | None
         may_watch=watch,
         may_cut=may_choose(frame.user, view),
         may_push=lesson_code(view) is LessonState.ENDED and may_choose(frame.user, view),
-        files=[_file(frame, view, found, file) for file in files if found is not None],
+        files=[_file(frame, view, found, file, track) for file in files if found is not None],
+    )
+
+
+async def _track(frame: Frame, recording: Recording | None) -> tuple[TrackPage, ...]:
+    """The pages shown while it was recorded."""
+    if recording is None or recording.started_at is None or not recording.files:
+        return ()
+    ends = max(file.start_s + file.duration_s for file in recording.files)
+    return await frame.services.library.tracks.of(
+        recording.occurrence, recording.started_at, from_s=0.0, to_s=ends
     )
 
 
@@ -123,7 +138,13 @@ def word(recording: Recording) -> Word:
     return _WORDS[recording.state]
 
 
-def _file(frame: Frame, view: LessonView, recording: Recording, file: RecordedFile) -> FileView:
+def _file(
+    frame: Frame,
+    view: LessonView,
+    recording: Recording,
+    file: RecordedFile,
+    track: Sequence[TrackPage],
+) -> FileView:
     gaps = [
         frame.t(
             "%(span)s %(what)s",
@@ -132,6 +153,9 @@ def _file(frame: Frame, view: LessonView, recording: Recording, file: RecordedFi
         )
         for kind, a, b in file.gaps[:MAX_GAPS]
     ]
+    pages = part_of(
+        track, from_s=file.start_s, to_s=file.start_s + file.duration_s, zero_s=file.start_s
+    )
     return FileView(
         file=file,
         source=_source(frame, view, file.source),
@@ -140,7 +164,21 @@ def _file(frame: Frame, view: LessonView, recording: Recording, file: RecordedFi
         playable=recording.state is RecordingState.SAVED,
         gaps=gaps,
         more_gaps=max(0, len(file.gaps) - MAX_GAPS),
+        pages=[_page(view.occurrence.id, page) for page in pages],
     )
+
+
+def _page(lesson: OccurrenceId, shown: TrackPage) -> Mapping[str, object]:
+    return {
+        "from_s": shown.from_s,
+        "to_s": shown.to_s,
+        "name": shown.document.name,
+        "page": shown.page,
+        "pages": len(shown.document.pages),
+        "width": shown.size.width,
+        "height": shown.size.height,
+        "url": picture_url(lesson, shown.document, shown.page, "large"),
+    }
 
 
 def _source(frame: Frame, view: LessonView, source: str) -> str:

@@ -1,6 +1,7 @@
 // Documents on a lesson's page: a file is sent as it is, and the list follows its conversion.
 
 import { keepFresh } from "./live.js";
+import { RefusedError, takeIn, upload } from "./uploads.js";
 
 const list = document.getElementById("documents-list");
 if (list?.dataset.live) keepFresh(list, { selector: "#documents-list" });
@@ -41,35 +42,33 @@ function prepare(form) {
   };
 
   /** @param {File} file */
-  const give = (file) => {
+  const give = async (file) => {
     complain("");
     busy(true);
-    // Not fetch: it does not tell how much has been sent.
-    const request = new XMLHttpRequest();
-    request.open("POST", words.document ?? "");
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
-    request.setRequestHeader("Idempotency-Key", crypto.getRandomValues(new Uint32Array(4)).join("-"));
-    request.responseType = "json";
-    request.upload.onprogress = (event) => {
-      bar.value = event.loaded / Math.max(1, event.total);
-      progress.textContent = `${words.sending} ${Math.floor(100 * bar.value)} %`;
-    };
-    request.onerror = () => complain(words.failed ?? "");
-    request.onload = () => {
+    const { signal } = new AbortController();
+    const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    try {
+      const id = await upload(file, {
+        signal,
+        sent: (share) => {
+          bar.value = share;
+          progress.textContent = `${words.sending} ${Math.floor(100 * share)} %`;
+        },
+        waiting: () => (progress.textContent = words.waiting ?? ""),
+      });
+      await takeIn(file, words.document ?? "", { upload: id }, key, { signal });
+    } catch (failure) {
       running = false;
-      if (request.status === 201) {
-        const next = words.next ?? "";
-        // The same address but for its fragment would not be loaded again.
-        location.assign(next);
-        if (location.href.endsWith(next)) location.reload();
-      } else if (request.status === 401) location.reload();
-      else {
-        const { zh = "", en = "" } = request.response ?? {};
-        complain((document.documentElement.lang === "en" ? en : zh) || (words.failed ?? ""));
-      }
-    };
-    request.send(file);
+      if (!(failure instanceof RefusedError)) complain(words.failed ?? "");
+      else if (failure.status === 401) location.reload();
+      else complain((document.documentElement.lang === "en" ? failure.en : failure.zh) || (words.failed ?? ""));
+      return;
+    }
+    running = false;
+    const next = words.next ?? "";
+    // The same address but for its fragment would not be loaded again.
+    location.assign(next);
+    if (location.href.endsWith(next)) location.reload();
   };
 
   form.addEventListener("submit", (event) => {
@@ -77,7 +76,7 @@ function prepare(form) {
     const [file] = input.files ?? [];
     if (!file) complain(words.choose ?? "");
     else if (file.size > Number(words.maxBytes)) complain(words.tooLarge ?? "");
-    else give(file);
+    else void give(file);
     if (!error.hidden) input.focus();
   });
   addEventListener("beforeunload", (event) => {

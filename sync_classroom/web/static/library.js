@@ -73,7 +73,7 @@ function prepare(form) {
         waiting: () => (progress.textContent = words.waiting ?? ""),
       });
       progress.textContent = words.checking ?? "";
-      const made = await takeIn(file, wanted(file, id), key, signal);
+      const made = await takeIn(file, "/api/library", wanted(file, id), key, { signal });
       if (words.then) await belongs(words.then, String(made.id));
       location.assign(words.done || `/library/${made.id}?done=resource-added`);
     } catch (failure) {

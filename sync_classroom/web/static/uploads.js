@@ -29,7 +29,13 @@ export class RefusedError extends Error {
  * @property {(share: number) => void} sent
  * @property {() => void} waiting the line broke; it is tried again
  * @property {AbortSignal} signal
+ * @property {string} [token] a classroom's; without it the signed-in person's cookie counts
  */
+
+/** @param {{token?: string}} who @returns {Record<string, string>} */
+function authority({ token }) {
+  return token === undefined ? {} : { Authorization: `Bearer ${token}` };
+}
 
 /** @param {File} file */
 function fingerprint(file) {
@@ -61,21 +67,21 @@ async function refusal(response) {
   return new RefusedError(response.status, await response.json().catch(() => ({})));
 }
 
-/** @param {File} file @param {AbortSignal} signal @returns {Promise<string>} */
-async function announce(file, signal) {
+/** @param {File} file @param {Listener} listener @returns {Promise<string>} */
+async function announce(file, { signal, token }) {
   const name = btoa(String.fromCharCode(...new TextEncoder().encode(file.name)));
   const response = await fetch(UPLOADS, {
     method: "POST",
-    headers: { ...VERSION, "Upload-Length": String(file.size), "Upload-Metadata": `filename ${name}` },
+    headers: { ...VERSION, ...authority({ token }), "Upload-Length": String(file.size), "Upload-Metadata": `filename ${name}` },
     signal,
   });
   if (response.status !== 201) throw await refusal(response);
   return response.headers.get("Location") ?? "";
 }
 
-/** @param {string} address @param {AbortSignal} signal @returns {Promise<number | null>} null: gone */
-async function offsetOf(address, signal) {
-  const response = await fetch(address, { method: "HEAD", headers: VERSION, signal });
+/** @param {string} address @param {Listener} listener @returns {Promise<number | null>} null: gone */
+async function offsetOf(address, { signal, token }) {
+  const response = await fetch(address, { method: "HEAD", headers: { ...VERSION, ...authority({ token }) }, signal });
   if (response.status === 404) return null;
   if (!response.ok) throw await refusal(response);
   return Number(response.headers.get("Upload-Offset"));
@@ -89,12 +95,13 @@ async function offsetOf(address, signal) {
  * @param {Listener} listener
  * @returns {Promise<number>} the next offset
  */
-function sendPiece(address, file, offset, { sent, signal }) {
+function sendPiece(address, file, offset, { sent, signal, token }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
     request.open("PATCH", address);
-    request.setRequestHeader("Tus-Resumable", VERSION["Tus-Resumable"]);
+    const headers = { ...VERSION, ...authority({ token }) };
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", "application/offset+octet-stream");
     request.setRequestHeader("Upload-Offset", String(offset));
     request.responseType = "json";
@@ -129,9 +136,9 @@ export async function upload(file, listener) {
   let tries = 0;
   for (;;) {
     try {
-      let offset = address ? await offsetOf(address, listener.signal) : null;
+      let offset = address ? await offsetOf(address, listener) : null;
       if (address === null || offset === null) {
-        address = await announce(file, listener.signal);
+        address = await announce(file, listener);
         remember(file, address);
         offset = 0;
       }
@@ -160,17 +167,18 @@ export async function forget(file) {
 /**
  * Have a finished upload taken in; asked again with the same key until it is checked.
  * @param {File} file
- * @param {object} wanted the body of `POST /api/library`
+ * @param {string} path where: `/api/library`, or a lesson's documents
+ * @param {object} wanted the body of the request
  * @param {string} key
- * @param {AbortSignal} signal
+ * @param {{signal: AbortSignal, token?: string}} listener
  * @returns {Promise<{id: string}>}
  */
-export async function takeIn(file, wanted, key, signal) {
+export async function takeIn(file, path, wanted, key, { signal, token }) {
   for (let tries = 0; ; tries += 1) {
     try {
-      const response = await fetch("/api/library", {
+      const response = await fetch(path, {
         method: "POST",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key, ...authority({ token }) },
         body: JSON.stringify(wanted),
         signal,
       });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import SchoolId, TeacherId
 from sync_classroom.web.pages.library import parse_mark
+from tests.relay.recording.test_page_pack import read_pack
+from tests.support.documents import GREEN, RED, colour_of, near, turned
 from tests.support.library import PDF, PNG, added, recorded, send, take
 from tests.support.pages import look, look_in_english, office, read
 from tests.support.pages import send as post
@@ -189,6 +192,26 @@ async def test_a_part_of_a_recording_becomes_a_resource_of_its_lesson(tmp_path: 
         assert "/lessons/english" in page.links()
         other = await post(served, "/lessons/english/recording/cut", CUT | {"to": "00:04"})
         assert other.headers["Location"] != answer.headers["Location"]
+
+
+async def test_a_part_of_a_recording_has_the_pages_that_were_shown_in_it(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        # It begins at 08:10:00, the part a second later.
+        await turned(served, "english", (1, "08:09"), (2, "08:10:02"), (None, "08:10:02.500"))
+        answer = await post(served, "/lessons/english/recording/cut", CUT)
+        assert answer.status == 303, await answer.text()
+        [made] = await served.store.resources(limit=5)
+        path = tmp_path / "library" / "files" / made.latest.file
+        assert made.latest.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        found = read_pack(path)
+        assert [(p["page"], p["from_s"], p["to_s"]) for p, _ in found] == [
+            (1, 0, pytest.approx(1, abs=0.05)),
+            (2, pytest.approx(1, abs=0.05), pytest.approx(1.5, abs=0.05)),
+        ]
+        for (_, picture), colour in zip(found, (RED, GREEN), strict=True):
+            assert near(colour_of(picture), colour)
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 async def test_marks_and_files_that_are_wrong_are_refused_by_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from sync_classroom.domain.accounts import Role
 from sync_classroom.domain.ids import OccurrenceId, SchoolId, TeacherId
 from sync_classroom.domain.recordings import RecordedFile, Recording, RecordingState
 from sync_classroom.web.pages.recording import word
+from tests.support.documents import GREEN, colour_of, near, turned
 from tests.support.pages import look, look_in_english, office, send
 from tests.support.plans import at
-from tests.support.web import Site
+from tests.support.web import Site, body_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -70,6 +72,29 @@ async def test_a_saved_recording_is_shown_with_all_that_is_known(tmp_path: Path)
         assert ADDRESS + "?download" in page.links()
         english = await look_in_english(served, "/lessons/english")
         assert english.all("video")
+
+
+async def test_each_file_has_the_pages_shown_meanwhile_on_its_own_time(tmp_path: Path) -> None:
+    async with office(tmp_path, recordings=tmp_path / "recordings") as served:
+        await recorded(served)
+        document = await turned(served, "english", (1, "08:15"), (2, "08:20:10"), (None, "08:21"))
+        page = await look(served, "/lessons/english")
+        camera, seat = [
+            json.loads(a["data-pages"] or "") for a in page.all("article", **{"class": "recorded"})
+        ]
+        assert [(p["page"], p["from_s"], p["to_s"]) for p in camera] == [
+            (1, 298, 608), (2, 608, 658),
+        ]  # fmt: skip
+        assert [(p["page"], p["from_s"], p["to_s"]) for p in seat] == [(1, 0, 10), (2, 10, 42)]
+        assert seat[0]["name"] == "课件.pdf"
+        picture = await served.ask("GET", camera[1]["url"], role=Role.REVIEWER)
+        assert near(colour_of(body_of(picture)), GREEN)
+        # What its teacher takes back nobody sees again.
+        await served.services.documents.remove(ENGLISH, document.id, by="li")
+        page = await look(served, "/lessons/english")
+        assert [a.get("data-pages") for a in page.all("article", **{"class": "recorded"})] == [
+            None, None,
+        ]  # fmt: skip
 
 
 async def test_files_are_served_by_range_and_to_be_kept(tmp_path: Path) -> None:

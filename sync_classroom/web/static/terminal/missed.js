@@ -78,7 +78,7 @@ export class Missed {
       this.dueAt = at + FAILED_MS;
       return;
     }
-    this.losses = answer.missed;
+    this.losses = answer.missed.map((loss) => ({ ...loss, lesson }));
     const { until } = answer;
     if (this.first === undefined) this.first = until;
     const waiting = ready(this.losses).length < this.losses.length;

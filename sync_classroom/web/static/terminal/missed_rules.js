@@ -15,6 +15,9 @@
  * @property {number} from_s
  * @property {number} to_s
  * @property {Part[]} parts empty while the recording has not come so far
+ * @property {(import("./page_track.js").TrackPage & {document: string})[]} pages of documents, shown
+ *   meanwhile
+ * @property {string} lesson whose documents they are of; this page adds it
  *
  * @typedef {object} Offer
  * @property {boolean} over

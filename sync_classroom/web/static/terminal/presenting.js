@@ -26,8 +26,8 @@ export class Presenting {
     this.sharing = sharing;
     this.say = say;
     /** What is being given: how much of it was sent, and why the last one was not taken.
-     * @type {{sent: number | null, trouble: {zh: string, en: string} | null}} */
-    this.given = { sent: null, trouble: null };
+     * @type {{sent: number | null, waiting: boolean, trouble: {zh: string, en: string} | null}} */
+    this.given = { sent: null, waiting: false, trouble: null };
   }
 
   /** @param {import("./deck.js").Place} place */
@@ -82,16 +82,20 @@ export class Presenting {
     const { lesson } = this.now();
     const token = this.token();
     if (!lesson || token === null || this.given.sent !== null) return;
-    this.given = { sent: 0, trouble: null };
+    this.given = { sent: 0, waiting: false, trouble: null };
     this.changed();
     const { ok, zh, en } = await give(lesson.id, file, {
       token,
       sent: (share) => {
-        this.given = { ...this.given, sent: share };
+        this.given = { ...this.given, sent: share, waiting: false };
+        this.changed();
+      },
+      waiting: () => {
+        this.given = { ...this.given, waiting: true };
         this.changed();
       },
     });
-    this.given = { sent: null, trouble: ok ? null : { zh, en } };
+    this.given = { sent: null, waiting: false, trouble: ok ? null : { zh, en } };
     this.changed();
   }
 }

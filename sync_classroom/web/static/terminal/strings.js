@@ -260,7 +260,11 @@ export const STRINGS = {
   "documents.add": ["添加文档", "Add a document"],
   "documents.close": ["关闭", "Close"],
   "documents.sending": ["正在上传", "Sending"],
-  "documents.broken": ["没有传完，线路断了。请再添加一次。", "The line broke before all of it was sent. Add it again."],
+  "documents.waiting": ["线路断开，正在续传", "The line broke; it goes on when it is back"],
+  "documents.broken": [
+    "没有传完，服务器连不上。请再选一次这个文件，从断处接着传。",
+    "The server could not be reached. Choose the file again: it goes on where it stopped.",
+  ],
   "documents.converting": ["正在转换…", "Converting…"],
   "documents.pages": ["{pages} 页", "{pages} pages"],
   "page.back": ["上一页", "Previous page"],

@@ -22,6 +22,7 @@ const PATIENCE_MS = 2_500;
 /** Files under `static/<version>/`; tests/web/test_terminal_page.py compares them with the folder. */
 const FILES = [
   "tokens.css",
+  "uploads.js",
   "terminal/terminal.css",
   "terminal/check.js",
   "terminal/checkup.js",
@@ -47,6 +48,7 @@ const FILES = [
   "terminal/missed_rules.js",
   "terminal/model.js",
   "terminal/notices.js",
+  "terminal/page_track.js",
   "terminal/pages.js",
   "terminal/plan_notices.js",
   "terminal/playout.js",

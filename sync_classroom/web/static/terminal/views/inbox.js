@@ -2,6 +2,7 @@
 
 import { attr, enable, h, keyed, show, text } from "../dom.js";
 import { isReminded } from "../inbox_rules.js";
+import { Pack, PageBeside } from "../page_track.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("../inbox.js").Inbox} Inbox */
@@ -144,6 +145,8 @@ class Player {
     this.key = null;
     /** @type {HTMLElement | null} */
     this.media = null;
+    /** @type {Pack | null} the pages in what is open */
+    this.pack = null;
     this.frame = h("div", { class: "player" });
     this.seen = h("span", { class: "state", id: "push-seen" });
     const complete = () => {
@@ -175,13 +178,28 @@ class Player {
       this.media.removeAttribute("src");
       this.media.load();
     }
+    this.pack?.close();
+    this.pack = null;
     this.key = copy?.key ?? null;
     this.media = copy ? element(copy) : null;
     this.frame.replaceChildren(...(this.media ? [this.media] : []));
     if (this.media instanceof HTMLMediaElement) {
+      if (this.media instanceof HTMLVideoElement) void this.findPages(this.media);
       this.media.addEventListener("ended", () => this.watch());
       void this.media.play().catch(() => undefined);
       this.media.focus();
+    }
+  }
+
+  /** A lesson's recording brings the pages that were shown in it. @param {HTMLVideoElement} media */
+  async findPages(media) {
+    try {
+      const pack = await Pack.of(media.src);
+      if (!pack || this.media !== media) return;
+      this.pack = pack;
+      this.frame.append(new PageBeside(media, pack.pages, (page) => pack.picture(page)).root);
+    } catch (error) {
+      console.warn("pages of what was pushed cannot be read", error);
     }
   }
 

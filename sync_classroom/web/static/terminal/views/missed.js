@@ -1,6 +1,8 @@
 /** What a room missed: a quiet offer over the picture, and the missed part in place of the live one. */
 
 import { Picture, attr, h, show, text } from "../dom.js";
+import { pageAt } from "../page_track.js";
+import { Pages, sizeFor } from "../pages.js";
 import { instantOf, ready, spanText } from "../missed_rules.js";
 import { Replay } from "../replay.js";
 import { civil, clockText } from "../state.js";
@@ -28,6 +30,8 @@ export class MissedView {
 
     this.teacher = h("video", { playsInline: true, disablePictureInPicture: true, id: "missed-teacher" });
     this.screen = h("video", { playsInline: true, disablePictureInPicture: true, id: "missed-screen" });
+    this.page = h("img", { id: "missed-page", alt: "", hidden: true, draggable: false });
+    this.pages = new Pages({ token: actions.token, changed: () => this.replay && this.drawPage(this.replay) });
     this.live = new Picture({ class: "picture missed-live" });
     this.when = h("p", { class: "missed-when" });
     this.hold = h("button", { type: "button", id: "missed-hold", onclick: () => this.turn() });
@@ -44,7 +48,7 @@ export class MissedView {
         role: "region",
         onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && this.end(),
       },
-      h("div", { class: "reels" }, this.teacher, this.screen, this.live.root),
+      h("div", { class: "reels" }, this.teacher, this.screen, this.page, this.live.root),
       h("div", { class: "controls" }, this.when, this.hold, this.speedGroup, this.back),
     );
   }
@@ -70,6 +74,7 @@ export class MissedView {
     if (!this.replay) return;
     this.replay.stop();
     this.replay = null;
+    this.pages.show(null, "small");
     this.actions.hush(false);
     if (this.root.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     show(this.root, false);
@@ -106,7 +111,9 @@ export class MissedView {
     this.live.show(replay ? live : null);
     if (!replay) return;
     attr(this.root, "aria-label", t("missed.title"));
-    attr(this.root, "data-courseware", replay.withScreen() ? "" : null);
+    const paged = this.drawPage(replay);
+    attr(this.root, "data-page", paged ? "" : null);
+    attr(this.root, "data-courseware", paged || replay.withScreen() ? "" : null);
     attr(this.root, "data-only-screen", replay.camera ? null : "");
     const seconds = (/** @type {number} */ at) => civil(at, zone).seconds;
     const left = clockText(Math.max(0, (replay.loss.to_s - replay.at) * 1000));
@@ -116,6 +123,22 @@ export class MissedView {
     for (const button of this.speeds) attr(button, "aria-pressed", String(Number(button.dataset.speed) === this.speed));
     text(this.back, t("missed.back"));
     this.live.label(t("missed.live"), live ? null : t("remote.host_gone"));
+  }
+
+  /**
+   * The page that was on the screens then, in front of what moved. @param {Replay} replay
+   * @returns {boolean} whether there was one
+   */
+  drawPage(replay) {
+    const { lesson, pages } = replay.loss;
+    const page = pageAt(pages, replay.at);
+    const place = { width: this.page.clientWidth * devicePixelRatio, height: this.page.clientHeight * devicePixelRatio };
+    const found = this.pages.show(page && { ...page, lesson }, page ? sizeFor(page, place) : "small");
+    show(this.page, page !== null);
+    if (page) attr(this.page, "alt", `${page.name} ${page.page}/${page.pages}`);
+    // Until it is here the one before it stays, as in the lesson.
+    if (found && this.page.getAttribute("src") !== found.url) this.page.src = found.url;
+    return page !== null;
   }
 
   play() {

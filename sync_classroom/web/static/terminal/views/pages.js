@@ -101,8 +101,9 @@ export class Documents {
     if (given.sent !== null && this.sending.value !== given.sent) this.sending.value = given.sent;
     attr(this.sending, "aria-label", t("documents.sending"));
     enable(this.add, given.sent === null);
-    text(this.trouble, given.trouble ? given.trouble[language] || t("documents.broken") : "");
-    show(this.trouble, given.trouble !== null);
+    const trouble = given.trouble ? given.trouble[language] || t("documents.broken") : "";
+    text(this.trouble, given.waiting ? t("documents.waiting") : trouble);
+    show(this.trouble, given.waiting || given.trouble !== null);
     const documents = live?.documents ?? [];
     show(this.none, documents.length === 0);
     keyed(
