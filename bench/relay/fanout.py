@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import pstats
+from dataclasses import replace
 
 from bench import figures
 from bench.figures import Figure
@@ -64,6 +65,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--subscribers", type=int, default=47)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--pattern", choices=list(PATTERNS), default="camera")
+    parser.add_argument(
+        "--paced", type=float, default=0.0, metavar="MS",
+        help="between a frame's packets; browsers pace 720p some 1.4 ms apart",
+    )  # fmt: skip
     parser.add_argument("--window", type=float, default=2.0, help="batch window, ms")
     parser.add_argument("--no-segments", action="store_true", help="without UDP_SEGMENT")
     parser.add_argument("--fanout", choices=CHOICES, default="auto")
@@ -80,9 +85,8 @@ def main() -> None:
         profile=arguments.profile,
     )
     seconds = arguments.seconds or (3.0 if arguments.quick else 10.0)
-    costs = asyncio.run(
-        run(options, Load(arguments.subscribers, seconds, PATTERNS[arguments.pattern]))
-    )
+    pattern = replace(PATTERNS[arguments.pattern], spacing_s=arguments.paced / 1000)
+    costs = asyncio.run(run(options, Load(arguments.subscribers, seconds, pattern)))
     figures.report(found(costs), arguments.json)
     if arguments.profile:
         pstats.Stats(arguments.profile).sort_stats("tottime").print_stats(18)

@@ -24,6 +24,8 @@ class Pattern:
     key_every_s: float = 3.0
     payload: int = 1100
     audio: bool = True
+    spacing_s: float = 0.0
+    """Between a frame's packets, as browsers pace them; 0: all at once, as on a campus line."""
 
     @property
     def video_packets_per_s(self) -> float:
@@ -57,7 +59,10 @@ PATTERNS: Final = {"camera": CAMERA, "low": LOW, "thumbnail": THUMBNAIL}
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What is sent at once: one frame, or 20 ms of sound."""
+    """What is sent at once: one frame or a packet of it, or 20 ms of sound.
+
+    `late_s` is how long after its frame's time it is sent, `place` that of its first packet.
+    """
 
     at_s: float
     kind: int
@@ -65,11 +70,14 @@ class Burst:
     packets: int
     payload: int
     keyframe: bool
+    late_s: float = 0.0
+    place: int = 0
+    last: bool = True
 
     @property
     def timestamp(self) -> int:
         """In the kind's RTP clock, from zero."""
-        return round(self.at_s * CLOCK[self.kind])
+        return round((self.at_s - self.late_s) * CLOCK[self.kind])
 
 
 def bursts(pattern: Pattern) -> Iterator[Burst]:
@@ -82,11 +90,19 @@ def bursts(pattern: Pattern) -> Iterator[Burst]:
 
 def _frames(pattern: Pattern) -> Iterator[Burst]:
     key_every = max(1, round(pattern.key_every_s * pattern.fps))
-    number = 0
+    number, free_s = 0, 0.0
     while True:
         key = number % key_every == 0
         packets = pattern.key_packets if key else pattern.frame_packets
-        yield Burst(number / pattern.fps, VIDEO, number, packets, pattern.payload, key)
+        at_s = number / pattern.fps
+        if not pattern.spacing_s:
+            yield Burst(at_s, VIDEO, number, packets, pattern.payload, key)
+        else:
+            for place in range(packets):
+                free_s = max(at_s, free_s)
+                yield Burst(free_s, VIDEO, number, 1, pattern.payload, key, free_s - at_s, place,
+                            place == packets - 1)  # fmt: skip
+                free_s += pattern.spacing_s
         number += 1
 
 

@@ -285,7 +285,7 @@ class Source:
         line = kind if self.pattern.audio else 0  # m-lines count from zero, audio first
         mid = b"\xbe\xde\x00\x01" + bytes([MID_ID << 4, ord("0") + line, 0, 0])
         for place in range(burst.packets):
-            mark = kind == VIDEO and place == burst.packets - 1
+            mark = kind == VIDEO and burst.last and place == burst.packets - 1
             header = struct.pack(
                 ">BBHII",
                 0x90,
@@ -296,7 +296,9 @@ class Source:
             )
             mark_vp8 = b""
             if kind == VIDEO:  # RFC 7741 4: start of partition, then the keyframe bit inverted
-                mark_vp8 = (b"\x10" if place == 0 else b"\x00") + bytes([not burst.keyframe])
+                mark_vp8 = (b"\x10" if burst.place + place == 0 else b"\x00") + bytes(
+                    [not burst.keyframe]
+                )
             stamped = stamp() if stamp is not None else b""
             body = (mark_vp8 + stamped + NOISE)[: burst.payload]
             send(protect(header + mid + body))

@@ -451,7 +451,9 @@ async def test_a_route_in_a_codec_the_subscriber_lacks_is_idle_and_counted_once(
         assert endpoint.counters.idle_codec == 1
 
 
-async def test_without_a_window_packets_go_at_once() -> None:
+async def test_without_a_window_packets_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked: list[tuple[float, float]] = []  # it is told all the same how busy the loop is
+    monkeypatch.setattr(endpoint_module.Window, "worked", lambda _, *time: worked.append(time))
     async with relay(batch_window_ms=0.0) as (endpoint, _), peers(2) as (host, viewer):
         await published(endpoint, host)
         await subscribed(endpoint, viewer, "seat-1")
@@ -459,6 +461,8 @@ async def test_without_a_window_packets_go_at_once() -> None:
             host.send(AUDIO, b"%d" % n)
             await until(lambda n=n: len(viewer.received) == n + 1)
         assert endpoint.counters.forwarded == 20
+        assert len(worked) >= 20
+        assert all(begin < end for begin, end in worked)
 
 
 async def test_churn_leaves_nothing_behind() -> None:

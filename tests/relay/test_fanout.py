@@ -12,7 +12,7 @@ import pytest
 from sync_classroom.relay import rtp
 from sync_classroom.relay.counters import Counters
 from sync_classroom.relay.fanout import FanOut, Output, Shape
-from sync_classroom.relay.feed import Feed
+from sync_classroom.relay.feed import Batch, Feed
 from sync_classroom.relay.forwarding import Slot
 from sync_classroom.relay.kernel import make_fanout
 from sync_classroom.relay.rtp import Packet, Vp8Place
@@ -147,6 +147,29 @@ def test_every_subscriber_gets_its_own_header_and_extensions(bench: Bench) -> No
     assert other[0][0].extensions == {1: b"0"}
     assert [payload for _, payload in other] == [payload for _, payload in received]
     assert (bench.counters.forwarded, outputs[0].slot.account.sent) == (6, 3)
+
+
+def test_bytes_are_counted_as_they_go_out(bench: Bench) -> None:
+    first, second = bench.receiver(), bench.receiver()
+    outputs = [
+        output(first, Shape.of(3, "a1", 5, 9), OPUS),
+        output(second, Shape.of(0, "", 5, 0), OPUS),
+    ]
+    some = packets(2, audio_level=5) + packets(5, size=33)[2:]
+    others = [Packet(2000 + n, 0, 0, b"x" * n, arrival_s=1.5, audio_level=7) for n in range(1, 4)]
+    bench.fanout.forward([(one, part) for part in (some, others) for one in outputs])
+    bench.socket.flush()
+
+    def arrived() -> int:
+        return sum(header.payload_end for one in (first, second) for header, _ in one.read())
+
+    size = arrived()
+    assert (bench.counters.forwarded, bench.counters.bytes_out) == (2 * 8, size)
+    third = [Packet(3000 + n, 0, 0, b"y" * n, 1.5, 7 if n == 2 else None) for n in range(1, 4)]
+    bench.fanout.broadcast(bench.fanout.group(outputs), Batch.of(third))
+    bench.socket.flush()
+    size += arrived()
+    assert (bench.counters.forwarded, bench.counters.bytes_out) == (2 * 11, size)
 
 
 def test_more_than_the_buffers_hold(bench: Bench) -> None:

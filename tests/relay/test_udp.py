@@ -219,6 +219,16 @@ def counting(relay: UdpSocket, refuse: int | None = None) -> list[int]:
     return offered
 
 
+def test_nothing_queued_is_no_call_but_what_was_kept_is_sent(two: Two) -> None:
+    relay, peers, addresses = two
+    relay.flush()
+    assert (relay.calls, relay.datagrams_out) == (0, 0)
+    relay.keep(memoryview(b"later"), addresses[0])
+    relay.flush()
+    assert (relay.waiting, relay.calls, relay.datagrams_out) == (False, 0, 1)
+    assert peers[0].recv(100) == b"later"
+
+
 def test_a_frame_to_one_address_is_one_message_and_arrives_as_its_datagrams(two: Two) -> None:
     relay, peers, addresses = two
     offered = counting(relay)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -27,3 +28,17 @@ def test_first_picture_is_a_keyframe_and_sound_has_its_own_clock() -> None:
     assert (first[0].kind, first[0].keyframe, first[0].packets) == (VIDEO, True, 40)
     assert [burst.timestamp for burst in first if burst.kind == AUDIO] == [0, 960, 1920]
     assert [burst.timestamp for burst in first if burst.kind == VIDEO] == [0, 3000]
+
+
+def test_paced_packets_keep_their_distance_and_their_frames_time() -> None:
+    paced = replace(CAMERA, spacing_s=0.0014, audio=False)
+    minute = list(itertools.takewhile(lambda burst: burst.at_s < 60, bursts(paced)))
+    assert len(minute) == pytest.approx(paced.packets_per_s * 60, rel=0.001)
+    pairs = list(itertools.pairwise(minute))
+    assert all(after.at_s - before.at_s > 0.00139 for before, after in pairs)
+    # A keyframe of 40 takes longer than a frame's time: the next one waits, under its own time.
+    assert [burst.timestamp for burst in minute[39:41]] == [0, 3000]
+    assert minute[40].at_s == pytest.approx(40 * 0.0014)
+    ends = [place for place, burst in enumerate(minute) if burst.last]
+    assert ends[:2] == [39, 48]
+    assert [burst.place for burst in minute[38:42]] == [38, 39, 0, 1]
