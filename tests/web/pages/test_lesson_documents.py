@@ -20,7 +20,7 @@ MATHS = OccurrenceId("maths")
 
 def section(page: Page) -> str:
     """The text of the section alone."""
-    return page.text.partition("课件文档")[2].partition("变更记录")[0]
+    return page.text.partition("这节课的文档")[2].partition("变更记录")[0]
 
 
 async def test_what_a_lesson_has_is_listed_with_what_became_of_it(tmp_path: Path) -> None:
