@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -203,6 +203,7 @@ async def test_a_session_of_four_teachers_from_plan_to_coverage(office: Office) 
     await listener.wait_for_selector(screen)
     await follow(listener, screen)
     await wait_shown(listener, screen, frames=3)
+    await until(screen_recorder(office, session))
     await pages[SHARES].click("[data-screen]")
     await listener.wait_for_selector(screen, state="detached")
 
@@ -260,6 +261,21 @@ HEARD_AGAIN = """() => {
 }"""
 
 
+def screen_recorder(office: Office, session: str) -> Callable[[], Awaitable[bool]]:
+    """Whether the shared screen's file grows, as the relay writes it."""
+    folder = office.server.folder / "data/recordings" / session
+    first: dict[Path, int] = {}
+
+    def grows() -> bool:
+        sizes = {path: path.stat().st_size for path in folder.glob("*-screen-*")}
+        return any(size > first.setdefault(path, size) for path, size in sizes.items())
+
+    async def grown() -> bool:
+        return await asyncio.to_thread(grows)
+
+    return grown
+
+
 async def recording_plays(office: Office, session: str, page: Page) -> None:
     """Afterwards whoever was invited plays on the session's page what all said, in step."""
 
@@ -274,12 +290,12 @@ async def recording_plays(office: Office, session: str, page: Page) -> None:
     assert set(sent) == senders | {f"screen:t:{SHARES}"}
     begins = sent[f"screen:t:{SHARES}"][0]["start_ms"]
     await page.evaluate(JUMP, begins + 500)
-    await page.click("[data-play]")
     await expect(page.locator("[data-tiles] li.large")).to_have_attribute(
         "data-source", f"screen:t:{SHARES}"
     )
     ends = max(file["end_ms"] for file in sent[f"screen:t:{SHARES}"])
     await page.evaluate(JUMP, ends + 1_000)
+    await page.click("[data-play]")
 
     async def together() -> bool:
         places = await page.evaluate(HEARD_AGAIN)
@@ -288,7 +304,11 @@ async def recording_plays(office: Office, session: str, page: Page) -> None:
         return seen and len(moments) == 3 and max(moments) - min(moments) < STEP_S
 
     await until(together)
-    await expect(page.locator("[data-tiles] li.speaking")).to_have_count(1)
+
+    async def one_speaks() -> bool:
+        return await page.locator("[data-tiles] li.speaking").count() == 1
+
+    await until(one_speaks)
 
 
 PLACE = """() => {

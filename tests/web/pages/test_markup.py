@@ -78,7 +78,7 @@ async def _published(served: Site) -> tuple[str, str]:
 
 
 # Files, and what only a teacher of the receiving school sees (test_push_order.py).
-FILES = {"report-file", "resource-file", "push-play", "scores-file"}
+FILES = {"report-file", "resource-file", "push-play", "scores-file", "session-recording-file"}
 
 
 async def test_every_page_renders_for_every_role_that_may_read_it(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic.operations import Operations
-from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0031"
 down_revision = "0030"
@@ -12,11 +11,10 @@ down_revision = "0030"
 
 def upgrade(op: Operations) -> None:
     """One table."""
-    document = sa.JSON().with_variant(JSONB(), "postgresql")
     op.create_table(
         "research_rubrics",
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("items", document, nullable=False),
+        sa.Column("items", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("version", name="pk_research_rubrics"),
