@@ -477,6 +477,7 @@ async def test_churn_leaves_nothing_behind() -> None:
                     if number % 2:
                         viewer.session.restart_ice("newufrag", "n" * 24)
                 # Of a session that nothing was sent to there is no sample.
+                host.send(VIDEO, KEY, stamp=(30 + round_number) * 3000)
                 media = [viewer.session.media for viewer in viewers]
                 await until(
                     lambda media=media: all(m.totals(reported=False).packets for m in media)
