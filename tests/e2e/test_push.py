@@ -9,7 +9,7 @@ import os
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests.support.browser import launch, page_problems
 from tests.support.classrooms import Town, town
 from tests.support.documents import GREEN, RED, png
 from tests.support.ports import free_port
+from tests.support.processes import ZONE
 from tests.support.recordings import finished
 from tests.support.school_cache import school_cache
 from tests.support.waiting import PATIENCE_S, until
@@ -105,7 +106,7 @@ async def percent(room: Page, least: int) -> int:
 
 async def figure(school: Town, name: str, wanted: int) -> None:
     """Wait until the coverage figure of pushes is so."""
-    today = (datetime.now(UTC) + timedelta(hours=8)).date()
+    today = datetime.now(ZONE).date()
     days = f"from={today}&to={today + timedelta(days=1)}"
 
     async def so() -> bool:

@@ -109,7 +109,7 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
     folder: Path = tmp_path_factory.mktemp("research")
     server = Server(folder)
     try:
-        await asyncio.to_thread(server.command, "init", "config/taicang.toml")
+        await asyncio.to_thread(server.command, "init", str(server.roster()))
         account = ("user", "add", "admin", "--name", "管理员", "--role", "admin")
         await asyncio.to_thread(server.command, *account, "--password", PASSWORD)
         await recorded_lesson(server)

@@ -7,10 +7,9 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -21,6 +20,7 @@ from sync_classroom.domain.roster import BellSet, DayException, Period, Roster, 
 from tests.support.browser import launch, open_page, page_problems
 from tests.support.classrooms import PASSWORD, Town, town
 from tests.support.coordination import roster
+from tests.support.processes import ZONE
 from tests.support.timetable_files import HEADINGS
 from tests.support.waiting import PATIENCE_S
 
@@ -32,7 +32,7 @@ _PERIODS: Final = tuple(Period(no, time(7 + no, 10), time(7 + no, 50)) for no in
 
 def monday() -> date:
     """The Monday after this week: whatever day the test runs on, its lessons are still to come."""
-    today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    today = datetime.now(ZONE).date()
     return today + timedelta(days=7 - today.weekday())
 
 

@@ -31,6 +31,7 @@ from tests.support.browser import SIZES, open_page
 from tests.support.coordination import roster
 from tests.support.databases import file_store
 from tests.support.ports import free_port
+from tests.support.processes import ZONE
 from tests.support.serve_child import Server, start_server
 
 PASSWORD: Final = "a good long password"
@@ -146,10 +147,11 @@ async def town(folder: Path, known: Roster | None = None, **changes: Any) -> Asy
         "port": free_port(),
         "relay_port": free_port(),
         "media_port": free_port(),
+        "zone": ZONE.key,
         **changes,
     }
     store = await file_store(folder, DATABASE)
-    await store.apply_roster(known or roster())
+    await store.apply_roster(replace(known or roster(), timezone=ZONE.key))
     await store.close()
     server = await asyncio.to_thread(start_server, settings)
     control = RelayClient(folder / "relay" / "control.sock")

@@ -412,7 +412,7 @@ async def school(folder: Path) -> AsyncIterator[Town]:
     """Taicang's roster, a reviewer, `serve` with its relay, and three enrolled terminals."""
     server = Server(folder)
     try:
-        await asyncio.to_thread(server.command, "init", "config/taicang.toml")
+        await asyncio.to_thread(server.command, "init", str(server.roster()))
         account = ("user", "add", "reviewer", "--name", "教育局", "--role", "reviewer")
         await asyncio.gather(
             asyncio.to_thread(server.command, *account, "--password", PASSWORD),

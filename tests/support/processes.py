@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,21 @@ from tests.support.waiting import PATIENCE_S
 
 HOST = "host-1-r1"
 PASSWORD = "correct horse 7"
-ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def _zone() -> ZoneInfo:
+    """The city's zone; late in its evening one where it is noon.
+
+    Lessons are planned by the clock, and one that passes midnight is of two days.
+    """
+    now = datetime.now(UTC)
+    city = ZoneInfo("Asia/Shanghai")
+    if now.astimezone(city).hour < 20:
+        return city
+    return ZoneInfo(f"Etc/GMT{now.hour - 12:+d}")  # POSIX counts hours west of Greenwich
+
+
+ZONE = _zone()
 COMMANDS = """
 import json, sys
 from sync_classroom.cli import main
@@ -48,6 +62,7 @@ class Server:
             "SYNC_CLASSROOM_SERVER__DATA_DIR": str(folder / "data"),
             "SYNC_CLASSROOM_RELAY__HTTP": f"127.0.0.1:{self.relay_port}",
             "SYNC_CLASSROOM_RELAY__MEDIA": f"0.0.0.0:{free_port()}",
+            "SYNC_CLASSROOM_PROGRAMME__TIMEZONE": ZONE.key,
             "SYNC_CLASSROOM_RELAY__MAX_LOAD": "1",  # a slow machine's load is not what is tested
             "LC_ALL": "C.UTF-8",
             **settings,
@@ -62,6 +77,14 @@ class Server:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def roster(self) -> Path:
+        """A file with Taicang's roster, in `ZONE`."""
+        path = self.folder / "taicang.toml"
+        text = Path("config/taicang.toml").read_text("utf-8")
+        assert text.count('"Asia/Shanghai"') == 1
+        path.write_text(text.replace("Asia/Shanghai", ZONE.key), "utf-8")
+        return path
+
     def start_with_lesson(self, rooms: Sequence[str]) -> str:
         """Start it with Taicang's roster, an administrator and a lesson that begins now; its id.
 
@@ -69,7 +92,7 @@ class Server:
         """
         now = datetime.now(ZONE).replace(tzinfo=None, microsecond=0)
         commands = [
-            ["init", "config/taicang.toml"],
+            ["init", str(self.roster())],
             ["user", "add", "admin", "--name", "A", "--role", "admin", "--password", PASSWORD],
             ["lesson", "add", "--title", "T", "--subject", "英语", "--teacher", "host-1-t01",
              "--classroom", HOST, "--at", f"{now}", *(a for r in rooms for a in ("--seat", r))],

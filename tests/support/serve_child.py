@@ -85,6 +85,7 @@ def settings_of(told: dict[str, Any]) -> ServeSettings:
             control=Path(told["control"]) if "control" in told else None,
         ),
         sweep_s=0.5,
+        zone=told.get("zone", "Asia/Shanghai"),
         push_lines=LineOptions(
             Lines(
                 Line((parse_hours("00:00-24:00"),), told.get("push_kbps", 0)),
