@@ -14,7 +14,7 @@ from ..i18n import mark
 from .frame import Frame
 
 WORDS: Final = {
-    Happening.CREATED: mark("安排课次"),
+    Happening.CREATED: mark("排定"),
     Happening.MOVED_HERE: mark("由其他时间调来"),
     Happening.CHANGED: mark("修改"),
     Happening.SUBSTITUTED: mark("代课"),

@@ -59,7 +59,7 @@ async def test_everything_that_happened_is_told_in_order(tmp_path: Path) -> None
         )
         text = told(await look(served, "/lessons/maths"))
         wanted = (
-            "安排课次", "代课 1老师 → 2老师", "病假 li", "修改 课题 课 → 分数", "换教材 li",
+            "排定", "代课 1老师 → 2老师", "病假 li", "修改 课题 课 → 分数", "换教材 li",
             "增加听课教室 学校 remote-4 1号直播教室", "取消一间教室 学校 remote-1 1号直播教室",
             "有因 维修 li", "听课教室有改动 学校 remote-3 1号直播教室 应到 — → 30",
             "整节取消 无因 停电 li", "恢复上课",

@@ -112,4 +112,4 @@ async def test_a_term_without_versions_says_what_to_do(tmp_path: Path) -> None:
     async with office(tmp_path) as served:
         page = await look(served, "/timetable/versions")
         # Lessons were planned one by one, without a draft: they stand in the record all the same.
-        assert "安排课次" in page.text
+        assert "排定" in page.text
