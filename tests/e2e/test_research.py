@@ -297,8 +297,15 @@ async def recording_plays(office: Office, session: str, page: Page) -> None:
     await page.evaluate(JUMP, ends + 1_000)
     await page.click("[data-play]")
 
+    async def playing() -> list[Any]:
+        places: list[Any] = await page.evaluate(HEARD_AGAIN)
+        if not places:  # it was over before what is looked for was seen
+            await page.evaluate(JUMP, ends + 1_000)
+            await page.click("[data-play]")
+        return places
+
     async def together() -> bool:
-        places = await page.evaluate(HEARD_AGAIN)
+        places = await playing()
         moments = [moment for _, moment, plays in places if plays]
         seen = {source for source, *_ in places} == senders
         return seen and len(moments) == 3 and max(moments) - min(moments) < STEP_S
@@ -306,6 +313,7 @@ async def recording_plays(office: Office, session: str, page: Page) -> None:
     await until(together)
 
     async def one_speaks() -> bool:
+        await playing()
         return await page.locator("[data-tiles] li.speaking").count() == 1
 
     await until(one_speaks)

@@ -20,6 +20,8 @@ import { clock, step } from "./step.js";
 
 /** How often players are compared with where they should be, ms. */
 const LOOK_MS = 250;
+/** Longer than from look to look at 48 kHz, so that no short sound falls between two. */
+const METER_SAMPLES = 16384;
 /** What the buttons jump, ms. */
 const SKIP_MS = 10_000;
 /** A voice at least this loud (root mean square of full scale) speaks; quiet rooms are below. */
@@ -109,6 +111,7 @@ function listen() {
   audio = new AudioContext();
   for (const tile of tiles) {
     tile.meter = audio.createAnalyser();
+    tile.meter.fftSize = METER_SAMPLES;
     audio.createMediaElementSource(tile.video).connect(tile.meter).connect(audio.destination);
   }
 }
