@@ -158,20 +158,22 @@ async def compete(load: Load, rounds: int) -> dict[str, dict[str, float]]:
         return await contest(load, Path(folder)).rounds(rounds)
 
 
-def parse() -> argparse.Namespace:
-    parser = figures.arguments(__doc__)
+def parse(description: str | None) -> argparse.Namespace:
+    """What a contest is asked for; `seconds` and `rounds` are fewer with `--quick`."""
+    parser = figures.arguments(description)
     parser.add_argument("--subscribers", type=int, default=47)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--rounds", type=int)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.seconds = arguments.seconds or (3.0 if arguments.quick else 8.0)
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
+    return arguments
 
 
 def main() -> None:
-    arguments = parse()
-    seconds = arguments.seconds or (3.0 if arguments.quick else 8.0)
-    rounds = arguments.rounds or (1 if arguments.quick else 3)
-    load = Load(arguments.subscribers, seconds, CAMERA)
-    costs = asyncio.run(compete(load, rounds))
+    arguments = parse(__doc__)
+    load = Load(arguments.subscribers, arguments.seconds, CAMERA)
+    costs = asyncio.run(compete(load, arguments.rounds))
     print("\n".join(table(costs)))
     late = [name for name, found in costs.items() if found["arrived_percent"] < WHOLE_PERCENT]
     if late:

@@ -11,7 +11,6 @@ or consents: receivers are gone before the count begins. Needs root.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from bench.relay.compare import (
     PYTHON_AIM,
     WHOLE_PERCENT,
     Contest,
+    parse,
 )
 from bench.relay.discard import HOST, RECEIVERS, Discard, NoDeviceError
 from bench.relay.measure import LINGER_S, SETTLE_S, Load
@@ -164,18 +164,8 @@ def found(costs: dict[str, dict[str, float]]) -> list[Figure]:
     return made
 
 
-def parse() -> argparse.Namespace:
-    parser = figures.arguments(__doc__)
-    parser.add_argument("--subscribers", type=int, default=47)
-    parser.add_argument("--seconds", type=float)
-    parser.add_argument("--rounds", type=int)
-    return parser.parse_args()
-
-
 def main() -> None:
-    arguments = parse()
-    seconds = arguments.seconds or (3.0 if arguments.quick else 8.0)
-    rounds = arguments.rounds or (1 if arguments.quick else 3)
+    arguments = parse(__doc__)
     try:
         discard = Discard()
     except NoDeviceError as error:
@@ -183,8 +173,8 @@ def main() -> None:
         figures.report([], arguments.json)
         return
     with tempfile.TemporaryDirectory(prefix="bench-floor-") as folder:
-        everybody = contest(seconds, arguments.subscribers, Path(folder), discard)
-        costs = asyncio.run(everybody.rounds(rounds))
+        everybody = contest(arguments.seconds, arguments.subscribers, Path(folder), discard)
+        costs = asyncio.run(everybody.rounds(arguments.rounds))
     discard.close()
     late = [name for name, values in costs.items() if values["arrived_percent"] < WHOLE_PERCENT]
     if late:
