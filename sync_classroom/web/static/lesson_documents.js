@@ -1,7 +1,7 @@
 // Documents on a lesson's page: a file is sent as it is, and the list follows its conversion.
 
 import { keepFresh } from "./live.js";
-import { RefusedError, takeIn, upload } from "./uploads.js";
+import { RefusedError, shownBy, takeIn, upload } from "./uploads.js";
 
 const list = document.getElementById("documents-list");
 if (list?.dataset.live) keepFresh(list, { selector: "#documents-list" });
@@ -48,20 +48,13 @@ function prepare(form) {
     const { signal } = new AbortController();
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     try {
-      const id = await upload(file, {
-        signal,
-        sent: (share) => {
-          bar.value = share;
-          progress.textContent = `${words.sending} ${Math.floor(100 * share)} %`;
-        },
-        waiting: () => (progress.textContent = words.waiting ?? ""),
-      });
+      const id = await upload(file, { signal, ...shownBy(bar, progress, words) });
       await takeIn(file, words.document ?? "", { upload: id }, key, { signal });
     } catch (failure) {
       running = false;
       if (!(failure instanceof RefusedError)) complain(words.failed ?? "");
       else if (failure.status === 401) location.reload();
-      else complain((document.documentElement.lang === "en" ? failure.en : failure.zh) || (words.failed ?? ""));
+      else complain(failure.said || (words.failed ?? ""));
       return;
     }
     running = false;

@@ -1,6 +1,6 @@
 // The library's pages: a file is sent and taken in, and the page of the resource opens.
 
-import { forget, RefusedError, takeIn, upload } from "./uploads.js";
+import { forget, RefusedError, shownBy, takeIn, upload } from "./uploads.js";
 
 /**
  * @template {Element} T
@@ -64,14 +64,7 @@ function prepare(form) {
     send.disabled = true;
     cancel.hidden = bar.hidden = false;
     try {
-      const id = await upload(file, {
-        signal,
-        sent: (share) => {
-          bar.value = share;
-          progress.textContent = `${words.sending} ${Math.floor(100 * share)} %`;
-        },
-        waiting: () => (progress.textContent = words.waiting ?? ""),
-      });
+      const id = await upload(file, { signal, ...shownBy(bar, progress, words) });
       progress.textContent = words.checking ?? "";
       const made = await takeIn(file, "/api/library", wanted(file, id), key, { signal });
       if (words.then) await belongs(words.then, String(made.id));
@@ -80,7 +73,7 @@ function prepare(form) {
       if (signal.aborted) await forget(file);
       else if (failure instanceof RefusedError && failure.status === 401) location.reload();
       else if (failure instanceof RefusedError)
-        complain((document.documentElement.lang === "en" ? failure.en : failure.zh) || (words.failed ?? ""));
+        complain(failure.said || (words.failed ?? ""));
       else complain(words.failed ?? "");
       send.disabled = false;
       cancel.hidden = bar.hidden = true;

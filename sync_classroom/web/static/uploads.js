@@ -22,6 +22,26 @@ export class RefusedError extends Error {
     this.zh = body.zh ?? "";
     this.en = body.en ?? "";
   }
+
+  /** What the server said, in the page's language; empty if nothing. */
+  get said() {
+    return document.documentElement.lang === "en" ? this.en : this.zh;
+  }
+}
+
+/**
+ * Shows how far an upload is.
+ * @param {HTMLProgressElement} bar @param {HTMLElement} text @param {DOMStringMap} words
+ * @returns {Pick<Listener, "sent" | "waiting">}
+ */
+export function shownBy(bar, text, words) {
+  return {
+    sent: (share) => {
+      bar.value = share;
+      text.textContent = `${words.sending} ${Math.floor(100 * share)} %`;
+    },
+    waiting: () => (text.textContent = words.waiting ?? ""),
+  };
 }
 
 /**
