@@ -24,6 +24,7 @@ from ..domain.problems import ProblemError, ProblemKind
 from ..domain.push_copies import Copy
 from ..domain.push_orders import (
     Cancellation,
+    OrderState,
     Progress,
     PushOrder,
     Reminder,
@@ -124,7 +125,7 @@ class PushService:
         """
         known = await self._store.order_by_key(key)
         if known is not None:
-            return known
+            return await self._sent_if_due(known)
         now = self._clock()
         reason = check_reason(wish.reason)
         send_at = now if wish.send_at is None else max(now, wish.send_at)
@@ -164,9 +165,7 @@ class PushService:
         except KeyError as error:
             raise _no_resource(order.resource) from error
         log.info("push.ordered", push=order.id, targets=len(order.targets), by=order.by)
-        if order.sent_at is None and order.send_at <= self._clock():
-            await self._send(order)
-        return await self.one(order.id)
+        return await self._sent_if_due(order)
 
     async def cancel(self, ident: str, reason: str, *, user: User) -> None:
         """Take an order back: not sent, it never is; sent, no terminal offers it any more.
@@ -312,6 +311,13 @@ class PushService:
         ]
 
     # ------------------------------------------------------------------ parts
+
+    async def _sent_if_due(self, order: PushOrder) -> PushOrder:
+        """The order, which is sent first if nobody has; whoever asks twice is answered alike."""
+        now = self._clock()
+        if order.state(now) is OrderState.SCHEDULED and order.send_at <= now:
+            await self._send(order)
+        return await self.one(order.id)
 
     async def _send(self, order: PushOrder) -> bool:
         resource = (await self.resources_of([order]))[order.resource]

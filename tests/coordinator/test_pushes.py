@@ -49,3 +49,15 @@ async def test_many_who_give_the_same_order_give_one(tmp_path: Path) -> None:
         assert len({m.id for m in made}) == 1
         assert all(m.sent_at == at("10:00") for m in made)
         assert len(await served.store.pushes_between(at("00:00"), at("23:00"))) == 1
+
+
+async def test_one_who_asks_again_is_answered_with_what_was_sent(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        service, user = served.services.pushes, served.users[Role.ADMIN]
+        rule = Rule(schools=frozenset({SchoolId("remote-1")}))
+        wish = Wish(await added(served), rule, "预习", send_at=at("18:00"))
+        made = await service.order(wish, user=user, key="k")
+        assert made.sent_at is None
+        served.clock.now = at("18:00")
+        again = await service.order(wish, user=user, key="k")
+        assert (again.id, again.sent_at) == (made.id, at("18:00"))
