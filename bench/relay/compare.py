@@ -29,6 +29,7 @@ from sync_classroom.relay import kernel
 
 FLOOR: Final = "floor"
 FLOOR_SEGMENTS: Final = "floor, UDP_SEGMENT"
+FLOOR_BARE: Final = "floor, UDP_SEGMENT, unencrypted"
 PYTHON: Final = "relay, Python"
 KERNEL: Final = "relay, C kernel"
 KERNEL_PLAIN: Final = "relay, C kernel, no UDP_SEGMENT"
@@ -88,6 +89,7 @@ def contest(load: Load, folder: Path) -> Contest:
     contestants: dict[str, Contestant] = {
         FLOOR: lambda: floor.run(load, folder, segments=False),
         FLOOR_SEGMENTS: lambda: floor.run(load, folder, segments=True),
+        FLOOR_BARE: lambda: floor.run(load, folder, segments=True, encrypted=False),
         PYTHON: lambda: fanout.run(Options(fanout="python"), load),
     }
     reason = kernel.unavailable()
@@ -130,6 +132,8 @@ def found(costs: dict[str, dict[str, float]]) -> list[Figure]:
         (PYTHON, JANUS, PYTHON_AIM),
         (KERNEL, JANUS_LOOPS, None),
         (PYTHON, JANUS_LOOPS, None),
+        (FLOOR_SEGMENTS, JANUS, None),
+        (FLOOR_BARE, JANUS, None),
         (KERNEL_PLAIN, FLOOR, FLOOR_AIM),
         (KERNEL, FLOOR, SEGMENTS_AIM),
         (KERNEL, FLOOR_SEGMENTS, None),

@@ -1,8 +1,9 @@
 """The floor program: copy, header, `srtp_protect`, `sendmmsg` in C, the same packets and receivers.
 
-What no forwarding server can go below on this machine without UDP_SEGMENT, and what it costs with
-it. Same pattern, packet sizes, cipher (AES-128-GCM, checked) and libsrtp as the relay's bench; the
-sockets are bound and drained by the same code. The C file is compiled when the bench starts.
+What no forwarding server can go below on this machine without UDP_SEGMENT, what it costs with it,
+and how much of that is left without any encryption. Same pattern, packet sizes, cipher
+(AES-128-GCM, checked) and libsrtp as the relay's bench; the sockets are bound and drained by the
+same code. The C file is compiled when the bench starts.
 
     python -m bench.relay.floor --subscribers 47 --seconds 10
 """
@@ -70,6 +71,7 @@ class Job:
     ports: tuple[int, ...]
     load: Load
     run: int
+    encrypted: bool = True
 
 
 def _session(seed: int) -> Session:
@@ -95,7 +97,7 @@ def _send(pipe: Connection, job: Job) -> None:
         receiver.to.port, receiver.to.host = port.to_bytes(2, "big"), socket.inet_aton(job.to)
         receiver.types = PAYLOAD_TYPES
     protect = srtp_ffi.cast("uintptr_t", srtp_ffi.addressof(srtp_lib, "srtp_protect"))
-    pointer = ffi.cast("void *", int(protect))
+    pointer = ffi.cast("void *", int(protect) if job.encrypted else 0)
     block = extension_block([(SEND_TIME_ID, bytes(3)), (MID_ID, b"1")])
     body = ffi.new("uint8_t[]", bytes(HEADER) + block + NOISE)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -123,13 +125,18 @@ def _timeline(load: Load, seconds: float, header: int) -> Any:
     return made
 
 
-async def run(load: Load, folder: Path, *, segments: bool) -> dict[str, float]:
-    """Costs by name, per packet sent over loopback. Raises NoCompilerError."""
+async def run(
+    load: Load, folder: Path, *, segments: bool, encrypted: bool = True
+) -> dict[str, float]:
+    """Costs by name, per packet sent over loopback; not `encrypted`, of what no cipher can spare.
+
+    Raises NoCompilerError.
+    """
     sockets = [_receiver() for _ in range(load.subscribers)]
     ports = tuple(udp.getsockname()[1] for udp in sockets)
     job = Job(
         str(compile_shared(SOURCE, folder)), LOOPBACK, LOOPBACK, ports, load,
-        SEGMENTS if segments else 1,
+        SEGMENTS if segments else 1, encrypted,
     )  # fmt: skip
     drain = Drain(sockets)
     drain.start()
@@ -234,13 +241,16 @@ def main() -> None:
     )
     made: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
-        for segments in (False, True):
+        for name, segments, encrypted in (
+            ("without UDP_SEGMENT", False, True),
+            ("with UDP_SEGMENT", True, True),
+            ("with UDP_SEGMENT, unencrypted", True, False),
+        ):
             try:
-                costs = asyncio.run(run(load, Path(folder), segments=segments))
+                costs = asyncio.run(run(load, Path(folder), segments=segments, encrypted=encrypted))
             except NoCompilerError as error:
                 print(f"no floor: {error}", file=sys.stderr)
                 break
-            name = "with UDP_SEGMENT" if segments else "without UDP_SEGMENT"
             made += found(costs, name, load.pattern)
     figures.report(made, arguments.json)
 
