@@ -47,6 +47,13 @@ def clock_length(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{left:02}"
 
 
+def brief_day(day: date, language: str) -> str:
+    """`11/23`, for a narrow column; English `23 Nov`, where `1/12` would be read either way."""
+    if language == "zh":
+        return f"{day.month}/{day.day}"
+    return f"{day.day} {MONTHS_EN[day.month - 1]}"
+
+
 def date_range(first: date, last: date, language: str) -> str:
     """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`; one day is written once."""
     if first == last:

@@ -24,6 +24,7 @@ from ..domain.ids import ClassroomId
 from ..domain.roster import Roster
 from ..domain.series import WeekKind, WeekRule
 from ..domain.subject_colours import colour_of
+from ..domain.writing import brief_day
 
 MAX_SHEETS: Final = 200  # all teachers of a programme; beyond it a file is no help to anybody
 # More lessons of one school at one time than these are written into one cell.
@@ -161,7 +162,7 @@ class _Writer:
         )
         if column.date is None:
             return name
-        text = f"{name} {column.date.month}/{column.date.day}"
+        text = f"{name} {brief_day(column.date, self._language)}"
         return text if column.teaching else f"{text}\n{self._words['none']}"
 
     # ------------------------------------------------------------------ rows
@@ -282,7 +283,7 @@ class _Writer:
             known = self._roster.teachers.get(mark.teacher)
             return f"{name} {words['for'].format(known.name if known else mark.teacher)}"
         if mark.day is not None:
-            return f"{name} {words['from'].format(f'{mark.day.month}/{mark.day.day}')}"
+            return f"{name} {words['from'].format(brief_day(mark.day, self._language))}"
         if mark.weekday is not None:
             return f"{name} {words['follows'].format(_DAYS[self._language][mark.weekday - 1])}"
         return name

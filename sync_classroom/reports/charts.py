@@ -13,7 +13,7 @@ import vl_convert
 
 from ..domain.crediting import Cause, SeatState
 from ..domain.definitions import CAUSES, MODES, STATES
-from ..domain.writing import percent
+from ..domain.writing import brief_day, percent
 from .fonts import Typeface
 from .words import word
 
@@ -82,9 +82,9 @@ def _config(typeface: Typeface) -> dict[str, Any]:
 
 
 def week_label(week: Mapping[str, Any], language: str) -> str:
-    """`11/23` of the Monday and the teaching week, on one short line."""
+    """`11/23` (`23 Nov`) of the Monday and the teaching week, on one short line."""
     monday = date.fromisoformat(week["monday"])
-    day = f"{monday.month}/{monday.day}"
+    day = brief_day(monday, language)
     if week["teaching_week"] is None:
         return day
     return f"{word('teaching_week', language, week['teaching_week'])} {day}"
@@ -152,7 +152,7 @@ def _heat(content: Mapping[str, Any]) -> dict[str, Any] | None:
     schools = content["tables"]["school"]
     if not weeks or not schools:
         return None
-    rows, columns = _labels(schools), {w["no"]: _week_column(w) for w in weeks}
+    rows, columns = _labels(schools), {w["no"]: _week_column(w, content["language"]) for w in weeks}
     known = {(w, s): (held, due) for w, s, held, due in content["week_school"]}
     cells = []
     for school, row in rows.items():
@@ -167,11 +167,11 @@ def _heat(content: Mapping[str, Any]) -> dict[str, Any] | None:
     return _grid(cells, "week", "school", list(columns.values()), list(rows.values()), len(weeks))
 
 
-def _week_column(week: Mapping[str, Any]) -> str:
+def _week_column(week: Mapping[str, Any], language: str) -> str:
     monday = date.fromisoformat(week["monday"])
     if week["teaching_week"] is not None:
         return str(week["teaching_week"])
-    return f"{monday.month}/{monday.day}"
+    return brief_day(monday, language)
 
 
 def _grid(
@@ -219,7 +219,7 @@ def _trend(content: Mapping[str, Any]) -> dict[str, Any] | None:
     language = content["language"]
     weeks = content["tables"]["week"][-MOST_WEEKS:]
     points = [
-        {"week": _week_column(w),
+        {"week": _week_column(w, language),
          "rate": w["held_rate"]["numerator"] / w["held_rate"]["denominator"],
          "text": percent(w["held_rate"]["numerator"], w["held_rate"]["denominator"])
          .removesuffix(" %")}
@@ -228,7 +228,7 @@ def _trend(content: Mapping[str, Any]) -> dict[str, Any] | None:
     ]  # fmt: skip
     if not points:
         return None
-    order = [_week_column(w) for w in weeks]
+    order = [_week_column(w, language) for w in weeks]
     taught = any(w["teaching_week"] is not None for w in weeks)
     return {
         "data": {"values": points},

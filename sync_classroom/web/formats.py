@@ -98,6 +98,10 @@ class Format:
         """`11月23日`, `23 Nov`."""
         return self.day(day, weekday=False)
 
+    def brief_day(self, day: date) -> str:
+        """`11/23`, `23 Nov`."""
+        return writing.brief_day(day, self.tongue.code)
+
     def date_range(self, first: date, last: date) -> str:
         """`2026年11月2日–11月30日`, `2 Nov – 30 Nov 2026`; one day is written once."""
         return writing.date_range(first, last, self.tongue.code)

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from sync_classroom.domain.writing import clock_length, date_range, duration, percent
+from sync_classroom.domain.writing import brief_day, clock_length, date_range, duration, percent
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ def test_durations_are_whole_seconds_in_both_languages() -> None:
     assert duration(0, "zh") == "0 秒"
     assert clock_length(3_891_530) == "1080:58:50"
     assert clock_length(59) == "0:00:59"
+
+
+def test_a_brief_day_cannot_be_read_the_other_way_round() -> None:
+    assert brief_day(date(2026, 12, 1), "zh") == "12/1"
+    assert brief_day(date(2026, 12, 1), "en") == "1 Dec"
 
 
 def test_date_ranges_say_a_year_twice_only_where_it_changes() -> None:

@@ -56,4 +56,4 @@ def test_hostile_names_are_drawn_as_text() -> None:
 
 def test_weeks_are_named_by_monday_and_teaching_week() -> None:
     assert week_label({"monday": "2026-11-23", "teaching_week": 13}, "zh") == "第 13 周 11/23"
-    assert week_label({"monday": "2026-11-23", "teaching_week": None}, "en") == "11/23"
+    assert week_label({"monday": "2026-11-23", "teaching_week": None}, "en") == "23 Nov"

@@ -434,7 +434,7 @@ def week_name(frame: Frame, monday: date) -> str:
     friday = monday + timedelta(days=4)
     number = week_of(term_on(frame.roster, friday), friday)
     if number is None:
-        return f"{monday.month}/{monday.day}"
+        return frame.format.brief_day(monday)
     return frame.t("第%(n)s周", n=number)
 
 
