@@ -24,7 +24,6 @@ from ..domain.problems import ProblemError, ProblemKind
 from ..domain.push_copies import Copy
 from ..domain.push_orders import (
     Cancellation,
-    OrderState,
     Progress,
     PushOrder,
     Reminder,
@@ -314,8 +313,7 @@ class PushService:
 
     async def _sent_if_due(self, order: PushOrder) -> PushOrder:
         """The order, which is sent first if nobody has; whoever asks twice is answered alike."""
-        now = self._clock()
-        if order.state(now) is OrderState.SCHEDULED and order.send_at <= now:
+        if order.is_due(self._clock()):
             await self._send(order)
         return await self.one(order.id)
 

@@ -114,6 +114,10 @@ class PushOrder:
             return OrderState.EXPIRED
         return OrderState.SCHEDULED if self.sent_at is None else OrderState.SENT
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is to be sent now: not sent, not over, and its time has come."""
+        return self.state(now) is OrderState.SCHEDULED and self.send_at <= now
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Final
 
 NOTHING: Final = "—"
-MONTHS_EN: Final = (
+_MONTHS_EN: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
 
@@ -51,7 +51,7 @@ def brief_day(day: date, language: str) -> str:
     """`11/23`, for a narrow column; English `23 Nov`, where `1/12` would be read either way."""
     if language == "zh":
         return f"{day.month}/{day.day}"
-    return f"{day.day} {MONTHS_EN[day.month - 1]}"
+    return f"{day.day} {_MONTHS_EN[day.month - 1]}"
 
 
 def date_range(first: date, last: date, language: str) -> str:
@@ -62,10 +62,10 @@ def date_range(first: date, last: date, language: str) -> str:
         year = "" if last.year == first.year else f"{last.year}年"
         return f"{_day(first, language)}–{year}{last.month}月{last.day}日"
     year = "" if last.year == first.year else f" {first.year}"
-    return f"{first.day} {MONTHS_EN[first.month - 1]}{year} – {_day(last, language)}"
+    return f"{brief_day(first, language)}{year} – {_day(last, language)}"
 
 
 def _day(day: date, language: str) -> str:
     if language == "zh":
         return f"{day.year}年{day.month}月{day.day}日"
-    return f"{day.day} {MONTHS_EN[day.month - 1]} {day.year}"
+    return f"{brief_day(day, language)} {day.year}"

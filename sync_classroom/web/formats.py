@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from ..domain import writing
 from ..domain.roster import Roster, Term
-from ..domain.writing import MONTHS_EN, NOTHING
+from ..domain.writing import NOTHING
 from .i18n import Tongue
 
 _WEEKDAYS_ZH: Final = "一二三四五六日"
@@ -85,7 +85,7 @@ class Format:
             if week is not None:
                 parts.append(f"第{week}周")
             return " ".join(parts)
-        text = f"{day.day} {MONTHS_EN[day.month - 1]}"
+        text = self.brief_day(day)
         if weekday:
             text = f"{_WEEKDAYS_EN[day.weekday()]} {text}"
         return text if week is None else f"{text} · week {week}"

@@ -62,6 +62,23 @@ def test_an_order_is_in_one_state(order: PushOrder, clock: str, state: OrderStat
         assert (refused.value.code, refused.value.value) == ("push_over", state.value)
 
 
+@pytest.mark.parametrize(
+    ("order", "clock", "due"),
+    [
+        (ORDER, "11:59", False),
+        (ORDER, "12:00", True),
+        (ORDER, "17:59", True),
+        (ORDER, "18:00", False),
+        (replace(ORDER, sent_at=NOW), "12:00", False),
+        (replace(ORDER, cancelled=GONE), "12:00", False),
+    ],
+)
+def test_an_order_is_due_from_its_time_until_it_is_sent_or_over(
+    order: PushOrder, clock: str, due: bool
+) -> None:
+    assert order.is_due(at(clock)) is due
+
+
 def test_times_lie_in_order_and_within_bounds() -> None:
     second = timedelta(seconds=1)
     check_times(NOW + LONGEST_WAIT, NOW + LONGEST_WAIT + LONGEST_LIFE, NOW)
