@@ -101,8 +101,7 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
     console = Console(highlight=False, soft_wrap=True)
     settings = local_settings(DEMO_DIR, port)
     check_ports(settings)
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # the server must not outlive a closed window
-        signal.signal(ending, signal.default_int_handler)
+    end_in_order()
     making = say(
         "正在制作课堂录像（仅第一次）…", "making the lesson's recording (first time only)…"
     )
@@ -114,6 +113,16 @@ def demo(rooms: int, port: int, lesson_file: Path | None, seconds: int | None) -
     title = say("刚才这节课的覆盖情况", "Coverage of what just happened")
     console.print(f"\n[bold]{title}[/]")
     asyncio.run(_print_coverage(settings, planned, console))
+
+
+def end_in_order() -> None:
+    """Let a closed window and `kill` end this as Ctrl-C does, which cancels the main task.
+
+    The server must not outlive it. Also where a shell began it with Ctrl-C ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def check_ports(settings: Settings) -> None:

@@ -12,6 +12,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S
 
@@ -82,6 +84,44 @@ def test_demo_runs_twice_in_a_row_until_ctrl_c_and_by_itself(tmp_path: Path) -> 
     assert process.returncode == 0
     # The former lesson's evidence does not stand before this one's.
     assert "unknown_room" not in (tmp_path / "var/demo/server.log").read_text("utf-8")
+
+
+BUSY = """
+import asyncio, signal, time
+from sync_classroom.cli.demo import end_in_order
+
+async def work():
+    while True:
+        time.sleep(0.01)  # so that a signal comes in the middle of it
+        await asyncio.sleep(0)
+
+async def main():
+    working = asyncio.create_task(work())
+    print("working", flush=True)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("left alone" if not working.done() else "broken")
+
+end_in_order()
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_it_breaks_no_task_in_the_middle(ending: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    process.send_signal(ending)
+    rest, _ = process.communicate(timeout=PATIENCE_S)
+    assert rest == "left alone\nended\n"
 
 
 def test_a_port_in_use_is_refused_before_anything_is_started(tmp_path: Path) -> None:
