@@ -32,19 +32,23 @@ class KeyframeCache:
         self.packets: list[Packet] = []
         self.generation = 0
 
-    def append(self, packet: Packet) -> None:
-        """Add a packet; one that starts a keyframe replaces everything."""
-        if packet.keyframe:
-            self.packets = [packet]
-            self.generation += 1
-        elif self.packets:
-            if (
-                len(self.packets) == MAX_PACKETS
-                or packet.arrival_s - self.packets[0].arrival_s > MAX_AGE_S
-            ):
-                self.clear()
-            else:
-                self.packets.append(packet)
+    def extend(self, packets: Sequence[Packet]) -> None:
+        """Add packets; one that starts a keyframe replaces everything before it."""
+        keyframes = [place for place, packet in enumerate(packets) if packet.keyframe]
+        if keyframes:
+            self.packets = []
+            self.generation += len(keyframes)
+            packets = packets[keyframes[-1] :]
+        elif not (self.packets and packets):
+            return
+        first = self.packets[0] if self.packets else packets[0]
+        if (
+            len(self.packets) + len(packets) > MAX_PACKETS
+            or packets[-1].arrival_s - first.arrival_s > MAX_AGE_S
+        ):
+            self.clear()
+        else:
+            self.packets += packets
 
     def clear(self) -> None:
         """Forget everything: the source began anew or the bound is reached."""

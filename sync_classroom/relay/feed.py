@@ -38,13 +38,15 @@ class Batch:
     @classmethod
     def of(cls, packets: list[Packet]) -> Batch:
         """Describe at least one packet."""
-        number = packets[0].seq
-        contiguous, payload, levelled = True, 0, 0
-        for place, packet in enumerate(packets, number):
-            contiguous &= packet.seq == place
-            payload += len(packet.payload)
-            levelled += packet.audio_level is not None
-        return cls(packets, number, packets[-1].seq, contiguous, payload, levelled)
+        first = packets[0].seq
+        return cls(
+            packets,
+            first,
+            packets[-1].seq,
+            [packet.seq for packet in packets] == list(range(first, first + len(packets))),
+            sum([len(packet.payload) for packet in packets]),
+            sum([packet.audio_level is not None for packet in packets]),
+        )
 
 
 class Tap(Protocol):
@@ -122,8 +124,7 @@ class Feed:
         batch = Batch.of(self.pending)
         self.pending = []
         if self.cache is not None:
-            for packet in batch.packets:
-                self.cache.append(packet)
+            self.cache.extend(batch.packets)
         if self.tap is not None:
             self.tap.take(self, batch.packets)
         self.latest = batch.packets[-1]

@@ -206,18 +206,17 @@ class KernelFanOut(PythonFanOut):
 
     def broadcast(self, group: _Group, batch: Batch) -> None:
         """See `FanOut`."""
-        count = len(group.jobs)
-        for start in range(0, len(batch.packets), PASS_PACKETS):
+        receivers, count = len(group.jobs), len(batch.packets)
+        for start in range(0, count, PASS_PACKETS) if receivers else ():
             packets = batch.packets[start : start + PASS_PACKETS]
             kept = self._tabulate(packets, 0)
-            if group.jobs:
-                self._run(group.records, group.jobs, packets)
+            self._run(group.records, group.jobs, packets)
             del kept
         plain_bytes, levelled_bytes = group.extension_bytes
-        self._counters.forwarded += count * len(batch.packets)
+        self._counters.forwarded += receivers * count
         self._counters.bytes_out += (
-            count * (batch.payload + HEADER_LENGTH * len(batch.packets))
-            + plain_bytes * (len(batch.packets) - batch.levelled)
+            receivers * (batch.payload + HEADER_LENGTH * count)
+            + plain_bytes * (count - batch.levelled)
             + levelled_bytes * batch.levelled
         )
         if group.others:
@@ -257,6 +256,7 @@ class KernelFanOut(PythonFanOut):
         memory = b"".join([packet.payload for packet in packets])
         view, offset = self._packet_view, _PACKET.size * first
         at = int(self._ffi.cast("uintptr_t", self._ffi.from_buffer(memory)))
+        pack_into, size = _PACKET.pack_into, _PACKET.size
         for packet in packets:
             vp8, level, length = packet.vp8, packet.audio_level, len(packet.payload)
             picture_at = tl0_at = _ABSENT
@@ -267,7 +267,7 @@ class KernelFanOut(PythonFanOut):
                     long_picture = vp8.long_picture_id
                 if vp8.tl0_at is not None:
                     tl0_at, tl0 = vp8.tl0_at, vp8.tl0
-            _PACKET.pack_into(
+            pack_into(
                 view,
                 offset,
                 at,
@@ -284,7 +284,7 @@ class KernelFanOut(PythonFanOut):
                 tl0,
                 long_picture,
             )
-            offset += _PACKET.size
+            offset += size
             at += length
         return memory
 

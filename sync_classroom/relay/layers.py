@@ -62,8 +62,8 @@ class Meter:
 
     def add(self, size: int, now: float) -> None:
         """So many bytes came now."""
-        self._move(now)
-        self._buckets[int(now / RATE_BUCKET_S) % len(self._buckets)] += size
+        place = self._move(now)
+        self._buckets[place % len(self._buckets)] += size
         self._sum += size
 
     @property
@@ -79,9 +79,11 @@ class Meter:
         span = min(max(now - self._first_s, RATE_BUCKET_S), RATE_WINDOW_S)
         return int(self._sum * 8 / span)
 
-    def _move(self, now: float) -> None:
-        """Empty the buckets that time has passed since the last call."""
+    def _move(self, now: float) -> int:
+        """Empty the buckets that time has passed since the last call; which one is now's."""
         place = int(now / RATE_BUCKET_S)
+        if place == self._place:
+            return place
         if self._place is None or place - self._place >= 4 * len(self._buckets):
             self._buckets = [0] * len(self._buckets)
             self._sum, self._first_s = 0, now
@@ -90,6 +92,7 @@ class Meter:
                 self._sum -= self._buckets[passed % len(self._buckets)]
                 self._buckets[passed % len(self._buckets)] = 0
         self._place = place
+        return place
 
 
 def cost_bps(feed: Feed, now: float) -> int:

@@ -155,9 +155,11 @@ class SplitFanOut:
 
     def broadcast(self, group: Any, batch: Batch) -> None:
         """See `FanOut`."""
-        for fanout, part in zip((self._udp, self._tcp), group, strict=True):
-            if part is not None:
-                fanout.broadcast(part, batch)
+        by_udp, by_tcp = group
+        if by_udp is not None:
+            self._udp.broadcast(by_udp, batch)
+        if by_tcp is not None:
+            self._tcp.broadcast(by_tcp, batch)
 
     def resend(self, output: Output, packet: Packet, now: float) -> bool:
         """See `FanOut`."""

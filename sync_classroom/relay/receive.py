@@ -5,6 +5,7 @@ Pure: time is an argument, deadlines are returned. Sequence numbers are extended
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -100,13 +101,6 @@ class ReceiveStream:
         reports, which speak of the network.
         """
         before = self._extender.highest
-        if before is not None and not recovered and (sequence - before) & 0xFFFF == 1:
-            # Nearly always: the next one. It fills no gap and opens none.
-            number = self._extender.highest = before + 1
-            self._seen[number % HISTORY] = number
-            self.received += 1
-            self._update_jitter(timestamp, now)
-            return number
         if before is None and recovered:
             return None  # nothing to recover yet
         number = self._extender.extend(sequence)
@@ -129,6 +123,18 @@ class ReceiveStream:
             self.received += 1
             self._update_jitter(timestamp, now)
         return number
+
+    def receive_next(self, timestamps: Sequence[int], now: float) -> None:
+        """Take packets whose numbers follow on the highest so far, as `receive` takes each."""
+        before = self._extender.highest
+        assert before is not None  # nothing follows on nothing
+        end = self._extender.highest = before + len(timestamps)
+        seen = self._seen
+        for number in range(before + 1, end + 1):
+            seen[number % HISTORY] = number
+        self.received += len(timestamps)
+        for timestamp in timestamps:
+            self._update_jitter(timestamp, now)
 
     def _unlose(self, number: int) -> None:
         """A packet given up came after all; one from before the first was never expected."""

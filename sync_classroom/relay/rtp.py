@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 HEADER_LENGTH = 12
 MAX_PAYLOAD = 1900
@@ -107,8 +108,7 @@ class Packet:
         return other
 
 
-@dataclass(frozen=True, slots=True)
-class Vp8Place:
+class Vp8Place(NamedTuple):
     """Offsets into a VP8 payload and the values there (RFC 7741 4.2); None where absent."""
 
     picture_id_at: int | None

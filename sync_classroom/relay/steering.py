@@ -154,14 +154,14 @@ class Steering:
                 shown.append((view, view.source))
             elif view.slot.state is not SlotState.PAUSED:
                 shown.append((view, view.source))
-        over = verdict is not Verdict.CARRIED
+        over, audio_bps = verdict is not Verdict.CARRIED, self.audio_bps(now)
         drowned = verdict is Verdict.DROWNING and self.downlink.lasting_loss >= HEAVY_LOSS
         feeds, shares = plan(
             [
                 (source, view.wish, view.place, view.slot.aimed or view.slot.feed)
                 for view, source in shown
             ],
-            self.downlink.estimate_bps - self.audio_bps(now),
+            self.downlink.estimate_bps - audio_bps,
             now,
             stay=1.0 if over else STAY_SHARE,
         )
@@ -173,12 +173,15 @@ class Steering:
             self._steer(view, feed, now, drowning=verdict is Verdict.DROWNING)
         wanted = shares.wanted_bps
         if wanted is None:
-            wanted = self._ahead_bps(sum(cost_bps(feed, now) for feed in feeds), now)
-        self.downlink.wanted_bps = None if wanted is None else wanted + self.audio_bps(now)
+            wanted = self._ahead_bps(feeds, audio_bps, now)
+        self.downlink.wanted_bps = None if wanted is None else wanted + audio_bps
 
-    def _ahead_bps(self, spent_bps: int, now: float) -> int | None:
+    def _ahead_bps(self, feeds: Sequence[Feed], audio_bps: int, now: float) -> int | None:
         """What to try though nobody needs it yet, so that a room may be called on at any moment."""
-        if not spent_bps or all(v.source is not None or v.wish.height for v in self.views):
+        if all(v.source is not None or v.wish.height for v in self.views):
+            return None  # no slot stands ready, as of most receivers
+        spent_bps = sum([cost_bps(feed, now) for feed in feeds])
+        if not spent_bps:
             return None
         if self._ahead_s is None:  # our SSRCs are random: they spread the attempts
             spread = self.views[0].slot.ssrc % 1000 / 1000 * AHEAD_SPREAD_S
@@ -186,7 +189,7 @@ class Steering:
         if now < self._ahead_s or not self.downlink.hopeful:
             return None
         need = spent_bps + UP_MARGIN * CALLED_BPS + NOMINAL_BPS
-        carried = self.downlink.estimate_bps - self.audio_bps(now)
+        carried = self.downlink.estimate_bps - audio_bps
         return None if carried >= need else int(UP_MARGIN * need)
 
     def _steer(self, view: View, feed: Feed, now: float, *, drowning: bool) -> None:
@@ -227,10 +230,12 @@ class Steering:
         """Send what a probe wants now; `send` sends a slot's packet of so far back once more and
         says how many bytes that were, 0 if it could not."""
         due = self.downlink.padding(now)
+        if due <= 0:
+            return
         slot = next(
             (v.slot for v in self.views if v.slot.sending and v.slot.rtx_payload_type), None
         )
-        if due <= 0 or slot is None:
+        if slot is None:
             return
         for back in range(PROBE_PACKETS):
             size = send(slot, back, now)

@@ -68,6 +68,8 @@ class Window:
             ready = [feed for feed in self._waiting if not self._length_s or feed.whole]
         for feed in ready:
             del self._waiting[feed]
+        if len(ready) > 1:
+            ready.sort(key=_picture)
         if not self._waiting:
             self._until_s = 0.0
         elif not self._until_s:
@@ -75,7 +77,6 @@ class Window:
             self._look_s = self._until_s if self._slow else min(now + LOOK_S, self._until_s)
         elif now >= self._look_s:
             self._look_s = self._until_s
-        ready.sort(key=_picture)
         return ready
 
     def worked(self, begin_s: float, end_s: float) -> None:

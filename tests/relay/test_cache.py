@@ -12,37 +12,54 @@ def packet(seq: int, at: float, *, keyframe: bool = False) -> Packet:
 
 def test_the_cache_begins_at_a_keyframe_and_begins_again_at_the_next() -> None:
     cache = KeyframeCache()
-    cache.append(packet(1, 0.0))
+    cache.extend([packet(1, 0.0)])
     assert cache.packets == []
     for seq, key in ((2, True), (3, False), (4, False)):
-        cache.append(packet(seq, 0.1 * seq, keyframe=key))
+        cache.extend([packet(seq, 0.1 * seq, keyframe=key)])
     assert [p.seq for p in cache.packets] == [2, 3, 4]
     generation = cache.generation
-    cache.append(packet(5, 0.5, keyframe=True))
+    cache.extend([packet(5, 0.5, keyframe=True)])
     assert [p.seq for p in cache.packets] == [5]
     assert cache.generation == generation + 1
 
 
+def test_of_several_packets_the_cache_keeps_those_since_the_last_keyframe() -> None:
+    cache = KeyframeCache()
+    first = [packet(seq, 0.0, keyframe=seq in (2, 4)) for seq in range(6)]
+    cache.extend(first)
+    assert cache.packets == first[4:]
+    assert cache.generation == 2
+    more = [packet(6, 0.1), packet(7, 0.1)]
+    cache.extend(more)
+    assert cache.packets == first[4:] + more
+    assert cache.generation == 2
+    assert len(more) == 2  # what was given is not kept, and not grown
+    cache.extend([])
+    assert len(cache.packets) == 4
+
+
 def test_the_cache_is_bounded_by_count() -> None:
     cache = KeyframeCache()
-    cache.append(packet(0, 0.0, keyframe=True))
+    cache.extend([packet(0, 0.0, keyframe=True)])
     for seq in range(1, MAX_PACKETS):
-        cache.append(packet(seq, 0.0))
+        cache.extend([packet(seq, 0.0)])
     assert len(cache.packets) == MAX_PACKETS
-    cache.append(packet(MAX_PACKETS, 0.0))
+    cache.extend([packet(MAX_PACKETS, 0.0)])
     assert cache.packets == []
-    cache.append(packet(MAX_PACKETS + 1, 0.0))
+    cache.extend([packet(MAX_PACKETS + 1, 0.0)])
+    assert cache.packets == []
+    cache.extend([packet(seq, 0.0, keyframe=seq == 0) for seq in range(MAX_PACKETS + 1)])
     assert cache.packets == []
 
 
 def test_the_cache_is_bounded_by_age() -> None:
     cache = KeyframeCache()
-    cache.append(packet(0, 10.0, keyframe=True))
-    cache.append(packet(1, 10.0 + MAX_AGE_S))
+    cache.extend([packet(0, 10.0, keyframe=True)])
+    cache.extend([packet(1, 10.0 + MAX_AGE_S)])
     assert len(cache.packets) == 2
     assert cache.fresh(10.0 + REPLAY_AGE_S)
     assert not cache.fresh(10.1 + REPLAY_AGE_S)
-    cache.append(packet(2, 10.1 + MAX_AGE_S))
+    cache.extend([packet(2, 10.1 + MAX_AGE_S)])
     assert cache.packets == []
     assert not cache.fresh(10.0)
 

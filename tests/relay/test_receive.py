@@ -40,6 +40,22 @@ def test_a_gap_is_asked_about_after_twenty_milliseconds() -> None:
     assert stream.nack(0.020) == [11]
 
 
+def test_packets_that_follow_on_each_other_are_taken_at_once_as_they_would_be_one_by_one() -> None:
+    one_by_one, at_once = ReceiveStream(90000), ReceiveStream(90000)
+    for stream in (one_by_one, at_once):
+        take(stream, 65530, at=1.0)
+    timestamps = [90, 90, 90, 3100, 3100, 6000, 6000, 6000, 6000]
+    for number, timestamp in enumerate(timestamps, 65531):
+        one_by_one.receive(number & 0xFFFF, timestamp, 1.5)
+    at_once.receive_next(timestamps, 1.5)
+    for stream in (one_by_one, at_once):
+        assert stream.receive(65535, 3100, 1.6) is None  # here before
+    for name in ReceiveStream.__slots__:
+        if name != "_extender":
+            assert getattr(one_by_one, name) == getattr(at_once, name), name
+    assert one_by_one.highest == at_once.highest == 65536 + 65539
+
+
 def test_reordering_is_not_loss() -> None:
     stream = ReceiveStream(90000)
     take(stream, 10, 12, 11, 13)
