@@ -4,15 +4,17 @@ On loopback the processor time of whoever sends has the receivers' half in it: t
 to their sockets before `sendmmsg` returns. On a line that half is another machine's. Here receivers
 are addresses of this machine as long as they shake hands, and then they are not any more: what is
 sent to them goes the whole way down to a device, as to a network card, and ends there. The device
-is a TAP with a filter that lets nothing pass. It computes checksums, as every card does, and does
-not cut up UDP_SEGMENT messages, as few do: the kernel does, before it hands datagrams to it.
+is a TAP with a filter that lets nothing pass. It computes checksums, as every card does. Messages
+of UDP_SEGMENT the kernel cuts up before the device has them, unless it is told to be one of the
+cards that do that themselves (`ethtool -k`: tx-udp-segmentation).
 
-It takes a network namespace, /dev/net/tun and `ip` (iproute2), so root.
+It takes a network namespace, /dev/net/tun, and `ip` and `tc` (iproute2), so root.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import struct
@@ -28,13 +30,11 @@ RECEIVERS: Final = "10.255.0.1"
 """Where receivers shake hands, and where they are sent to."""
 _DEVICE: Final = "sink"
 _TUN: Final = Path("/dev/net/tun")
-_COUNTERS: Final = Path("/proc/self/net/dev")
-_DROPPED: Final = 11  # of its columns: what the device was given and did not send
 
 _CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 _IFF_TAP, _IFF_NO_PI = 0x2, 0x1000  # linux/if_tun.h
 _TUNSETIFF, _TUNSETOFFLOAD, _TUNATTACHFILTER = 0x400454CA, 0x400454D0, 0x401054D5
-_TUN_F_CSUM: Final = 0x1
+_TUN_F_CSUM, _TUN_F_USO4, _TUN_F_USO6 = 0x1, 0x20, 0x40
 _RETURN_NOTHING: Final = struct.pack("=HBBI", 0x06, 0, 0, 0)  # linux/filter.h: BPF_RET | BPF_K, 0
 _FILTER: Final = struct.Struct("=H6xQ")  # struct sock_fprog
 
@@ -52,8 +52,8 @@ class Discard:
 
     def __init__(self) -> None:
         """Raises NoDeviceError."""
-        if shutil.which("ip") is None:
-            raise NoDeviceError("ip (Debian package iproute2) is not installed")
+        if shutil.which("ip") is None or shutil.which("tc") is None:
+            raise NoDeviceError("ip and tc (Debian package iproute2) are not installed")
         if _libc.unshare(_CLONE_NEWNET):
             raise NoDeviceError(f"no network namespace: {os.strerror(ffi.errno)}")
         try:  # only now: its devices are in the network it was opened in
@@ -62,37 +62,45 @@ class Discard:
             raise NoDeviceError(f"{_TUN}: {error.strerror}") from None
         request = struct.pack("=16sH22x", _DEVICE.encode(), _IFF_TAP | _IFF_NO_PI)
         fcntl.ioctl(self._tun, _TUNSETIFF, request)
-        fcntl.ioctl(self._tun, _TUNSETOFFLOAD, _TUN_F_CSUM)
+        try:
+            self.segmenting(True)
+            self.can_segment = True
+        except OSError:  # Linux can since 6.2
+            self.can_segment = False
+        self.segmenting(False)
         program = ffi.new("char[]", _RETURN_NOTHING)
         at = int(ffi.cast("uintptr_t", program))
         fcntl.ioctl(self._tun, _TUNATTACHFILTER, _FILTER.pack(1, at))
-        _ip("link", "set", "lo", "up")
-        _ip("address", "add", f"{HOST}/8", "dev", _DEVICE)
-        _ip("link", "set", _DEVICE, "up", "arp", "off")  # nobody there could answer
+        _run("ip", "link", "set", "lo", "up")
+        _run("ip", "address", "add", f"{HOST}/8", "dev", _DEVICE)
+        _run("ip", "link", "set", _DEVICE, "up", "arp", "off")  # nobody there could answer
 
     def close(self) -> None:
         """Give the device back; the process stays where it is."""
         os.close(self._tun)
 
+    def segmenting(self, able: bool) -> None:
+        """Whether the card cuts up UDP_SEGMENT messages itself. OSError where it cannot be one."""
+        segments = _TUN_F_USO4 | _TUN_F_USO6 if able else 0
+        fcntl.ioctl(self._tun, _TUNSETOFFLOAD, _TUN_F_CSUM | segments)
+
     def meet(self) -> None:
         """Receivers are here: what is sent to `RECEIVERS` arrives at its sockets."""
-        _ip("route", "replace", "local", RECEIVERS, "dev", _DEVICE, "src", HOST)
+        _run("ip", "route", "replace", "local", RECEIVERS, "dev", _DEVICE, "src", HOST)
 
     def part(self) -> None:
         """Receivers are far: what is sent to them goes to the device, and is lost there."""
-        _ip("route", "del", "local", RECEIVERS, "dev", _DEVICE)
+        _run("ip", "route", "del", "local", RECEIVERS, "dev", _DEVICE)
 
     @property
     def taken(self) -> int:
-        """Datagrams the device was given since it was made."""
-        for line in _COUNTERS.read_text("ascii").splitlines():
-            name, _, columns = line.partition(":")
-            if name.strip() == _DEVICE:
-                return int(columns.split()[_DROPPED])
-        raise LookupError(f"{_COUNTERS} has no {_DEVICE}")
+        """Datagrams the device was given since it was made, each of a message's counted."""
+        (queue,) = json.loads(_run("tc", "-s", "-j", "qdisc", "show", "dev", _DEVICE))
+        return int(queue["packets"])
 
 
-def _ip(*arguments: str) -> None:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NoDeviceError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise NoDeviceError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

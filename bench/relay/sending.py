@@ -4,7 +4,8 @@
 on the sender's processor time. Here it does not (`discard.py`), so this is what a machine whose
 receivers are elsewhere pays, without its network card's driver. Same packets, sessions and pace;
 what counts is the datagrams that the device was given, sender reports among them. Nobody reports
-or consents: receivers are gone before the count begins. Needs root.
+or consents: receivers are gone before the count begins. Who sends UDP_SEGMENT messages is measured
+twice: with the kernel cutting them up, and with a card that does so. Needs root.
 
     python -m bench.relay.sending --seconds 8 --rounds 3
 """
@@ -35,6 +36,7 @@ from bench.relay.compare import (
     PYTHON_AIM,
     WHOLE_PERCENT,
     Contest,
+    Contestant,
     parse,
 )
 from bench.relay.discard import HOST, RECEIVERS, Discard, NoDeviceError
@@ -50,6 +52,8 @@ ROOMS: Final = 4
 """At 600 kbit/s, as where `capacity` begins."""
 FLOOR_LOW: Final = "floor, UDP_SEGMENT, 600 kbit/s"
 KERNEL_LOW: Final = "relay, C kernel, 600 kbit/s"
+SEGMENTING: Final = ", segmenting card"
+"""Behind the names of those above, where the card cuts up messages."""
 
 
 async def sending(
@@ -111,29 +115,46 @@ async def _janus(load: Load, discard: Discard) -> dict[str, float]:
         return await sending([room.opens], pid, load, discard)
 
 
+def _segmenting(run: Contestant, discard: Discard) -> Contestant:
+    async def runs() -> dict[str, float]:
+        discard.segmenting(True)
+        try:
+            return await run()
+        finally:
+            discard.segmenting(False)
+
+    return runs
+
+
 def contest(seconds: float, subscribers: int, folder: Path, discard: Discard) -> Contest:
     """Whoever can be measured here."""
     camera, low = Load(subscribers, seconds, CAMERA), Load(ROOM_SIZE, seconds, LOW)
     all_low = Load(ROOMS * ROOM_SIZE, seconds, LOW)
-    everybody = Contest(
-        {
-            FLOOR: lambda: floor.discarding(camera, folder, discard, segments=False),
-            FLOOR_SEGMENTS: lambda: floor.discarding(camera, folder, discard, segments=True),
-            FLOOR_LOW: lambda: floor.discarding(all_low, folder, discard, segments=True),
-            PYTHON: lambda: _relay("python", 1, camera, discard),
-        },
-        {},
-    )
+    cut_up: dict[str, Contestant] = {
+        FLOOR_SEGMENTS: lambda: floor.discarding(camera, folder, discard, segments=True),
+        FLOOR_LOW: lambda: floor.discarding(all_low, folder, discard, segments=True),
+    }
     if (reason := kernel.unavailable()) is None:
-        everybody.contestants[KERNEL] = lambda: _relay("kernel", 1, camera, discard)
-        everybody.contestants[KERNEL_LOW] = lambda: _relay("kernel", ROOMS, low, discard)
+        cut_up[KERNEL] = lambda: _relay("kernel", 1, camera, discard)
+        cut_up[KERNEL_LOW] = lambda: _relay("kernel", ROOMS, low, discard)
     else:
         print(f"no figures of the C kernel: {reason[1]}")
+    contestants: dict[str, Contestant] = {
+        FLOOR: lambda: floor.discarding(camera, folder, discard, segments=False),
+        PYTHON: lambda: _relay("python", 1, camera, discard),
+        **cut_up,
+    }
+    if discard.can_segment:
+        contestants |= {
+            name + SEGMENTING: _segmenting(run, discard) for name, run in cut_up.items()
+        }
+    else:
+        print("no figures of a card that cuts up messages: Linux has such a TAP since 6.2")
     if janus.installed() is not None:
-        everybody.contestants[JANUS] = lambda: _janus(camera, discard)
+        contestants[JANUS] = lambda: _janus(camera, discard)
     else:
         print(janus.MISSING)
-    return everybody
+    return Contest(contestants, {})
 
 
 def found(costs: dict[str, dict[str, float]]) -> list[Figure]:
@@ -149,13 +170,20 @@ def found(costs: dict[str, dict[str, float]]) -> list[Figure]:
         (PYTHON, JANUS, PYTHON_AIM),
         (FLOOR_SEGMENTS, JANUS, None),
         (KERNEL, FLOOR_SEGMENTS, None),
+        (KERNEL + SEGMENTING, JANUS, KERNEL_AIM),
+        (FLOOR_SEGMENTS + SEGMENTING, JANUS, None),
     ):
         share = ratios(totals, base).get(name)
         if share is not None:
             note = f"{number(totals[name])} µs to {number(totals[base])} µs"
             made.append(Figure(f"sending alone: CPU per packet: {name} / {base}", share, "×", aim,
                                note=note))  # fmt: skip
-    for name, aim in ((KERNEL_LOW, CAPACITY_AIM), (FLOOR_LOW, None)):
+    for name, aim in (
+        (KERNEL_LOW, CAPACITY_AIM),
+        (FLOOR_LOW, None),
+        (KERNEL_LOW + SEGMENTING, CAPACITY_AIM),
+        (FLOOR_LOW + SEGMENTING, None),
+    ):
         if name in totals:
             value = 1e6 / totals[name] / LOW.packets_per_s
             made.append(Figure(f"sending alone: receivers a core sends to, by cost: {name}", value,

@@ -30,11 +30,14 @@ def _exchange(pipe: Connection) -> None:
     sender.sendto(b"here", to)
     heard = [receiver.recvfrom(100)]
     discard.part()
-    before = discard.taken
-    sender.sendto(b"gone", to)
     segment = [(socket.SOL_UDP, _UDP_SEGMENT, struct.pack("=H", 500))]
-    sender.sendmsg([bytes(500) * 3 + b"the shorter last"], segment, 0, to)
-    taken = discard.taken - before
+    taken = []
+    for able in (False, True) if discard.can_segment else (False,):
+        discard.segmenting(able)
+        before = discard.taken
+        sender.sendto(b"gone", to)
+        sender.sendmsg([bytes(500) * 3 + b"the shorter last"], segment, 0, to)
+        taken.append(discard.taken - before)
     discard.meet()
     sender.sendto(b"back", to)
     heard.append(receiver.recvfrom(100))
@@ -57,4 +60,4 @@ def test_what_is_sent_to_receivers_that_have_left_ends_in_the_device() -> None:
         pytest.skip(found)  # no root, no /dev/net/tun: nothing of the product depends on them
     heard, sender, taken = found
     assert heard == [(b"here", sender), (b"back", sender)]
-    assert taken == 1 + 4  # the message is cut up before the device has it
+    assert set(taken) == {1 + 4}  # whoever cuts up the message, what it holds is counted

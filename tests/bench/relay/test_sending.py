@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bench.relay.compare import FLOOR_SEGMENTS, JANUS, KERNEL, PYTHON
 from bench.relay.pattern import LOW
-from bench.relay.sending import FLOOR_LOW, KERNEL_LOW, found
+from bench.relay.sending import FLOOR_LOW, KERNEL_LOW, SEGMENTING, found
 
 
 def _costs(us: float) -> dict[str, float]:
@@ -16,6 +16,10 @@ def test_found_names_every_figure_as_sending_alone_and_has_the_aims() -> None:
         PYTHON: _costs(4.0),
         KERNEL: _costs(2.5),
         KERNEL_LOW: _costs(2.5),
+        FLOOR_SEGMENTS + SEGMENTING: _costs(1.0),
+        KERNEL + SEGMENTING: _costs(2.0),
+        FLOOR_LOW + SEGMENTING: _costs(1.0),
+        KERNEL_LOW + SEGMENTING: _costs(2.0),
         JANUS: _costs(20.0),
     }
     made = found(costs)
@@ -26,9 +30,11 @@ def test_found_names_every_figure_as_sending_alone_and_has_the_aims() -> None:
         (f"{PYTHON} / {JANUS}", 0.2, 0.30),
         (f"{FLOOR_SEGMENTS} / {JANUS}", 0.1, None),
         (f"{KERNEL} / {FLOOR_SEGMENTS}", 1.25, None),
+        (f"{KERNEL}{SEGMENTING} / {JANUS}", 0.1, 0.12),
+        (f"{FLOOR_SEGMENTS}{SEGMENTING} / {JANUS}", 0.05, None),
     ]
     carried = [(round(f.value * LOW.packets_per_s), f.aim) for f in made if f.unit == ""]
-    assert carried == [(400_000, 4000), (500_000, None)]
+    assert carried == [(400_000, 4000), (500_000, None), (500_000, 4000), (1_000_000, None)]
 
 
 def test_found_without_janus_or_kernel_says_what_is_left() -> None:
