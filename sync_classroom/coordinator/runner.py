@@ -56,6 +56,8 @@ LOOK_BACK_FIRST: Final = timedelta(days=100)
 PAGE: Final = 500
 # Alarms are set this far ahead of an opening; a later look sets those further away.
 LOOK_AHEAD: Final = timedelta(minutes=15)
+# Changes of a lesson that change what of it is recorded.
+RECORDED_ANEW: Final = frozenset({"floor", "meeting", "recording", "state"})
 # How soon a clock that was stepped is noticed; alarms set before would ring at the wrong time.
 CLOCK_LOOK_S: Final = 0.1
 
@@ -128,8 +130,11 @@ class LessonRunner:
                 group.create_task(self._sweeping(), name="runner-sweep")
                 group.create_task(self._reigning(), name="runner-lease")
                 group.create_task(self._hearing_plan(), name="runner-plan")
-                group.create_task(self._watching_media(), name="runner-media")
-                group.create_task(self._recording(), name="runner-recordings")
+                looks = {"media": self.follow_media, "recordings": self.follow_recordings}
+                for name, look in looks.items():
+                    work = self._at_reports(look, f"runner.{name}_failed")
+                    group.create_task(work, name=f"runner-{name}")
+                group.create_task(self._hearing_lessons(), name="runner-lessons")
                 group.create_task(self._answering_alarms(), name="runner-alarms")
                 group.create_task(self._settling_rooms(), name="runner-rooms")
                 group.create_task(self._watching_clock(), name="runner-clock")
@@ -185,17 +190,18 @@ class LessonRunner:
             async for _ in messages:
                 self._nudged.set()
 
-    async def _watching_media(self) -> None:
+    async def _at_reports(self, look: Callable[[], Awaitable[None]], event: str) -> None:
         seen = self._media.generation
         while True:
             seen = await self._media.next(seen)
-            await self._guard(self.follow_media(), "runner.media_failed")
+            await self._guard(look(), event)
 
-    async def _recording(self) -> None:
-        seen = self._media.generation
-        while True:
-            seen = await self._media.next(seen)
-            await self._guard(self.follow_recordings(), "runner.recordings_failed")
+    async def _hearing_lessons(self) -> None:
+        # At once: who is given the floor sends in a moment, and the first words are to be kept.
+        async with self._bus.subscribe("lesson") as messages:
+            async for message in messages:
+                if message.get("what") in RECORDED_ANEW:
+                    await self._guard(self.follow_recordings(), "runner.recordings_failed")
 
     async def _answering_alarms(self) -> None:
         while True:
@@ -341,10 +347,8 @@ class LessonRunner:
 
     async def follow_recordings(self) -> None:
         """Have every live lesson recorded of which that is wanted."""
-        status = self._media.status
-        if status is None or not self._lease.leading:
-            return
-        await self._recordings.follow(self._now.runs.values(), status.boot)
+        if (status := self._media.status) is not None and self._lease.leading:
+            await self._recordings.follow(self._now.runs.values(), status.boot)
 
     async def late_media(self, since: Mapping[OccurrenceId, datetime]) -> None:
         """The journal proves host media from these instants on: correct runs that know less."""

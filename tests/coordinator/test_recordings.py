@@ -10,13 +10,14 @@ import pytest
 from sync_classroom.coordinator import recordings
 from sync_classroom.coordinator.relay_client import RelayRefusedError
 from sync_classroom.domain.floor import Floor
-from sync_classroom.domain.ids import OccurrenceId, SeatId
+from sync_classroom.domain.ids import ActId, OccurrenceId, SeatId
 from sync_classroom.domain.meeting import Stage, share_screen, take_place
 from sync_classroom.domain.problems import ProblemError
 from sync_classroom.domain.recordings import RecordingState, Told
 from sync_classroom.domain.timetable import Mode
-from tests.support.coordination import Bench, account, bench, peer, seats_of
+from tests.support.coordination import Bench, RunningClock, account, bench, peer, seats_of
 from tests.support.plans import at, lesson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -87,6 +88,26 @@ async def test_who_is_called_on_is_recorded_as_long_as_that_lasts(tmp_path: Path
         await table.store.save_floor(replace(floor, called_on=None))
         await table.sweep()
         assert table.relay.recorded[-1] == ("o-1", ("camera", "screen"))
+
+
+async def test_who_is_called_on_is_recorded_at_once_not_at_the_relays_next_report(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, clock=RunningClock(at("08:59")), record=True) as table:
+        await table.add(LESSON)
+        await table.sweep(first=True)
+        table.relay.host_flows("o-1")
+        await table.sweep()
+        assert await table.state_of("o-1") == "live"
+        table.booth.media._busy_s = 1000.0
+        async with table.running():
+            await until(lambda: table.booth.runner.sweeps > 2)
+            reports, seat = table.booth.media.generation, SeatId(seats_of(LESSON)[0])
+            for called_on, sources in ((seat, (f"seat:{seat}",)), (None, ())):
+                await table.booth.floor.call_on(LESSON, called_on, act=ActId(f"call-{called_on}"))
+                wanted = "o-1", ("camera", "screen", *sources)
+                await until(lambda wanted=wanted: table.relay.recorded[-1] == wanted)
+            assert table.booth.media.generation == reports
 
 
 async def test_nothing_is_asked_again_before_its_time_unless_the_relay_is_another(
