@@ -24,6 +24,7 @@ from .missed_file import ROUTE as MISSED_FILE_ROUTE
 from .missed_file import serve_missed_file
 from .openapi import serve_openapi
 from .pages import PageRoute, page_routes
+from .parts import WHOLE, lead_to_whole, whole_pages
 from .problems import by_status, problem_response
 from .routes import mount
 from .static import serve_static, serve_worker
@@ -66,7 +67,9 @@ def build_app(services: Services, *, metrics_token: str = "") -> web.Application
     line in the access table.
     """
     # Outermost first: refusals of the guard are counted and explained like all others.
-    app = web.Application(middlewares=[measure, explain, guard], client_max_size=MAX_BODY)
+    app = web.Application(
+        middlewares=[measure, explain, guard, lead_to_whole], client_max_size=MAX_BODY
+    )
     app[SERVICES] = services
     app[METRICS] = metrics = WebMetrics()
     app[METRICS_TOKEN] = metrics_token
@@ -76,6 +79,7 @@ def build_app(services: Services, *, metrics_token: str = "") -> web.Application
     app[FEED_THROTTLE] = Throttle()
     pages = page_routes()
     app[TABLE] = table = access_table(pages)
+    app[WHOLE] = whole_pages(pages)
     _add_routes(app, pages)
     check_routes(app, table)
     app.on_response_prepare.append(add_headers)

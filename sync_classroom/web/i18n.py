@@ -23,11 +23,13 @@ HTML_LANG: Final = {"zh": "zh-CN", "en": "en"}
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """One language. `single` maps a message to its text, `plural` to (one, many)."""
+    """One language. `single` maps a message to its text, `plural` to (one, many), `inside` a
+    context and a message to its text there."""
 
     code: str
     single: Mapping[str, str]
     plural: Mapping[str, tuple[str, str]]
+    inside: Mapping[tuple[str, str], str]
 
     @property
     def html_lang(self) -> str:
@@ -37,6 +39,11 @@ class Tongue:
     def gettext(self, message: str) -> str:
         """`message` (Chinese) in this language."""
         return self.single.get(message, message)
+
+    def pgettext(self, context: str, message: str) -> str:
+        """`message` where it stands in `context`: Chinese says one and many the same way, and a
+        tab is headed by many where a column is headed by one."""
+        return self.inside.get((context, message), message)
 
     def ngettext(self, message: str, plural: str, n: int) -> str:
         """`message` for a count of `n`; Chinese says both the same way."""
@@ -59,20 +66,24 @@ def mark(message: str) -> str:
 def tongue(code: str) -> Tongue:
     """The language called `code`; anything unknown is Chinese."""
     if code != "en":
-        return Tongue(DEFAULT_LANGUAGE, {}, {})
+        return Tongue(DEFAULT_LANGUAGE, {}, {}, {})
     with CATALOGUE.open("rb") as source:
         catalogue = read_po(source, locale="en", abort_invalid=True)
     single: dict[str, str] = {}
     plural: dict[str, tuple[str, str]] = {}
+    inside: dict[tuple[str, str], str] = {}
     for message in catalogue:
         if not message.id:
             continue  # the header
         key, text = message.id, message.string
         if isinstance(key, str) and isinstance(text, str) and text:
-            single[key] = text
+            if message.context is None:
+                single[key] = text
+            else:
+                inside[message.context, key] = text
         elif not isinstance(key, str) and isinstance(text, (tuple, list)) and all(text):
             plural[key[0]] = (text[0], text[1])
-    return Tongue("en", single, plural)
+    return Tongue("en", single, plural, inside)
 
 
 def negotiate(*, cookie: str | None, user: str | None, accept: str) -> str:

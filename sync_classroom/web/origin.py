@@ -129,3 +129,15 @@ def same_origin(request: web.Request) -> bool:
     host = host_of(request)
     # Scheme too, except behind a proxy that is not known to speak TLS: then the host decides.
     return host is not None and parts.scheme in ("http", "https") and parts.netloc == host
+
+
+def navigates(request: web.Request) -> bool:
+    """Whether somebody opens this address, rather than a page's script fetching it.
+
+    `Sec-Fetch-Mode` says so (Fetch Metadata section 2.2) but is missing over plain HTTP; there,
+    only navigation names XHTML among what it accepts, and `fetchPart` of `server.js` does not.
+    """
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode is not None:
+        return mode == "navigate"
+    return "application/xhtml+xml" in request.headers.get("Accept", "")

@@ -8,7 +8,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from sync_classroom.web.i18n import CATALOGUE, mark, negotiate, tongue
-from tests.support.catalogue import FOREIGN, WEB, messages
+from tests.support.catalogue import FOREIGN, WEB, messages, named
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
@@ -20,7 +20,7 @@ _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 def _catalogue() -> dict[object, object]:
     with CATALOGUE.open("rb") as source:
-        return {m.id: m.string for m in read_po(source, locale="en") if m.id}
+        return {named(m.id, m.context): m.string for m in read_po(source, locale="en") if m.id}
 
 
 def test_every_message_of_the_pages_has_its_english() -> None:
@@ -67,12 +67,20 @@ def test_the_extraction_sees_python_and_templates() -> None:
     assert "请填写学科。" in found
     assert "跳到正文" in found
     assert ("%(n)s 节课", "%(n)s 节课") in found
+    assert {"学校", "tab\x04学校"} <= set(found)
 
 
 def test_english_counts_one_and_many() -> None:
     english = tongue("en")
     assert english.ngettext("%(n)s 节课", "%(n)s 节课", 1) == "%(n)s lesson"
     assert english.ngettext("%(n)s 节课", "%(n)s 节课", 2) == "%(n)s lessons"
+
+
+def test_a_message_in_a_context_has_an_english_of_its_own() -> None:
+    assert tongue("en").gettext("学校") == "School"
+    assert tongue("en").pgettext("tab", "学校") == "Schools"
+    assert tongue("en").pgettext("no context", "学校") == "学校"
+    assert tongue("zh").pgettext("tab", "学校") == "学校"
 
 
 def test_chinese_is_the_source_and_unknown_messages_stay() -> None:

@@ -129,6 +129,40 @@ async def test_a_reminder_stands_on_the_first_screen_until_it_is_opened(tmp_path
         assert "推送 1 个" in await page.locator("#inbox-open").inner_text()
 
 
+async def test_in_english_dates_quotes_and_names_are_as_english_has_them(tmp_path: Path) -> None:
+    async with office(tmp_path) as served, launch() as browser:
+        order = await pushed(served)
+        page = await terminal(served, browser)
+        await page.wait_for_selector(entry(order.id, "new"), timeout=SLOW_MS)
+        assert await page.locator(".pushes button").get_attribute("aria-label") == "打开：标题"
+        await page.click(".head .language")
+        await page.wait_for_selector("html[lang=en]")
+        assert await page.locator(".pushes button").get_attribute("aria-label") == "Open: 标题"
+        # 1/12 could be read the other way round.
+        assert "Mon 23 Nov" in await page.locator(".head .date").inner_text()
+        hours = page.locator(".shelf .hint")
+        assert "school’s" in await hours.inner_text()
+        wide = "node => getComputedStyle(node).fontVariantEastAsian"
+        assert await hours.evaluate(wide) == "proportional-width"
+        # A size is not broken between number and unit.
+        detail = await page.locator(".pushes .detail").text_content()
+        assert str(detail).endswith("66\u00a0kB")
+
+
+async def test_a_speed_shows_its_whole_frame_when_it_has_the_keys(tmp_path: Path) -> None:
+    async with office(tmp_path) as served, launch() as browser:
+        page = await open_page(browser)
+        await page.goto(served.url + "/terminal")
+        buttons = "<button>1×</button><button>2×</button>"
+        made = f'<section class="missed"><div class="speeds">{buttons}</div></section>'
+        await page.evaluate("html => document.body.insertAdjacentHTML('afterbegin', html)", made)
+        await page.keyboard.press("Tab")  # from now on the keys are used
+        await page.focus("body > .missed button")
+        over = "all => all.map((button) => getComputedStyle(button).zIndex)"
+        shown = await page.locator("body > .missed button").evaluate_all(over)
+        assert shown == ["1", "auto"]
+
+
 async def test_a_school_s_cache_is_asked_first_and_the_server_while_that_is_away(
     tmp_path: Path,
 ) -> None:

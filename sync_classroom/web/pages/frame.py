@@ -331,7 +331,7 @@ def environment(language: str) -> jinja2.Environment:
     )
     spoken = tongue(language)
     env.install_gettext_callables(  # type: ignore[attr-defined]
-        spoken.gettext, spoken.ngettext, newstyle=True
+        spoken.gettext, spoken.ngettext, newstyle=True, pgettext=spoken.pgettext
     )
     env.globals["static"] = static_url
     parts = env.get_template("_parts.html").module

@@ -14,14 +14,7 @@ from .frame import Frame
 from .lesson_form import in_use
 from .route import PageRoute
 
-SECTIONS: Final = (
-    ("schools", mark("学校")),
-    ("classrooms", mark("教室")),
-    ("classes", mark("班级")),
-    ("teachers", mark("教师")),
-    ("bells", mark("作息表")),
-    ("terms", mark("学期")),
-)
+SECTIONS: Final = ("schools", "classrooms", "classes", "teachers", "bells", "terms")
 ROLE_NAMES: Final = {SchoolRole.HOST: mark("主讲校"), SchoolRole.REMOTE: mark("受援校")}
 READERS: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.REVIEWER})
 
@@ -31,7 +24,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     frame = Frame.of(request)
     roster = frame.roster
     section = request.query.get("show", "schools")
-    if section not in dict(SECTIONS):
+    if section not in SECTIONS:
         section = "schools"
     school = SchoolId(request.query.get("school", ""))
     only = school if school in roster.schools else None
@@ -40,7 +33,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     return frame.render(
         "roster.html",
         section=section,
-        sections=[(c, text, frame.link(show=c), c == section) for c, text in SECTIONS],
+        sections=[(code, frame.link(show=code), code == section) for code in SECTIONS],
         schools=roster.schools.values(),
         shown=shown,
         only=only or "",

@@ -27,10 +27,14 @@ ANYBODY: Final = None
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """One page address. `roles` None means anybody; a device is never a person's role."""
+    """One page address. `roles` None means anybody; a device is never a person's role.
+
+    `whole`: the page that script fetches this into, if it is not a page; with the place in it.
+    """
 
     name: str
     method: str
     path: str
     handler: Handler
     roles: frozenset[Role] | None
+    whole: str = ""

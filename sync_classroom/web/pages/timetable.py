@@ -386,5 +386,5 @@ def _views(frame: Frame) -> list[tuple[str, list[tuple[str, str, str]]]]:
 
 ROUTES = (
     PageRoute("timetable", "GET", "/timetable", show, SIGNED_IN),
-    PageRoute("timetable.states", "GET", "/timetable/states", states, SIGNED_IN),
+    PageRoute("timetable.states", "GET", "/timetable/states", states, SIGNED_IN, "/timetable"),
 )

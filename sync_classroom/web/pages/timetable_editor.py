@@ -364,7 +364,7 @@ def _schools(roster: Roster) -> dict[str, dict[str, Sequence[Option]]]:
 
 
 ROUTES = (
-    PageRoute("timetable.editor", "GET", "/timetable/editor", editor, ADMIN),
-    PageRoute("timetable.places", "GET", "/timetable/places", places, ADMIN),
-    PageRoute("timetable.free", "GET", "/timetable/free", free, ADMIN),
+    PageRoute("timetable.editor", "GET", "/timetable/editor", editor, ADMIN, "/timetable"),
+    PageRoute("timetable.places", "GET", "/timetable/places", places, ADMIN, "/timetable"),
+    PageRoute("timetable.free", "GET", "/timetable/free", free, ADMIN, "/timetable"),
 )

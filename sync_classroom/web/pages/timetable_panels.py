@@ -198,7 +198,9 @@ def _rate(ratio: Ratio) -> Rate:
     return rate(ratio.numerator, ratio.denominator)
 
 
+_PANEL: Final = "/timetable#coverage"
+
 ROUTES = (
-    PageRoute("timetable.publish", "GET", "/timetable/publish", publish, ADMIN),
-    PageRoute("timetable.coverage", "GET", "/timetable/coverage", coverage, ADMIN),
+    PageRoute("timetable.publish", "GET", "/timetable/publish", publish, ADMIN, "/timetable"),
+    PageRoute("timetable.coverage", "GET", "/timetable/coverage", coverage, ADMIN, _PANEL),
 )

@@ -64,6 +64,9 @@ async def test_an_automatic_order_is_administrators_to_cancel(tmp_path: Path) ->
         assert answer.status == 403
         assert (await send(served, path + "/cancel", {"reason": "不用补"})).status == 303
         assert "已取消" in (await look(served, path)).text
+        page = await look_in_english(served, path)
+        assert "Cancelled 23 Nov 10:00 admin 甲: 不用补" in page.text
+        assert "Not fetched yet" not in page.text  # it will not be
 
 
 async def test_the_server_s_own_reasons_are_those_it_gives() -> None:

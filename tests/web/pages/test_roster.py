@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ async def test_the_sections_show_what_is_in_the_roster(tmp_path: Path) -> None:
         page = await look(served, "/roster?show=bells&school=host-1")
         assert "08:10–08:50" in page.text
         page = await look(served, "/roster?show=terms", role=Role.OPERATOR)
-        assert "2026-08-31" in page.text
+        assert "2026年8月31日" in page.text
         page = await look(served, "/roster?show=classes&school=remote-1")
         assert "1(1)班" in page.text
         page = await look(served, "/roster?show=teachers&school=host-1")
@@ -36,6 +37,23 @@ async def test_in_english_a_school_has_left_and_rooms_are_many(tmp_path: Path) -
     async with office(tmp_path) as served:
         page = await look_in_english(served, "/roster")
         assert "Joined Left Classrooms Classes Teachers" in page.text
+
+
+async def test_in_english_tabs_are_many_and_columns_one(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        page = await look_in_english(served, "/roster?show=teachers")
+        assert "Schools Classrooms Classes Teachers Bell times Terms" in page.text
+        assert "Teacher Id" in page.text
+        page = await look(served, "/roster?show=classes")
+        assert "Class Id Grade" in page.text
+
+
+async def test_dates_are_written_as_the_page_speaks_with_their_year(tmp_path: Path) -> None:
+    async with office(tmp_path) as served:
+        for path in ("/roster", "/roster?show=classrooms", "/roster?show=terms"):
+            assert not re.search(r"\d{4}-\d\d-\d\d", (await look(served, path)).text), path
+        page = await look_in_english(served, "/roster?show=terms")
+        assert "31 Aug 2026" in page.text
 
 
 async def test_filters_keep_the_section_and_unknown_ones_are_ignored(tmp_path: Path) -> None:

@@ -315,3 +315,16 @@ async def test_two_lessons_take_turns_when_one_is_put_on_the_other(
         assert await where(served, "english-20261123") == (date(2026, 11, 24), "10:10")
         assert await where(served, "maths-20261124") == (date(2026, 11, 23), "09:00")
         assert (await draft(served)).blocks == ()
+
+
+async def test_the_address_of_a_part_opens_the_whole_page_with_its_panel(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with editing(browser, tmp_path) as (served, page):
+        await page.click("#tab-check")
+        await page.goto(served.url + "/timetable/coverage?week=13")
+        await expect(page.locator("#tt-coverage table").first).to_be_visible()
+        assert page.url == served.url + "/timetable?week=13#coverage"
+        assert await page.evaluate("scrollY") == 0
+        assert await page.locator("#tab-coverage").get_attribute("aria-selected") == "true"
+        assert page_problems(page, network=True) == []

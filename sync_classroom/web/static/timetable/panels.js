@@ -32,6 +32,11 @@ export class Panels {
   }
 
   start() {
+    // An address may name a panel, and wins over what was open before. It names no id: the browser
+    // would scroll to the panel, and the page's head out of sight.
+    const named = location.hash.slice(1);
+    const panels = /** @type {HTMLElement[]} */ ([...this.root.querySelectorAll("[data-panel]")]);
+    if (panels.some((panel) => panel.dataset.panel === named)) return this.show(named, true);
     this.show(sessionStorage.getItem(PANEL_KEY) ?? ("overview" in this.root.dataset ? "" : "waiting"));
   }
 

@@ -70,7 +70,7 @@ export class Head {
     const place = [school?.name, classroom?.name].filter(Boolean).join(" · ");
     text(this.place, place || t("app.title"));
     attr(this.place, "data-long", place.length > LONG_PLACE ? "" : null);
-    const date = t("lobby.date", { month, day, weekday: t(`weekday.${weekday}`) });
+    const date = t("lobby.date", { month: t(`month.${month}`), day, weekday: t(`weekday.${weekday}`) });
     const week = weekOf(now, zone, term);
     text(this.date, week === null ? date : `${date} ${t("lobby.week", { week })}`);
     text(this.time, seconds);

@@ -99,7 +99,7 @@ function drawEntry(node, copy, { t, inbox, now }) {
   text(state, stateText(copy, stage, t));
   const label = copy.state === "kept" ? "inbox.open" : copy.asked ? "inbox.coming" : "inbox.now";
   text(button, t(label));
-  attr(button, "aria-label", `${t(label)}：${push.title}`);
+  attr(button, "aria-label", t("inbox.of", { what: t(label), title: push.title }));
   enable(button, copy.state === "kept" || (!copy.asked && inbox.online));
 }
 
@@ -128,9 +128,9 @@ function stateText(copy, stage, t) {
   return t(`inbox.state.${stage}`);
 }
 
-/** @param {number} bytes */
+/** A number and its unit are one word. @param {number} bytes */
 function sizeText(bytes) {
-  return bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${Math.round(bytes / 1_000_000)} MB`;
+  return bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))}\u00a0kB` : `${Math.round(bytes / 1_000_000)}\u00a0MB`;
 }
 
 /** What is open, from this device's disk; the service worker reads it, server or none. */
