@@ -33,11 +33,11 @@ demo-term: setup
 
 # Everything CI runs: checks first, then fast tests, then the browser. Workers beyond the cores,
 # since most of a test's time is waiting for a deadline of the protocol it tests; browser tests three
-# files at a time, which take one core of two, and those that measure one by one, with the machine
-# to themselves.
+# files at a time, which take one core of two, in the order of tests/e2e/conftest.py; and those that
+# measure one by one, with the machine to themselves.
 test: check
 	@$(PY) -m pytest -q -n 4 --dist worksteal --ignore=tests/e2e $(CHECKED:%=--ignore=tests/%)
-	@$(PY) -m pytest -q -n 3 --dist loadfile -m "not measured" tests/e2e
+	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not measured" tests/e2e
 	@$(PY) -m pytest -q -m measured tests/e2e
 
 # Style, types, architecture, page scripts, documents; types take the longest, so the rest goes beside.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -36,10 +37,16 @@ async def migrate(database: Transactions) -> None:
         await connection.run_sync(_upgrade, database.place.shown)
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    """The steps, read once: a process that opens several stores finds the same ones each time."""
+    return ScriptDirectory(str(files(__package__) / "migrations"))
+
+
 def _upgrade(connection: Connection, shown: str) -> None:
     """Run the steps. Each gets `op` as an argument: Alembic's module-wide `op` would be shared by
     two stores that are opened at once in one process."""
-    script = ScriptDirectory(str(files(__package__) / "migrations"))
+    script = _scripts()
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
         return script._upgrade_revs("heads", revision)

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count
@@ -229,8 +229,7 @@ def _tables() -> bytes:
 def with_tables(file: Path) -> str:
     """The URL of a SQLite file; where there is none, one with empty tables is made."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(_tables())
+        _write(file, _tables())
     return f"sqlite:///{file}"
 
 
@@ -238,6 +237,35 @@ async def file_store(folder: Path, name: str = "test.db") -> Database:
     """A store over a SQLite file in a folder; a new one has its tables, and nothing in them."""
     with_tables(folder / name)
     return await open_store(f"sqlite:///{name}", data_dir=folder)
+
+
+_FILLED: dict[Hashable, bytes] = {}
+
+
+async def filled_store(
+    file: Path, key: Hashable, fill: Callable[[Database, Path], Awaitable[None]]
+) -> Database:
+    """A store over a new SQLite file with what `fill` stores; it is also given a folder.
+
+    It is asked once for each key: filling takes longer than most tests that need it, copying next
+    to nothing.
+    """
+    if key not in _FILLED:
+        with tempfile.TemporaryDirectory() as made:
+            folder = Path(made)
+            store = await file_store(folder)
+            try:
+                await fill(store, folder)
+            finally:
+                await store.close()
+            _FILLED[key] = await asyncio.to_thread((folder / "test.db").read_bytes)
+    await asyncio.to_thread(_write, file, _FILLED[key])
+    return await file_store(file.parent, file.name)
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
 
 
 @pytest.fixture(params=ENGINES)

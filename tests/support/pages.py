@@ -17,8 +17,9 @@ from sync_classroom.domain.facts import Fact, HostMedia, SeatMedia
 from sync_classroom.domain.ids import FactId, OccurrenceId, SeatId
 from sync_classroom.domain.lesson import EndReason, LessonRun, LessonState
 from sync_classroom.domain.timetable import Occurrence
+from sync_classroom.store.database import Database
 from tests.support.coordination import TurnedClock
-from tests.support.databases import file_store
+from tests.support.databases import file_store, filled_store
 from tests.support.plan_changes import book
 from tests.support.plans import at, lesson
 from tests.support.rosters import programme
@@ -193,30 +194,41 @@ async def office(
 
     `changes` are of the service settings.
     """
-    store = await file_store(folder, "pages.db")
+    moment = TurnedClock(at(clock))
+
+    async def fill(store: Database, place: Path) -> None:
+        await store.apply_roster(programme())
+        async with site(place, store=store, clock=moment, people=False) as served:
+            await _lessons(served)
+
+    if empty:
+        store = await file_store(folder, "pages.db")
+    else:
+        store = await filled_store(folder / "pages.db", ("office", clock), fill)
     try:
-        if not empty:
-            await store.apply_roster(programme())
-        async with site(folder, store=store, clock=TurnedClock(at(clock)), **changes) as served:
-            if not empty:
-                first = english()
-                await book(store, first, key="english", gap_s=0)
-                await teach(served, first)
-                later = lesson(
-                    "maths",
-                    "14:00",
-                    "14:40",
-                    room="host-2-r1",
-                    school="host-2",
-                    teacher="host-2-t1",
-                    seats=["remote-1-r1", "remote-3-r1"],
-                    subject="数学",
-                )
-                await book(store, later, key="maths", gap_s=0)
-                await served.services.coverage.settle()
+        async with site(folder, store=store, clock=moment, **changes) as served:
             yield served
     finally:
         await store.close()
+
+
+async def _lessons(served: Site) -> None:
+    """What an `office` that is not empty has: one lesson taught and counted, one to come."""
+    first = english()
+    await book(served.store, first, key="english", gap_s=0)
+    await teach(served, first)
+    later = lesson(
+        "maths",
+        "14:00",
+        "14:40",
+        room="host-2-r1",
+        school="host-2",
+        teacher="host-2-t1",
+        seats=["remote-1-r1", "remote-3-r1"],
+        subject="数学",
+    )
+    await book(served.store, later, key="maths", gap_s=0)
+    await served.services.coverage.settle()
 
 
 async def run_of(served: Site, occurrence: str) -> LessonRun | None:

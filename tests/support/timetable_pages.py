@@ -16,8 +16,9 @@ from sync_classroom.domain.ids import ClassroomId, OccurrenceId, SchoolId, Teach
 from sync_classroom.domain.roster import DayException
 from sync_classroom.domain.series import SeriesSeat, WeekKind, WeekRule
 from sync_classroom.domain.timetable import Occurrence
+from sync_classroom.store.database import Database
 from tests.support.coordination import TurnedClock, bench
-from tests.support.databases import file_store
+from tests.support.databases import filled_store
 from tests.support.plans import at
 from tests.support.web import Site, site
 from tests.support.week import TERM, programme, rule
@@ -36,23 +37,27 @@ async def timetable(
     Wednesday, period 1. Thursday of week 13 is off, Saturday makes up for it. The draft has one
     rule more, `art`, without a place. The clock stands at `clock` of `day`.
     """
-    store = await file_store(folder, "pages.db")
-    roster = programme(
-        DayException(None, date(2026, 11, 26), False, reason="运动会"),
-        DayException(SchoolId("host"), date(2026, 11, 28), True, 4, 13),
-        DayException(SchoolId("a"), date(2026, 11, 28), True, 4, 13),
-    )
+    store = await filled_store(folder / "pages.db", "timetable", _before_term)
     try:
-        await store.apply_roster(roster)
-        before_term = TurnedClock(at("07:00", "2026-08-31"))
-        async with bench(folder, store=store, clock=before_term) as table:
-            await _published(table.booth.timetable)
         clock_now = TurnedClock(at(clock, day))
         async with site(folder, store=store, clock=clock_now, **changes) as served:
             await edit(served, AddSeries(rule("art", None, None, subject="美术", grade=2)))
             yield served
     finally:
         await store.close()
+
+
+async def _before_term(store: Database, folder: Path) -> None:
+    """The roster and the rules of `timetable`, published."""
+    roster = programme(
+        DayException(None, date(2026, 11, 26), False, reason="运动会"),
+        DayException(SchoolId("host"), date(2026, 11, 28), True, 4, 13),
+        DayException(SchoolId("a"), date(2026, 11, 28), True, 4, 13),
+    )
+    await store.apply_roster(roster)
+    clock = TurnedClock(at("07:00", "2026-08-31"))
+    async with bench(folder, store=store, clock=clock) as table:
+        await _published(table.booth.timetable)
 
 
 async def _published(service: TimetableService) -> None:
