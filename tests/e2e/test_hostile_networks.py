@@ -108,14 +108,17 @@ async def test_what_bad_lines_lose_comes_all_the_same(tmp_path: Path) -> None:
     for line, figures in found.items():
         print(f"{line.name}: {figures}")
         assert figures.lost / figures.datagrams > 0.6 * line.subscriber.loss, line
-        # More than half of the datagrams are sound, which is sent again under its own number.
-        assert figures.resent > 0.2 * figures.lost, line
+        assert figures.resent > 0, line
         assert figures.shown > 0, line
         assert figures.opened == 0, line
     for line in lines[:2]:
+        # More than half of the datagrams are sound, which is sent again under its own number.
+        assert found[line].resent > 0.2 * found[line].lost, line
         # Most pictures are of a packet or two: one in twenty would go, and all that follow it.
         assert found[line].shown > 0.9 * found[line].sent, line
-    # Of the sound a third would be missing; what is just on its way is a few packets in a hundred.
+    # Where a fifth is lost, pictures stop now and then, so that sound holds (`STOP_LOSS`); what is
+    # lost of a picture that has stopped is not sent again. Of the sound a third would be missing;
+    # what is just on its way is a few packets in a hundred.
     assert found[lines[2]].missing < 0.15
     assert len(publishers) == len({line.publisher for line in lines})
     for peer in publishers:
